@@ -1,0 +1,40 @@
+# Each verb sets up what it needs in .venv; a fresh machine needs Python 3.11 and pip only.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := src tests benchmarks docs
+
+.PHONY: help setup demo test test-slow check bench docs clean
+
+help: ## List the verbs.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/ready ## Install the package and what its tests need into .venv.
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+demo: setup ## Train an autoencoder and a VAE on MNIST and write runs/demo/report.html.
+	$(BIN)/autoencode demo --out runs/demo --overwrite
+
+test: setup ## Run the quick test suite.
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: setup ## Run the tests that take longer: kills, full trainings.
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow
+
+check: setup ## Check style and types.
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.md.
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/speed.py
+
+docs: setup ## Write the pages that are made from the table of recipes.
+	$(BIN)/python docs/generate.py
+
+clean: ## Take away what the other verbs made; runs/ stays.
+	rm -rf .venv build dist .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

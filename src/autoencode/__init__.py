@@ -1,0 +1,52 @@
+"""autoencode: train, measure, picture and use autoencoders.
+
+    import autoencode as ae
+
+    run = ae.fit("vae", "mnist", latent=2, out="runs/vae")
+    model = ae.load("runs/vae")
+    codes, images = model(ae.sample_train(10))
+
+Names are imported when they are first used, so that `import autoencode` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Recipe": "autoencode.models.recipe",
+    "Spec": "autoencode.models.recipe",
+    "Weighted": "autoencode.models.recipe",
+    "RECIPES": "autoencode.models.recipes",
+    "Sizes": "autoencode.contract",
+    "Space": "autoencode.contract",
+    "AutoencodeError": "autoencode.errors",
+    "build": "autoencode.models.assemble",
+    "load": "autoencode.models.run",
+    "open_run": "autoencode.models.run",
+    "load_data": "autoencode.data",
+    "sample_train": "autoencode.data",
+    "fit": "autoencode.train",
+    "resume": "autoencode.train",
+    "evaluate": "autoencode.evaluate",
+    "embed": "autoencode.evaluate",
+    "reconstruct": "autoencode.evaluate",
+    "interpolate": "autoencode.report.plots",
+    "plot": "autoencode.report.plots",
+    "plot_latent": "autoencode.report.plots",
+    "plot_reconstructed": "autoencode.report.plots",
+    "write_report": "autoencode.report",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'autoencode' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,41 @@
+"""`autoencode demo`: the main job, from nothing to a report of two models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoencode.cli.options import Source
+from autoencode.cli.output import say
+
+
+def demo(
+    data: Source = "mnist",
+    steps: Annotated[int, typer.Option(help="Updates of each of the two models.")] = 6_000,
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier demo.")
+    ] = False,
+) -> None:
+    """Train an autoencoder and a VAE with 2-D codes, and set them side by side in one report.
+
+    Example: autoencode demo
+    """
+    from autoencode.cli.measure import measure, summary_lines
+    from autoencode.data import load_data
+    from autoencode.report import write_comparison_page
+    from autoencode.train import fit
+
+    loaded = load_data(data)
+    runs = []
+    for number, recipe in enumerate(("ae", "vae"), start=1):
+        say(f"[{number}/2] training {recipe} on {loaded.name}: {steps:,} steps of 200 images")
+        fitted = fit(recipe, loaded, latent=2, steps=steps, out=out / recipe, overwrite=overwrite)
+        assert fitted.run is not None
+        for line in summary_lines(fitted.run, measure(fitted.run, loaded, fitted.model)):
+            say(f"      {line}")
+        runs.append(fitted.run)
+    page = write_comparison_page(runs, out / "report.html", title="An autoencoder and a VAE")
+    say(f"report: {page}")

@@ -1,0 +1,85 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autoencode.errors import AutoencodeError
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random draws.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="A named set (autoencode data list), a folder of images, .npy, .npz or IDX.",
+    ),
+]
+OtherSource = Annotated[
+    str | None,
+    typer.Option("--data", metavar="SOURCE", help="Other data than those of the run."),
+]
+Range = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--range", metavar="LOW HIGH", help="The values that are black and white."),
+]
+Size = Annotated[
+    tuple[int, int] | None,
+    typer.Option("--size", metavar="HEIGHT WIDTH", help="Resize images to this."),
+]
+OnBad = Annotated[str, typer.Option(help="What to do with a file that is no image: fail or skip.")]
+MaxBad = Annotated[float, typer.Option(help="The share of files that may be skipped.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="Labels of the images: .npy, .npz or IDX of the same length.")
+]
+SplitSeed = Annotated[int, typer.Option(help="Seed of the split into train, validation, test.")]
+
+
+def data_options(
+    labels: Path | None,
+    value_range: tuple[float, float] | None,
+    size: tuple[int, int] | None,
+    on_bad: str,
+    max_bad: float,
+    split_seed: int,
+) -> dict[str, Any]:
+    """The keyword arguments of `load_data`."""
+    return {
+        "labels": None if labels is None else str(labels),
+        "value_range": value_range,
+        "size": size,
+        "on_bad": on_bad,
+        "max_bad": max_bad,
+        "seed": split_seed,
+    }
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """`terms.rate.weight=4` to its dotted name and its value, JSON where it is JSON.
+
+    Raises:
+        AutoencodeError: there is no equals sign.
+
+    >>> assignment("network.hidden=[512, 256]")
+    ('network.hidden', (512, 256))
+    >>> assignment("prior=none")
+    ('prior', None)
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise AutoencodeError(
+            f'--set takes NAME=VALUE, and got "{text}"', "For example: --set terms.rate.weight=4"
+        )
+    if value.lower() in ("none", "null"):
+        return name, None
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, tuple(parsed) if isinstance(parsed, list) else parsed

@@ -1,0 +1,161 @@
+"""`autoencode train` and `autoencode resume`."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autoencode.cli.options import (
+    Json,
+    Labels,
+    MaxBad,
+    OnBad,
+    Range,
+    RunFolder,
+    Size,
+    Source,
+    SplitSeed,
+    assignment,
+    data_options,
+)
+from autoencode.cli.output import complain, say, say_json
+
+if TYPE_CHECKING:
+    from autoencode.train import Fitted
+
+Setting = typer.Option(show_default="the recipe's", rich_help_panel="Training")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A row of the table: autoencode recipes.")],
+    data: Source = "mnist",
+    latent: Annotated[
+        int | None, typer.Option(help="Numbers in a code.", show_default="the recipe's")
+    ] = None,
+    steps: Annotated[int | None, Setting] = None,
+    epochs: Annotated[int | None, Setting] = None,
+    batch_size: Annotated[int | None, Setting] = None,
+    lr: Annotated[float | None, Setting] = None,
+    schedule: Annotated[str | None, Setting] = None,
+    warmup: Annotated[int | None, Setting] = None,
+    clip: Annotated[float | None, Setting] = None,
+    weight_decay: Annotated[float | None, Setting] = None,
+    patience: Annotated[int | None, Setting] = None,
+    validate_every: Annotated[int | None, Setting] = None,
+    checkpoint_every: Annotated[int | None, Setting] = None,
+    seed: Annotated[int | None, Setting] = None,
+    device: Annotated[str | None, Setting] = None,
+    precision: Annotated[str | None, Setting] = None,
+    tensorboard: Annotated[bool | None, Setting] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the recipe."),
+    ] = None,
+    labels: Labels = None,
+    value_range: Range = None,
+    size: Size = None,
+    on_bad: OnBad = "fail",
+    max_bad: MaxBad = 0.01,
+    split_seed: SplitSeed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/RECIPE-DATA")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that run.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
+    json: Json = False,
+) -> None:
+    """Train a recipe on data, measure it on the test part, and write a report.
+
+    Example: autoencode train vae --data mnist --latent 2 --steps 5000
+    """
+    given = {
+        "steps": steps,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "schedule": schedule,
+        "warmup": warmup,
+        "clip": clip,
+        "weight_decay": weight_decay,
+        "patience": patience,
+        "validate_every": validate_every,
+        "checkpoint_every": checkpoint_every,
+        "seed": seed,
+        "device": device,
+        "precision": precision,
+        "tensorboard": tensorboard,
+    }
+    changes = dict(assignment(text) for text in set_ or [])
+    if latent is not None:
+        changes["latent"] = latent
+
+    # What needs no data is refused before anything is loaded.
+    from autoencode.models.recipes import recipe_named
+    from autoencode.train.settings import Settings
+
+    row = recipe_named(recipe)
+    for name, value in changes.items():
+        row = row.set(name, value)
+    settings = {name: value for name, value in given.items() if value is not None}
+    Settings.of(row, settings)
+
+    from autoencode.data import load_data
+    from autoencode.train import fit
+
+    loaded = load_data(data, **data_options(labels, value_range, size, on_bad, max_bad, split_seed))
+    for notice in loaded.notices:
+        complain("note", notice)
+    folder = out if out is not None else _free_folder(f"{recipe}-{loaded.name}")
+    fitted = fit(row, loaded, out=folder, overwrite=overwrite, **settings)
+    _conclude(fitted, loaded, report, json)
+
+
+def resume(
+    run: RunFolder,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="SOURCE", help="For a run on arrays in memory."),
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
+    json: Json = False,
+) -> None:
+    """Continue a run that was cut short, to the same weights it would have had anyway.
+
+    Example: autoencode resume runs/vae-mnist
+    """
+    from autoencode.models.run import open_run
+    from autoencode.train import resume as continue_run
+
+    fitted = continue_run(run, data=data)
+    opened = open_run(run)
+    _conclude(fitted, opened.load_data(), report, json)
+
+
+def _conclude(fitted: Fitted, data: Any, report: bool, json: bool) -> None:
+    from autoencode.cli.measure import measure, summary_lines
+
+    assert fitted.run is not None
+    metrics = measure(fitted.run, data, model=fitted.model)
+    if report:
+        from autoencode.report import write_report
+
+        write_report(fitted.run)
+    if json:
+        say_json({"run": str(fitted.run.folder), **fitted.summary, **metrics})
+        return
+    for line in summary_lines(fitted.run, metrics):
+        say(line)
+    say(f"run            {fitted.run.folder}")
+    if report:
+        say(f"report         {fitted.run.folder / 'report.html'}")
+
+
+def _free_folder(name: str) -> Path:
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there."""
+    base = Path("runs") / name
+    if not base.exists():
+        return base
+    return next(path for n in count(2) if not (path := base.with_name(f"{name}-{n}")).exists())

@@ -1,0 +1,220 @@
+"""What every autoencoder owes the rest of the house: a few records, one protocol, and the slots.
+
+Whatever trains, measures, draws or explores a model knows this file and nothing else about it.
+Shapes are written with `B` for the batch, `*S` for samples of the code, `*X` for one example and
+`*Z` for one code.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+
+class Space(Enum):
+    """Where codes live. Decides which priors fit and how one moves between two codes."""
+
+    REAL = "real"  # all of ℝᵈ
+    BOX = "box"  # the cube (−1, 1)ᵈ
+    SPHERE = "sphere"  # the unit sphere in ℝᵈ
+    CODES = "codes"  # entries of a finite code book
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What only the data knows.
+
+    x: shape of one example: (28, 28), (3, 32, 32), or (30,) for plain vectors.
+    z: shape of one code: (2,).
+    context: number of label features that condition the model; 0 is unconditional.
+    n: number of training examples, for estimators of log q(z).
+    """
+
+    x: tuple[int, ...]
+    z: tuple[int, ...]
+    context: int = 0
+    n: int = 0
+
+    @property
+    def image(self) -> tuple[int, int, int] | None:
+        """Channels, height and width; None when an example is a plain vector."""
+        if len(self.x) == 2:
+            return (1, *self.x)
+        return self.x if len(self.x) == 3 else None
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in one example."""
+        return math.prod(self.x)
+
+    @property
+    def latent(self) -> int:
+        """Numbers in one code."""
+        return math.prod(self.z)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where a batch lands in latent space.
+
+    z: what the decoder gets, [*S, B, *Z]; the posterior's mean unless samples were asked for.
+    q: the posterior q(z|x), batch [B], event [*Z]; None when the code is a point.
+    costs: what the bottleneck itself charges, name -> nats [B].
+    index: the discrete codes, where there are any.
+    """
+
+    z: Tensor
+    q: Distribution | None = None
+    costs: Mapping[str, Tensor] = field(default_factory=dict)
+    index: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One batch's trip through a model: all that a term of the objective may look at.
+
+    x: what should come back, [B, *X].     seen: what the encoder was shown, [B, *X].
+    c: the context, [B, C].                code: where the batch landed.
+    px: p(x|z), batch [*S, B], event [*X]. pz: the prior p(z|c).
+    """
+
+    x: Tensor
+    seen: Tensor
+    c: Tensor | None
+    code: Code
+    px: Distribution
+    pz: Distribution | None
+    model: Autoencoder
+
+
+class Reconstruction(NamedTuple):
+    """What calling a model gives: codes [B, *Z], and images in the shape that came in."""
+
+    codes: Tensor
+    images: Tensor
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """The contract; whoever keeps it is also an `nn.Module`.
+
+    `encode` is deterministic (the posterior's mean) unless `samples` are asked for, and builds no
+    gradients unless the model is in training mode. `trip` is the pass that training takes.
+    """
+
+    space: Space
+    sizes: Sizes
+
+    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+        """Images [B, *X] to their code; with `samples=S`, z is [S, B, *Z] drawn from q(z|x)."""
+        ...
+
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        """Codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X]."""
+        ...
+
+    def prior(self, c: Tensor | None = None) -> Distribution | None:
+        """The prior p(z|c), event [*Z]; None for a model without one."""
+        ...
+
+    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
+        """One batch through the whole model, noise and all."""
+        ...
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
+        """Codes and reconstructed images, without noise."""
+        ...
+
+
+@dataclass(frozen=True)
+class Within:
+    """The range of a number, in its annotation: Annotated[int, Within(1, 9)]."""
+
+    low: float
+    high: float
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high
+
+    def __str__(self) -> str:
+        return f"from {self.low:,} to {self.high:,}"
+
+
+# The width of a layer, a number of channels, or the size of a code.
+Width = Annotated[int, Within(1, 1_000_000)]
+
+
+class Network(ABC):
+    """A pair of builders: the two networks between an example and its code.
+
+    A network's `__init__` signature is its configuration.
+    """
+
+    @abstractmethod
+    def encoder(self, sizes: Sizes, features: int) -> nn.Module:
+        """A module (x [B, *X], c [B, C] or None) -> [B, features]."""
+
+    @abstractmethod
+    def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
+        """A module (z [B, *Z], c [B, C] or None) -> [B, channels, *X]."""
+
+
+class Part(nn.Module):
+    """A module that fills a slot; its arguments after the sizes are its configuration."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+
+class Bottleneck(Part, ABC):
+    """Turns the encoder's features into a code."""
+
+    space: ClassVar[Space]
+    random: ClassVar[bool] = False  # does it give a posterior?
+    # Numbers asked of the encoder for each number of the code.
+    features: ClassVar[int] = 1
+
+    @abstractmethod
+    def forward(self, h: Tensor, samples: int | None = None) -> Code:
+        """Features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
+
+
+class Prior(Part, ABC):
+    """The distribution that codes are meant to follow."""
+
+    space: ClassVar[Space]
+
+    @abstractmethod
+    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+        """p(z|c), event [*Z]. `encode` is the model's own encoder, for priors built from it."""
+
+
+class Likelihood(Part, ABC):
+    """Turns what the decoder says into p(x|z)."""
+
+    # Numbers asked of the decoder for each number of an example.
+    channels: ClassVar[int] = 1
+
+    @abstractmethod
+    def forward(self, theta: Tensor) -> Distribution:
+        """Decoder outputs [*S, B, channels, *X] to a distribution with event [*X]."""
+
+
+class Term(Part, ABC):
+    """One named summand of the objective: nats for each example, unweighted, positive is worse."""
+
+    # What the model must have for the term to mean anything: "posterior", "prior".
+    needs: ClassVar[frozenset[str]] = frozenset()
+    formula: ClassVar[str]
+
+    @abstractmethod
+    def forward(self, p: Pass) -> Tensor:
+        """Nats: [*S, B] for each example, or [] for a statistic of the batch."""

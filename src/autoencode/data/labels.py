@@ -1,0 +1,73 @@
+"""Labels of any kind to class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autoencode.errors import DataError
+
+from .arrays import as_array
+
+
+def encode(
+    labels: Mapping[str, Any], lengths: Mapping[str, int], classes: tuple[str, ...] = ()
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The labels of all parts as positions among the classes, int64 [N], and the class names.
+
+    labels: for each part whole numbers or texts, [N] or [N, 1].
+    classes: the names where labels are positions already; else the distinct labels, sorted.
+
+    Raises:
+        DataError: another length than the examples, or no labels of classes.
+    """
+    if not labels:
+        return {}, ()
+    flat = {part: _flat(y, lengths[part], part) for part, y in labels.items()}
+    if classes:
+        return {part: y.astype(np.int64) for part, y in flat.items()}, classes
+    if len({y.dtype.kind == "U" for y in flat.values()}) > 1:
+        raise DataError("Labels are texts in one part and numbers in another", "Use one kind.")
+    values, joined = np.unique(np.concatenate(list(flat.values())), return_inverse=True)
+    ends = np.cumsum([len(y) for y in flat.values()])[:-1]
+    encoded = np.split(joined.astype(np.int64), ends)
+    return dict(zip(flat, encoded, strict=True)), tuple(str(v) for v in values)
+
+
+def _flat(y: Any, length: int, part: str) -> np.ndarray:
+    """Labels [N] of whole numbers or texts."""
+    whose = "" if part == "all" else f" of the {part} part"
+    array = as_array(y, f"The labels{whose}")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(
+            f"The labels{whose} have shape {array.shape}",
+            "Give one label for each example; of one-hot labels give labels.argmax(1).",
+        )
+    if len(array) != length:
+        raise DataError(
+            f"There are {length:,} examples and {len(array):,} labels{whose}",
+            "Give one label for each example, in the same order.",
+        )
+    if array.dtype.kind == "f":
+        # NaN equals no whole number, so it is refused here too.
+        broken = np.flatnonzero(array != np.rint(array))
+        if len(broken) or np.isinf(array).any():
+            raise DataError(
+                f"The labels{whose} are no classes: label {broken[0] if len(broken) else 0} "
+                f"is {array[broken[0]] if len(broken) else array.max()}",
+                "Give whole numbers or texts.",
+            )
+        return array.astype(np.int64)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "backslashreplace")
+    if array.dtype.kind == "O" and all(isinstance(v, str) for v in array):
+        return array.astype(str)
+    if array.dtype.kind not in "buiU":
+        raise DataError(
+            f"The labels{whose} are of type {array.dtype}", "Give whole numbers or texts."
+        )
+    return array

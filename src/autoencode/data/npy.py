@@ -1,0 +1,124 @@
+"""numpy's files, .npy and .npz, without pickles and without trust in what their headers claim."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from autoencode.errors import DataError
+
+from .files import open_regular, shown
+from .keys import raw_parts
+from .memory import claim
+from .records import Raw
+
+MAGIC = b"\x93NUMPY"
+_DAMAGED = (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array of one .npy file.
+
+    Raises:
+        DataError: damaged, cut short, or with Python objects inside.
+        ResourceError: larger than memory allows.
+    """
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        return _array(file, size, shown(path))
+
+
+def read_npz(path: Path) -> Raw:
+    """The arrays of one .npz file, by their names: x and y, x_train …, or a single array."""
+    with open_regular(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = _Members(archive, shown(path))
+                parts, notices = raw_parts(members, shown(path))
+        except zipfile.BadZipFile as error:
+            raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
+    return Raw(parts, notices=notices)
+
+
+class _Members(Mapping[str, np.ndarray]):
+    """The arrays of an archive, read only when asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: str) -> None:
+        self._archive, self._path = archive, path
+        self._infos = {
+            info.filename.removesuffix(".npy"): info
+            for info in archive.infolist()
+            if info.filename.endswith(".npy")
+        }
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        info, what = self._infos[name], f"{self._path}: array {name}"
+        # Before a byte is unpacked: a few kilobytes can stand for a terabyte of zeros.
+        claim(info.file_size, what, "Give a smaller file.")
+        try:
+            with self._archive.open(info) as file:
+                return _array(file, info.file_size, what)
+        except RuntimeError as error:  # what zipfile says of a password
+            raise DataError(f"{what} cannot be read: {error}", "Save it anew.") from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+
+def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
+    """One array in numpy's format, of which `size` bytes are there."""
+    try:
+        shape, fortran, dtype = _header(file, what)
+        if dtype.hasobject:
+            raise DataError(
+                f"{what} holds Python objects, which may run code when they are opened",
+                "Save a plain array: np.save(path, np.stack(list_of_images)).",
+            )
+        there = size - file.tell()
+        needed = math.prod(shape) * dtype.itemsize
+        if needed != there:
+            state = "cut short" if needed > there else "too long"
+            raise DataError(
+                f"{what} is {state}: {dtype} of shape {shape} is {needed:,} bytes, and it has "
+                f"{there:,}",
+                "Get or save it again.",
+            )
+        claim(needed, what, "Give a smaller file.")
+        content = bytearray(needed)
+        view, done = memoryview(content), 0
+        while done < needed:
+            count = file.readinto(view[done : done + 2**24])  # type: ignore[attr-defined]
+            if not count:
+                raise DataError(f"{what} is cut short", "Get or save it again.")
+            done += count
+        array = np.frombuffer(content, dtype)
+        return array.reshape(shape, order="F" if fortran else "C")
+    except _DAMAGED as error:
+        raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+
+
+def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    head = file.read(len(MAGIC))
+    if head != MAGIC:
+        pickled = head[:1] == b"\x80"
+        kind = "a pickled Python object, which is never opened" if pickled else "no array"
+        raise DataError(f"{what} holds {kind}", "Save a plain array with np.save.")
+    version = tuple(file.read(2))
+    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+    if version not in readers:
+        raise DataError(f"{what} is of an unknown version {version}", "Save it with np.save.")
+    shape, fortran, dtype = readers[version](file)
+    if any(not isinstance(n, int) or n < 0 for n in shape):
+        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
+    return shape, fortran, dtype

@@ -1,0 +1,139 @@
+"""From what a source holds to data that can be trained on: checked, converted, split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from autoencode.errors import DataError
+
+from . import labels as label
+from .arrays import as_array, examples, unit
+from .files import shown
+from .options import Options
+from .records import PARTS, Data, Raw, Split, digests, fingerprint
+from .split import split
+
+
+def prepare(raw: Raw, options: Options, name: str, source: str) -> Data:
+    """Check values and labels, divide what the source does not divide, and say what was done.
+
+    Raises:
+        DataError: anything that would train in silence and mean nothing.
+    """
+    try:
+        return _prepared(raw, options, name, source)
+    except DataError as error:
+        if source in ("", name):
+            raise
+        what = f"{shown(source)}: {error.what[0].lower()}{error.what[1:]}"
+        raise DataError(what, error.fix) from error
+
+
+def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
+    notices = list(raw.notices)
+    x, told = _values(raw, options)
+    y, classes, missing = _labels(raw, {part: len(a) for part, a in x.items()})
+    parts = _divided(x, y, options)
+    if options.validation is not None and "validation" in raw.parts:
+        missing.append("The source has a validation part of its own, so none was drawn.")
+    notices += told + missing
+    if not raw.trusted:
+        notices += _twice(parts)
+    return Data(
+        name=name,
+        source=source,
+        options=options.record(),
+        classes=classes,
+        fingerprint=fingerprint(parts),
+        notices=tuple(notices),
+        **parts,
+    )
+
+
+def _values(raw: Raw, options: Options) -> tuple[dict[str, np.ndarray], list[str]]:
+    """All parts in one shape, type and range."""
+    arrays = {}
+    for part, (x, _) in raw.parts.items():
+        what = "The data" if part == "all" else f"The {part} part"
+        arrays[part] = examples(as_array(x, what), what)
+    shapes = {part: x.shape[1:] for part, x in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        told = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
+        raise DataError(f"The parts hold examples of different shapes: {told}", "Give one shape.")
+    wanted = options.value_range if options.value_range is not None else raw.value_range
+    united, notices = unit(arrays, wanted, raw.names)
+    shape = next(iter(shapes.values()))
+    if options.size is not None and shape[-2:] != tuple(options.size):
+        if len(shape) < 2:
+            raise DataError(
+                f"size is {tuple(options.size)}, and the data are vectors", "Leave it out."
+            )
+        from .resize import all_resized
+
+        height, width = options.size
+        united = {part: all_resized(x, (height, width)) for part, x in united.items()}
+        notices.append(
+            f"The images were brought from {shape[-2]}×{shape[-1]} to {height}×{width} (height × "
+            "width): scaled to cover it, cropped about the centre."
+        )
+    return united, notices
+
+
+def _labels(
+    raw: Raw, lengths: dict[str, int]
+) -> tuple[dict[str, np.ndarray] | None, tuple[str, ...], list[str]]:
+    found: dict[str, Any] = {part: y for part, (_, y) in raw.parts.items() if y is not None}
+    if not found:
+        return None, (), []
+    if len(found) < len(raw.parts):
+        told = f"Only {' and '.join(found)} have labels, so all labels are left out."
+        return None, (), [told]
+    return *label.encode(found, lengths, raw.classes), []
+
+
+def _divided(
+    x: dict[str, np.ndarray], y: dict[str, np.ndarray] | None, options: Options
+) -> dict[str, Split]:
+    """Draw the parts that the source lacks from its training part, or from all of it."""
+    whole = "all" if "all" in x else "train"
+    if whole not in x:
+        raise DataError(f"The source has no training part, only {', '.join(x)}", "Add one.")
+    drawn = split(
+        len(x[whole]),
+        None if y is None else y[whole],
+        options.seed,
+        test="test" not in x,
+        validation="validation" not in x,
+        wanted=options.validation,
+    )
+    parts = {}
+    for part in PARTS:
+        from_ = whole if part in drawn else part
+        images, numbers = x[from_], None if y is None else y[from_]
+        if part in drawn and len(drawn[part]) < len(images):
+            images = images[drawn[part]]
+            numbers = None if numbers is None else numbers[drawn[part]]
+        parts[part] = Split(_tensor(images), None if numbers is None else _tensor(numbers))
+    return parts
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """torch takes no reversed strides and no read-only memory."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def _twice(parts: dict[str, Split]) -> list[str]:
+    """A notice when examples are measured on that were also trained on."""
+    seen = set(digests(parts["train"].x.numpy()))
+    found = []
+    for part in ("validation", "test"):
+        same = sum(digest in seen for digest in digests(parts[part].x.numpy()))
+        if same:
+            found.append(
+                f"{same:,} of {len(parts[part]):,} {part} examples also appear in the training "
+                f"part, so figures on the {part} part flatter the model."
+            )
+    return found

@@ -1,0 +1,54 @@
+"""A bar for what takes more than a second, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PATIENCE = 1.0  # seconds before a bar is worth its place
+
+
+def say(text: str) -> None:
+    """One line for the user, on standard error so that output stays fit for a pipe."""
+    print(f"autoencode: {text}", file=sys.stderr, flush=True)
+
+
+class Bar:
+    """Counts steps towards `total` (0: not known); draws itself when the work takes its time."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self._since = time.monotonic()
+        self._progress: Progress | None = None
+        self._off = not sys.stderr.isatty()
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def update(self, steps: int) -> None:
+        """So many steps more are done."""
+        self.done += steps
+        if self._off or time.monotonic() - self._since < PATIENCE:
+            return
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._progress = Progress(console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task(self.what, total=self.total or None)
+        self._progress.update(self._task, completed=self.done, total=self.total or None)

@@ -1,0 +1,118 @@
+"""What loading gives: three parts of one data set, and what a source held before any check."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and, where there are any, their labels.
+
+    x: [N, *X], uint8 (0..255) where the values came so, else float32 in [0, 1]. X is the shape as
+       it came: (H, W) for grey images, (C, H, W) for colour, (D,) for vectors. Arrays with the
+       channel last, [N, H, W, 3], [N, H, W, 4] and [N, H, W, 1], are turned to channel first.
+    y: [N], int64, the position of each label among the classes; None without labels.
+    """
+
+    x: Tensor
+    y: Tensor | None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, checked and split; the test part is for measuring only.
+
+    name: "mnist", or the stem of the path.
+    source: what `load_data` was given, a path made absolute; "" for arrays in memory.
+    options: the options, fit for JSON, with which `load_data` loads the same again.
+    classes: names of the classes, () without labels.
+    fingerprint: SHA-256 over the bytes, shapes and labels of the three parts.
+    notices: sentences for the user about what was converted, skipped or met twice.
+    """
+
+    name: str
+    source: str
+    options: Mapping[str, Any]
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    fingerprint: str
+    notices: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (28, 28), (3, 32, 32), (30,)."""
+        return tuple(self.train.x.shape[1:])
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A file of a folder that cannot be used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a source holds, before anything is checked, converted or split.
+
+    parts: the source's own parts, x [N, ...] and labels [N] or None, under "train", "validation"
+           and "test"; or all of it under "all".
+    classes: the names of labels 0..K-1 where the source names them.
+    value_range: lowest and highest value, where the format says it.
+    names: the file behind each example of "all", where there is one.
+    looked: examples or files that were looked at, the bad ones included.
+    trusted: the bytes are known by their hash, so looking for examples met twice is idle.
+    """
+
+    parts: Mapping[str, tuple[np.ndarray, Any]]
+    classes: tuple[str, ...] = ()
+    value_range: tuple[float, float] | None = None
+    notices: tuple[str, ...] = ()
+    names: Sequence[str] = field(default=())
+    bad: tuple[BadFile, ...] = ()
+    looked: int = 0
+    trusted: bool = False
+
+
+def scaled(x: Tensor) -> Tensor:
+    """Images as float32 in [0, 1]: uint8 is divided by 255, float32 passes through.
+
+    >>> scaled(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    tensor([0.0000, 0.2000, 1.0000])
+    """
+    return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
+
+
+def digests(x: np.ndarray) -> list[bytes]:
+    """A 16-byte hash of each example, to find those that are there twice."""
+    flat = np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8)
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
+
+
+def fingerprint(parts: Mapping[str, Split]) -> str:
+    """SHA-256, as 64 hex digits, over names, shapes, types, bytes and labels of all parts."""
+    sha = hashlib.sha256()
+    for name, part in parts.items():
+        for tensor in (part.x, part.y):
+            if tensor is None:
+                sha.update(f"{name} without labels;".encode())
+                continue
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+            sha.update(tensor.contiguous().numpy().data)
+    return sha.hexdigest()

@@ -1,0 +1,65 @@
+"""One family of errors: each says what is wrong, why, and what to do about it.
+
+The command line prints the sentence and leaves with the error's `exit_code`; in Python they are
+ordinary exceptions with the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AutoencodeError(Exception):
+    """Base of all errors that the user can mend: an option, the data, a model file (exit 2)."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        self.what, self.fix = what, fix
+        super().__init__(f"{what.rstrip('.')}. {fix}".rstrip() if fix else what)
+
+
+class DataError(AutoencodeError):
+    """The data cannot be used as they are."""
+
+
+class RecipeError(AutoencodeError):
+    """A recipe names what does not exist, or combines parts that have no meaning together."""
+
+
+class RunError(AutoencodeError):
+    """A run folder or a file in it is missing, damaged, in use, or of another version."""
+
+
+class Diverged(AutoencodeError):
+    """Training met a loss that is not finite (exit code 3)."""
+
+    exit_code = 3
+
+
+class ResourceError(AutoencodeError):
+    """Memory or disk ran out (exit code 4)."""
+
+    exit_code = 4
+
+
+class Interrupted(AutoencodeError):
+    """A signal stopped the work; what was done is saved (exit code 128 + signal)."""
+
+    def __init__(self, what: str, fix: str = "", *, signal: int) -> None:
+        super().__init__(what, fix)
+        self.exit_code = 128 + signal
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A sentence that names the nearest choice, or all of them when none is near.
+
+    >>> did_you_mean("vea", ["ae", "vae", "conv-ae"])
+    'Did you mean "vae"?'
+    >>> did_you_mean("xyz", ["ae", "vae"])
+    'Choose one of: ae, vae.'
+    """
+    known = sorted(choices)
+    near = get_close_matches(str(name), known, n=1, cutoff=0.55)
+    return f'Did you mean "{near[0]}"?' if near else f"Choose one of: {', '.join(known)}."

@@ -1,0 +1,130 @@
+"""Examples through a model, batch after batch, as every measurement takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from autoencode.contract import Autoencoder, Within
+from autoencode.data import scaled
+from autoencode.data.progress import Bar
+from autoencode.models.arguments import check_value
+
+BATCH_SIZE = 2048
+# Numbers in one batch: large images come in smaller batches, so that memory stays small.
+MOST_NUMBERS = 2**24
+
+Found = TypeVar("Found")
+
+
+def embed(model: Autoencoder, x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
+    """The codes of examples [N, *X] (uint8, or float in [0, 1]): [N, *Z], float32.
+
+    Deterministic, a posterior's mean; without gradients, on the device of `x`.
+
+    Raises:
+        DataError: examples of another shape than the model's, or integers other than uint8.
+    """
+    codes = in_batches(model, x, lambda batch: model.encode(batch).z, "embedding", batch_size)
+    return torch.cat(codes).to(x.device)
+
+
+def reconstruct(model: Autoencoder, x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
+    """What a model makes of examples [N, *X] (uint8, or float in [0, 1]): [N, *X], float32.
+
+    Decoded from the same codes that `embed` gives; without gradients, on the device of `x`.
+
+    Raises:
+        DataError: as `embed`.
+    """
+    images = in_batches(
+        model, x, lambda batch: model.forward(batch).images, "reconstructing", batch_size
+    )
+    return torch.cat(images).to(x.device)
+
+
+def in_batches(
+    model: Autoencoder,
+    x: Tensor,
+    measure: Callable[[Tensor], Found],
+    what: str,
+    batch_size: int = BATCH_SIZE,
+) -> list[Found]:
+    """What `measure` finds in each batch, in order.
+
+    measure: takes a batch [B, *X] of floats in [0, 1] on the model's device, see `measuring`.
+    what: the word beside the progress bar, shown on a terminal after a second.
+    batch_size: as `split` takes it.
+    """
+    found = []
+    with measuring(model) as device, Bar(what, len(x)) as bar:
+        for batch in split(x, batch_size):
+            exact = batch.float() if batch.is_floating_point() else batch
+            found.append(measure(scaled(exact.to(device))))
+            bar.update(len(batch))
+    return found
+
+
+def split(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Examples [N, *X] in batches of at most `batch_size`; fewer where examples are large.
+
+    Raises:
+        RecipeError: `batch_size` is no positive whole number.
+    """
+    check_value(batch_size, Annotated[int, Within(1, 10**9)], "batch_size")
+    numbers = max(1, math.prod(x.shape[1:]))
+    return x.split(max(1, min(batch_size, MOST_NUMBERS // numbers)))
+
+
+@contextmanager
+def measuring(model: Autoencoder) -> Iterator[torch.device]:
+    """A model in evaluation mode, without gradients, in full float32; gives the model's device.
+
+    Autocast is off, and so are the products in tf32 and bf16 that a backend may take for float32
+    ones. Afterwards every module is in the mode it was in, and the backends are set as before.
+    """
+    assert isinstance(model, nn.Module)  # part of the contract
+    device = next(model.parameters()).device
+    modes = [(module, module.training) for module in model.modules()]
+    backends = (
+        torch.backends.cuda.matmul,
+        torch.backends.cudnn.conv,
+        torch.backends.mkldnn.matmul,
+        torch.backends.mkldnn.conv,
+    )
+    precisions = [(backend, backend.fp32_precision) for backend in backends]
+    try:
+        model.eval()
+        for backend in backends:
+            backend.fp32_precision = "ieee"
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            yield device
+    finally:
+        for backend, precision in precisions:
+            backend.fp32_precision = precision
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Noise from this seed, on the CPU and on `device`; both random states are then as before."""
+    with torch.random.fork_rng(devices=[]):
+        # `torch.manual_seed` would reach every device of the machine.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cpu":
+            yield
+            return
+        with torch.accelerator.device_index(device.index):
+            accelerator = torch.get_device_module(device)
+            state = accelerator.get_rng_state()
+            accelerator.manual_seed(seed)
+            try:
+                yield
+            finally:
+                accelerator.set_rng_state(state)

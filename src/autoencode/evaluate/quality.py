@@ -1,0 +1,109 @@
+"""How near a reconstruction is to its original: figures for each image, in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from autoencode.data import scaled
+from autoencode.errors import DataError
+from autoencode.maths import widen
+
+# Mean squared errors below this, of identical images too, count as this: 100 dB at most.
+SMALLEST_ERROR = 1e-10
+
+# The window and the constants of SSIM, for values in [0, 1].
+WINDOW = 11
+SIGMA = 1.5
+C1, C2 = 0.01**2, 0.03**2
+
+
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """‖x − y‖², summed over all numbers of an example: [N, *X] twice to [N].
+
+    Raises:
+        DataError: two shapes, or integers other than uint8.
+    """
+    x, y = _pair(x, y)
+    return (x - y).square().flatten(1).sum(1)
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio, −10 log₁₀(mean squared error), in dB: [N, *X] twice to [N].
+
+    At most 100 dB, which is what identical images get.
+
+    Raises:
+        DataError: as `squared_error`.
+    """
+    numbers = math.prod(x.shape[1:])
+    return -10 * (squared_error(x, y) / numbers).clamp(min=SMALLEST_ERROR).log10()
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity, 1 for identical images: [N, H, W] or [N, C, H, W] twice to [N].
+
+    Mean of (2μₓμᵧ + C₁)(2σₓᵧ + C₂) / ((μₓ² + μᵧ² + C₁)(σₓ² + σᵧ² + C₂)) over all places where the
+    Gaussian window (11 × 11, σ = 1.5) lies wholly inside the image, and over the channels. On an
+    image with a side below 11 the window has the largest odd size that fits.
+    Source: Wang, Bovik, Sheikh and Simoncelli, 2004, Image quality assessment.
+
+    Raises:
+        DataError: vectors, which have no neighbouring pixels; else as `squared_error`.
+    """
+    x, y = _pair(x, y)
+    if x.dim() not in (3, 4):
+        raise DataError(
+            f"SSIM compares images, (N, H, W) or (N, C, H, W), and these are {tuple(x.shape)}",
+            "Use squared_error or psnr.",
+        )
+    side = min(x.shape[-2:])
+    weights = _gaussian(min(WINDOW, side - 1 + side % 2))
+    mean_x, mean_y = _blur(x, weights), _blur(y, weights)
+    # Variances do not see a shift, and float32 loses fewer digits of small numbers.
+    shift_x, shift_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
+    x, y = x - shift_x, y - shift_y
+    off_x, off_y = mean_x - shift_x, mean_y - shift_y
+    variances = _blur(x * x, weights) - off_x * off_x + _blur(y * y, weights) - off_y * off_y
+    covariance = _blur(x * y, weights) - off_x * off_y
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
+    return (luminance * (2 * covariance + C2) / (variances + C2)).flatten(1).mean(1)
+
+
+def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    # Shapes that merely broadcast would compare each image with every other.
+    if x.shape != y.shape:
+        raise DataError(
+            f"Only images of one shape can be compared, and these are {tuple(x.shape)} "
+            f"and {tuple(y.shape)}"
+        )
+    x, y = widen(scaled(x)), widen(scaled(y))
+    for image in (x, y):
+        if not image.is_floating_point():
+            raise DataError(
+                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {image.dtype}"
+            )
+    return x, y
+
+
+def _gaussian(size: int) -> list[float]:
+    places = [place - size // 2 for place in range(size)]
+    heights = [math.exp(-(place**2) / (2 * SIGMA**2)) for place in places]
+    return [height / sum(heights) for height in heights]
+
+
+def _blur(image: Tensor, weights: list[float]) -> Tensor:
+    """The weighted mean around each place where the window fits; [..., H, W] shrinks by it.
+
+    Sums of shifted images: a convolution of one channel is slower by far, and rounds to tf32 on
+    some devices.
+    """
+    for dim in (-2, -1):
+        fits = image.shape[dim] - len(weights) + 1
+        blurred = torch.zeros_like(image.narrow(dim, 0, fits))
+        for place, weight in enumerate(weights):
+            blurred.add_(image.narrow(dim, place, fits), alpha=weight)
+        image = blurred
+    return image

@@ -1,0 +1,7 @@
+"""Pure functions on codes: where to go in latent space, and who lives there."""
+
+from autoencode.explore.neighbours import neighbours
+from autoencode.explore.paths import interpolate, lattice, traverse
+from autoencode.explore.plane import Plane, code_plane
+
+__all__ = ["Plane", "code_plane", "interpolate", "lattice", "neighbours", "traverse"]

@@ -1,0 +1,73 @@
+"""Normal distributions in the two forms that autoencoders use all the time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Size, Tensor
+from torch.distributions import Distribution, Independent, Normal, constraints
+
+
+class SharedScaleNormal(Distribution):
+    """A normal over whole images, N(loc, scale² I), with one scale for every pixel.
+
+    `torch.distributions.Independent(Normal(loc, scale), k)` is the same distribution; it fills a
+    tensor of the image's size with the scale and takes its logarithm pixel by pixel, which costs
+    more than the rest of the likelihood.
+    """
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    has_rsample = True
+
+    def __init__(self, loc: Float[Tensor, "*batch_event"], scale: Tensor, event_dims: int) -> None:
+        """Mean of shape [*batch, *event]; the last `event_dims` dimensions are the event."""
+        self.loc, self.scale = loc, scale
+        cut = loc.dim() - event_dims
+        super().__init__(loc.shape[:cut], loc.shape[cut:], validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        """All real images."""
+        return constraints.real_vector if self.event_shape else constraints.real
+
+    @property
+    def mean(self) -> Tensor:
+        """[*batch, *event]."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """[*batch, *event]."""
+        return self.scale.square().expand_as(self.loc)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws [*sample_shape, *batch, *event], differentiable in loc and scale."""
+        shape = self._extended_shape(Size(sample_shape))
+        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        return self.loc + self.scale * noise
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Nats, [*batch]: −½‖x − μ‖²/σ² − n·ln σ − ½n·ln 2π, with n numbers in one event."""
+        event = tuple(range(-len(self.event_shape), 0))
+        squares = (value - self.loc).square().sum(event)
+        n = self.event_shape.numel()
+        return (
+            -0.5 * squares / self.scale.square()
+            - n * self.scale.log()
+            - 0.5 * n * math.log(2 * math.pi)
+        )
+
+    def entropy(self) -> Tensor:
+        """Nats, [*batch]."""
+        n = self.event_shape.numel()
+        each = n * (0.5 * math.log(2 * math.pi * math.e) + self.scale.log())
+        return each.expand(self.batch_shape)
+
+
+def standard_normal(shape: tuple[int, ...], like: Tensor) -> Independent[Normal]:
+    """N(0, I) with event `shape`, on the device and in the precision of `like`."""
+    zeros = torch.zeros(shape, dtype=like.dtype, device=like.device)
+    return Independent(Normal(zeros, torch.ones_like(zeros), validate_args=False), len(shape))

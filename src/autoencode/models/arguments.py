@@ -1,0 +1,77 @@
+"""The `__init__` signature of a part is its configuration: arguments are checked against it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from autoencode.contract import Sizes
+from autoencode.errors import RecipeError, did_you_mean
+
+# No network that can be trained has more layers.
+LONGEST = 1_000
+
+
+def arguments_of(part: type[Any]) -> Mapping[str, Any]:
+    """Name -> annotated type of what a recipe may give to `part`; the sizes are not its to give."""
+    hints = get_type_hints(part.__init__, include_extras=True)
+    names = inspect.signature(part.__init__).parameters
+    return {name: hints[name] for name in names if hints.get(name, Sizes) is not Sizes}
+
+
+def check_arguments(part: type[Any], given: Mapping[str, Any], where: str) -> None:
+    """Checks the arguments `given` to `part` against its signature.
+
+    Raises:
+        RecipeError: an argument it does not take, or a value of another type or out of range.
+    """
+    known = arguments_of(part)
+    for name, value in given.items():
+        if name not in known:
+            fix = did_you_mean(name, known) if known else f"{where} takes no arguments."
+            raise RecipeError(f'{where} takes no argument "{name}"', fix)
+        check_value(value, known[name], f"{where}.{name}")
+
+
+def check_value(value: Any, kind: Any, where: str) -> None:
+    """Refuses a value that is not of the annotated type `kind`.
+
+    Raises:
+        RecipeError: naming the field, what it should be and what it is.
+    """
+    if not _fits(value, kind):
+        raise RecipeError(f"{where} must be {_name(kind)}, and is {value!r}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _fits(value, inner[0]) and all(value in bound for bound in inner[1:])
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, option) for option in inner)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin is tuple:
+        listed = isinstance(value, tuple | list) and len(value) <= LONGEST
+        return listed and all(_fits(each, inner[0]) for each in value)
+    if kind in (int, float):
+        number = isinstance(value, int | kind) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    return value is None if kind is type(None) else isinstance(value, kind)
+
+
+def _name(kind: Any) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return f"{_name(inner[0])} {' and '.join(str(bound) for bound in inner[1:])}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(option) for option in inner)
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in inner)
+    if origin is tuple:
+        return f"a list, each entry {_name(inner[0])}"
+    names = {int: "a whole number", float: "a finite number", str: "a name", type(None): "none"}
+    return names.get(kind, str(kind))

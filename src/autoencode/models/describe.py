@@ -1,0 +1,52 @@
+"""A recipe in words: its formula, its slots, its papers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoencode.models.papers import PAPERS
+from autoencode.models.recipe import Recipe, Spec
+from autoencode.parts import SLOTS
+
+
+def formula(recipe: Recipe) -> str:
+    """The objective as a line of mathematics.
+
+    >>> from autoencode.models.recipes import RECIPES
+    >>> formula(RECIPES["vae"].set("terms.rate.weight", 4))
+    'loss = −ln p(x|z) + 4·KL(q(z|x) ‖ p(z))   [nats per example]'
+    """
+    summands = []
+    for spec in recipe.terms.values():
+        weight = "" if spec.weight == 1 else f"{spec.weight:g}·"
+        summands.append(f"{weight}{SLOTS['terms'][spec.kind].formula}")
+    return f"loss = {' + '.join(summands)}   [nats per example]"
+
+
+def slots(recipe: Recipe) -> dict[str, str]:
+    """Slot -> what fills it, with the arguments that differ from the part's own."""
+    filled: dict[str, Any] = {
+        "network": recipe.network,
+        "bottleneck": recipe.bottleneck,
+        "likelihood": recipe.likelihood,
+        "prior": recipe.prior,
+    }
+    return {name: _words(spec) for name, spec in filled.items()}
+
+
+def papers(recipe: Recipe) -> list[str]:
+    """The papers that the model comes from, as one would cite them."""
+    return [str(PAPERS[key]) for key in recipe.papers]
+
+
+def _words(spec: Spec | None) -> str:
+    if spec is None:
+        return "none"
+    given = ", ".join(f"{name}={_value(value)}" for name, value in spec.args.items())
+    return f"{spec.kind}({given})" if given else spec.kind
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value)

@@ -1,0 +1,200 @@
+"""A recipe: which part fills each slot. JSON in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from autoencode.contract import Width
+from autoencode.errors import RecipeError, did_you_mean
+from autoencode.models.arguments import arguments_of, check_arguments, check_value
+from autoencode.parts import SLOTS
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A part by its name in the slot's table; `args` are those of its `__init__`."""
+
+    kind: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Weighted(Spec):
+    """A term of the objective and its weight."""
+
+    weight: float = 1.0
+
+
+def _reconstruction() -> Mapping[str, Weighted]:
+    return {"reconstruction": Weighted("reconstruction")}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What fills each slot of an autoencoder.
+
+    name, about, papers: how the table and the documentation speak of it.
+    latent: numbers in one code.
+    network, bottleneck, likelihood, prior: parts; `prior` may be None.
+    terms: the objective, name -> weighted term; the loss is their weighted sum, in nats.
+    samples: codes drawn for each example in training; None is one where the bottleneck is random.
+    training: settings that suit this model, where they differ from the trainer's defaults.
+    """
+
+    name: str = "custom"
+    about: str = ""
+    papers: tuple[str, ...] = ()
+    latent: int = 2
+    network: Spec = Spec("mlp")
+    bottleneck: Spec = Spec("point")
+    likelihood: Spec = Spec("gaussian")
+    prior: Spec | None = None
+    terms: Mapping[str, Weighted] = field(default_factory=_reconstruction)
+    samples: int | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # From JSON they come as a list.
+        object.__setattr__(self, "papers", tuple(self.papers))
+        self._check()
+
+    def _check(self) -> None:
+        check_value(self.latent, Width, "latent")
+        check_value(self.samples, Width | None, "samples")
+        for slot, spec in self._specs():
+            table = SLOTS[slot.split(".")[0]]
+            if spec.kind not in table:
+                raise RecipeError(
+                    f'There is no {slot.split(".")[0]} "{spec.kind}"',
+                    did_you_mean(spec.kind, table),
+                )
+            check_arguments(table[spec.kind], spec.args, slot)
+            if isinstance(spec, Weighted):
+                check_value(spec.weight, float, f"{slot}.weight")
+        if not self.terms:
+            raise RecipeError(
+                f'Recipe "{self.name}" has no terms, so there is nothing to minimise',
+                'Give it at least the term "reconstruction".',
+            )
+
+    def _specs(self) -> list[tuple[str, Spec]]:
+        named = [(slot, getattr(self, slot)) for slot in PART_SLOTS]
+        named += [(f"terms.{name}", term) for name, term in self.terms.items()]
+        return [(slot, spec) for slot, spec in named if spec is not None]
+
+    def but(self, **changes: Any) -> Self:
+        """The same recipe with other fields: `RECIPES["vae"].but(latent=8)`."""
+        known = [f.name for f in fields(self)]
+        for name in changes:
+            if name not in known:
+                raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, known))
+        return replace(self, **changes)
+
+    def set(self, address: str, value: Any) -> Self:
+        """The same recipe with one number changed, by its dotted name.
+
+        `terms.rate.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
+        `likelihood` alone takes the name of another part for the slot, `terms.NAME` that of a term
+        to add; None empties the slot or takes the term away.
+
+        Raises:
+            RecipeError: no such address, with the nearest one that exists.
+        """
+        head, _, rest = address.partition(".")
+        if head == "terms" and rest and "." not in rest:
+            kept = {name: term for name, term in self.terms.items() if name != rest}
+            return self.but(terms=kept if value is None else kept | {rest: Weighted(str(value))})
+        if head == "training" and rest:
+            return self.but(training={**self.training, rest: value})
+        if address not in self.addresses():
+            raise RecipeError(
+                f'There is nothing named "{address}" to set',
+                did_you_mean(address, self.addresses()),
+            )
+        if not rest:
+            part = head in PART_SLOTS and value is not None
+            return self.but(**{head: Spec(str(value)) if part else value})
+        if head != "terms":
+            return self.but(**{head: _with_argument(getattr(self, head), rest, value)})
+        name, _, argument = rest.partition(".")
+        return self.but(
+            terms={**self.terms, name: _with_argument(self.terms[name], argument, value)}
+        )
+
+    def addresses(self) -> list[str]:
+        """Every dotted name that `set` takes for this recipe."""
+        names = ["latent", "samples", *PART_SLOTS]
+        for slot, spec in self._specs():
+            table = SLOTS[slot.split(".")[0]]
+            names += [f"{slot}.{arg}" for arg in arguments_of(table[spec.kind])]
+            if isinstance(spec, Weighted):
+                names.append(f"{slot}.weight")
+        return names
+
+    def to_json(self) -> str:
+        """The recipe as indented JSON; `from_json` gives back an equal recipe."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain dicts and lists."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_dict(cls, given: Any) -> Self:
+        """A recipe from what `to_dict` gave.
+
+        Raises:
+            RecipeError: a field that does not exist, a part or argument that is not in the table.
+        """
+        if not isinstance(given, Mapping):
+            raise RecipeError(f"A recipe is a JSON object, and this is a {type(given).__name__}")
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, known))
+        made: dict[str, Any] = dict(given)
+        for slot in PART_SLOTS:
+            if made.get(slot) is not None:
+                made[slot] = _spec(Spec, made[slot], slot)
+        if "terms" in made:
+            if not isinstance(made["terms"], Mapping):
+                raise RecipeError('"terms" of a recipe is an object of named terms')
+            made["terms"] = {
+                name: _spec(Weighted, term, f"terms.{name}") for name, term in made["terms"].items()
+            }
+        if not isinstance(made.get("training", {}), Mapping):
+            raise RecipeError('"training" of a recipe is an object of settings')
+        return cls(**made)
+
+
+PART_SLOTS = ("network", "bottleneck", "likelihood", "prior")
+
+
+def _with_argument(spec: Spec, name: str, value: Any) -> Spec:
+    if name == "weight" and isinstance(spec, Weighted):
+        return replace(spec, weight=value)
+    return replace(spec, args={**spec.args, name: value})
+
+
+def _spec(kind: type[Spec], given: Any, where: str) -> Spec:
+    known = [f.name for f in fields(kind)]
+    if not isinstance(given, Mapping) or "kind" not in given or set(given) - set(known):
+        raise RecipeError(f'"{where}" of a recipe is an object with {", ".join(known)}')
+    if not isinstance(given.get("args", {}), Mapping):
+        raise RecipeError(f'"{where}.args" of a recipe is an object of arguments')
+    args = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in given.get("args", {}).items()
+    }
+    return kind(**{**given, "kind": str(given["kind"]), "args": args})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,142 @@
+"""Files that are whole or not there: tensors with their own checksum, and JSON. Never a pickle.
+
+Everything is written to a temporary name beside its target, brought to disk and renamed, so that a
+kill at any moment leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from autoencode.errors import ResourceError, RunError
+
+# Raised when a file written by one version cannot be read by the one before it.
+FORMAT = 1
+TEMPORARY = ".tmp"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        ResourceError: the disk is full.
+        RunError: the folder cannot be written to.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ResourceError(
+                f"There is no room on the disk for {path} ({len(content):,} bytes)",
+                "Make room, then continue; what was saved before is intact.",
+            ) from error
+        raise RunError(
+            f"{path} cannot be written: {error.strerror}",
+            "Choose a folder that you may write to, with --out.",
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Takes away what a killed writer left behind."""
+    for stale in folder.glob(f"*{TEMPORARY}"):
+        with suppress(OSError):
+            stale.unlink()
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes an object as indented JSON, see `write_bytes`."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        RunError: there is no such file, or it is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing", "Is the folder a whole run?") from error
+    except (ValueError, RecursionError, OSError) as error:
+        raise RunError(f"{path} cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} should hold a JSON object, and holds a {type(content).__name__}")
+    return content
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Writes named tensors and JSON-able `meta` as one safetensors file with a checksum of both."""
+    # Tensors that share memory, or that lie in it with gaps, cannot be stored as they are.
+    kept = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+    text = json.dumps(meta, sort_keys=True)
+    header = {"format": str(FORMAT), "meta": text}
+    header["sha256"] = _checksum(kept, header)
+    write_bytes(path, save(kept, header))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the `meta` of a file that `write_tensors` wrote, every bit checked.
+
+    Raises:
+        RunError: the file is missing, truncated, altered, or of a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            version = header.get("format", "")
+            if version.isdigit() and int(version) > FORMAT:
+                raise RunError(
+                    f"{path} is of format {version}, and this version reads up to {FORMAT}",
+                    "Update: pip install --upgrade autoencode.",
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing", "Is the folder a whole run?") from error
+    except (SafetensorError, OSError, MemoryError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
+    if _checksum(tensors, header) != header.get("sha256"):
+        raise RunError(f"{path} is damaged: its checksum does not match its content", _RESTORE)
+    meta: dict[str, Any] = json.loads(header["meta"])
+    return tensors, meta
+
+
+_RESTORE = "Restore it from a copy, or train again."
+
+
+def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(f"{header.get('format')}\n{header.get('meta')}".encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

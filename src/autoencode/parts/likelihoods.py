@@ -1,0 +1,81 @@
+"""Likelihoods: from what the decoder says to p(x|z)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Independent
+
+from autoencode.contract import Likelihood, Sizes, Within
+from autoencode.maths import SharedScaleNormal, widen
+
+Mean = Literal["sigmoid", "identity"]
+# With this scale, −ln p(x|z) is the squared error and a constant.
+SQUARED_ERROR = math.sqrt(0.5)
+Scale = Annotated[float, Within(1e-3, 1e3)]
+MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "identity": lambda theta: theta,
+}
+
+
+class Gaussian(Likelihood):
+    """p(x|z) = N(mean(θ), scale² I): squared error, in nats.
+
+    −ln p(x|z) = ‖x − mean(θ)‖² / (2 scale²) + n ln scale + ½ n ln 2π. With the default scale √½ the
+    first summand is the squared error summed over pixels, the course's objective.
+    """
+
+    def __init__(self, sizes: Sizes, scale: Scale = SQUARED_ERROR, mean: Mean = "sigmoid") -> None:
+        super().__init__(sizes)
+        self.mean = MEANS[mean]
+        self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
+
+    def forward(self, theta: Tensor) -> Distribution:
+        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        theta = widen(theta).squeeze(-1 - len(self.sizes.x))
+        return SharedScaleNormal(self.mean(theta), self.get_buffer("scale"), len(self.sizes.x))
+
+
+class LearnedScaleGaussian(Likelihood):
+    """`Gaussian` whose one scale is a parameter, learned with the rest.
+
+    It ends where scale² is the mean squared error of a pixel, so that no weight between
+    reconstruction and rate has to be chosen.  Source: [rybkin2021].
+    """
+
+    def __init__(self, sizes: Sizes, scale: Scale = 0.5, mean: Mean = "sigmoid") -> None:
+        super().__init__(sizes)
+        self.mean = MEANS[mean]
+        self.log_scale = nn.Parameter(torch.tensor(float(scale)).log())
+
+    def forward(self, theta: Tensor) -> Distribution:
+        """As `Gaussian`. The scale is at least e⁻⁶, so that one perfect pixel costs no infinity."""
+        theta = widen(theta).squeeze(-1 - len(self.sizes.x))
+        scale = self.log_scale.clamp(min=-6.0).exp()
+        return SharedScaleNormal(self.mean(theta), scale, len(self.sizes.x))
+
+
+class BernoulliPixels(Likelihood):
+    """p(x|z) = ∏ Bernoulli(xᵢ; sigmoid(θᵢ)): cross-entropy, in nats.
+
+    A density for black-and-white images. For grey values in [0, 1] it is the usual
+    pseudo-likelihood, good for training, not to be compared with true likelihoods.
+    Source: [kingma2014], appendix C.1.
+    """
+
+    def forward(self, theta: Tensor) -> Distribution:
+        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        theta = widen(theta).squeeze(-1 - len(self.sizes.x))
+        return Independent(Bernoulli(logits=theta, validate_args=False), len(self.sizes.x))
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "gaussian": Gaussian,
+    "gaussian-learned": LearnedScaleGaussian,
+    "bernoulli": BernoulliPixels,
+}

@@ -1,0 +1,53 @@
+"""Layers that the networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from autoencode.contract import Within
+
+Activation = Literal["relu", "leaky-relu", "silu", "gelu", "elu", "tanh"]
+Norm = Literal["none", "batch"]
+# The share of units silenced in training.
+Dropout = Annotated[float, Within(0.0, 0.99)]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "elu": nn.ELU,
+    "tanh": nn.Tanh,
+}
+
+
+def dense(
+    widths: Sequence[int],
+    activation: Activation,
+    dropout: float = 0.0,
+    norm: Norm = "none",
+    first: type[nn.Linear] = nn.Linear,
+) -> nn.Sequential:
+    """Linear layers through `widths`, each followed by (norm,) activation (and dropout).
+
+    The first layer is made by `first`; no layers at all for a single width.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        linear = nn.Linear if layers else first
+        layers.append(linear(inputs, outputs))
+        if norm == "batch":
+            layers.append(nn.BatchNorm1d(outputs))
+        layers.append(ACTIVATIONS[activation]())
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
+
+
+def with_context(x: Tensor, c: Tensor | None) -> Tensor:
+    """Features [B, F] beside their context [B, C], [B, F + C]."""
+    return x if c is None else torch.cat([x, c], -1)

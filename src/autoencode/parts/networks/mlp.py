@@ -1,0 +1,71 @@
+"""Fully connected networks, for images of any size and for plain vectors."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from autoencode.contract import Network, Sizes, Width
+from autoencode.maths import Float32Linear
+from autoencode.parts.networks.layers import Activation, Dropout, Norm, dense, with_context
+
+
+class MLP(Network):
+    """Dense layers `hidden` between image and code; the decoder mirrors the encoder.
+
+    hidden: widths from the image towards the code; () is one layer on each side.
+    dropout: the share of units silenced in each hidden layer while training.
+    norm: "batch" normalises each hidden unit over the batch [ioffe2015]; training is faster and
+        the test error lower, at the price of batches of at least two.
+    """
+
+    def __init__(
+        self,
+        hidden: tuple[Width, ...] = (512,),
+        activation: Activation = "relu",
+        dropout: Dropout = 0.0,
+        norm: Norm = "none",
+    ) -> None:
+        self.hidden, self.activation = hidden, activation
+        self.dropout, self.norm = dropout, norm
+
+    def encoder(self, sizes: Sizes, features: int) -> nn.Module:
+        """x [B, *X] -> [B, features]."""
+        return MLPEncoder(self, sizes, features)
+
+    def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
+        """z [B, *Z] -> [B, channels, *X]."""
+        return MLPDecoder(self, sizes, channels)
+
+
+class MLPEncoder(nn.Module):
+    """Image to features."""
+
+    def __init__(self, config: MLP, sizes: Sizes, features: int) -> None:
+        super().__init__()
+        widths = (sizes.pixels + sizes.context, *config.hidden)
+        self.body = dense(widths, config.activation, config.dropout, config.norm)
+        self.head = Float32Linear(widths[-1], features)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """[B, *X] to [B, features]."""
+        features: Tensor = self.head(self.body(with_context(x.flatten(1), c)))
+        return features
+
+
+class MLPDecoder(nn.Module):
+    """Code to what the likelihood asks for, a number or more for each pixel."""
+
+    def __init__(self, config: MLP, sizes: Sizes, channels: int) -> None:
+        super().__init__()
+        self.shape = (channels, *sizes.x)
+        widths = (sizes.latent + sizes.context, *reversed(config.hidden))
+        self.body = dense(
+            widths, config.activation, config.dropout, config.norm, first=Float32Linear
+        )
+        last = nn.Linear if config.hidden else Float32Linear
+        self.out = last(widths[-1], channels * sizes.pixels)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """[B, *Z] to [B, channels, *X]."""
+        out: Tensor = self.out(self.body(with_context(z.flatten(1), c)))
+        return out.reshape(-1, *self.shape)

@@ -1,0 +1,116 @@
+"""The decoded grid: what the decoder draws all over the code plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from autoencode.explore import lattice
+from autoencode.report.figures.plane import name_axes, window
+from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.images import Tiles, enlarge, montage
+from autoencode.report.style import ROUND, SHARP, WIDTH, Picture, new_figure, number, styled
+from autoencode.report.view import View
+from autoencode.report.words import numbers, short
+
+TITLE = "The map, decoded"
+# The prior's quantiles, or the part of the codes' range, that the grid covers.
+PRIOR, CENTRAL = (0.02, 0.98), 0.01
+# Rows of a grid of small images; larger ones need more room each.
+ROWS, FEW, LARGE = 16, 12, 40
+STRIP = (4, 8)
+
+
+@styled()
+def draw(view: View) -> Picture:
+    """Images over the code plane; for codes of one number, a strip in reading order."""
+    if view.latent == 1:
+        return _strip(view)
+    figure = new_figure(WIDTH, WIDTH, layout="constrained")
+    axes = figure.add_subplot()
+    n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else FEW
+    if view.prior_codes is None:
+        low, high = window(view.plane.project(view.codes), CENTRAL)
+        points = lattice(low.tolist(), high.tolist(), n)
+    else:
+        drawn = view.plane.project(view.prior_codes)
+        shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
+        points = torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
+    show_grid(axes, view.decoded(view.plane.lift(points)), points)
+    name_axes(axes, view)
+    return figure
+
+
+def show_grid(axes: Axes, pictures: Tiles, points: Tensor) -> None:
+    """Draw n × n pictures without gaps, in reading order, with their points' values on the axes."""
+    n = round(len(points) ** 0.5)
+    height, width = pictures.shape[1:3]
+    factor = max(1, int(np.ceil(WIDTH * SHARP / (n * width))))
+    edge = (-0.5, n - 0.5, -0.5, n - 0.5)
+    axes.imshow(montage(enlarge(pictures, factor), n), extent=edge, aspect=height / width)
+    axes.grid(visible=False)
+    for axis, values in ((axes.xaxis, points[:n, 0]), (axes.yaxis, points[::n, 1].flip(0))):
+        # Round values, at the places between the pictures' centres where they fall.
+        known = values.double().numpy()
+        ticks = MaxNLocator(6, steps=ROUND).tick_values(known[0], known[-1])
+        ticks = ticks[(ticks >= known[0]) & (ticks <= known[-1])]
+        axis.set_ticks(np.interp(ticks, known, np.arange(n)), [number(tick) for tick in ticks])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _strip(view: View) -> Picture:
+    rows, columns = STRIP
+    reach = view.codes if view.prior_codes is None else view.prior_codes
+    if view.prior_codes is None:
+        ends = reach[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
+        values = torch.linspace(*ends, rows * columns)
+    else:
+        values = reach[:, 0].quantile(torch.linspace(*PRIOR, rows * columns))
+    pictures = view.decoded(values.unsqueeze(1))
+    return draw_rows(
+        [
+            Row(
+                pictures[start : start + columns],
+                notes=[short(v) for v in values[start : start + columns].tolist()],
+            )
+            for start in range(0, rows * columns, columns)
+        ]
+    )
+
+
+def caption(view: View) -> str:
+    """What to see."""
+    if view.prior_codes is None:
+        where = "over the part of latent space where nearly all test codes lie"
+        see = (
+            "Inside the clouds of codes the images are clear. Between and beyond them the model "
+            "was never asked for anything, and blends or invents."
+        )
+    else:
+        where = "from the 2% to the 98% quantile of the prior, so that each step is as likely"
+        see = (
+            "The prior has drawn the codes together: one image turns into the next with few gaps "
+            "and little that looks like nothing."
+        )
+    if view.latent == 1:
+        return (
+            f"What codes decode to, in reading order, {where}; the figures are the codes. {see}"
+        )
+    off = ""
+    if not view.plane.whole:
+        off = (
+            f" Codes have {numbers(view.latent)}: the grid lies on the plane of their first two "
+            "principal components, through their mean."
+        )
+    return f"Each picture is what the code at its place decodes to, {where}.{off} {see}"
+
+
+def alt(view: View) -> str:
+    """The figure in words."""
+    if view.latent == 1:
+        return "A strip of images, decoded from evenly spread codes."
+    return "A square grid of images, decoded from codes all over the code plane."

@@ -1,0 +1,69 @@
+"""From one example to another, through latent space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autoencode.explore import interpolate
+from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.style import Picture, names, styled
+from autoencode.report.view import View
+
+TITLE = "From one example to another"
+PAIRS, STEPS = 5, 8
+
+
+@styled()
+def draw(view: View) -> Picture:
+    """A strip a pair: the original, decoded codes on the way, the other original."""
+    rows = []
+    for label, (first, second) in pairs(view):
+        z = view.codes.view(-1, *view.model.sizes.z)
+        way = interpolate(z[first], z[second], STEPS, view.model.space).flatten(1)
+        ends = view.originals([first, second])
+        strip = np.concatenate([ends[:1], view.decoded(way), ends[1:]])
+        heads = () if rows else ("original", *[""] * STEPS, "original")
+        rows.append(Row(strip, label, heads, after=0.1))
+    return draw_rows(rows)
+
+
+def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
+    """Pairs of examples, the same for every model of one data set: the first of two classes each.
+
+    The second class goes to the first, then the third to the fourth, and so on; without labels
+    they are drawn at random.
+    """
+    present = view.present()
+    if len(present) < 2:
+        drawn = np.random.default_rng(0).permutation(len(view.x))[: 2 * PAIRS].tolist()
+        if len(drawn) < 2:
+            drawn = [0, 0]
+        return [("", two) for two in zip(drawn[::2], drawn[1::2], strict=False)]
+    order = [present[1], present[0], *present[2:]]
+    known = names(view.classes, longest=9)
+    chosen = []
+    for a, b in list(zip(order[::2], order[1::2], strict=False))[:PAIRS]:
+        both = int(view.members(a)[0]), int(view.members(b)[0])
+        chosen.append((f"{known[a]} → {known[b]}", both))
+    return chosen
+
+
+def caption(view: View) -> str:
+    """What to see."""
+    see = (
+        "Where the way leads through a gap between the codes, the images in the middle are ghosts."
+        if view.prior_codes is None
+        else "The prior leaves few gaps, so that most images on the way are plausible in themselves."
+    )
+    return (
+        "At both ends of a row stand two test examples. Between them are decoded codes at equal "
+        "steps from the code of the one to the code of the other; the first and the last of them "
+        f"are the reconstructions. See where one thing turns into the other. {see}"
+    )
+
+
+def alt(view: View) -> str:
+    """The figure in words."""
+    labels = [label for label, _ in pairs(view) if label]
+    told = f": {', '.join(labels)}" if labels else ""
+    return f"Strips of images that turn from one test example into another{told}."

@@ -1,0 +1,207 @@
+"""The code plane: where the examples' codes lie, coloured by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from autoencode.report.style import (
+    BLUE,
+    FAINT,
+    NORMAL,
+    PAPER,
+    ROUND,
+    WIDTH,
+    Picture,
+    colours,
+    legend_below,
+    names,
+    new_figure,
+    styled,
+)
+from autoencode.report.view import View
+from autoencode.report.words import count, numbers
+
+TITLE = "Where the examples went"
+# The window leaves out this share of codes at each side of each axis, where there are many.
+OUTLIERS, MANY = 0.0025, 400
+PADDING = 1.06
+BINS = 80
+# Names nearer than this, in widths of the window, would hide each other.
+TOUCHING = 0.045
+
+
+@styled()
+def draw(view: View) -> Picture:
+    """A dot for each code; for codes of one number a histogram for each class."""
+    if view.latent == 1:
+        return _histograms(view)
+    figure = new_figure(WIDTH, WIDTH + 0.3, layout="constrained")
+    axes = figure.add_subplot()
+    scatter(axes, view)
+    if present := view.present():
+        labels, paint = _classes(view, present)
+        legend_below(figure, axes, labels, paint)
+    return figure
+
+
+def scatter(axes: Axes, view: View) -> None:
+    """Draw the codes on their plane into square axes, each class named where its middle is."""
+    points = view.plane.project(view.codes)
+    low, high = window(points)
+    # In random order: drawn class by class, the last would hide all others.
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0)).numpy()
+    present = view.present()
+    labels, _ = _classes(view, present)
+    dots: str | np.ndarray = BLUE
+    if view.y is not None:
+        dots = np.array(colours(max(present) + 1))[view.y.numpy()][order]
+    size = float(np.clip(50_000 / len(points), 4.5, 30))
+    alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
+    x, y = points.numpy()[order].T
+    axes.scatter(x, y, s=size, c=dots, alpha=alpha, linewidths=0, rasterized=True)
+    for label, place in zip(labels, _places(view, points, low, high), strict=True):
+        axes.text(
+            *place.tolist(),
+            label,
+            ha="center",
+            va="center",
+            size=NORMAL + 1 if len(label) <= 2 else NORMAL - 2,
+            weight="bold",
+            path_effects=[withStroke(linewidth=3, foreground=PAPER)],
+            clip_on=True,
+        )
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), box_aspect=1)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+    name_axes(axes, view)
+
+
+def name_axes(axes: Axes, view: View) -> None:
+    """Say what the two axes of the code plane are."""
+    if view.plane.whole:
+        words = ["first number of the code", "second number of the code"]
+    else:
+        words = [
+            f"{which} principal component of the codes ({share:.0%} of their variance)"
+            for which, share in zip(("first", "second"), view.plane.share, strict=True)
+        ]
+    axes.set(xlabel=words[0], ylabel=words[1])
+
+
+def window(
+    points: Float[Tensor, "n 2"], outliers: float | None = None
+) -> tuple[Float[Tensor, "2"], Float[Tensor, "2"]]:
+    """The corners of a square that holds the points but for a share of outliers at each side."""
+    if outliers is None:
+        outliers = OUTLIERS if len(points) >= MANY else 0.0
+    low, high = points.quantile(torch.tensor([outliers, 1 - outliers]), dim=0)
+    half = (high - low).max() / 2 * PADDING
+    # All codes in one place still need a window.
+    half = half if half > 0 else torch.tensor(0.5)
+    middle = (low + high) / 2
+    return middle - half, middle + half
+
+
+def _classes(view: View, present: Sequence[int]) -> tuple[list[str], list[str]]:
+    if not present:
+        return [], []
+    known, paint = names(view.classes), colours(max(present) + 1)
+    return [known[label] for label in present], [paint[label] for label in present]
+
+
+def _places(view: View, points: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Where each class's name stands, [K, 2]: in its middle, moved aside where two would touch."""
+    present = view.present()
+    if not present:
+        return torch.zeros(0, 2)
+    middles = torch.stack([points[view.members(label)].median(0).values for label in present])
+    places = (middles - low) / (high - low)
+    for _ in range(50):
+        gaps = places.unsqueeze(1) - places
+        near = gaps.norm(dim=-1)
+        # Two in the very same place part along the order of the classes.
+        aside = torch.arange(len(places)).view(-1, 1, 1) - torch.arange(len(places)).view(1, -1, 1)
+        gaps = torch.where((near < 1e-6).unsqueeze(-1), aside.sign() * 1e-3, gaps)
+        push = (TOUCHING - near).clamp_min(0).unsqueeze(-1) * normalize(gaps, dim=-1)
+        places = places + push.sum(1) / 4
+    return low + places.clamp(0.02, 0.98) * (high - low)
+
+
+def _histograms(view: View) -> Picture:
+    values = view.codes[:, 0]
+    outliers = OUTLIERS if len(values) >= MANY else 0.0
+    low, high = values.quantile(torch.tensor([outliers, 1 - outliers])).tolist()
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
+    present = view.present()
+    labels, paint = _classes(view, present) if present else (["all"], [BLUE])
+    groups = [values[view.members(label)] for label in present] if present else [values]
+    figure = new_figure(WIDTH, 1.0 + max(2.2, 0.42 * len(groups)), layout="constrained")
+    axes = figure.add_subplot()
+    for row, (group, colour) in enumerate(zip(groups, paint, strict=True)):
+        heights, _ = np.histogram(group.numpy(), edges)
+        # Each class to its own height: their shapes are to be compared, not their sizes.
+        tops = -row + 0.88 * heights / max(1, heights.max())
+        axes.axhline(-row, color=FAINT, linewidth=0.8)
+        axes.stairs(tops, edges, baseline=-row, fill=True, color=colour)
+    axes.set(xlim=(low, high), xlabel="the code's one number", ylabel="class")
+    axes.set_yticks(-np.arange(len(groups)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def caption(view: View) -> str:
+    """What to see."""
+    shown = f"{count(len(view.codes))}" + (
+        f" of {count(view.of)}" if view.of > len(view.codes) else ""
+    )
+    if view.latent == 1:
+        return (
+            f"How the codes of {shown} test examples lie on their one number, a row for each "
+            "class, each drawn to its own height. Rows that stand apart can be told apart from the "
+            "code alone; where they share a place, the decoder has to draw something in between."
+        )
+    parts = [f"Every dot is the code of one of {shown} test examples."]
+    if not view.plane.whole:
+        left = 1 - sum(view.plane.share)
+        parts.append(
+            f"Codes have {numbers(view.latent)}; the plane shows the two directions in which they "
+            f"differ most, and leaves out {left:.0%} of their variance: what overlaps here may lie "
+            "apart in the others."
+        )
+    if view.y is not None:
+        parts.append(
+            "Colours are the labels, which the model never saw; a name stands in the middle of its "
+            "class. See which classes found a place of their own, and which still share one."
+        )
+    else:
+        parts.append("See whether they form islands or one cloud, and where there are gaps.")
+    outside = _outside(view)
+    if outside:
+        parts.append(f"{count(outside)} far-off codes lie outside of the frame.")
+    return " ".join(parts)
+
+
+def _outside(view: View) -> int:
+    points = view.plane.project(view.codes)
+    low, high = window(points)
+    return int(((points < low) | (points > high)).any(1).sum())
+
+
+def alt(view: View) -> str:
+    """The figure in words."""
+    kind = "A histogram for each class" if view.latent == 1 else "A scatter plot"
+    coloured = f", coloured by {len(view.present())} classes" if view.y is not None else ""
+    return f"{kind} of the codes of {count(len(view.codes))} test examples{coloured}."

@@ -1,0 +1,63 @@
+"""What each number of the code carries: the KL by latent dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from autoencode.evaluate.evaluate import ACTIVE
+from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
+from autoencode.report.words import count, short
+
+TITLE = "What each number of the code carries"
+LABELLED = 12
+LN2 = log(2)
+
+
+@styled()
+def draw(nats: Sequence[float]) -> Picture:
+    """A bar for each number of the code, from the one that carries most, in nats per example."""
+    values = np.array(nats, dtype=float)
+    order = np.argsort(-values, kind="stable")
+    values = values[order]
+    figure = new_figure(WIDTH, 3.0, layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(values))
+    paint = np.where(values > ACTIVE, BLUE, RULE)
+    axes.bar(places, values, width=0.8 if len(values) <= 60 else 1.0, color=paint)
+    axes.set_ylabel("KL, nats per example")
+    if len(values) <= LABELLED:
+        axes.set_xticks(places, [str(i + 1) for i in order])
+        axes.set_xlabel("number of the code")
+        # Two bars alone should not be as wide as the page.
+        aside = max(0, 6 - len(values)) / 2 + 0.5
+        axes.set_xlim(-aside, len(values) - 1 + aside)
+    else:
+        axes.set_xlabel(f"the {count(len(values))} numbers of the code, sorted")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.tick_params(axis="x", length=0)
+    axes.grid(visible=False, axis="x")
+    return figure
+
+
+def caption(nats: Sequence[float]) -> str:
+    """What to see."""
+    awake = sum(value > ACTIVE for value in nats)
+    total = sum(nats)
+    return (
+        "How many nats each number of the code costs on average: how far the posterior of an "
+        f"example is from the prior. Together they are {short(total)} nats, {short(total / LN2)} "
+        f"bits. {count(awake)} of {count(len(nats))} carry more than {ACTIVE} nats; a number that "
+        "carries none is pure noise, which the decoder has learned to ignore."
+    )
+
+
+def alt(nats: Sequence[float]) -> str:
+    """The figure in words."""
+    return (
+        f"Bars of the KL of {count(len(nats))} numbers of the code, from {short(max(nats))} nats "
+        f"down to {short(min(nats))}."
+    )

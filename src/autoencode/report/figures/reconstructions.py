@@ -1,0 +1,61 @@
+"""Originals beside their reconstructions, on test data."""
+
+from __future__ import annotations
+
+import torch
+
+from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.style import Picture, styled
+from autoencode.report.view import View
+from autoencode.report.words import count, numbers
+
+TITLE = "What comes back"
+COLUMNS = 8
+
+
+@styled()
+def draw(view: View) -> Picture:
+    """Pairs, the original above: at random, and those of lowest, middle and highest error."""
+    rows = []
+    for label, which in _chosen(view).items():
+        codes = view.codes[which]
+        rows.append(Row(view.originals(which), label, after=0.02))
+        notes = [f"{error:.3g}" for error in view.errors[which].tolist()]
+        rows.append(Row(view.decoded(codes), "", notes=notes, after=0.14))
+    return draw_rows(rows)
+
+
+def _chosen(view: View) -> dict[str, torch.Tensor]:
+    n = len(view.errors)
+    columns = min(COLUMNS, n)
+    order = view.errors.argsort(stable=True)
+    middle = (n - columns) // 2
+    drawn = torch.randperm(n, generator=torch.Generator().manual_seed(1))
+    return {
+        "random": drawn[:columns],
+        "best": order[:columns],
+        "median": order[middle : middle + columns],
+        "worst": order[n - columns :].flip(0),
+    }
+
+
+def caption(view: View) -> str:
+    """What to see."""
+    sizes = view.model.sizes
+    return (
+        f"Each pair is a test example, never seen in training, above what the model makes of its "
+        f"code of {numbers(sizes.latent)}. The figure below a pair is its squared error, summed "
+        f"over {count(sizes.pixels)} values. The first rows are drawn at random; then come the "
+        f"best, those around the median, and the worst of {count(len(view.errors))}. See what the code keeps, "
+        "what it smooths away, and which examples come back as something more ordinary."
+    )
+
+
+def alt(view: View) -> str:
+    """The figure in words."""
+    low, middle, high = view.errors.quantile(torch.tensor([0.0, 0.5, 1.0])).tolist()
+    return (
+        "Rows of test examples, each above its reconstruction: random ones, the best, those at "
+        f"the median and the worst. Squared errors reach from {low:.3g} over a median of {middle:.3g} to "
+        f"{high:.3g}."
+    )

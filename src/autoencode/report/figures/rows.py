@@ -1,0 +1,79 @@
+"""Rows of small pictures with words beside, above and below them: the frame of most figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoencode.report.images import Tiles, enlarge, montage
+from autoencode.report.style import SHARP, SMALL, SOFT, WIDTH, Picture, new_figure
+
+# Inches.
+MARGIN, LINE, LETTER = 0.06, 0.17, 0.078
+WIDEST, HIGHEST = 1.15, 1.5
+# Between two pictures, as a fraction of one.
+GAP = 0.07
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures side by side.
+
+    label: beside the row.   heads, notes: above and below each picture, or none.
+    after: inches of room below.
+    """
+
+    pictures: Tiles
+    label: str = ""
+    heads: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    after: float = 0.05
+
+
+def draw_rows(rows: Sequence[Row]) -> Picture:
+    """A figure of the rows, one under the other, all pictures of one size."""
+    columns = max(len(row.pictures) for row in rows)
+    height, width = rows[0].pictures.shape[1:3]
+    longest = max(len(row.label) for row in rows)
+    left = MARGIN + (longest * LETTER + 0.08 if longest else 0)
+    across = (WIDTH - left - MARGIN) / (columns + (columns - 1) * GAP)
+    across = min(across, WIDEST, HIGHEST * width / height)
+    down = across * height / width
+    lines = sum(bool(row.heads) + bool(row.notes) for row in rows)
+    room = sum(row.after for row in rows[:-1])
+    total = 2 * MARGIN + len(rows) * down + lines * LINE + room
+    figure = new_figure(WIDTH, total)
+    # As many dots as the screen has or more, so that pixels stay square and sharp.
+    factor = max(1, int(np.ceil(across * SHARP / width)))
+    gap = round(GAP * factor * width)
+    top = total - MARGIN
+    for row in rows:
+        middles = [left + across * (i * (1 + GAP) + 0.5) for i in range(len(row.pictures))]
+        if row.heads:
+            _words(figure, middles, top - 0.45 * LINE, row.heads, total)
+            top -= LINE
+        sheet = montage(enlarge(row.pictures, factor), len(row.pictures), gap)
+        wide = across * (len(row.pictures) * (1 + GAP) - GAP)
+        axes = figure.add_axes((left / WIDTH, (top - down) / total, wide / WIDTH, down / total))
+        axes.imshow(sheet, aspect="auto")
+        axes.set_axis_off()
+        figure.text(
+            MARGIN / WIDTH, (top - down / 2) / total, row.label, va="center", size=SMALL + 1
+        )
+        top -= down
+        if row.notes:
+            _words(figure, middles, top - 0.55 * LINE, row.notes, total)
+            top -= LINE
+        top -= row.after
+    return figure
+
+
+def _words(
+    figure: Picture, middles: Sequence[float], height: float, words: Sequence[str], total: float
+) -> None:
+    for x, word in zip(middles, words, strict=False):
+        figure.text(
+            x / WIDTH, height / total, word, ha="center", va="center", size=SMALL, color=SOFT
+        )

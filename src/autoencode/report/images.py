@@ -1,0 +1,64 @@
+"""From tensors to small pictures: every kind of example becomes a tile of red, green and blue."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool1d
+
+Tiles = UInt8[np.ndarray, "n h w 3"]
+
+# A vector is drawn as a profile so many pixels high and at least and at most so many wide.
+PROFILE_HEIGHT, PROFILE_WIDTH = 40, (40, 80)
+_BAR, _GROUND = np.array([47, 111, 176]), np.array([243, 245, 248])
+
+
+def tiles(x: Tensor, *, kind: int) -> Tiles:
+    """Examples [N, *X] with values in [0, 1] as pictures; `kind` is the number of dimensions of X.
+
+    Grey and colour images as they are; a fourth channel is transparency, over white; other numbers
+    of channels are averaged to grey. Vectors become bar profiles, one bar a number. What lies
+    outside of [0, 1] is cut off there.
+    """
+    x = x.detach().to("cpu", torch.float32).nan_to_num(0.0).clamp(0, 1)
+    if kind == 1:
+        return _profiles(x)
+    x = x.unsqueeze(1) if kind == 2 else x
+    if x.shape[1] == 4:
+        x = x[:, :3] * x[:, 3:] + 1 - x[:, 3:]
+    if x.shape[1] != 3:
+        x = x.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return x.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def _profiles(x: Tensor) -> Tiles:
+    count, numbers = x.shape
+    low, high = PROFILE_WIDTH
+    if numbers > high:
+        x = adaptive_avg_pool1d(x, high)
+    x = x.repeat_interleave(max(1, -(-low // x.shape[1])), dim=1)
+    # How much of each pixel of a column its bar covers, from the top row down.
+    levels = torch.arange(PROFILE_HEIGHT - 1, -1, -1).view(1, -1, 1)
+    cover = (x.view(count, 1, -1) * PROFILE_HEIGHT - levels).clamp(0, 1).unsqueeze(-1).numpy()
+    return (cover * _BAR + (1 - cover) * _GROUND).round().astype(np.uint8)
+
+
+def enlarge(pictures: Tiles, factor: int) -> Tiles:
+    """Every pixel as a square of factor × factor."""
+    return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def montage(
+    pictures: Tiles, columns: int, gap: int = 0, ground: int = 255
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Pictures in reading order on one sheet, `gap` pixels of grey level `ground` between them."""
+    count, height, width, _ = pictures.shape
+    rows = -(-count // columns)
+    down, across = height + gap, width + gap
+    sheet = np.full((rows * down - gap, columns * across - gap, 3), ground, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * down, i % columns * across
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

@@ -1,0 +1,122 @@
+"""What the figures look at: a model, some examples that it was not trained on, and their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from autoencode.contract import Autoencoder
+from autoencode.data import scaled
+from autoencode.errors import DataError
+from autoencode.evaluate.passes import in_batches, measuring, seeded
+from autoencode.explore import Plane, code_plane
+from autoencode.report.images import Tiles, tiles
+
+# More points than these only hide each other.
+MOST = 10_000
+CHUNK = 500
+PRIOR_DRAWS = 20_000
+
+
+@dataclass(frozen=True)
+class View:
+    """A model and what it makes of some examples; codes are flat here, [N, d].
+
+    x: the examples as they are kept, [N, *X], uint8 or float in [0, 1].
+    y: the class of each, [N]; None without labels.     classes: the names.
+    codes: of the examples, a posterior's mean, [N, d].
+    errors: squared error of each reconstruction, summed over pixels, [N].
+    of: how many examples there are in all; no more than 10,000 of them are looked at.
+    """
+
+    model: Autoencoder
+    x: Tensor
+    y: Int[Tensor, " n"] | None
+    classes: tuple[str, ...]
+    codes: Float[Tensor, "n d"]
+    errors: Float[Tensor, " n"]
+    of: int
+
+    @property
+    def latent(self) -> int:
+        """Numbers in one code."""
+        return self.codes.shape[1]
+
+    @cached_property
+    def plane(self) -> Plane:
+        """The plane that codes of two or more numbers are drawn on."""
+        return code_plane(self.codes)
+
+    @cached_property
+    def prior_codes(self) -> Float[Tensor, "m d"] | None:
+        """20,000 codes drawn from the model's prior, always the same; None without a prior."""
+        prior = self.model.prior()
+        if prior is None:
+            return None
+        with measuring(self.model) as device, seeded(0, device):
+            return prior.sample(torch.Size((PRIOR_DRAWS,))).flatten(1).float().cpu()
+
+    def members(self, label: int) -> Int[Tensor, " m"]:
+        """Positions of the examples of one class."""
+        assert self.y is not None
+        return (self.y == label).nonzero().flatten()
+
+    def present(self) -> list[int]:
+        """The classes that have examples here."""
+        return [] if self.y is None else self.y.unique().tolist()
+
+    def decode(self, codes: Float[Tensor, "m d"]) -> Tensor:
+        """Flat codes to images [M, *X]."""
+        shaped = codes.view(-1, *self.model.sizes.z)
+        with measuring(self.model) as device:
+            return torch.cat(
+                [self.model.decode(z.to(device)).mean.float().cpu() for z in shaped.split(CHUNK)]
+            )
+
+    def tiles(self, images: Tensor) -> Tiles:
+        """Images [M, *X] as pictures."""
+        return tiles(images, kind=len(self.model.sizes.x))
+
+    def originals(self, which: Tensor | Sequence[int]) -> Tiles:
+        """Some of the examples as pictures."""
+        return self.tiles(scaled(self.x[torch.as_tensor(which)]))
+
+    def decoded(self, codes: Float[Tensor, "m d"]) -> Tiles:
+        """What flat codes decode to, as pictures."""
+        return self.tiles(self.decode(codes))
+
+
+def look(
+    model: Autoencoder, x: Tensor, y: Tensor | None = None, classes: Sequence[str] = ()
+) -> View:
+    """Encode and decode examples [N, *X]; of more than 10,000, as many are drawn, always the same.
+
+    Raises:
+        DataError: there are no examples, or their shape is not the model's.
+    """
+    if not len(x):
+        raise DataError("There are no examples to look at")
+    of = len(x)
+    if of > MOST:
+        kept = torch.randperm(of, generator=torch.Generator().manual_seed(0))[:MOST].sort().values
+        x, y = x[kept], None if y is None else y[kept]
+
+    def pair(batch: Tensor) -> tuple[Tensor, Tensor]:
+        codes, images = model.forward(batch)
+        return codes.flatten(1).cpu(), (images - batch).square().flatten(1).sum(1).cpu()
+
+    codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK), strict=True)
+    return View(
+        model,
+        x.cpu().reshape(-1, *model.sizes.x),
+        None if y is None else y.cpu(),
+        tuple(classes),
+        torch.cat(codes),
+        torch.cat(errors),
+        of,
+    )

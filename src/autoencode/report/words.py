@@ -1,0 +1,48 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def count(n: int) -> str:
+    """A whole number with its thousands apart.
+
+    >>> count(10000)
+    '10,000'
+    """
+    return f"{n:,}"
+
+
+def numbers(d: int) -> str:
+    """The size of a code.
+
+    >>> numbers(1), numbers(30)
+    ('1 number', '30 numbers')
+    """
+    return f"{count(d)} number{'' if d == 1 else 's'}"
+
+
+def short(value: float) -> str:
+    """About three digits that mean something.
+
+    >>> short(31.074), short(0.0398), short(483.56), short(0.0)
+    ('31.1', '0.0398', '484', '0')
+    """
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter.
+
+    >>> duration(31.1), duration(150), duration(7260)
+    ('31 s', '2 min 30 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

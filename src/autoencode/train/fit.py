@@ -1,0 +1,177 @@
+"""Training from the first step to a finished run, and continuing one that was cut short."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autoencode.contract import Sizes
+from autoencode.data import Data, load_data
+from autoencode.errors import AutoencodeError, Diverged, Interrupted, RunError
+from autoencode.models.assemble import SlotAutoencoder, build
+from autoencode.models.recipe import Recipe
+from autoencode.models.recipes import recipe_named
+from autoencode.models.run import Run, data_record, open_run
+from autoencode.models.store import read_json
+from autoencode.train.folder import (
+    environment,
+    locked,
+    make_folder,
+    memory_errors,
+    write_environment,
+)
+from autoencode.train.loop import Loop
+from autoencode.train.settings import Settings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    model: on the CPU, in evaluation mode.   summary: steps, seconds, images_per_second, ….
+    run: its folder, where there is one.
+    """
+
+    model: SlotAutoencoder
+    summary: dict[str, Any]
+    run: Run | None
+
+
+def fit(
+    recipe: Recipe | str,
+    data: Data | Any,
+    *,
+    latent: int | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Trains a recipe on data.
+
+    recipe: a row of the table by name, or a recipe of your own.
+    data: what `load_data` gave, or anything that it takes.
+    latent: numbers in a code, where they are not the recipe's.
+    out: the folder of the run; None keeps everything in memory.
+    settings: see `Settings`. Torch's global random state is left as it was.
+
+    Raises:
+        RecipeError, DataError: what was asked for has no meaning.
+        RunError: the folder is in use or cannot be written.
+        Diverged: the loss is not finite.     ResourceError: memory or disk ran out.
+        Interrupted: Ctrl-C or SIGTERM, after saving.
+    """
+    recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    recipe = recipe if latent is None else recipe.but(latent=latent)
+    chosen = Settings.of(recipe, settings)
+    data = data if isinstance(data, Data) else load_data(data)
+    sizes = Sizes(x=data.shape, z=(recipe.latent,), n=len(data.train))
+    model = build(recipe, sizes, seed=chosen.seed)
+    if out is None:
+        loop = _loop(model, recipe, data, chosen, None, progress)
+        with _seeded(loop, chosen.seed), memory_errors(chosen.batch_size):
+            loop.run()
+        return Fitted(model.cpu().eval(), loop.summary(), None)
+    folder = make_folder(Path(out), overwrite)
+    with locked(folder):
+        run = Run(
+            folder, recipe, sizes, "running", data_record(data), chosen.to_dict(), {"steps": 0}
+        )
+        run.write()
+        write_environment(folder)
+        loop = _loop(model, recipe, data, chosen, folder, progress)
+        with _seeded(loop, chosen.seed):
+            return _finish(run, loop, model)
+
+
+def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:
+    """Continues a run from its newest checkpoint, to the weights it would have had anyway.
+
+    data: only for a run that was trained on arrays in memory.
+
+    Raises:
+        RunError: the folder is no run, is done, is in use, or holds no whole checkpoint.
+        DataError: the data have changed since.   Else as `fit`.
+    """
+    run = open_run(folder)
+    if run.status == "done":
+        raise RunError(
+            f"{run.folder} is done: {run.summary['steps']:,} steps",
+            f"Evaluate it: autoencode evaluate {run.folder}",
+        )
+    _warn_of_changes(run)
+    given = run.load_data() if data is None else load_data(data)
+    if given.fingerprint != run.data["fingerprint"]:
+        raise RunError(f"The data given are not those that {run.folder} was trained on")
+    settings = Settings(**run.settings)
+    with locked(run.folder):
+        model = build(run.recipe, run.sizes, seed=settings.seed)
+        loop = _loop(model, run.recipe, given, settings, run.folder, progress)
+        with _seeded(loop, settings.seed):
+            for sentence in loop.restore():
+                warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=2)
+            return _finish(run, loop, model)
+
+
+def _loop(
+    model: SlotAutoencoder,
+    recipe: Recipe,
+    data: Data,
+    settings: Settings,
+    folder: Path | None,
+    progress: bool | None,
+) -> Loop:
+    with memory_errors(settings.batch_size):
+        return Loop(model, recipe, data, settings, folder, progress)
+
+
+def _finish(run: Run, loop: Loop, model: SlotAutoencoder) -> Fitted:
+    try:
+        with memory_errors(loop.settings.batch_size):
+            loop.run()
+    except (Interrupted, Diverged) as stopped:
+        status = "interrupted" if isinstance(stopped, Interrupted) else "diverged"
+        replace(run, status=status, summary=loop.summary()).write()
+        raise
+    model.cpu().eval()
+    run.write_weights(model)
+    done = replace(run, status="done", summary=loop.summary())
+    done.write()
+    # Only now is nothing left to continue.
+    shutil.rmtree(run.folder / "state", ignore_errors=True)
+    return Fitted(model, loop.summary(), done)
+
+
+@contextmanager
+def _seeded(loop: Loop, seed: int) -> Iterator[None]:
+    """Noise from this seed; afterwards torch's random state is what it was before."""
+    cuda = [torch.cuda.current_device()] if loop.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+def _warn_of_changes(run: Run) -> None:
+    try:
+        then = read_json(run.folder / "environment.json")
+    except AutoencodeError:
+        then = {}
+    now = environment()
+    changed = [
+        f"{name} was {then[name]} and is {now[name]}"
+        for name in ("autoencode", "torch", "threads", "processor")
+        if name in then and then[name] != now[name]
+    ]
+    if changed:
+        warnings.warn(
+            f"The continuation will not be bit for bit what it would have been: "
+            f"{'; '.join(changed)}",
+            stacklevel=3,
+        )

@@ -1,0 +1,124 @@
+"""The folder of a run: made, refused, locked."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from platform import platform, processor, python_version
+from typing import Any
+
+import numpy
+import torch
+
+from autoencode.errors import ResourceError, RunError
+from autoencode.models.store import write_bytes, write_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there two trainings can meet in one folder
+    fcntl = None  # type: ignore[assignment]
+
+
+def make_folder(out: Path, overwrite: bool) -> Path:
+    """Makes the folder of a new run and proves that it can be written to.
+
+    Raises:
+        RunError: it holds something and `overwrite` is not given, or holds what is no run.
+        ResourceError: the disk is full.
+    """
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file, and a run needs a folder", "Choose another --out.")
+    if out.is_dir() and any(out.iterdir()):
+        if not overwrite:
+            raise RunError(
+                f"{out} exists and is not empty",
+                "Choose another --out, or replace it with --overwrite.",
+            )
+        if not (out / "run.json").exists():
+            raise RunError(
+                f"{out} holds files that are no run, and --overwrite would delete them",
+                "Choose another --out.",
+            )
+        with locked(out):
+            for entry in out.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    try:
+        (out / "state").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{out} cannot be made: {error.strerror}",
+            "Choose a folder that you may write to, with --out.",
+        ) from error
+    probe = out / "state" / "probe"
+    write_bytes(probe, bytes(4096))
+    probe.unlink()
+    return out
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for one process; a killed process lets go by itself.
+
+    Raises:
+        RunError: another process is training in it.
+    """
+    if fcntl is None:
+        yield
+        return
+    with (folder / "run.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(
+                f"Another process is training in {folder}", "Wait for it, or choose another --out."
+            ) from error
+        yield
+
+
+def environment() -> dict[str, Any]:
+    """What a run depends on beside its settings."""
+    return {
+        "autoencode": version("autoencode"),
+        "python": python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "platform": platform(),
+        "processor": processor() or os.uname().machine,
+        "threads": torch.get_num_threads(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def write_environment(folder: Path) -> None:
+    """Writes `environment.json`."""
+    write_json(folder / "environment.json", environment())
+
+
+@contextmanager
+def memory_errors(batch_size: int) -> Iterator[None]:
+    """Turns running out of memory into a sentence.
+
+    Raises:
+        ResourceError: an allocation failed, on the processor or on an accelerator.
+    """
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _too_large(batch_size) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise _too_large(batch_size) from error
+
+
+def _too_large(batch_size: int) -> ResourceError:
+    return ResourceError(
+        "Memory ran out in training; the last checkpoint is intact",
+        f"Take a smaller batch than {batch_size} (--batch-size) or narrower layers.",
+    )

@@ -1,0 +1,267 @@
+"""The training loop: one for every model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoencode.data import Data
+from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
+from autoencode.models.assemble import SlotAutoencoder
+from autoencode.models.objective import Judged, Objective
+from autoencode.models.recipe import Recipe
+from autoencode.train.batches import Batches
+from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
+from autoencode.train.log import Log
+from autoencode.train.precision import choose_device, choose_precision, computing
+from autoencode.train.progress import TrainingBar
+from autoencode.train.schedules import learning_rate
+from autoencode.train.settings import Settings
+from autoencode.train.signals import StopSignals
+from autoencode.train.track import Validation, squared_error
+
+LOG_LINES = 300
+VALIDATIONS = 20
+# Looking at a number that lies on an accelerator makes the processor wait for it.
+CHECK_EVERY = {"cpu": 1}
+
+
+class Loop:
+    """One training: a model, its optimiser, its batches, and the numbers that count it."""
+
+    def __init__(
+        self,
+        model: SlotAutoencoder,
+        recipe: Recipe,
+        data: Data,
+        settings: Settings,
+        folder: Path | None,
+        progress: bool | None,
+    ) -> None:
+        self.settings, self.folder, self.progress = settings, folder, progress
+        self.device = choose_device(settings.device)
+        self.precision = choose_precision(settings.precision, self.device)
+        self.objective = Objective(model, recipe, model.sizes).to(self.device)
+        # Weight decay is the decoupled one; without it this is Adam.
+        self.optimizer = torch.optim.AdamW(
+            self.objective.parameters(),
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.batches = Batches(data.train, settings.batch_size, settings.seed, self.device)
+        self.validation = Validation(data.validation, self.device)
+        self.total = settings.total_steps(len(data.train))
+        self.log_every = max(1, self.total // LOG_LINES)
+        self.validate_every = settings.validate_every or max(1, self.total // VALIDATIONS)
+        self.checkpoint_every = settings.checkpoint_every or max(1, self.total // VALIDATIONS)
+        self.check_every = CHECK_EVERY.get(self.device.type, 50)
+        self.step, self.seconds, self.best_loss, self.waited = 0, 0.0, math.inf, 0
+        self.computing_seconds = 0.0
+        self.best: dict[str, Tensor] = {}
+        if self.batches.batch_size < 2 and _has_batch_norm(self.objective):
+            raise RecipeError(
+                "Batch normalisation needs at least two images in a batch, and there is one",
+                'Use --batch-size 2 or more, or --set network.norm="none".',
+            )
+
+    def restore(self) -> list[str]:
+        """Goes back to the newest whole checkpoint; a sentence for each damaged one."""
+        assert self.folder is not None
+        meta, self.best, passed_over = restore_checkpoint(
+            self.folder / "state", self.objective, self.optimizer
+        )
+        self.step, self.seconds = meta["step"], meta["seconds"]
+        self.computing_seconds = meta["computing_seconds"]
+        best_loss, self.waited = meta["best_loss"], meta["waited"]
+        self.best_loss = math.inf if best_loss is None else best_loss
+        return passed_over
+
+    def run(self) -> None:
+        """Trains to the end, or to the early stop; the model then holds the weights to keep.
+
+        Raises:
+            Diverged: the loss is not finite.     Interrupted: a signal asked for a stop.
+            ResourceError: the disk is full.
+        """
+        log = self._log()
+        self._began = time.perf_counter() - self.seconds
+        # Without a folder nothing could be saved, so Ctrl-C keeps its usual meaning.
+        stop: AbstractContextManager[Any] = StopSignals() if self.folder else nullcontext()
+        try:
+            with stop as signals, TrainingBar(self.total, self.step, self.progress) as bar:
+                self._loop(log, bar, signals)
+        finally:
+            if log is not None:
+                log.close()
+        if self.best:
+            self.objective.load_state_dict(self.best)
+        self.seconds = time.perf_counter() - self._began
+
+    def summary(self) -> dict[str, Any]:
+        """What was done so far, for the record."""
+        images = self.step * self.batches.batch_size
+        rate = images / self.computing_seconds if self.computing_seconds else 0.0
+        return {
+            "steps": self.step,
+            "epochs": round(self.step / self.batches.per_epoch, 2),
+            "seconds": round(self.seconds, 2),
+            "images_per_second": round(rate),
+            "device": self.device.type,
+            "precision": str(self.precision).removeprefix("torch."),
+        }
+
+    def _loop(self, log: Log | None, bar: TrainingBar, signals: StopSignals | None) -> None:
+        def report(line: Mapping[str, Any]) -> None:
+            bar.show(line)
+            if log is not None:
+                log.write(line)
+
+        self.objective.train()
+        if self.step == 0:
+            self._checkpoint()
+        meter = Meter(self.log_every)
+        while self.step < self.total and not self._has_waited():
+            began = time.perf_counter()
+            meter.add(self.update(), self.step)
+            self.step += 1
+            if self.step % self.log_every == 0 or self.step == self.total:
+                meter.seconds += time.perf_counter() - began
+                self.seconds = time.perf_counter() - self._began
+                self.computing_seconds += meter.seconds
+                report(meter.line(self))
+                meter = Meter(self.log_every)
+            else:
+                meter.seconds += time.perf_counter() - began
+            if self.step % self.validate_every == 0 or self.step == self.total:
+                self._validate(report)
+            if signals is not None and signals.received:
+                self._interrupted(signals.received)
+            if self.step % self.checkpoint_every == 0 and self.step < self.total:
+                self._checkpoint()
+
+    def update(self) -> Judged:
+        """One update of the weights; `step` is left to the caller.
+
+        Raises:
+            Diverged: loss or gradient is not finite; the weights are as they were.
+        """
+        rate = learning_rate(self.settings, self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with computing(self.precision, self.device):
+            judged: Judged = self.objective(self.batches[self.step])
+        if self.step % self.check_every == 0 and not math.isfinite(judged.loss.item()):
+            raise self._diverged(judged.terms)
+        self.optimizer.zero_grad(set_to_none=True)
+        judged.loss.backward()
+        if self.settings.clip is not None:
+            norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip)
+            if self.step % self.check_every == 0 and not math.isfinite(norm.item()):
+                raise self._diverged({"gradient": norm})
+        self.optimizer.step()
+        return judged
+
+    def _validate(self, report: Callable[[Mapping[str, Any]], None]) -> None:
+        found = self.validation.measure(self.objective)
+        report({"step": self.step, "validation": found})
+        if self.folder is not None:
+            self.validation.write_strip(
+                self.objective, self.folder / "figures" / "training", self.step
+            )
+        if self.settings.patience is None:
+            return
+        if found["loss"] < self.best_loss:
+            self.best_loss, self.waited = found["loss"], 0
+            self.best = {k: v.detach().clone() for k, v in self.objective.state_dict().items()}
+        else:
+            self.waited += 1
+
+    def _has_waited(self) -> bool:
+        return self.settings.patience is not None and self.waited >= self.settings.patience
+
+    def _checkpoint(self) -> None:
+        if self.folder is None:
+            return
+        if not all(bool(p.isfinite().all()) for p in self.objective.parameters()):
+            raise self._diverged({"weights": torch.tensor(math.nan)})
+        meta = {
+            "step": self.step,
+            "seconds": time.perf_counter() - self._began,
+            "computing_seconds": self.computing_seconds,
+            "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
+            "waited": self.waited,
+        }
+        save_checkpoint(self.folder / "state", self.objective, self.optimizer, self.best, meta)
+
+    def _interrupted(self, signal: int) -> None:
+        self._checkpoint()
+        raise Interrupted(
+            f"Stopped at step {self.step:,} of {self.total:,}; everything is saved",
+            f"Continue: autoencode resume {self.folder}",
+            signal=signal,
+        )
+
+    def _diverged(self, values: Mapping[str, Tensor]) -> Diverged:
+        bad = [name for name, value in values.items() if not math.isfinite(value.item())]
+        named = f'"{bad[0]}" is {values[bad[0]].item()}' if bad else "the loss is not finite"
+        kept = "" if self.folder is None else f"; the last good state is in {self.folder / 'state'}"
+        return Diverged(
+            f"Training diverged at step {self.step:,}: {named}{kept}",
+            f"Try a smaller step size (--lr {self.settings.lr / 10:g}), a warm-up (--warmup 500) "
+            "or gradient clipping (--clip 1).",
+        )
+
+    def _log(self) -> Log | None:
+        if self.folder is not None:
+            return Log(self.folder / "log.jsonl", self.step, self.settings.tensorboard)
+        if self.settings.tensorboard:
+            raise RunError("TensorBoard's log needs a run folder", "Give one: --out runs/NAME.")
+        return None
+
+
+class Meter:
+    """Sums of what the steps since the last line of the log reported."""
+
+    def __init__(self, steps: int) -> None:
+        # The squared error costs one more pass over the images, so only some steps pay it.
+        self.every = max(1, steps // 5)
+        self.sums: dict[str, Tensor] = {}
+        self.errors: list[Tensor] = []
+        self.steps, self.seconds = 0, 0.0
+
+    def add(self, judged: Judged, step: int) -> None:
+        """Takes one step in, without waiting for an accelerator."""
+        for name, value in {"loss": judged.loss, **judged.terms}.items():
+            value = value.detach()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        if step % self.every == 0 or self.steps == 0:
+            with torch.no_grad():
+                self.errors.append(squared_error(judged.trip.px.mean, judged.trip.x))
+        self.steps += 1
+
+    def line(self, loop: Loop) -> dict[str, Any]:
+        """One line of the log: means over the steps."""
+        means = {name: total.item() / self.steps for name, total in self.sums.items()}
+        images = self.steps * loop.batches.batch_size
+        return {
+            "step": loop.step,
+            "epoch": round(loop.step / loop.batches.per_epoch, 3),
+            "seconds": round(loop.seconds, 3),
+            "loss": means.pop("loss"),
+            "terms": means,
+            "squared_error": torch.stack(self.errors).mean().item(),
+            "images_per_second": round(images / self.seconds) if self.seconds else 0,
+            "lr": loop.optimizer.param_groups[0]["lr"],
+        }
+
+
+def _has_batch_norm(module: nn.Module) -> bool:
+    return any(isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d) for each in module.modules())

@@ -1,0 +1,77 @@
+import signal
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch, tmp_path_factory):
+    """No test fetches anything, and none sees the user's own cache."""
+    monkeypatch.setenv("AUTOENCODE_OFFLINE", "1")
+    monkeypatch.delenv("AUTOENCODE_DATA", raising=False)
+    monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def in_time():
+    """What would hang fails instead."""
+
+    def late(*_):
+        raise TimeoutError("hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def picture():
+    """picture(path, mode, (H, W), seed) writes an image of random pixels and gives its path."""
+
+    def made(path, mode="L", size=(6, 8), seed=None, **options):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seed = zlib.crc32(bytes(path)) if seed is None else seed
+        values = np.random.default_rng(seed).integers(0, 256, (*size, 4), dtype=np.uint8)
+        image = (
+            Image.fromarray(values, "RGBA")
+            if mode == "RGBA"
+            else Image.fromarray(values[..., :3]).convert(mode)
+        )
+        image.save(path, **options)
+        return path
+
+    return made
+
+
+@pytest.fixture
+def images(tmp_path, picture):
+    """A folder with classes a and b, of ten grey PNGs each."""
+    for name in "ab":
+        for i in range(10):
+            picture(tmp_path / "set" / name / f"{i}.png")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def png_header():
+    """png_header(path, (H, W)) writes a PNG that claims a size and has no pixels."""
+
+    def made(path, size):
+        def chunk(kind, body):
+            return (
+                struct.pack(">I", len(body))
+                + kind
+                + body
+                + struct.pack(">I", zlib.crc32(kind + body))
+            )
+
+        head = struct.pack(">IIBBBBB", size[1], size[0], 8, 0, 0, 0, 0)
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b""))
+        return path
+
+    return made

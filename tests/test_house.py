@@ -1,0 +1,140 @@
+"""The house itself: floors, circles, file lengths, who may draw, what starts quickly."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "autoencode"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+FLOORS = {
+    "errors": 0,
+    "contract": 1,
+    "maths": 1,
+    "parts": 2,
+    "data": 2,
+    "explore": 2,
+    "models": 3,
+    "train": 4,
+    "evaluate": 4,
+    "report": 5,
+    "cli": 6,
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of the package that a file imports, anywhere in it, without the package's name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            assert not (isinstance(node, ast.ImportFrom) and node.level), f"relative: {path}"
+            continue
+        found |= {n.removeprefix("autoencode.") for n in names if n.startswith("autoencode.")}
+    return found
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_the_walk_sees_the_house():
+    assert len(FILES) > 30
+    assert "models.recipe" in imports_of(SOURCE / "models" / "recipes.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_go_down(path):
+    room = room_of(module_of(path))
+    if not room:
+        return  # the face names its homes as strings and imports them when they are used
+    assert room in FLOORS, f"{room} has no floor"
+    for target in map(room_of, imports_of(path)):
+        assert target == room or FLOORS[target] < FLOORS[room], f"{room} imports {target}"
+
+
+def test_no_slot_of_parts_imports_another():
+    slots = {"networks", "bottlenecks", "priors", "terms", "likelihoods"}
+    for path in (SOURCE / "parts").rglob("*.py"):
+        own = module_of(path).split(".")[1:2]
+        if not own:
+            continue  # the room's own door lists them all
+        for target in imports_of(path):
+            room, *rest = target.split(".")
+            assert room != "parts" or not rest or rest[0] == own[0] or rest[0] not in slots
+
+
+def test_no_circles():
+    modules = {module_of(path) for path in FILES}
+    graph = {module_of(path): imports_of(path) & modules - {module_of(path)} for path in FILES}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail, module])
+        if module in done:
+            return
+        for target in graph[module]:
+            # A room's door imports its rooms; they may not come back through it.
+            visit(target, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_only_the_report_draws(path):
+    text = path.read_text(encoding="utf-8")
+    assert "matplotlib" not in text or room_of(module_of(path)) == "report"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_nothing_is_unpickled(path):
+    text = path.read_text(encoding="utf-8")
+    assert "weights_only=False" not in text
+    assert "allow_pickle=True" not in text
+    assert "torch.load" not in text
+    # The one reader of a foreign pickle allows numpy arrays only.
+    assert "import pickle" not in text or module_of(path) == "data.packages"
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys; from autoencode.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "demo" in done.stdout
+    assert "train" in done.stdout
+
+
+@pytest.mark.slow
+def test_help_is_quick():
+    """Under 0.3 s, the best of five on a machine that may be busy."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "autoencode", "--help"], check=True, stdout=-3)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.3

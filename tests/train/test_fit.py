@@ -1,0 +1,379 @@
+import errno
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from autoencode.contract import Sizes
+from autoencode.data import Split, load_data
+from autoencode.errors import AutoencodeError, Diverged, RecipeError, ResourceError, RunError
+from autoencode.models import store
+from autoencode.models.assemble import build
+from autoencode.models.objective import Objective
+from autoencode.models.recipes import RECIPES
+from autoencode.models.run import load, open_run
+from autoencode.train import Settings, fit, resume
+from autoencode.train import loop as loop_module
+from autoencode.train.batches import Batches
+from autoencode.train.folder import locked
+from autoencode.train.precision import choose_device, choose_precision
+from autoencode.train.schedules import learning_rate
+from autoencode.train.track import Validation
+
+SMALL = RECIPES["vae"].set("network.hidden", (32,))
+QUICK = {"steps": 60, "batch_size": 50}
+
+
+def test_training_improves_and_leaves_a_whole_run(digits, tmp_path):
+    fitted = fit(SMALL, digits, out=tmp_path / "run", steps=400, batch_size=50, lr=3e-3)
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {
+        "recipe.json",
+        "run.json",
+        "weights.safetensors",
+        "log.jsonl",
+        "environment.json",
+        "figures",
+    }
+    run = open_run(tmp_path / "run")
+    assert run.status == "done"
+    assert run.summary["steps"] == 400
+    assert run.recipe == SMALL
+    validation = [line["validation"]["loss"] for line in run.log() if "validation" in line]
+    assert validation[-1] < 0.8 * validation[0]
+    steps = [line for line in run.log() if "validation" not in line]
+    assert steps[-1]["step"] == 400
+    assert steps[-1]["terms"].keys() == {"reconstruction", "rate"}
+    assert all(line["images_per_second"] > 0 for line in steps)
+    assert steps[-1]["loss"] == pytest.approx(sum(steps[-1]["terms"].values()), rel=1e-5)
+    x = digits.test.x[:5]
+    torch.testing.assert_close(load(tmp_path / "run")(x / 1.0).images, fitted.model(x / 1.0).images)
+    assert not fitted.model.training
+    strips = sorted(p.name for p in (tmp_path / "run" / "figures" / "training").iterdir())
+    assert strips[-1] == "originals.png"
+    assert len(strips) == 21
+
+
+def test_linear_autoencoder_finds_the_plane_of_pca():
+    """On data of known spectrum: the error is PCA's, and the decoder spans PCA's plane."""
+    torch.manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(12, 12)).Q
+    scales = torch.tensor([0.2, 0.12] + [0.02] * 10)
+    x = (torch.randn(3000, 12) * scales) @ basis.T + 0.5
+    data = load_data(x.clamp(0, 1).numpy())
+    fitted = fit("ae-linear", data, latent=2, steps=3000, lr=3e-2, precision="float32")
+
+    train, test = data.train.x.double(), data.test.x.double()
+    mean = train.mean(0)
+    plane = torch.linalg.svd(train - mean, full_matrices=False).Vh[:2]
+    pca = ((test - mean) - (test - mean) @ plane.T @ plane).square().sum(1).mean()
+    ours = (fitted.model(data.test.x).images - data.test.x).square().sum(1).mean()
+    assert ours.item() == pytest.approx(pca.item(), rel=0.02)
+    decoder = fitted.model.decoder.network.out.weight.double().detach()
+    ours_plane = torch.linalg.qr(decoder).Q
+    cosines = torch.linalg.svdvals(plane @ ours_plane)
+    assert math.degrees(math.acos(min(1.0, cosines.min().item()))) < 2
+
+
+def test_global_state_is_left_alone(digits):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    threads = torch.get_num_threads()
+    precision = torch.get_float32_matmul_precision()
+    fit(SMALL, digits, **QUICK)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    assert torch.get_float32_matmul_precision() == precision
+    assert torch.is_grad_enabled()
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_batches_are_a_function_of_the_step():
+    split = Split(torch.arange(103, dtype=torch.uint8)[:, None], None)
+    forwards = Batches(split, 10, seed=3, device=torch.device("cpu"))
+    backwards = Batches(split, 10, seed=3, device=torch.device("cpu"))
+    seen = {step: forwards[step] for step in range(25)}
+    for step in reversed(range(25)):
+        assert torch.equal(backwards[step], seen[step])
+    first = torch.cat([seen[step] for step in range(10)])
+    second = torch.cat([seen[step] for step in range(10, 20)])
+    assert len(first.unique()) == 100, "an epoch shows no image twice"
+    assert not torch.equal(first, second)
+    other = Batches(split, 10, seed=4, device=torch.device("cpu"))
+    assert not torch.equal(other[0], seen[0])
+
+
+def test_batches_larger_than_the_data_take_all_of_it():
+    split = Split(torch.arange(7, dtype=torch.uint8)[:, None], None)
+    batches = Batches(split, 200, seed=0, device=torch.device("cpu"))
+    assert batches.per_epoch == 1
+    assert len(batches[5]) == 7
+
+
+def test_schedules():
+    constant = Settings(schedule="constant", lr=0.1)
+    assert [learning_rate(constant, step, 100) for step in (0, 50, 99)] == [0.1] * 3
+    cosine = Settings(schedule="cosine", lr=0.1, warmup=10)
+    rates = [learning_rate(cosine, step, 110) for step in range(110)]
+    assert rates[:10] == pytest.approx([0.01 * n for n in range(1, 11)])
+    assert rates[60] == pytest.approx(0.05)
+    assert 0 < rates[-1] < 1e-4
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+
+
+def test_weight_decay_none_is_adam(digits):
+    """The fused optimiser against torch's plain Adam, step by step."""
+    ours = fit(SMALL, digits, steps=5, batch_size=50, schedule="constant", precision="float32")
+    model = build(SMALL, Sizes((8, 8), (2,), n=len(digits.train)), seed=0)
+    objective = Objective(model, SMALL, model.sizes)
+    optimizer = torch.optim.Adam(objective.parameters(), lr=1e-3)
+    batches = Batches(digits.train, 50, 0, torch.device("cpu"))
+    torch.manual_seed(0)
+    for step in range(5):
+        optimizer.zero_grad()
+        objective(batches[step]).loss.backward()
+        optimizer.step()
+    for a, b in zip(ours.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_epochs_count_passes_over_the_data(digits):
+    fitted = fit(SMALL, digits, epochs=2, batch_size=100)
+    assert fitted.summary["steps"] == 2 * (len(digits.train) // 100)
+    assert fitted.summary["epochs"] == 2
+
+
+def test_early_stopping_takes_the_best_weights(digits):
+    """With a step size that destroys the model later on, the early weights are the ones kept."""
+    settings = {"batch_size": 50, "validate_every": 20, "precision": "float32"}
+    fitted = fit(SMALL, digits, steps=4000, patience=3, lr=3e-2, schedule="constant", **settings)
+    assert fitted.summary["steps"] < 4000
+    assert fitted.summary["steps"] % 20 == 0
+    best = Validation(digits.validation, torch.device("cpu"))
+    kept = best.measure(Objective(fitted.model, SMALL, fitted.model.sizes))["loss"]
+    longer = fit(
+        SMALL,
+        digits,
+        steps=fitted.summary["steps"],
+        lr=3e-2,
+        schedule="constant",
+        **settings,
+    )
+    last = best.measure(Objective(longer.model, SMALL, longer.model.sizes))["loss"]
+    assert kept < last
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"), [({"lr": 1e6}, "--lr"), ({"lr": 1e6, "clip": 1.0}, "--lr")]
+)
+def test_divergence_stops_and_keeps_the_last_good_state(digits, tmp_path, settings, word):
+    recipe = RECIPES["ae-linear"].set("network.hidden", (16, 16))
+    with pytest.raises(Diverged, match=word) as caught:
+        fit(recipe, digits, out=tmp_path / "run", steps=2000, batch_size=50, **settings)
+    assert caught.value.exit_code == 3
+    assert "step" in str(caught.value)
+    assert open_run(tmp_path / "run").status == "diverged"
+    assert list((tmp_path / "run" / "state").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_nan_in_loss_or_gradient_never_reaches_the_weights(digits, tmp_path, monkeypatch, clip):
+    """With clipping a NaN gradient behind a finite loss is met too, before the update."""
+    forward = Objective.forward
+    seen = {}
+
+    def poisoned(self, x, c=None):
+        judged = forward(self, x, c)
+        if not self.training:
+            return judged
+        seen["steps"] = seen.get("steps", 0) + 1
+        if seen["steps"] < 30:
+            return judged
+        bad = judged.loss * math.nan if clip is None else NanGradient.apply(judged.loss)
+        seen.setdefault("before", [p.detach().clone() for p in self.parameters()])
+        seen["model"] = self
+        return judged._replace(loss=bad, terms={**judged.terms, "rate": bad})
+
+    monkeypatch.setattr(Objective, "forward", poisoned)
+    with pytest.raises(Diverged, match="step 29") as caught:
+        fit(SMALL, digits, out=tmp_path / "run", clip=clip, **QUICK)
+    assert ('"rate"' if clip is None else '"gradient"') in str(caught.value)
+    after = list(seen["model"].parameters())
+    assert all(torch.equal(a, b) for a, b in zip(seen["before"], after, strict=True))
+
+
+class NanGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * math.nan
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "steps must be"),
+        ({"epochs": -1}, "epochs must be"),
+        ({"lr": math.nan}, "lr must be"),
+        ({"lr": -1.0}, "lr must be"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"schedule": "cosin"}, "schedule must be one of"),
+        ({"precision": "fp16"}, "precision must be one of"),
+        ({"stps": 3}, 'Did you mean "steps"'),
+        ({"warmup": 2.5}, "warmup must be"),
+        ({"tensorboard": 1}, "tensorboard must be"),
+    ],
+)
+def test_bad_settings_are_refused(digits, settings, message):
+    with pytest.raises(RecipeError, match=message):
+        fit(SMALL, digits, **settings)
+
+
+def test_batch_norm_needs_two(digits):
+    deep = RECIPES["ae-deep"].set("network.hidden", (16,))
+    with pytest.raises(RecipeError, match="at least two"):
+        fit(deep, digits, steps=3, batch_size=1)
+
+
+def test_existing_folders_are_refused(digits, tmp_path):
+    fit(SMALL, digits, out=tmp_path / "run", **QUICK)
+    with pytest.raises(RunError, match="--overwrite"):
+        fit(SMALL, digits, out=tmp_path / "run", **QUICK)
+    fit(SMALL, digits, out=tmp_path / "run", overwrite=True, **QUICK)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="no run"):
+        fit(SMALL, digits, out=tmp_path / "mine", overwrite=True, **QUICK)
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file"):
+        fit(SMALL, digits, out=tmp_path / "file", **QUICK)
+
+
+def test_read_only_folder_fails_before_the_first_step(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop_module.Loop, "update", None)  # a step would be a TypeError
+    with pytest.raises(RunError, match="--out"):
+        fit(SMALL, digits, out="/proc/run", **QUICK)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="--out"):
+        fit(SMALL, digits, out=tmp_path / "file" / "run", **QUICK)
+
+
+def test_two_trainings_in_one_folder_are_refused(digits, tmp_path):
+    fit(SMALL, digits, out=tmp_path / "run", **QUICK)
+    with locked(tmp_path / "run"), pytest.raises(RunError, match="Another process"):
+        fit(SMALL, digits, out=tmp_path / "run", overwrite=True, **QUICK)
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_disk_full_in_the_middle_keeps_the_checkpoint(digits, tmp_path, monkeypatch):
+    sync, calls = os.fsync, []
+
+    def full_later(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 30:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(store.os, "fsync", full_later)
+    with pytest.raises(ResourceError, match="no room") as caught:
+        fit(SMALL, digits, out=tmp_path / "run", checkpoint_every=5, steps=200, batch_size=50)
+    assert caught.value.exit_code == 4
+    monkeypatch.undo()
+    whole = fit(SMALL, digits, checkpoint_every=5, steps=200, batch_size=50)
+    resumed = resume(tmp_path / "run")
+    for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_memory_errors_are_a_sentence(digits, tmp_path, monkeypatch, error):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(loop_module.Loop, "update", fail)
+    with pytest.raises(ResourceError, match="--batch-size"):
+        fit(SMALL, digits, out=tmp_path / "run", **QUICK)
+    assert list((tmp_path / "run" / "state").glob("*.safetensors")), "the checkpoint is there"
+
+
+def test_memory_limit_of_the_process_is_a_sentence(tmp_path):
+    """A process that may not take more memory leaves with 4 and a sentence."""
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from autoencode.cli.main import main\n"
+        "import torch, sklearn.datasets, autoencode.train, autoencode.evaluate\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20,) * 2)\n"
+        "main(sys.argv[1:])\n"
+    )
+    arguments = (
+        "train ae --data digits --steps 5 --no-report --out run --set network.hidden=".split()
+    )
+    arguments[-1] += "[20000,20000]"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 4, done.stderr
+    assert "Memory ran out" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_device_and_precision():
+    assert choose_device("cpu") == torch.device("cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(RecipeError, match="cuda"):
+            choose_device("cuda")
+    assert choose_precision("float32", torch.device("cpu")) == torch.float32
+    assert choose_precision("bf16", torch.device("cpu")) == torch.bfloat16
+
+
+def test_precision_auto_follows_the_hardware(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert choose_precision("auto", cpu) == torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert choose_precision("auto", cpu) == torch.float32
+
+
+def test_tensorboard_gets_every_figure(digits, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    fit(SMALL, digits, out=tmp_path / "run", tensorboard=True, **QUICK)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    tags = set(events.Tags()["scalars"])
+    assert {"loss", "terms/rate", "squared_error", "validation/terms/rate"} <= tags
+
+
+def test_tensorboard_without_a_folder_is_refused(digits):
+    with pytest.raises(AutoencodeError, match="--out"):
+        fit(SMALL, digits, tensorboard=True, **QUICK)
+
+
+def test_vectors_and_colour_train(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    for shape, name in (((12,), "ae"), ((3, 20, 13), "conv-ae"), ((37, 53), "conv-vae")):
+        x = torch.rand(60, *shape, generator=generator)
+        fitted = fit(name, load_data(x.numpy()), out=tmp_path / name, steps=4, batch_size=20)
+        assert fitted.model(x).images.shape == x.shape
+
+
+def test_a_run_on_arrays_says_that_it_needs_them(tmp_path):
+    x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
+    fitted = fit("ae", load_data(x.numpy()), out=tmp_path / "run", steps=4)
+    with pytest.raises(RunError, match="--data"):
+        fitted.run.load_data()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["source"] == ""
