@@ -184,11 +184,12 @@ def test_foreign_byte_order_reversed_views_and_borrowed_memory_are_taken():
 
 
 def test_what_is_loaded_is_not_the_callers_memory():
-    x = grey(1000)
-    before = load_data(x)
-    kept = before.train.x.clone()
-    x[:] = 0
-    assert torch.equal(before.train.x, kept)
+    x = grey(90)
+    for source in (x, {"x_train": x[:30], "x_val": x[30:60], "x_test": x[60:]}):
+        data = load_data(source)
+        kept = everything(data).clone()
+        x[:] = 255 - x
+        assert torch.equal(everything(data), kept)
 
 
 @pytest.mark.parametrize(

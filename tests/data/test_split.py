@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,13 @@ def test_classes_too_small_to_be_everywhere_are_drawn_from_together():
     assert min(np.sum(drawn, 0)[80:]) > 5
 
 
+def test_singles_are_drawn_as_often_as_pairs():
+    labels = np.r_[np.arange(50), np.repeat(np.arange(50, 75), 2)]
+    rng = np.random.default_rng(0)
+    times = sum(draw(20, labels, 100, rng).astype(int) for _ in range(200))
+    assert times[:50].mean() == pytest.approx(40, rel=0.1)
+
+
 def test_equal_remainders_are_settled_by_lot():
     labels = np.repeat(np.arange(10), 3)
     rng = np.random.default_rng(0)
@@ -61,6 +70,10 @@ def test_the_seed_decides():
     assert torch.equal(one.test.x, same.test.x)
     assert not torch.equal(one.test.x, other.test.x)
     assert one.fingerprint != other.fingerprint
+    own = {"x_train": x[:40], "x_test": x[40:]}
+    parts = [load_data(own, seed=seed).validation.x for seed in (0, 0, 1)]
+    assert torch.equal(parts[0], parts[1])
+    assert not torch.equal(parts[0], parts[2])
 
 
 def test_the_order_of_the_source_is_kept():
@@ -78,6 +91,14 @@ def test_validation_by_number_and_fraction(wanted, count):
 def test_more_validation_than_there_is_is_refused():
     with pytest.raises(DataError, match="--validation"):
         load_data(np.random.default_rng(0).random((100, 2)), validation=80)
+
+
+def test_the_options_are_fit_for_json_and_load_the_same_again(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 200, (40, 4, 6)))
+    data = load_data(tmp_path / "x.npy", value_range=(0, 250), size=(5, 5), validation=0.3, seed=4)
+    again = load_data(data.source, **json.loads(json.dumps(data.options)))
+    assert again.fingerprint == data.fingerprint
+    assert again.options == data.options
 
 
 def test_the_fingerprint_knows_bytes_shapes_labels_types_and_the_division():

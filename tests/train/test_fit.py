@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
@@ -121,7 +122,7 @@ def test_schedules():
     assert rates[:10] == pytest.approx([0.01 * n for n in range(1, 11)])
     assert rates[60] == pytest.approx(0.05)
     assert 0 < rates[-1] < 1e-4
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
 def test_weight_decay_none_is_adam(digits):

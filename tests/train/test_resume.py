@@ -187,7 +187,7 @@ def killed_again_and_again(tmp_path, kills, draw):
             wait_for_step(run, count * 3000 // (kills + 2), process)
             time.sleep(draw.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
-        out, error = process.communicate(timeout=120)
+        _, error = process.communicate(timeout=120)
         assert "Traceback" not in error, error
         if process.returncode == 0:
             break

@@ -1,10 +1,10 @@
 """Data: from a name, a path or an array to three checked parts."""
 
-from .catalogue import SOURCES
-from .check import Check, PartCheck, check_source
-from .fetch import fetch, located
-from .records import BadFile, Data, Split, scaled
-from .sources import load_data, sample_train
+from autoencode.data.catalogue import SOURCES
+from autoencode.data.check import Check, PartCheck, check_source
+from autoencode.data.obtain import fetch, located
+from autoencode.data.records import BadFile, Data, Split, scaled
+from autoencode.data.sources import load_data, sample_train
 
 __all__ = [
     "SOURCES",

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, bfloat16
 
+from autoencode.data.memory import claim
 from autoencode.errors import DataError
-
-from .memory import claim
 
 # Float arithmetic that is meant to end at 1 may end a little beyond.
 SLACK = 1e-5

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from autoencode.data.arrays import as_array, blocks, not_finite
+from autoencode.data.labels import encode
+from autoencode.data.options import Options
+from autoencode.data.prepare import prepare
+from autoencode.data.records import PARTS, BadFile, Data, Raw, digests
+from autoencode.data.sources import read
 from autoencode.errors import DataError
-
-from . import labels as label
-from .arrays import as_array, blocks, not_finite
-from .options import Options
-from .prepare import prepare
-from .records import PARTS, BadFile, Data, Raw, digests
-from .sources import read
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _undivided(raw: Raw) -> tuple[dict[str, tuple[np.ndarray, Any]], tuple[str, 
     found = {part: y for part, (_, y) in raw.parts.items() if y is not None}
     lengths = {part: len(x) if x.ndim else 0 for part, x in arrays.items()}
     try:
-        numbers, classes = label.encode(found, lengths, raw.classes)
+        numbers, classes = encode(found, lengths, raw.classes)
     except DataError:
         numbers, classes = {}, ()
     return {part: (x, numbers.get(part)) for part, x in arrays.items()}, classes

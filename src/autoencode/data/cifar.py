@@ -11,12 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 
+from autoencode.data.catalogue import SOURCES
+from autoencode.data.files import open_regular, shown
+from autoencode.data.memory import claim
+from autoencode.data.records import Raw
 from autoencode.errors import DataError
-
-from .catalogue import SOURCES
-from .files import open_regular, shown
-from .memory import claim
-from .records import Raw
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32

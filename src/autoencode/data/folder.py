@@ -12,18 +12,17 @@ from typing import TypeVar
 
 import numpy as np
 
+from autoencode.data.files import Unusable, shown
+from autoencode.data.memory import claim
+from autoencode.data.options import Options
+from autoencode.data.picture import ENDINGS, Header, decode, header, quiet_pillow
+from autoencode.data.progress import Bar
+from autoencode.data.records import BadFile, Raw
+from autoencode.data.resize import resized
+from autoencode.data.scan import Found, Walk, scan
 from autoencode.errors import DataError
 
-from .files import Unusable, shown
-from .memory import claim
-from .options import Options
-from .picture import ENDINGS, Header, decode, header, quiet_pillow
-from .progress import Bar
-from .records import BadFile, Raw
-from .resize import resized
-from .scan import Found, Walk, scan
-
-BATCH = 256  # files handed to the threads at a time
+BATCH = 32  # files handed to the threads at a time; their pixels may all wait in memory
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -87,11 +86,7 @@ def _decoded(
     heads: list[tuple[Found, Header]], walk: Walk, looked: int, folder: Path, options: Options
 ) -> tuple[list[Found], np.ndarray, list[str]]:
     """The pixels of all good files as one array, in the shape that fits them all."""
-    if not heads:
-        raise DataError(
-            f"None of the {looked:,} files in {shown(folder)} is an image that can be read",
-            f"The first: {walk.bad[0].path}, {walk.bad[0].reason}.",
-        )
+    _any_good(heads, walk, folder)
     size, notices = _one_size([(file, head.size) for file, head in heads], options)
     colour, dtype, told = _one_kind([head for _, head in heads], options)
     shape = (len(heads), *((3,) if colour else ()), *size)
@@ -115,9 +110,16 @@ def _decoded(
         # Grey spreads over the three channels.
         x[len(kept)] = array if array.dtype == dtype else array / np.float32(_most(array.dtype))
         kept.append(file)
-    if not kept:
-        return _decoded([], walk, looked, folder, options)
+    _any_good(kept, walk, folder)
     return kept, x[: len(kept)], notices + told
+
+
+def _any_good(good: Sequence[object], walk: Walk, folder: Path) -> None:
+    if not good:
+        raise DataError(
+            f"None of the {len(walk.bad):,} files in {shown(folder)} is an image that can be read",
+            f"The first: {walk.bad[0].path}, {walk.bad[0].reason}.",
+        )
 
 
 def _one_size(

@@ -11,11 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from autoencode.data.files import open_regular, shown
+from autoencode.data.memory import claim
+from autoencode.data.records import Raw
 from autoencode.errors import DataError
-
-from .files import open_regular, shown
-from .memory import claim
-from .records import Raw
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 GZIP = b"\x1f\x8b"

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
+from autoencode.data.arrays import as_array
+from autoencode.data.keys import item_keys, raw_parts
+from autoencode.data.memory import claim
+from autoencode.data.progress import Bar
+from autoencode.data.records import Raw
 from autoencode.errors import DataError
-
-from .arrays import as_array
-from .keys import item_keys, raw_parts
-from .memory import claim
-from .progress import Bar
-from .records import Raw
 
 
 def read_memory(source: Any) -> Raw:
@@ -30,15 +29,15 @@ def read_memory(source: Any) -> Raw:
         return _dataset(source)
     if isinstance(source, Mapping):
         parts, notices = raw_parts(source, "The mapping")
-        return Raw(parts, notices=notices)
+        return Raw(parts, notices=notices, borrowed=True)
     if isinstance(source, tuple):
         if len(source) != 2:
             raise DataError(f"A tuple of {len(source)} is no (x, y)", "Give x alone or (x, y).")
         if all(isinstance(pair, tuple) and len(pair) == 2 for pair in source):
-            return Raw({"train": source[0], "test": source[1]})
-        return Raw({"all": source})
+            return Raw({"train": source[0], "test": source[1]}, borrowed=True)
+        return Raw({"all": source}, borrowed=True)
     if isinstance(source, list) or hasattr(source, "__array__") or hasattr(source, "__dlpack__"):
-        return Raw({"all": (as_array(source, "The data"), None)})
+        return Raw({"all": (as_array(source, "The data"), None)}, borrowed=True)
     raise DataError(
         f"{type(source).__name__} is no data that can be read",
         "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset.",
@@ -102,7 +101,7 @@ def _pair(item: Any, i: int) -> tuple[np.ndarray, Any]:
     elif isinstance(item, tuple | list) and len(item) in (1, 2):
         x, y = item[0], item[1] if len(item) == 2 else None
     if type(x).__module__.startswith("PIL."):
-        from .picture import pixels
+        from autoencode.data.picture import pixels
 
         return pixels(x), _label(y, what)
     return as_array(x, what), _label(y, what)

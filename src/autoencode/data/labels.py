@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autoencode.data.arrays import as_array
 from autoencode.errors import DataError
-
-from .arrays import as_array
 
 
 def encode(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .packages import Unavailable
-from .progress import Bar
+from autoencode.data.packages import Unavailable
+from autoencode.data.progress import Bar
 
 CONNECT = 3.0  # seconds for one address of a mirror to answer
 PATIENCE = 5.0  # seconds for all mirrors together, name look-ups included

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .catalogue import Source
-from .cifar import read_archive
-from .fetch import read_files
-from .records import Raw
+from autoencode.data.catalogue import Source
+from autoencode.data.cifar import read_archive
+from autoencode.data.obtain import read_files
+from autoencode.data.records import Raw
 
 
 def read_named(source: Source) -> Raw:

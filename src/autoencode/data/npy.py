@@ -12,12 +12,11 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy_format
 
+from autoencode.data.files import open_regular, shown
+from autoencode.data.keys import raw_parts
+from autoencode.data.memory import claim
+from autoencode.data.records import Raw
 from autoencode.errors import DataError
-
-from .files import open_regular, shown
-from .keys import raw_parts
-from .memory import claim
-from .records import Raw
 
 MAGIC = b"\x93NUMPY"
 _DAMAGED = (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError)
@@ -61,8 +60,6 @@ class _Members(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         info, what = self._infos[name], f"{self._path}: array {name}"
-        # Before a byte is unpacked: a few kilobytes can stand for a terabyte of zeros.
-        claim(info.file_size, what, "Give a smaller file.")
         try:
             with self._archive.open(info) as file:
                 return _array(file, info.file_size, what)
@@ -94,6 +91,7 @@ def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
                 f"{there:,}",
                 "Get or save it again.",
             )
+        # Before its bytes are unpacked: a few kilobytes can stand for a terabyte of zeros.
         claim(needed, what, "Give a smaller file.")
         content = bytearray(needed)
         view, done = memoryview(content), 0

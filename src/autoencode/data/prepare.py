@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from autoencode.data.arrays import as_array, examples, unit
+from autoencode.data.files import shown
+from autoencode.data.labels import encode
+from autoencode.data.options import Options
+from autoencode.data.records import PARTS, Data, Raw, Split, digests, fingerprint
+from autoencode.data.split import split
 from autoencode.errors import DataError
-
-from . import labels as label
-from .arrays import as_array, examples, unit
-from .files import shown
-from .options import Options
-from .records import PARTS, Data, Raw, Split, digests, fingerprint
-from .split import split
 
 
 def prepare(raw: Raw, options: Options, name: str, source: str) -> Data:
@@ -65,13 +64,16 @@ def _values(raw: Raw, options: Options) -> tuple[dict[str, np.ndarray], list[str
         raise DataError(f"The parts hold examples of different shapes: {told}", "Give one shape.")
     wanted = options.value_range if options.value_range is not None else raw.value_range
     united, notices = unit(arrays, wanted, raw.names)
+    if raw.borrowed:
+        for part, x in united.items():
+            united[part] = x.copy() if np.may_share_memory(x, arrays[part]) else x
     shape = next(iter(shapes.values()))
     if options.size is not None and shape[-2:] != tuple(options.size):
         if len(shape) < 2:
             raise DataError(
                 f"size is {tuple(options.size)}, and the data are vectors", "Leave it out."
             )
-        from .resize import all_resized
+        from autoencode.data.resize import all_resized
 
         height, width = options.size
         united = {part: all_resized(x, (height, width)) for part, x in united.items()}
@@ -91,7 +93,7 @@ def _labels(
     if len(found) < len(raw.parts):
         told = f"Only {' and '.join(found)} have labels, so all labels are left out."
         return None, (), [told]
-    return *label.encode(found, lengths, raw.classes), []
+    return *encode(found, lengths, raw.classes), []
 
 
 def _divided(

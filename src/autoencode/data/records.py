@@ -77,6 +77,7 @@ class Raw:
     value_range: lowest and highest value, where the format says it.
     names: the file behind each example of "all", where there is one.
     looked: examples or files that were looked at, the bad ones included.
+    borrowed: the arrays are the caller's own, who may change them later.
     trusted: the bytes are known by their hash, so looking for examples met twice is idle.
     """
 
@@ -88,6 +89,7 @@ class Raw:
     bad: tuple[BadFile, ...] = ()
     looked: int = 0
     trusted: bool = False
+    borrowed: bool = False
 
 
 def scaled(x: Tensor) -> Tensor:

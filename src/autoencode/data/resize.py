@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
-from .progress import Bar
+from autoencode.data.progress import Bar
 
 
 def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:

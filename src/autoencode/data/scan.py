@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autoencode.data.files import Unusable, reason, shown
+from autoencode.data.keys import PARTS
+from autoencode.data.picture import ENDINGS
+from autoencode.data.records import BadFile
 from autoencode.errors import DataError
-
-from .files import Unusable, reason, shown
-from .keys import PARTS
-from .picture import ENDINGS
-from .records import BadFile
 
 
 @dataclass

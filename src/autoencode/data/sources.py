@@ -13,18 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.data.catalogue import SOURCES
+from autoencode.data.cifar import read_archive, read_batches
+from autoencode.data.files import open_regular, reason, shown
+from autoencode.data.idx import GZIP, is_idx, read_idx, read_idx_file, read_idx_folder
+from autoencode.data.inmemory import read_memory
+from autoencode.data.named import read_named
+from autoencode.data.npy import MAGIC, read_npy, read_npz
+from autoencode.data.options import Options
+from autoencode.data.prepare import prepare
+from autoencode.data.records import Data, Raw, scaled
 from autoencode.errors import DataError, ResourceError, did_you_mean
-
-from .catalogue import SOURCES
-from .cifar import read_archive, read_batches
-from .files import open_regular, reason, shown
-from .idx import GZIP, is_idx, read_idx, read_idx_file, read_idx_folder
-from .inmemory import read_memory
-from .named import read_named
-from .npy import MAGIC, read_npy, read_npz
-from .options import Options
-from .prepare import prepare
-from .records import Data, Raw, scaled
 
 _KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"
 
@@ -128,7 +127,7 @@ def _read_path(path: Path, options: Options) -> Raw:
             raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
         if raw is not None:
             return raw
-        from .folder import read_folder
+        from autoencode.data.folder import read_folder
 
         return read_folder(path, options)
     with open_regular(path) as file:

@@ -48,6 +48,14 @@ def reconstruct(model: Autoencoder, x: Tensor, batch_size: int = BATCH_SIZE) -> 
     return torch.cat(images).to(x.device)
 
 
+def decode(model: Autoencoder, codes: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
+    """The mean images of codes [N, *Z] or [N, d]: [N, *X], float32, on the device of `codes`."""
+    shaped = codes.reshape(-1, *model.sizes.z)
+    with measuring(model) as device:
+        images = [model.decode(z.to(device)).mean.float() for z in shaped.split(batch_size)]
+    return torch.cat(images).to(codes.device)
+
+
 def in_batches(
     model: Autoencoder,
     x: Tensor,

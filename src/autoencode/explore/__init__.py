@@ -1,7 +1,8 @@
 """Pure functions on codes: where to go in latent space, and who lives there."""
 
+from autoencode.explore.draws import in_box, like
 from autoencode.explore.neighbours import neighbours
 from autoencode.explore.paths import interpolate, lattice, traverse
 from autoencode.explore.plane import Plane, code_plane
 
-__all__ = ["Plane", "code_plane", "interpolate", "lattice", "neighbours", "traverse"]
+__all__ = ["Plane", "code_plane", "in_box", "interpolate", "lattice", "like", "neighbours", "traverse"]

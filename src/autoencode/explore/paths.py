@@ -61,9 +61,7 @@ def _arc(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Tensor) -> Float[Ten
     return (t * angle).cos() * a + (t * angle).sin() * u
 
 
-def lattice(
-    low: Sequence[float], high: Sequence[float], n: int
-) -> Float[Tensor, "n_squared 2"]:
+def lattice(low: Sequence[float], high: Sequence[float], n: int) -> Float[Tensor, "n_squared 2"]:
     """An n × n grid of points over a rectangle, its corners included, in reading order.
 
     `low` and `high` are its corners (x, y). Row 0 is the top, so that images laid out row by row

@@ -54,7 +54,7 @@ def _rows() -> Iterable[Recipe]:
         name="conv-ae",
         about="Convolutions for images of any size: fewer parameters, lower error.",
         network=Spec("conv"),
-        papers=("masci2011",),
+        papers=("masci2011", "ioffe2015"),
     )
     yield VAE.but(
         name="vae",

@@ -147,8 +147,8 @@ def open_run(folder: str | Path) -> Run:
     recipe = Recipe.from_dict(read_json(folder / "recipe.json"))
     try:
         sizes = record.pop("sizes")
-        shapes = {name: tuple(int(n) for n in sizes.pop(name)) for name in ("x", "z")}
-        return Run(folder, recipe, Sizes(**shapes, **sizes), **record)
+        x, z = (tuple(int(n) for n in sizes.pop(name)) for name in ("x", "z"))
+        return Run(folder, recipe, Sizes(x, z, **sizes), **record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / 'run.json'} is not that of a run ({error})") from error
 

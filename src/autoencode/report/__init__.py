@@ -1,5 +1,18 @@
 """Pictures and pages: the only part of the house that draws."""
 
 from autoencode.report.page import write_comparison_page, write_report
+from autoencode.report.pictures import grid_picture, pairs_picture, save_picture, strip_picture
+from autoencode.report.plots import interpolate, plot, plot_latent, plot_reconstructed
 
-__all__ = ["write_comparison_page", "write_report"]
+__all__ = [
+    "grid_picture",
+    "interpolate",
+    "pairs_picture",
+    "plot",
+    "plot_latent",
+    "plot_reconstructed",
+    "save_picture",
+    "strip_picture",
+    "write_comparison_page",
+    "write_report",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,39 +20,77 @@ class Fact:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One figure of several runs; "–" where a run does not have it."""
+
+    name: str
+    note: str
+    values: list[str]
+
+
 def headline(run: Run, model: SlotAutoencoder, metrics: Mapping[str, Any]) -> list[Fact]:
     """The figures that a report begins with; what was not measured is not there."""
+    return [*_of_test(run, metrics), *_of_terms(run, metrics), *_of_training(run, model)]
+
+
+def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
+    over = f"summed over {count(run.sizes.pixels)} values in [0, 1]"
+    if "n_test" in metrics:
+        over += f", mean of {count(metrics['n_test'])} test examples"
+    known = [
+        ("squared_error", "Squared error", short, over),
+        ("squared_error_of_mean", "Baseline", short, "squared error of the mean example"),
+        ("squared_error_per_pixel", "Per value", short, "squared error of one value"),
+        ("psnr", "PSNR", lambda v: f"{v:.1f} dB", "mean of test examples"),
+        ("ssim", "SSIM", lambda v: f"{v:.3f}", "1 for identical images"),
+        ("knn_accuracy", "k-NN accuracy", lambda v: f"{v:.1%}", "classes told from codes alone"),
+    ]
+    return [Fact(name, say(metrics[key]), note) for key, name, say, note in known if key in metrics]
+
+
+def _of_terms(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
     facts = []
-    if "squared_error" in metrics:
-        over = f"summed over {count(run.sizes.pixels)} values in [0, 1]"
-        if "n_test" in metrics:
-            over += f", mean of {count(metrics['n_test'])} test examples"
-        facts.append(Fact("Squared error", short(metrics["squared_error"]), over))
-    if "squared_error_of_mean" in metrics:
-        note = "squared error of always answering the mean training example"
-        facts.append(Fact("For reference", short(metrics["squared_error_of_mean"]), note))
-    if "squared_error_per_pixel" in metrics:
-        value = short(metrics["squared_error_per_pixel"])
-        facts.append(Fact("Per value", value, "squared error, mean over values"))
-    if "psnr" in metrics:
-        facts.append(Fact("PSNR", f"{metrics['psnr']:.1f} dB", "mean over test examples"))
-    if "ssim" in metrics:
-        facts.append(Fact("SSIM", f"{metrics['ssim']:.3f}", "1 for identical images"))
     for name, nats in metrics.get("terms", {}).items():
-        facts.append(Fact(name.capitalize(), f"{short(nats)} nats", "per test example, unweighted"))
-    if "knn_accuracy" in metrics:
-        note = "of the classes told from the codes of the nearest training examples"
-        facts.append(Fact("k-NN accuracy", f"{metrics['knn_accuracy']:.1%}", note))
-    facts.append(Fact("Parameters", count(parameter_count(model)), "numbers that training sets"))
-    if "seconds" in run.summary:
-        steps = run.summary.get("steps")
-        note = f"for {count(steps)} steps" if steps else ""
-        facts.append(Fact("Training time", duration(run.summary["seconds"]), note))
-    if "images_per_second" in run.summary:
-        note = ", ".join(str(run.summary[k]) for k in ("device", "precision") if k in run.summary)
-        speed = f"{count(round(run.summary['images_per_second']))}"
-        facts.append(Fact("Examples a second", speed, f"in training, on {note}" if note else ""))
+        spec = run.recipe.terms.get(name)
+        if spec is not None and spec.kind == "reconstruction":
+            # Nats under two likelihoods are not comparable: they must not stand in one row.
+            kind = run.recipe.likelihood.kind
+            facts.append(Fact(f"{name.capitalize()}, {kind}", f"{short(nats)} nats", "−ln p(x|z)"))
+        else:
+            facts.append(Fact(name.capitalize(), f"{short(nats)} nats", "per test example"))
     return facts
+
+
+def _of_training(run: Run, model: SlotAutoencoder) -> list[Fact]:
+    summary = run.summary
+    facts = [Fact("Parameters", count(parameter_count(model)), "set by training")]
+    if "seconds" in summary:
+        note = f"for {count(summary['steps'])} steps" if "steps" in summary else ""
+        facts.append(Fact("Training time", duration(summary["seconds"]), note))
+    if "images_per_second" in summary:
+        where = ", ".join(str(summary[k]) for k in ("device", "precision") if k in summary)
+        speed = count(round(summary["images_per_second"]))
+        facts.append(Fact("Examples a second", speed, f"in training; {where}"))
+    return facts
+
+
+def compare(columns: Sequence[Sequence[Fact]]) -> list[Compared]:
+    """The headlines of several runs as rows of one table, in the order that each has them."""
+    order: list[Fact] = []
+    for facts in columns:
+        place = len(order)
+        for fact in reversed(facts):
+            known = [row.name for row in order]
+            if fact.name in known:
+                place = known.index(fact.name)
+            else:
+                order.insert(place, fact)
+    by_name = [{fact.name: fact.value for fact in facts} for facts in columns]
+    return [
+        Compared(row.name, row.note, [values.get(row.name, "–") for values in by_name])
+        for row in order
+    ]
 
 
 def measured(metrics: Mapping[str, Any]) -> list[Fact]:
@@ -69,26 +107,24 @@ def measured(metrics: Mapping[str, Any]) -> list[Fact]:
 def data_facts(run: Run) -> list[Fact]:
     """What is known of the data."""
     data = run.data
-    shape = " × ".join(map(str, run.sizes.x))
     facts = [
         Fact("name", str(data.get("name", ""))),
         Fact("source", str(data.get("source") or "arrays in memory")),
-        Fact("one example", shape),
+        Fact("one example", " × ".join(map(str, run.sizes.x))),
         Fact("training examples", count(run.sizes.n)),
     ]
     if data.get("classes"):
-        named = ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"]))
-        facts.append(Fact("classes", named))
-    given = {k: v for k, v in data.get("options", {}).items() if v is not None}
+        facts.append(
+            Fact("classes", ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"])))
+        )
+    given = {key: value for key, value in data.get("options", {}).items() if value is not None}
     if given:
-        facts.append(Fact("options", ", ".join(f"{k} = {v}" for k, v in given.items())))
-    facts.append(Fact("fingerprint (SHA-256)", str(data.get("fingerprint", ""))))
-    return facts
+        facts.append(Fact("options", ", ".join(f"{key}={value}" for key, value in given.items())))
+    return [*facts, Fact("fingerprint (SHA-256)", str(data.get("fingerprint", "")))]
 
 
 def settings_facts(run: Run) -> list[Fact]:
     """How it was trained."""
     return [
-        Fact(name.replace("_", " "), "none" if value is None else str(value))
-        for name, value in run.settings.items()
+        Fact(name, "none" if value is None else str(value)) for name, value in run.settings.items()
     ]

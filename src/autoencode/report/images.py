@@ -42,12 +42,23 @@ def _profiles(x: Tensor) -> Tiles:
     # How much of each pixel of a column its bar covers, from the top row down.
     levels = torch.arange(PROFILE_HEIGHT - 1, -1, -1).view(1, -1, 1)
     cover = (x.view(count, 1, -1) * PROFILE_HEIGHT - levels).clamp(0, 1).unsqueeze(-1).numpy()
-    return (cover * _BAR + (1 - cover) * _GROUND).round().astype(np.uint8)
+    bars = (cover * _BAR + (1 - cover) * _GROUND).round().astype(np.uint8)
+    # A white frame, or the bars of two profiles would run into each other.
+    return np.pad(bars, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
 
 
 def enlarge(pictures: Tiles, factor: int) -> Tiles:
     """Every pixel as a square of factor × factor."""
     return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def squarer(pictures: Tiles, ratio: float) -> Tiles:
+    """Pictures with white added, so that no side is longer than `ratio` times the other."""
+    height, width = pictures.shape[1:3]
+    down = max(0, int(width / ratio) - height)
+    across = max(0, int(height / ratio) - width)
+    around = ((down // 2, down - down // 2), (across // 2, across - across // 2))
+    return np.pad(pictures, ((0, 0), *around, (0, 0)), constant_values=255)
 
 
 def montage(
@@ -62,3 +73,10 @@ def montage(
         top, left = i // columns * down, i % columns * across
         sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def pairs(originals: Tiles, copies: Tiles, gap: int = 0) -> Tiles:
+    """Each original above its copy, `gap` white pixels between them, as one tall picture."""
+    count, _, width, _ = originals.shape
+    between = np.full((count, gap, width, 3), 255, np.uint8)
+    return np.concatenate([originals, between, copies], axis=1)

@@ -13,12 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from autoencode.data import Data
-from autoencode.errors import RunError
+from autoencode.errors import DataError, RunError
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.run import Run
 from autoencode.models.store import read_json, write_bytes
 from autoencode.report.facts import (
     Fact,
+    compare,
     data_facts,
     headline,
     measured,
@@ -35,9 +36,13 @@ QUALITY = 90
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure as the page holds it; width and height are those of the page, not of the picture."""
+    """A figure as the page holds it; width and height in the page's own pixels.
 
-    caption: str
+    about, see, alt: its words, see `Plate`.   source: the picture as a data URI.
+    """
+
+    about: str
+    see: str
     alt: str
     source: str
     width: int
@@ -45,11 +50,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Account:
-    """All that a page says of one run.
+class Section:
+    """One figure of every run that has it.
 
-    figures: section -> figure.   rows: how the model is put together.
+    about: what the figure is, once for all of them; empty where they differ.
     """
+
+    key: str
+    title: str
+    about: str
+    figures: list[tuple[str, Shown]]
+
+
+@dataclass(frozen=True)
+class Account:
+    """All that a page says of one run; `plates` are its figures."""
 
     name: str
     about: str
@@ -58,8 +73,7 @@ class Account:
     formula: str
     slots: dict[str, str]
     papers: list[str]
-    figures: dict[str, Shown]
-    titles: dict[str, str]
+    plates: dict[str, Plate]
     command: str
     measured: list[Fact]
     settings: list[Fact]
@@ -74,48 +88,63 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
 
     Raises:
         RunError: the run has no weights, lacks its data, or the file cannot be written.
-        DataError: the data are no longer the same.    ResourceError: the disk is full.
+        DataError: the data are not those of the run.    ResourceError: the disk is full.
     """
-    account = _account(run, data or run.load_data())
+    account = _account(run, run.recipe.name, _data_of(run, data))
     path = run.folder / "report.html" if path is None else Path(path)
     return _write(path, f"{account.name} on {run.data['name']}", [account])
 
 
-def write_comparison_page(runs: Sequence[Run], path: Path, title: str) -> Path:
+def write_comparison_page(
+    runs: Sequence[Run], path: Path, title: str, data: Data | None = None
+) -> Path:
     """Writes one page with several runs side by side, figure by figure; returns where it is.
+
+    `data` are those of all the runs, where they are at hand.
 
     Raises:
         RunError: no runs; else as `write_report`.
     """
     if not runs:
         raise RunError("There are no runs to set side by side", "Give at least one.")
-    loaded: dict[str, Data] = {}
+    recipes = [run.recipe.name for run in runs]
     accounts = []
     for run in runs:
-        fingerprint = run.data["fingerprint"]
-        if fingerprint not in loaded:
-            loaded[fingerprint] = run.load_data()
-        accounts.append(_account(run, loaded[fingerprint]))
+        # The data of the run before are most often this one's too.
+        if data is None or data.fingerprint != run.data["fingerprint"]:
+            data = _data_of(run, None)
+        alone = recipes.count(run.recipe.name) == 1
+        name = run.recipe.name if alone else f"{run.recipe.name} ({run.folder.name})"
+        accounts.append(_account(run, name, data))
     return _write(Path(path), title, accounts)
 
 
-def _account(run: Run, data: Data) -> Account:
+def _data_of(run: Run, data: Data | None) -> Data:
+    if data is None:
+        return run.load_data()
+    if data.fingerprint != run.data["fingerprint"]:
+        raise DataError(
+            f"These data, {data.name}, are not those that {run.folder} was trained on",
+            f"Give its own: {run.data['name']}.",
+        )
+    return data
+
+
+def _account(run: Run, name: str, data: Data) -> Account:
     model, metrics = run.load_model(), run.metrics() or {}
     view = look(model, data.test.x, data.test.y, data.classes)
-    found = plates(run, view, metrics)
     path = run.folder / "environment.json"
     environment: dict[str, Any] = read_json(path) if path.exists() else {}
     command = str(environment.pop("command", ""))
     return Account(
-        name=run.recipe.name,
+        name=name,
         about=run.recipe.about,
         trained=_trained(run),
         facts=headline(run, model, metrics),
         formula=formula(run.recipe),
         slots=slots(run.recipe),
         papers=papers(run.recipe),
-        figures={name: _shown(plate) for name, plate in found.items()},
-        titles={name: plate.title for name, plate in found.items()},
+        plates=plates(run, view, metrics),
         command=command,
         measured=measured(metrics),
         settings=settings_facts(run),
@@ -137,14 +166,22 @@ def _shown(plate: Plate) -> Shown:
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=QUALITY)
     source = f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
-    return Shown(plate.caption, plate.alt, source, width, height)
+    return Shown(plate.about, plate.see, plate.alt, source, width, height)
+
+
+def _sections(accounts: Sequence[Account]) -> list[Section]:
+    keys = {key: None for account in accounts for key in account.plates}
+    sections = []
+    for key in keys:
+        named = [(a.name, a.plates[key]) for a in accounts if key in a.plates]
+        abouts = {plate.about for _, plate in named}
+        shown = [(name, _shown(plate)) for name, plate in named]
+        about = abouts.pop() if len(abouts) == 1 else ""
+        sections.append(Section(key, named[0][1].title, about, shown))
+    return sections
 
 
 def _write(path: Path, title: str, accounts: Sequence[Account]) -> Path:
-    titles: dict[str, str] = {}
-    for account in accounts:
-        titles |= account.titles
-    # As many columns of figures as there are runs, so rows of one figure can be compared.
     environment = Environment(
         loader=PackageLoader("autoencode.report"),
         autoescape=True,
@@ -153,7 +190,10 @@ def _write(path: Path, title: str, accounts: Sequence[Account]) -> Path:
         lstrip_blocks=True,
     )
     page = environment.get_template("page.html").render(
-        title=title, accounts=accounts, titles=titles
+        title=title,
+        accounts=accounts,
+        compared=compare([account.facts for account in accounts]),
+        sections=_sections(accounts),
     )
     write_bytes(path, page.encode())
     return path

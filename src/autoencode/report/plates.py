@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from autoencode.models.run import Run
@@ -26,44 +27,38 @@ from autoencode.report.view import View
 class Plate:
     """A figure with its words.
 
-    title: of its section.   caption: what to see.   alt: the figure for those who cannot see it.
+    title: of its section.   about: what the figure is.   see: what to see in this one.
+    alt: the figure for those who cannot see it.
     """
 
     title: str
     picture: Picture
-    caption: str
+    about: str
+    see: str
     alt: str
 
 
 def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]:
     """The figures of a run by name; those without meaning for its model or data are left out."""
-    found = {}
-    for name, module in (
-        ("reconstructions", reconstructions),
-        ("plane", plane),
-        ("samples", samples),
-        ("grid", grid),
-        ("paths", paths),
-    ):
-        found[name] = Plate(
-            module.TITLE, module.draw(view), module.caption(view), module.alt(view)
-        )
+    figures: dict[str, tuple[ModuleType, tuple[Any, ...]]] = {
+        "reconstructions": (reconstructions, (view,)),
+        "plane": (plane, (view,)),
+        "samples": (samples, (view,)),
+        "grid": (grid, (view,)),
+        "paths": (paths, (view,)),
+    }
     if view.y is not None:
-        found["wanted"] = Plate(
-            wanted.TITLE, wanted.draw(view), wanted.caption(view), wanted.alt(view)
-        )
+        figures["wanted"] = wanted, (view,)
     if nats := metrics.get("kl_per_dimension"):
-        found["rates"] = Plate(rates.TITLE, rates.draw(nats), rates.caption(nats), rates.alt(nats))
+        figures["rates"] = rates, (nats,)
     if log := run.log():
-        found["curves"] = Plate(
-            curves.TITLE, curves.draw(log), curves.caption(log), curves.alt(log)
-        )
+        figures["curves"] = curves, (log,)
     strips, image = run.folder / "figures" / "training", run.sizes.image
     if image is not None and (strips / tracking.ORIGINALS).exists() and tracking.chosen(strips):
-        found["tracking"] = Plate(
-            tracking.TITLE,
-            tracking.draw(strips, image[1:]),
-            tracking.caption(strips),
-            tracking.alt(strips),
-        )
-    return found
+        figures["tracking"] = tracking, (strips, image[1:])
+    return {name: _plate(module, *given) for name, (module, given) in figures.items()}
+
+
+def _plate(module: ModuleType, *given: Any) -> Plate:
+    words = [say(*given) for say in (module.about, module.see, module.alt)]
+    return Plate(module.TITLE, module.draw(*given), *words)

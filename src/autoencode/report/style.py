@@ -30,7 +30,7 @@ ROUND = [1, 2, 2.5, 5, 10]
 SMALL, NORMAL = 8.5, 10.0
 
 # Ten colours that stay apart on white with normal vision and with each kind of colour blindness:
-# CIEDE2000 differences of at least 17 and 12. Source: [petroff2021]; the order is ours.
+# CIEDE2000 differences of at least 17 and 11. Source: [petroff2021]; the order is ours.
 TEN = (
     "#3f90da",
     "#ffa90e",
@@ -122,7 +122,10 @@ class Picture(Figure):
 
 def new_figure(width: float = WIDTH, height: float = WIDTH, layout: str | None = None) -> Picture:
     """An empty figure of so many inches; `layout="constrained"` makes room for what axes say."""
-    return Picture(figsize=(width, height), dpi=DPI, layout=layout)
+    figure = Picture(figsize=(width, height), dpi=DPI, layout=layout)
+    if layout == "constrained":
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
 
 
 def colours(n: int) -> list[str]:
@@ -164,15 +167,19 @@ def number(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+def legend_rows(labels: Sequence[str]) -> int:
+    """How many rows a legend of these names takes under a figure of the usual width."""
+    if not labels:
+        return 0
+    columns = max(1, int(66 / (max(len(label) for label in labels) + 4.5)))
+    return -(-len(labels) // columns)
+
+
 def legend_below(figure: Figure, axes: Axes, labels: Sequence[str], paint: Sequence[str]) -> None:
-    """A legend of coloured dots under the axes, in as many columns as the names leave room for."""
+    """A legend of coloured dots under the figure, in rows of equal length."""
     dots = [
         axes.plot([], [], "o", color=colour, markersize=6, label=label)[0]
         for label, colour in zip(labels, paint, strict=True)
     ]
-    widest = max(len(label) for label in labels)
-    columns = max(1, min(len(labels), int(66 / (widest + 4.5))))
-    rows = -(-len(labels) // columns)
-    figure.legend(
-        handles=dots, loc="outside lower center", ncols=-(-len(labels) // rows), borderaxespad=0.4
-    )
+    columns = -(-len(labels) // legend_rows(labels))
+    figure.legend(handles=dots, loc="outside lower center", ncols=columns, borderaxespad=0.4)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
-from autoencode.errors import DataError
+from autoencode.errors import DataError, Diverged
 from autoencode.evaluate.passes import in_batches, measuring, seeded
 from autoencode.explore import Plane, code_plane
 from autoencode.report.images import Tiles, tiles
@@ -61,6 +61,16 @@ class View:
         with measuring(self.model) as device, seeded(0, device):
             return prior.sample(torch.Size((PRIOR_DRAWS,))).flatten(1).float().cpu()
 
+    @cached_property
+    def drawn_codes(self) -> Float[Tensor, "n d"]:
+        """The examples' codes as a decoder meets them in training: drawn from their posterior."""
+
+        def draw(batch: Tensor) -> Tensor:
+            return self.model.encode(batch, samples=1).z.flatten(0, 1).flatten(1).cpu()
+
+        with measuring(self.model) as device, seeded(0, device):
+            return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK))
+
     def members(self, label: int) -> Int[Tensor, " m"]:
         """Positions of the examples of one class."""
         assert self.y is not None
@@ -72,11 +82,7 @@ class View:
 
     def decode(self, codes: Float[Tensor, "m d"]) -> Tensor:
         """Flat codes to images [M, *X]."""
-        shaped = codes.view(-1, *self.model.sizes.z)
-        with measuring(self.model) as device:
-            return torch.cat(
-                [self.model.decode(z.to(device)).mean.float().cpu() for z in shaped.split(CHUNK)]
-            )
+        return decode(self.model, codes)
 
     def tiles(self, images: Tensor) -> Tiles:
         """Images [M, *X] as pictures."""
@@ -91,6 +97,14 @@ class View:
         return self.tiles(self.decode(codes))
 
 
+def decode(model: Autoencoder, codes: Float[Tensor, "m d"]) -> Tensor:
+    """Flat codes to images [M, *X], on the CPU."""
+    shaped = codes.view(-1, *model.sizes.z)
+    with measuring(model) as device:
+        images = [model.decode(z.to(device)).mean.float().cpu() for z in shaped.split(CHUNK)]
+    return torch.cat(images)
+
+
 def look(
     model: Autoencoder, x: Tensor, y: Tensor | None = None, classes: Sequence[str] = ()
 ) -> View:
@@ -98,6 +112,7 @@ def look(
 
     Raises:
         DataError: there are no examples, or their shape is not the model's.
+        Diverged: codes that are not finite.
     """
     if not len(x):
         raise DataError("There are no examples to look at")
@@ -111,6 +126,11 @@ def look(
         return codes.flatten(1).cpu(), (images - batch).square().flatten(1).sum(1).cpu()
 
     codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK), strict=True)
+    if not all(bool(batch.isfinite().all()) for batch in codes):
+        raise Diverged(
+            "Some codes of these examples are not finite numbers",
+            "Look for NaN in the examples; if there are none, train the model again.",
+        )
     return View(
         model,
         x.cpu().reshape(-1, *model.sizes.x),

@@ -24,12 +24,11 @@ def numbers(d: int) -> str:
 def short(value: float) -> str:
     """About three digits that mean something.
 
-    >>> short(31.074), short(0.0398), short(483.56), short(0.0)
-    ('31.1', '0.0398', '484', '0')
+    >>> short(31.074), short(0.0398), short(483.56), short(-1234.5)
+    ('31.1', '0.0398', '484', '−1,234')
     """
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from autoencode.contract import Network, Sizes, Width, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import Float32Linear
-from autoencode.parts.networks.layers import ACTIVATIONS, Activation, dense, with_context
+from autoencode.parts.networks.layers import (
+    ACTIVATIONS,
+    Activation,
+    Norm,
+    dense,
+    with_context,
+)
 
 # Where `stages` is left open, halving stops when the longer side is at most this.
 SMALLEST = 8
@@ -26,6 +32,7 @@ class Conv(Network):
     width: channels after the first halving; they double with each further one.
     stages: halvings; None halves until the longer side is at most 8.
     hidden: widths of dense layers between the smallest map and the code.
+    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015].
     """
 
     def __init__(
@@ -33,10 +40,11 @@ class Conv(Network):
         width: Width = 16,
         stages: Stages | None = None,
         hidden: tuple[Width, ...] = (128,),
-        activation: Activation = "silu",
+        activation: Activation = "relu",
+        norm: Norm = "batch",
     ) -> None:
         self.width, self.stages = width, stages
-        self.hidden, self.activation = hidden, activation
+        self.hidden, self.activation, self.norm = hidden, activation, norm
 
     def maps(self, sizes: Sizes) -> list[tuple[int, int, int]]:
         """Channels, height and width of every map, from the image to the smallest."""
@@ -77,14 +85,12 @@ class ConvEncoder(nn.Module):
         maps = config.maps(sizes)
         layers: list[nn.Module] = []
         for above, below in pairwise(maps):
-            layers += [
-                nn.Conv2d(above[0], below[0], 3, stride=2, padding=1),
-                ACTIVATIONS[config.activation](),
-            ]
+            layers.append(nn.Conv2d(above[0], below[0], 3, stride=2, padding=1))
+            layers += _between(below[0], config)
         self.image = maps[0]
         self.body = nn.Sequential(*layers)
         widths = (_numbers(maps[-1]) + sizes.context, *config.hidden)
-        self.dense = dense(widths, config.activation)
+        self.dense = dense(widths, config.activation, norm=config.norm)
         self.head = Float32Linear(widths[-1], features)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
@@ -102,12 +108,12 @@ class ConvDecoder(nn.Module):
         smallest, *larger = reversed(config.maps(sizes))
         self.smallest, self.shape = smallest, (channels, *sizes.x)
         widths = (sizes.latent + sizes.context, *reversed(config.hidden), _numbers(smallest))
-        self.dense = dense(widths, config.activation, first=Float32Linear)
+        self.dense = dense(widths, config.activation, norm=config.norm, first=Float32Linear)
         layers: list[nn.Module] = []
         below = smallest
         for above in larger:
             if layers:
-                layers.append(ACTIVATIONS[config.activation]())
+                layers += _between(below[0], config)
             outputs = above[0] * (channels if above is larger[-1] else 1)
             # An odd side is 2n − 1, an even one 2n, of the n below it.
             odd = (1 - above[1] % 2, 1 - above[2] % 2)
@@ -122,6 +128,12 @@ class ConvDecoder(nn.Module):
         h = self.dense(with_context(z.flatten(1), c)).unflatten(1, self.smallest)
         out: Tensor = self.body(h)
         return out.reshape(-1, *self.shape)
+
+
+def _between(channels: int, config: Conv) -> list[nn.Module]:
+    """What stands between two convolutions."""
+    norm = [nn.BatchNorm2d(channels)] if config.norm == "batch" else []
+    return [*norm, ACTIVATIONS[config.activation]()]
 
 
 def _numbers(shape: tuple[int, int, int]) -> int:

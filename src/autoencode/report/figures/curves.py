@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,33 +46,27 @@ def draw(log: Sequence[Line]) -> Picture:
 def curves(log: Sequence[Line]) -> list[Curve]:
     """The squared error first, then each term, as [steps, 2] of step and value."""
     training = [line for line in log if "loss" in line]
-    validation = [{"step": line["step"], **line["validation"]} for line in log if _checked(line)]
-    terms = {name: None for line in (*training, *validation) for name in line["terms"]}
-    found = [
-        Curve(
-            "squared error, summed over one example",
-            _points(training, lambda line: line["squared_error"]),
-            _points(validation, lambda line: line["squared_error"]),
-        )
+    validation = [
+        {"step": line["step"], **line["validation"]} for line in log if "validation" in line
     ]
-    for name in terms:
-        found.append(
-            Curve(
-                f"{name}, nats per example",
-                _points(training, lambda line, name=name: line["terms"].get(name)),
-                _points(validation, lambda line, name=name: line["terms"].get(name)),
-            )
-        )
-    return found
+
+    def curve(name: str, value: Callable[[Line], float | None]) -> Curve:
+        return Curve(name, _points(training, value), _points(validation, value))
+
+    terms = {name: None for line in (*training, *validation) for name in line["terms"]}
+    return [
+        curve("squared error, summed over one example", itemgetter("squared_error")),
+        *(curve(f"{name}, nats per example", _term(name)) for name in terms),
+    ]
 
 
-def _checked(line: Line) -> bool:
-    return "validation" in line
+def _term(name: str) -> Callable[[Line], float | None]:
+    return lambda line: line["terms"].get(name)
 
 
-def _points(lines: Sequence[Line], value: Any) -> np.ndarray:
+def _points(lines: Sequence[Line], value: Callable[[Line], float | None]) -> np.ndarray:
     pairs = [(line["step"], value(line)) for line in lines]
-    kept = [(step, v) for step, v in pairs if v is not None and isfinite(v)]
+    kept = [(step, found) for step, found in pairs if found is not None and isfinite(found)]
     return np.array(kept, dtype=float).reshape(-1, 2)
 
 
@@ -88,21 +83,23 @@ def _panel(axes: Axes, curve: Curve) -> None:
         axes.set_ylim(low - room, high + room)
 
 
-def caption(log: Sequence[Line]) -> str:
-    """What to see."""
-    error = curves(log)[0]
-    last = ""
-    if len(error.validation):
-        step, value = error.validation[-1]
-        last = (
-            f" At step {count(int(step))} the squared error on validation data was {short(value)}."
-        )
+def about(log: Sequence[Line]) -> str:
+    """What the figure is."""
     return (
-        "The line is training, batch by batch; the dots are validation data, which the model does "
-        "not learn from. While both fall together it learns what is common to all examples; where "
-        f"the line goes on falling alone, it learns the training examples by heart.{last} The "
-        "first steps, far above the rest, are cut off."
+        "The line is training; the dots are validation data, which the model does not learn from. "
+        "While both fall together it learns what is common to all examples; where the line goes on "
+        "falling alone, it learns the training examples by heart. The first steps, far above the "
+        "rest, are cut off."
     )
+
+
+def see(log: Sequence[Line]) -> str:
+    """What to see in it."""
+    validation = curves(log)[0].validation
+    if not len(validation):
+        return ""
+    step, value = validation[-1]
+    return f"At step {count(int(step))} the validation data's squared error was {short(value)}."
 
 
 def alt(log: Sequence[Line]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from autoencode.explore import lattice
 from autoencode.report.figures.plane import name_axes, window
 from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.images import Tiles, enlarge, montage
+from autoencode.report.images import Tiles, enlarge, montage, squarer
 from autoencode.report.style import ROUND, SHARP, WIDTH, Picture, new_figure, number, styled
 from autoencode.report.view import View
 from autoencode.report.words import numbers, short
@@ -22,6 +22,10 @@ PRIOR, CENTRAL = (0.02, 0.98), 0.01
 # Rows of a grid of small images; larger ones need more room each.
 ROWS, FEW, LARGE = 16, 12, 40
 STRIP = (4, 8)
+# Inches that the numbers and names of the axes take.
+AROUND = 0.7
+# An image may be so many times as wide as high; beyond, white is added.
+LONGEST = 1.8
 
 
 @styled()
@@ -29,8 +33,6 @@ def draw(view: View) -> Picture:
     """Images over the code plane; for codes of one number, a strip in reading order."""
     if view.latent == 1:
         return _strip(view)
-    figure = new_figure(WIDTH, WIDTH, layout="constrained")
-    axes = figure.add_subplot()
     n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else FEW
     if view.prior_codes is None:
         low, high = window(view.plane.project(view.codes), CENTRAL)
@@ -39,15 +41,18 @@ def draw(view: View) -> Picture:
         drawn = view.plane.project(view.prior_codes)
         shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
         points = torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
-    show_grid(axes, view.decoded(view.plane.lift(points)), points)
+    figure, axes = draw_grid(view.decoded(view.plane.lift(points)), points)
     name_axes(axes, view)
     return figure
 
 
-def show_grid(axes: Axes, pictures: Tiles, points: Tensor) -> None:
-    """Draw n × n pictures without gaps, in reading order, with their points' values on the axes."""
+def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
+    """n × n pictures without gaps, in reading order, with their points' values on the axes."""
     n = round(len(points) ** 0.5)
+    pictures = squarer(pictures, LONGEST)
     height, width = pictures.shape[1:3]
+    figure = new_figure(WIDTH, (WIDTH - AROUND) * height / width + AROUND, layout="constrained")
+    axes = figure.add_subplot()
     factor = max(1, int(np.ceil(WIDTH * SHARP / (n * width))))
     edge = (-0.5, n - 0.5, -0.5, n - 0.5)
     axes.imshow(montage(enlarge(pictures, factor), n), extent=edge, aspect=height / width)
@@ -60,6 +65,7 @@ def show_grid(axes: Axes, pictures: Tiles, points: Tensor) -> None:
         axis.set_ticks(np.interp(ticks, known, np.arange(n)), [number(tick) for tick in ticks])
     for spine in axes.spines.values():
         spine.set_visible(False)
+    return figure, axes
 
 
 def _strip(view: View) -> Picture:
@@ -82,31 +88,32 @@ def _strip(view: View) -> Picture:
     )
 
 
-def caption(view: View) -> str:
-    """What to see."""
-    if view.prior_codes is None:
-        where = "over the part of latent space where nearly all test codes lie"
-        see = (
-            "Inside the clouds of codes the images are clear. Between and beyond them the model "
-            "was never asked for anything, and blends or invents."
-        )
-    else:
-        where = "from the 2% to the 98% quantile of the prior, so that each step is as likely"
-        see = (
-            "The prior has drawn the codes together: one image turns into the next with few gaps "
-            "and little that looks like nothing."
-        )
+def about(view: View) -> str:
+    """What the figure is."""
     if view.latent == 1:
-        return (
-            f"What codes decode to, in reading order, {where}; the figures are the codes. {see}"
-        )
+        return "What codes decode to, in reading order; the numbers are the codes."
+    return "Each picture is what the code at its place on the code plane decodes to."
+
+
+def see(view: View) -> str:
+    """What to see in it."""
     off = ""
-    if not view.plane.whole:
+    if view.latent > 2:
         off = (
-            f" Codes have {numbers(view.latent)}: the grid lies on the plane of their first two "
-            "principal components, through their mean."
+            f"Codes have {numbers(view.latent)}: the grid lies on the plane of their first two "
+            "principal components, through their mean. "
         )
-    return f"Each picture is what the code at its place decodes to, {where}.{off} {see}"
+    if view.prior_codes is None:
+        return (
+            f"{off}The codes shown are those of the region that nearly all test codes lie in. "
+            "Inside their clouds the images are clear; between and beyond, where the decoder was "
+            "never asked for anything, it blends and invents."
+        )
+    return (
+        f"{off}The codes shown reach from the prior's {PRIOR[0]:.0%} to its {PRIOR[1]:.0%} "
+        "quantile, so that each step is as likely. One image turns into the next, with little "
+        "between them that looks like nothing."
+    )
 
 
 def alt(view: View) -> str:

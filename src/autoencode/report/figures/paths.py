@@ -18,13 +18,20 @@ def draw(view: View) -> Picture:
     """A strip a pair: the original, decoded codes on the way, the other original."""
     rows = []
     for label, (first, second) in pairs(view):
-        z = view.codes.view(-1, *view.model.sizes.z)
-        way = interpolate(z[first], z[second], STEPS, view.model.space).flatten(1)
-        ends = view.originals([first, second])
-        strip = np.concatenate([ends[:1], view.decoded(way), ends[1:]])
-        heads = () if rows else ("original", *[""] * STEPS, "original")
-        rows.append(Row(strip, label, heads, after=0.1))
+        rows.append(strip(view, first, second, STEPS, label, with_heads=not rows))
     return draw_rows(rows)
+
+
+def strip(
+    view: View, first: int, second: int, n: int, label: str = "", *, with_heads: bool = True
+) -> Row:
+    """Two examples, given by their positions, and n decoded codes from the one to the other."""
+    z = view.codes[[first, second]].view(2, *view.model.sizes.z)
+    way = interpolate(z[0], z[1], n, view.model.space).flatten(1)
+    ends = view.originals([first, second])
+    pictures = np.concatenate([ends[:1], view.decoded(way), ends[1:]])
+    heads = ("original", *[""] * n, "original") if with_heads else ()
+    return Row(pictures, label, heads, after=0.1)
 
 
 def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
@@ -48,18 +55,20 @@ def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
     return chosen
 
 
-def caption(view: View) -> str:
-    """What to see."""
-    see = (
-        "Where the way leads through a gap between the codes, the images in the middle are ghosts."
-        if view.prior_codes is None
-        else "The prior leaves few gaps, so that most images on the way are plausible in themselves."
-    )
+def about(view: View) -> str:
+    """What the figure is."""
     return (
         "At both ends of a row stand two test examples. Between them are decoded codes at equal "
         "steps from the code of the one to the code of the other; the first and the last of them "
-        f"are the reconstructions. See where one thing turns into the other. {see}"
+        "are the reconstructions. See where one thing turns into the other."
     )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
+    if view.prior_codes is None:
+        return "Where the way leads through a gap between the codes, the images there are ghosts."
+    return "The prior leaves few gaps: most images on the way could be examples themselves."
 
 
 def alt(view: View) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
@@ -23,6 +24,7 @@ from autoencode.report.style import (
     Picture,
     colours,
     legend_below,
+    legend_rows,
     names,
     new_figure,
     styled,
@@ -35,26 +37,37 @@ TITLE = "Where the examples went"
 OUTLIERS, MANY = 0.0025, 400
 PADDING = 1.06
 BINS = 80
-# Names nearer than this, in widths of the window, would hide each other.
-TOUCHING = 0.045
+# A letter's width and a line's height as fractions of the axes.
+LETTER, LINE = 0.016, 0.045
+# More names than these would hide the dots, unless they are short.
+NAMED, SHORT = 12, 2
 
 
 @styled()
 def draw(view: View) -> Picture:
     """A dot for each code; for codes of one number a histogram for each class."""
+    labels, _ = _classes(view, view.present())
     if view.latent == 1:
-        return _histograms(view)
-    figure = new_figure(WIDTH, WIDTH + 0.3, layout="constrained")
-    axes = figure.add_subplot()
-    scatter(axes, view)
-    if present := view.present():
-        labels, paint = _classes(view, present)
-        legend_below(figure, axes, labels, paint)
+        height = 1.0 + max(2.2, 0.42 * len(labels))
+    else:
+        height = WIDTH + 0.1 + 0.2 * legend_rows(labels)
+    figure = new_figure(WIDTH, height, layout="constrained")
+    show_codes(figure, figure.add_subplot(), view)
     return figure
 
 
-def scatter(axes: Axes, view: View) -> None:
-    """Draw the codes on their plane into square axes, each class named where its middle is."""
+def show_codes(figure: Figure, axes: Axes, view: View) -> None:
+    """Draw the codes into axes; a legend comes below the whole figure."""
+    if view.latent == 1:
+        _histograms(axes, view)
+        return
+    _scatter(axes, view)
+    if present := view.present():
+        labels, paint = _classes(view, present)
+        legend_below(figure, axes, labels, paint)
+
+
+def _scatter(axes: Axes, view: View) -> None:
     points = view.plane.project(view.codes)
     low, high = window(points)
     # In random order: drawn class by class, the last would hide all others.
@@ -68,21 +81,28 @@ def scatter(axes: Axes, view: View) -> None:
     alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
     x, y = points.numpy()[order].T
     axes.scatter(x, y, s=size, c=dots, alpha=alpha, linewidths=0, rasterized=True)
-    for label, place in zip(labels, _places(view, points, low, high), strict=True):
-        axes.text(
-            *place.tolist(),
-            label,
-            ha="center",
-            va="center",
-            size=NORMAL + 1 if len(label) <= 2 else NORMAL - 2,
-            weight="bold",
-            path_effects=[withStroke(linewidth=3, foreground=PAPER)],
-            clip_on=True,
-        )
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), box_aspect=1)
+    longest = max((len(label) for label in labels), default=0)
+    if 0 < len(labels) <= NAMED or 0 < longest <= SHORT:
+        _name_classes(axes, labels, _places(view, points, low, high, longest))
+    (left, bottom), (right, top) = low.tolist(), high.tolist()
+    axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     name_axes(axes, view)
+
+
+def _name_classes(axes: Axes, labels: Sequence[str], places: Tensor) -> None:
+    for label, (x, y) in zip(labels, places.tolist(), strict=True):
+        axes.text(
+            x,
+            y,
+            label,
+            ha="center",
+            va="center",
+            size=NORMAL + 1 if len(label) <= SHORT else NORMAL - 2,
+            weight="bold",
+            path_effects=[withStroke(linewidth=3, foreground=PAPER)],
+        )
 
 
 def name_axes(axes: Axes, view: View) -> None:
@@ -91,15 +111,15 @@ def name_axes(axes: Axes, view: View) -> None:
         words = ["first number of the code", "second number of the code"]
     else:
         words = [
-            f"{which} principal component of the codes ({share:.0%} of their variance)"
-            for which, share in zip(("first", "second"), view.plane.share, strict=True)
+            f"principal component {i} ({share:.0%} of variance)"
+            for i, share in enumerate(view.plane.share, 1)
         ]
     axes.set(xlabel=words[0], ylabel=words[1])
 
 
 def window(
     points: Float[Tensor, "n 2"], outliers: float | None = None
-) -> tuple[Float[Tensor, "2"], Float[Tensor, "2"]]:
+) -> tuple[Float[Tensor, " xy"], Float[Tensor, " xy"]]:
     """The corners of a square that holds the points but for a share of outliers at each side."""
     if outliers is None:
         outliers = OUTLIERS if len(points) >= MANY else 0.0
@@ -118,25 +138,28 @@ def _classes(view: View, present: Sequence[int]) -> tuple[list[str], list[str]]:
     return [known[label] for label in present], [paint[label] for label in present]
 
 
-def _places(view: View, points: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def _places(view: View, points: Tensor, low: Tensor, high: Tensor, longest: int) -> Tensor:
     """Where each class's name stands, [K, 2]: in its middle, moved aside where two would touch."""
-    present = view.present()
-    if not present:
-        return torch.zeros(0, 2)
-    middles = torch.stack([points[view.members(label)].median(0).values for label in present])
-    places = (middles - low) / (high - low)
+    middles = torch.stack(
+        [points[view.members(label)].quantile(0.5, dim=0) for label in view.present()]
+    )
+    # In units of a name's width and height.
+    unit = (high - low) * torch.tensor([max(LETTER * longest, LINE), LINE])
+    places = (middles - low) / unit
     for _ in range(50):
         gaps = places.unsqueeze(1) - places
         near = gaps.norm(dim=-1)
         # Two in the very same place part along the order of the classes.
-        aside = torch.arange(len(places)).view(-1, 1, 1) - torch.arange(len(places)).view(1, -1, 1)
-        gaps = torch.where((near < 1e-6).unsqueeze(-1), aside.sign() * 1e-3, gaps)
-        push = (TOUCHING - near).clamp_min(0).unsqueeze(-1) * normalize(gaps, dim=-1)
+        order = torch.arange(len(places)).float()
+        aside = (order.view(-1, 1, 1) - order.view(1, -1, 1)).sign()
+        gaps = torch.where((near < 1e-6).unsqueeze(-1), aside, gaps)
+        push = (1 - near).clamp_min(0).unsqueeze(-1) * normalize(gaps, dim=-1)
         places = places + push.sum(1) / 4
-    return low + places.clamp(0.02, 0.98) * (high - low)
+    inside = (places * unit / (high - low)).clamp(0.03, 0.97)
+    return low + inside * (high - low)
 
 
-def _histograms(view: View) -> Picture:
+def _histograms(axes: Axes, view: View) -> None:
     values = view.codes[:, 0]
     outliers = OUTLIERS if len(values) >= MANY else 0.0
     low, high = values.quantile(torch.tensor([outliers, 1 - outliers])).tolist()
@@ -146,8 +169,6 @@ def _histograms(view: View) -> Picture:
     present = view.present()
     labels, paint = _classes(view, present) if present else (["all"], [BLUE])
     groups = [values[view.members(label)] for label in present] if present else [values]
-    figure = new_figure(WIDTH, 1.0 + max(2.2, 0.42 * len(groups)), layout="constrained")
-    axes = figure.add_subplot()
     for row, (group, colour) in enumerate(zip(groups, paint, strict=True)):
         heights, _ = np.histogram(group.numpy(), edges)
         # Each class to its own height: their shapes are to be compared, not their sizes.
@@ -159,37 +180,47 @@ def _histograms(view: View) -> Picture:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    return figure
 
 
-def caption(view: View) -> str:
-    """What to see."""
-    shown = f"{count(len(view.codes))}" + (
-        f" of {count(view.of)}" if view.of > len(view.codes) else ""
-    )
+def about(view: View) -> str:
+    """What the figure is."""
+    n = count(len(view.codes))
+    shown = n if view.of == len(view.codes) else f"{n} of {count(view.of)}"
+    labelled = view.y is not None
     if view.latent == 1:
+        rows = ", a row for each class, each drawn to its own height" if labelled else ""
         return (
-            f"How the codes of {shown} test examples lie on their one number, a row for each "
-            "class, each drawn to its own height. Rows that stand apart can be told apart from the "
-            "code alone; where they share a place, the decoder has to draw something in between."
+            f"How the codes of {shown} test examples lie on their one number{rows}. What shares a "
+            "place here decodes to the same image."
         )
-    parts = [f"Every dot is the code of one of {shown} test examples."]
+    if not labelled:
+        return (
+            f"Every dot is the code of one of {shown} test examples. See whether they form islands "
+            "or one cloud, and where there are gaps."
+        )
+    return (
+        f"Every dot is the code of one of {shown} test examples. Colours are the labels, which the "
+        "model never saw; a name stands in the middle of its class. See which classes found a "
+        "place of their own, and which still share one."
+    )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
+    if view.prior_codes is None:
+        parts = ["Nothing told this model where its codes should lie; see how they spread."]
+    else:
+        parts = ["The prior has drawn the codes together around the origin, with few gaps."]
+    if view.latent == 1:
+        return parts[0]
     if not view.plane.whole:
         left = 1 - sum(view.plane.share)
         parts.append(
-            f"Codes have {numbers(view.latent)}; the plane shows the two directions in which they "
-            f"differ most, and leaves out {left:.0%} of their variance: what overlaps here may lie "
-            "apart in the others."
+            f"Codes have {numbers(view.latent)}; this is the plane of their first two principal "
+            f"components, which leaves out {left:.0%} of their variance: what overlaps here may "
+            "lie apart in another direction."
         )
-    if view.y is not None:
-        parts.append(
-            "Colours are the labels, which the model never saw; a name stands in the middle of its "
-            "class. See which classes found a place of their own, and which still share one."
-        )
-    else:
-        parts.append("See whether they form islands or one cloud, and where there are gaps.")
-    outside = _outside(view)
-    if outside:
+    if outside := _outside(view):
         parts.append(f"{count(outside)} far-off codes lie outside of the frame.")
     return " ".join(parts)
 

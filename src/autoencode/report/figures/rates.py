@@ -43,15 +43,21 @@ def draw(nats: Sequence[float]) -> Picture:
     return figure
 
 
-def caption(nats: Sequence[float]) -> str:
-    """What to see."""
-    awake = sum(value > ACTIVE for value in nats)
-    total = sum(nats)
+def about(nats: Sequence[float]) -> str:
+    """What the figure is."""
     return (
         "How many nats each number of the code costs on average: how far the posterior of an "
-        f"example is from the prior. Together they are {short(total)} nats, {short(total / LN2)} "
-        f"bits. {count(awake)} of {count(len(nats))} carry more than {ACTIVE} nats; a number that "
-        "carries none is pure noise, which the decoder has learned to ignore."
+        "example is from the prior. A number that costs none is pure noise, which the decoder has "
+        "learned to ignore."
+    )
+
+
+def see(nats: Sequence[float]) -> str:
+    """What to see in it."""
+    active, total = sum(value > ACTIVE for value in nats), sum(nats)
+    return (
+        f"Together they are {short(total)} nats, which is {short(total / LN2)} bits. "
+        f"{count(active)} of {count(len(nats))} carry more than {ACTIVE} nats."
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
 from autoencode.report.view import View
-from autoencode.report.words import count, numbers
+from autoencode.report.words import count, numbers, short
 
 TITLE = "What comes back"
 COLUMNS = 8
@@ -20,7 +20,7 @@ def draw(view: View) -> Picture:
     for label, which in _chosen(view).items():
         codes = view.codes[which]
         rows.append(Row(view.originals(which), label, after=0.02))
-        notes = [f"{error:.3g}" for error in view.errors[which].tolist()]
+        notes = [short(error) for error in view.errors[which].tolist()]
         rows.append(Row(view.decoded(codes), "", notes=notes, after=0.14))
     return draw_rows(rows)
 
@@ -39,15 +39,23 @@ def _chosen(view: View) -> dict[str, torch.Tensor]:
     }
 
 
-def caption(view: View) -> str:
-    """What to see."""
+def about(view: View) -> str:
+    """What the figure is."""
     sizes = view.model.sizes
     return (
-        f"Each pair is a test example, never seen in training, above what the model makes of its "
-        f"code of {numbers(sizes.latent)}. The figure below a pair is its squared error, summed "
-        f"over {count(sizes.pixels)} values. The first rows are drawn at random; then come the "
-        f"best, those around the median, and the worst of {count(len(view.errors))}. See what the code keeps, "
-        "what it smooths away, and which examples come back as something more ordinary."
+        "Each pair is a test example, never seen in training, above what the model makes of its "
+        f"code of {numbers(sizes.latent)}. The number below a pair is its squared error, summed "
+        f"over {count(sizes.pixels)} values. The first rows are drawn at random; then come those "
+        f"of the lowest, the median and the highest error of {count(len(view.errors))}."
+    )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
+    middle = short(view.errors.median().item())
+    return (
+        f"Half of the errors lie below {middle}. See what the code keeps, what it smooths away, "
+        "and what comes back as something more ordinary."
     )
 
 
@@ -56,6 +64,6 @@ def alt(view: View) -> str:
     low, middle, high = view.errors.quantile(torch.tensor([0.0, 0.5, 1.0])).tolist()
     return (
         "Rows of test examples, each above its reconstruction: random ones, the best, those at "
-        f"the median and the worst. Squared errors reach from {low:.3g} over a median of {middle:.3g} to "
-        f"{high:.3g}."
+        f"the median and the worst. Squared errors reach from {short(low)} over a median of "
+        f"{short(middle)} to {short(high)}."
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from autoencode.report.images import Tiles, enlarge, montage
 from autoencode.report.style import SHARP, SMALL, SOFT, WIDTH, Picture, new_figure
@@ -45,6 +46,8 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
     room = sum(row.after for row in rows[:-1])
     total = 2 * MARGIN + len(rows) * down + lines * LINE + room
     figure = new_figure(WIDTH, total)
+    # One pair of axes, in inches: a pair for each row would take longer than all the rest.
+    axes = figure.add_axes((0, 0, 1, 1))
     # As many dots as the screen has or more, so that pixels stay square and sharp.
     factor = max(1, int(np.ceil(across * SHARP / width)))
     gap = round(GAP * factor * width)
@@ -52,28 +55,23 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
     for row in rows:
         middles = [left + across * (i * (1 + GAP) + 0.5) for i in range(len(row.pictures))]
         if row.heads:
-            _words(figure, middles, top - 0.45 * LINE, row.heads, total)
+            _words(axes, middles, top - 0.45 * LINE, row.heads)
             top -= LINE
         sheet = montage(enlarge(row.pictures, factor), len(row.pictures), gap)
-        wide = across * (len(row.pictures) * (1 + GAP) - GAP)
-        axes = figure.add_axes((left / WIDTH, (top - down) / total, wide / WIDTH, down / total))
-        axes.imshow(sheet, aspect="auto")
-        axes.set_axis_off()
-        figure.text(
-            MARGIN / WIDTH, (top - down / 2) / total, row.label, va="center", size=SMALL + 1
-        )
+        right = left + across * (len(row.pictures) * (1 + GAP) - GAP)
+        axes.imshow(sheet, extent=(left, right, top - down, top), aspect="auto")
+        if row.label:
+            axes.text(MARGIN, top - down / 2, row.label, va="center", size=SMALL + 1)
         top -= down
         if row.notes:
-            _words(figure, middles, top - 0.55 * LINE, row.notes, total)
+            _words(axes, middles, top - 0.55 * LINE, row.notes)
             top -= LINE
         top -= row.after
+    axes.set(xlim=(0, WIDTH), ylim=(0, total))
+    axes.set_axis_off()
     return figure
 
 
-def _words(
-    figure: Picture, middles: Sequence[float], height: float, words: Sequence[str], total: float
-) -> None:
-    for x, word in zip(middles, words, strict=False):
-        figure.text(
-            x / WIDTH, height / total, word, ha="center", va="center", size=SMALL, color=SOFT
-        )
+def _words(axes: Axes, middles: Sequence[float], height: float, words: Sequence[str]) -> None:
+    for x, word in zip(middles, words, strict=True):
+        axes.text(x, height, word, ha="center", va="center", size=SMALL, color=SOFT)

@@ -37,32 +37,38 @@ def strays(view: View) -> float:
 
     That is, farther from every example's code than 99% of those are from the next of them.
     """
-    if len(view.codes) < 2:
+    codes = view.drawn_codes
+    if len(codes) < 2:
         return 0.0
-    probes = view.codes[:PROBES]
-    # The nearest but one: the nearest is the probe itself.
-    known = torch.cdist(probes, view.codes).kthvalue(2, dim=1).values.quantile(0.99)
-    found = torch.cdist(random_codes(view, PROBES), view.codes).amin(1)
+    # The nearest but one: the nearest is the code itself.
+    known = torch.cdist(codes[:PROBES], codes).kthvalue(2, dim=1).values.quantile(0.99)
+    found = torch.cdist(random_codes(view, PROBES), codes).amin(1)
     return (found > known).float().mean().item()
 
 
-def caption(view: View) -> str:
-    """What to see."""
+def about(view: View) -> str:
+    """What the figure is."""
+    return (
+        "Each image is what a random code decodes to. They are the first ones drawn; none was "
+        "chosen."
+    )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
     lost = (
         f"{strays(view):.0%} of such codes lie farther from every test code than 99% of the test "
-        "codes do from their neighbours. None was picked."
+        "codes do from their nearest neighbours."
     )
     if view.prior_codes is not None:
         return (
-            "Codes drawn from the prior, and what they decode to: images that never were. In "
-            "training the codes of real examples were drawn towards this same prior, so that a "
-            f"random code lands among them. {lost}"
+            "The codes come from the prior, towards which training had drawn those of real "
+            f"examples, so that a random code tends to land among them. {lost}"
         )
     return (
-        "Codes drawn at random from the box that just holds the test codes, and what they decode "
-        "to. Nothing told this model where its codes should lie: where the box is empty, the "
-        "decoder was never asked, and it answers with scraps, with blends, or with the same image "
-        f"over and over. {lost}"
+        "The codes come from the box that just holds the test codes. Where the box is empty, "
+        "the decoder was never asked, and it answers with scraps, with blends, or with the same "
+        f"image over and over. {lost}"
     )
 
 

@@ -66,17 +66,22 @@ def _strip(path: Path, size: tuple[int, int]) -> Tiles:
     return np.stack(columns[:COLUMNS])
 
 
-def caption(folder: Path) -> str:
-    """What to see."""
-    last = chosen(folder)[-1][0]
+def about(folder: Path, size: tuple[int, int]) -> str:
+    """What the figure is."""
     return (
-        "The top row shows validation examples; each row below, their reconstructions at one step "
-        f"of training, the last at step {count(last)}. First comes the mean of all examples, then "
-        "rough kinds, then each example's own shape."
+        "The top row shows validation examples, each row below their reconstructions at one step "
+        "of training. A model first learns the mean of all examples, then rough kinds, and last "
+        "each example's own shape."
     )
 
 
-def alt(folder: Path) -> str:
+def see(folder: Path, size: tuple[int, int]) -> str:
+    """What to see in it."""
+    known = chosen(folder)
+    return f"From step {count(known[0][0])} to step {count(known[-1][0])}."
+
+
+def alt(folder: Path, size: tuple[int, int]) -> str:
     """The figure in words."""
     told = ", ".join(count(step) for step, _ in chosen(folder))
     return f"Rows of the same images as reconstructed at steps {told}, below the originals."

@@ -15,26 +15,25 @@ from autoencode.report.view import View
 from autoencode.report.words import short
 
 TITLE = "A code for each class"
-NEAR, COLUMNS = 4, 10
+NEAR = 4
+# Classes side by side: as many as their names leave room for.
+COLUMNS, SHORT, FEWER = 10, 6, 7
 
 
 @styled()
 def draw(view: View) -> Picture:
     """For each class a column: the mean code decoded, and the codes nearest to it."""
-    present, known = view.present(), names(view.classes, longest=9)
+    present, known = view.present(), names(view.classes, longest=10)
+    columns = COLUMNS if max(len(known[label]) for label in present) <= SHORT else FEWER
     rows = []
-    for start in range(0, len(present), COLUMNS):
-        block = present[start : start + COLUMNS]
-        columns = [_column(view, label) for label in block]
-        for row in range(1 + NEAR):
-            rows.append(
-                Row(
-                    np.stack([column[row] for column in columns]),
-                    {0: "mean", 1: "near it"}.get(row, ""),
-                    [known[label] for label in block] if row == 0 else (),
-                    after=0.25 if row == NEAR else 0.09 if row == 0 else 0.035,
-                )
-            )
+    for start in range(0, len(present), columns):
+        block = present[start : start + columns]
+        heads = [known[label] for label in block]
+        ranks = np.stack([_column(view, label) for label in block], axis=1)
+        rows.append(Row(ranks[0], "mean", heads, after=0.09))
+        rows.append(Row(ranks[1], "near it", after=0.035))
+        rows.extend(Row(rank, after=0.035) for rank in ranks[2:-1])
+        rows.append(Row(ranks[-1], after=0.25))
     return draw_rows(rows)
 
 
@@ -51,20 +50,22 @@ def _column(view: View, label: int) -> Tiles:
     return view.decoded(torch.cat([centre.unsqueeze(0), own[chosen]]))
 
 
-def caption(view: View) -> str:
-    """What to see."""
-    told = ""
-    if view.latent <= 3:
-        known = names(view.classes)
-        label = view.present()[min(4, len(view.present()) - 1)]
-        code = ", ".join(short(value) for value in mean_code(view, label).tolist())
-        told = f" The code ({code}), for one, asks for {known[label]}."
+def about(view: View) -> str:
+    """What the figure is."""
     return (
         "To get an image of a class, decode the mean of its codes: the top row. Below are the "
-        f"decoded codes of members of the class from the nearer quarter around that mean.{told} "
+        "decoded codes of members of the class, from the quarter that lies nearest to that mean. "
         "Where a class is one island, its mean looks like a typical member; where it lies in "
         "pieces, the mean falls between them and shows another class or a blur."
     )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
+    label = view.present()[min(4, len(view.present()) - 1)]
+    name, code = names(view.classes)[label], mean_code(view, label).tolist()
+    told = ", ".join(short(value) for value in code[:3]) + (", …" if len(code) > 3 else "")
+    return f"The mean code of “{name}”, for one, is ({told})."
 
 
 def alt(view: View) -> str:

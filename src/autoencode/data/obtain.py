@@ -23,15 +23,14 @@ from typing import IO
 
 import numpy as np
 
+from autoencode.data.catalogue import SOURCES, File, Source
+from autoencode.data.files import reason, shown
+from autoencode.data.idx import GZIP
+from autoencode.data.memory import gigabytes
+from autoencode.data.mirrors import download, host, reachable
+from autoencode.data.packages import Unavailable, described, unpack
+from autoencode.data.progress import say
 from autoencode.errors import DataError, ResourceError, did_you_mean
-
-from .catalogue import SOURCES, File, Source
-from .files import reason, shown
-from .idx import GZIP
-from .memory import gigabytes
-from .mirrors import download, host, reachable
-from .packages import Unavailable, described, unpack
-from .progress import say
 
 Files = dict[str, np.ndarray]
 
@@ -171,7 +170,7 @@ def _fill(folder: Path, source: Source) -> Files:
                     os.replace(scratch / name, folder / name)
             return files
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise ResourceError(
                 f"The disk is full: {source.name} does not fit into {shown(root)}",
                 "Make room, or set AUTOENCODE_CACHE to a folder elsewhere.",

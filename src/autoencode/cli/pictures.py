@@ -1,0 +1,163 @@
+"""`autoencode generate`, `reconstruct` and `interpolate`: pictures from a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autoencode.cli.options import OtherSource, RunFolder, Seed
+from autoencode.cli.output import say
+from autoencode.errors import AutoencodeError, DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoencode.data import Data, Split
+    from autoencode.models.run import Run
+
+Picture = Annotated[Path, typer.Option(help="The picture to write, .png or .webp.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace that picture.")]
+Many = Annotated[int, typer.Option("--n", min=1, max=10_000, help="How many images.")]
+
+
+def generate(
+    run: RunFolder,
+    out: Picture = Path("samples.png"),
+    n: Many = 64,
+    label: Annotated[
+        str | None, typer.Option(help="Images of this class, from codes like those of its images.")
+    ] = None,
+    seed: Seed = 0,
+    data: OtherSource = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw new images: decode random codes.
+
+    Codes come from the prior; from a model without one, at random from the box that the training
+    codes fill, where most of them fail. With --label they are drawn like the codes of that class.
+
+    Example: autoencode generate runs/vae-mnist --label 3 --out threes.png
+    """
+    _check_picture(out, overwrite)
+    from autoencode.models.run import open_run
+    from autoencode.report.pictures import grid_picture, save_picture
+
+    opened = open_run(run)
+    model = opened.load_model()
+    codes, how = _codes(opened, model, n, label, seed, data)
+    from autoencode.evaluate import decode
+
+    path = save_picture(grid_picture(decode(model, codes).clamp(0, 1)), out)
+    say(f"{path}: {n} images decoded from {how}")
+
+
+def _codes(
+    run: Run, model: Any, n: int, label: str | None, seed: int, data: str | None
+) -> tuple[Tensor, str]:
+    """Codes [n, d] to decode, and where they come from."""
+    import torch
+
+    from autoencode.evaluate import embed
+    from autoencode.explore import in_box, like
+
+    prior = model.prior()
+    if label is None and prior is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return prior.sample((n,)).flatten(1), f"the prior, {run.recipe.prior.kind}"
+    train = _data(run, data).train
+    generator = torch.Generator().manual_seed(seed)
+    if label is None:
+        codes = embed(model, train.x).flatten(1)
+        return in_box(codes, n, generator), "random codes of the box that the training codes fill"
+    members = train.x[_members(run, train, label)]
+    codes = embed(model, members).flatten(1)
+    return like(codes, n, generator), f'codes like those of the class "{label}"'
+
+
+def _members(run: Run, split: Split, label: str) -> Tensor:
+    """Positions of the examples of a class that is named or numbered."""
+    import torch
+
+    classes = list(run.data["classes"])
+    if split.y is None:
+        raise DataError("These data have no labels, so there is no class to ask for")
+    if label not in classes:
+        raise DataError(f'There is no class "{label}"', did_you_mean(label, classes))
+    return torch.nonzero(split.y == classes.index(label)).flatten()
+
+
+def reconstruct(
+    run: RunFolder,
+    out: Picture = Path("reconstructions.png"),
+    n: Many = 20,
+    data: OtherSource = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw originals above their reconstructions, of test images or of your own (--data).
+
+    Example: autoencode reconstruct runs/vae-mnist --out pairs.png
+    """
+    _check_picture(out, overwrite)
+    from autoencode.data import scaled
+    from autoencode.evaluate import reconstruct as restore
+    from autoencode.evaluate import squared_error
+    from autoencode.models.run import open_run
+    from autoencode.report.pictures import pairs_picture, save_picture
+
+    opened = open_run(run)
+    model = opened.load_model()
+    x = scaled(_data(opened, data).test.x[:n])
+    y = restore(model, x)
+    path = save_picture(pairs_picture(x, y.clamp(0, 1)), out)
+    error = squared_error(x, y).mean().item()
+    say(f"{path}: {len(x)} test images above their reconstructions, squared error {error:.2f}")
+
+
+def interpolate(
+    run: RunFolder,
+    out: Picture = Path("interpolation.png"),
+    start: Annotated[int, typer.Option("--from", min=0, help="Number of a test image.")] = 0,
+    end: Annotated[int, typer.Option("--to", min=0, help="Number of another.")] = 1,
+    n: Annotated[int, typer.Option("--n", min=2, max=1_000, help="Images on the way.")] = 12,
+    data: OtherSource = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw the way from one test image to another: codes between theirs, decoded.
+
+    Example: autoencode interpolate runs/vae-mnist --from 0 --to 1 --out between.png
+    """
+    _check_picture(out, overwrite)
+    from autoencode.evaluate import decode, embed
+    from autoencode.explore import interpolate as between
+    from autoencode.models.run import open_run
+    from autoencode.report.pictures import save_picture, strip_picture
+
+    opened = open_run(run)
+    model = opened.load_model()
+    test = _data(opened, data).test
+    for name, number in (("--from", start), ("--to", end)):
+        if number >= len(test):
+            raise DataError(
+                f"{name} {number} is no test image: there are {len(test):,}, counted from 0"
+            )
+    codes = embed(model, test.x[[start, end]])
+    path = save_picture(
+        strip_picture(decode(model, between(codes[0], codes[1], n, model.space)).clamp(0, 1)), out
+    )
+    say(f"{path}: {n} images from test image {start} to test image {end}")
+
+
+def _data(run: Run, source: str | None) -> Data:
+    from autoencode.data import load_data
+
+    return run.load_data() if source is None else load_data(source)
+
+
+def _check_picture(out: Path, overwrite: bool) -> None:
+    if out.exists() and not overwrite:
+        raise AutoencodeError(
+            f"{out} exists", "Choose another --out, or replace it with --overwrite."
+        )

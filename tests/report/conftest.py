@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from autoencode.contract import Code, Reconstruction, Sizes, Space
+from autoencode.data import Data, load_data, scaled
+from autoencode.evaluate import evaluate
+from autoencode.models.assemble import build
+from autoencode.models.recipes import RECIPES
+from autoencode.models.run import Run, data_record
+from autoencode.models.store import write_json
+
+
+class Glass(nn.Module):
+    """An autoencoder that one can see through: images of 2 × 2 pixels whose rows are the code."""
+
+    space = Space.REAL
+    sizes = Sizes((2, 2), (2,))
+
+    def __init__(self, prior=None):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(()))
+        self.law = prior
+
+    def encode(self, x: Tensor, c=None, samples=None) -> Code:
+        z = x[:, :, 0]
+        return Code(z if samples is None else z.expand(samples, *z.shape))
+
+    def decode(self, z: Tensor, c=None):
+        image = z.unsqueeze(-1).expand(*z.shape, 2)
+        return Independent(Normal(image, 1.0), 2)
+
+    def prior(self, c=None):
+        return self.law
+
+    def forward(self, x: Tensor, c=None) -> Reconstruction:
+        z = self.encode(x).z
+        return Reconstruction(z, self.decode(z).mean)
+
+
+@pytest.fixture
+def glass():
+    return Glass
+
+
+def images_of(codes: Tensor) -> Tensor:
+    """The images that Glass gives these codes."""
+    return codes.unsqueeze(-1).expand(-1, 2, 2)
+
+
+@pytest.fixture(scope="session")
+def few() -> Data:
+    """The digits, but for their larger part."""
+    data = load_data("digits")
+    parts = {
+        name: replace(getattr(data, name), x=getattr(data, name).x[:n], y=getattr(data, name).y[:n])
+        for name, n in (("train", 200), ("test", 120))
+    }
+    return replace(data, **parts)
+
+
+def make_run(folder, recipe: str, data: Data, latent: int = 2) -> Run:
+    """A run folder with all that a training leaves there, of a small model without training."""
+    chosen = RECIPES[recipe].but(latent=latent).set("network.hidden", (16,))
+    sizes = Sizes(data.shape, (latent,), n=len(data.train))
+    model = build(chosen, sizes, seed=1).eval()
+    strips = folder / "figures" / "training"
+    strips.mkdir(parents=True)
+    summary = {"steps": 40, "seconds": 75.0, "images_per_second": 12345.0, "device": "cpu"}
+    run = Run(folder, chosen, sizes, "done", data_record(data), {"lr": 0.001}, summary)
+    run.write()
+    run.write_weights(model)
+    write_json(folder / "metrics.json", evaluate(model, chosen, data).to_dict())
+    write_json(folder / "environment.json", {"torch": "2.0", "command": "autoencode train ae & co"})
+    terms = dict.fromkeys(chosen.terms, 3.0)
+    lines = []
+    for step in (10, 20, 30, 40):
+        figures = {"loss": 60.0 / step, "terms": terms, "squared_error": 600.0 / step}
+        lines.append({"step": step, "epoch": 0.1, "lr": 1e-3, "images_per_second": 1.0} | figures)
+        lines.append({"step": step, "validation": figures})
+        write_strip(strips / f"{step:09d}.png", model(scaled(data.validation.x[:12])).images)
+    write_strip(strips / "originals.png", scaled(data.validation.x[:12]))
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return run
+
+
+def write_strip(path, images: Tensor) -> None:
+    row = torch.cat(list(images.mul(255).byte()), dim=-1).numpy()
+    Image.fromarray(np.asarray(row)).save(path)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, few):
+    """An "ae" and a "vae" that nobody may change."""
+    folder = tmp_path_factory.mktemp("runs")
+    return {name: make_run(folder / name, name, few) for name in ("ae", "vae")}
+
+
+@pytest.fixture
+def fresh_run(tmp_path, few):
+    """An "ae" of one's own."""
+    return make_run(tmp_path / "run", "ae", few)

@@ -1,0 +1,313 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgba
+from torch.distributions import Independent, Normal
+
+from autoencode.errors import DataError, Diverged
+from autoencode.report.figures import (
+    curves,
+    grid,
+    paths,
+    plane,
+    rates,
+    reconstructions,
+    samples,
+    tracking,
+    wanted,
+)
+from autoencode.report.style import colours
+from autoencode.report.view import MOST, look
+
+from .conftest import images_of, write_strip
+
+OF_VIEW = (reconstructions, plane, samples, grid, paths)
+
+
+def words(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def pictures(figure):
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "x", "latent", "classes"),
+    [
+        ("ae", (37, 53), 2, 3),
+        ("conv-ae", (3, 37, 53), 30, 0),
+        ("vae", (30,), 2, 2),
+        ("ae", (300,), 1, 5),
+        ("conv-vae", (3, 64, 64), 1, 30),
+        ("vae", (28, 28), 30, 30),
+        ("ae", (4, 8, 8), 3, 1),
+    ],
+)
+@pytest.mark.parametrize("n", [45, 1])
+def test_every_shape_has_its_figures(make, recipe, x, latent, classes, n):
+    model = make(recipe, x, latent)
+    examples = torch.rand(n, *x, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(n) % classes if classes else None
+    view = look(model, examples, y, [f"class {i}" for i in range(classes)])
+    for module in (*OF_VIEW, wanted) if classes else OF_VIEW:
+        assert module.draw(view).pixels(20).std() > 0
+        assert min(len(say(view)) for say in (module.about, module.see, module.alt)) > 20
+
+
+@pytest.fixture
+def square(glass):
+    """The Glass model and images with codes all over the unit square, of two classes."""
+    codes = torch.rand(500, 2, generator=torch.Generator().manual_seed(0))
+    y = (codes[:, 0] > 0.5).long()
+    return look(glass(), images_of(codes), y, ["left", "right"])
+
+
+def test_looking_changes_nothing(make):
+    model = make("ae-dropout", (8, 8)).train()
+    before = torch.random.get_rng_state()
+    view = look(model, torch.rand(10, 8, 8))
+    torch.testing.assert_close(view.codes, look(model, view.x).codes)
+    assert model.training
+    assert torch.equal(before, torch.random.get_rng_state()) is False  # torch.rand above
+
+
+def test_of_very_many_examples_some_are_shown(glass):
+    codes = torch.rand(MOST + 500, 2)
+    view = look(glass(), images_of(codes), torch.zeros(len(codes)).long(), ["one"])
+    assert len(view.codes) == len(view.x) == len(view.y) == MOST
+    assert f"{MOST:,} of {MOST + 500:,} test examples" in plane.about(view)
+    torch.testing.assert_close(view.codes, view.x[:, :, 0])
+
+
+def test_what_cannot_be_looked_at(glass):
+    with pytest.raises(DataError, match="no examples"):
+        look(glass(), torch.zeros(0, 2, 2))
+    with pytest.raises(Diverged, match="not finite"):
+        look(glass(), torch.full((3, 2, 2), float("nan")))
+
+
+def test_reconstructions_are_sorted_by_their_error(make, few):
+    view = look(make("ae", (8, 8)), few.test.x, few.test.y, few.classes)
+    figure = reconstructions.draw(view)
+    said, errors = words(figure), view.errors.sort().values
+    assert [word for word in said if word.isalpha()] == ["random", "best", "median", "worst"]
+    notes = [word for word in said if not word.isalpha()]
+    assert notes[8] == f"{errors[0]:.3g}"
+    assert notes[-8] == f"{errors[-1]:.3g}"
+    assert notes[16:24] == [f"{error:.3g}" for error in errors[56:64].tolist()]
+    assert len(figure.axes[0].images) == 8
+
+
+def test_reconstructions_of_a_perfect_model(square):
+    sheets = pictures(reconstructions.draw(square))
+    for original, copy in zip(sheets[::2], sheets[1::2], strict=True):
+        assert np.array_equal(original, copy)
+    assert not np.array_equal(sheets[0], sheets[2])
+
+
+def test_plane_has_a_dot_of_the_right_colour_for_each_code(square):
+    figure = plane.draw(square)
+    (dots,) = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    places, painted = np.asarray(dots.get_offsets()), dots.get_facecolors()
+    assert len(places) == 500
+    for side, colour in enumerate(colours(2)):
+        own = painted[(places[:, 0] > 0.5) == side]
+        assert np.allclose(own[:, :3], to_rgba(colour)[:3])
+    # In random order, so that no class hides another.
+    assert np.abs(np.diff((places[:, 0] > 0.5).astype(int))).sum() > 100
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["left", "right"]
+    assert words(figure) == ["left", "right"]
+    assert figure.axes[0].get_xlabel() == "first number of the code"
+    low, high = figure.axes[0].get_xlim()
+    assert high - low == pytest.approx(np.ptp(figure.axes[0].get_ylim()), rel=1e-5)
+
+
+def test_names_on_the_plane_do_not_hide_each_other(glass):
+    codes = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
+    view = look(glass(), images_of(codes), torch.arange(300) % 10, [str(i) for i in range(10)])
+    figure = plane.draw(view)
+    places = np.array([text.get_position() for text in figure.axes[0].texts])
+    gaps = np.linalg.norm(places[:, None] - places, axis=-1) + np.eye(10)
+    assert gaps.min() > 0.03 * np.ptp(figure.axes[0].get_xlim())
+
+
+def test_plane_says_when_codes_lie_outside(glass):
+    codes = torch.cat([torch.rand(1000, 2), torch.tensor([[50.0, 50.0]])])
+    view = look(glass(), images_of(codes))
+    assert max(plane.draw(view).axes[0].get_xlim()) < 2
+    assert "lie outside of the frame" in plane.see(view)
+
+
+def test_codes_of_many_numbers_are_shown_on_their_principal_components(make):
+    view = look(make("ae", (8, 8), 5), torch.rand(50, 8, 8))
+    axes = plane.draw(view).axes[0]
+    assert axes.get_xlabel().startswith("principal component 1 (")
+    assert axes.get_ylabel().startswith("principal component 2 (")
+    assert grid.draw(view).axes[0].get_xlabel() == axes.get_xlabel()
+    assert "principal components" in plane.see(view)
+    assert "principal components" in grid.see(view)
+
+
+def test_codes_of_one_number_have_a_histogram_for_each_class(make):
+    view = look(make("ae", (8, 8), 1), torch.rand(60, 8, 8), torch.arange(60) % 3, "abc")
+    axes = plane.draw(view).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
+    assert len(axes.patches) == 3
+    assert axes.get_xlabel() == "the code's one number"
+
+
+def test_grid_lies_as_the_plane_does(square):
+    figure = grid.draw(square)
+    (sheet,) = pictures(figure)
+    n, side = grid.ROWS, len(sheet) // grid.ROWS
+    # The rows of a Glass image are the first and the second number of its code.
+    first = sheet[side // 4 :: side, side // 2 :: side, 0].astype(int)
+    second = sheet[3 * side // 4 :: side, side // 2 :: side, 0].astype(int)
+    assert first.shape == (n, n)
+    assert (np.diff(first, axis=1) > 0).all()
+    assert (np.diff(first, axis=0) == 0).all()
+    assert (np.diff(second, axis=0) < 0).all()
+    axes = figure.axes[0]
+    ticks = [float(label.get_text()) for label in axes.get_xticklabels()]
+    for tick, place in zip(ticks, axes.get_xticks(), strict=True):
+        value = np.interp(place, np.arange(n), first[0] / 255)
+        assert value == pytest.approx(tick, abs=0.01)
+
+
+def test_grid_covers_the_quantiles_of_a_prior(glass):
+    prior = Independent(Normal(torch.tensor([0.5, 0.5]), torch.tensor([0.1, 0.2])), 1)
+    view = look(glass(prior), images_of(torch.rand(50, 2)))
+    (sheet,) = pictures(grid.draw(view))
+    side = len(sheet) // grid.ROWS
+    first = sheet[side // 4, side // 2 :: side, 0] / 255
+    shares = Normal(0.5, 0.1).cdf(torch.from_numpy(first))
+    expected = torch.linspace(*grid.PRIOR, grid.ROWS)
+    torch.testing.assert_close(shares.float(), expected, atol=0.02, rtol=0)
+
+
+def test_random_codes_without_a_prior_fill_the_box(square):
+    codes = samples.random_codes(square, 400)
+    low, high = square.codes.amin(0), square.codes.amax(0)
+    assert ((codes >= low) & (codes <= high)).all()
+    assert (codes.amax(0) - codes.amin(0) > 0.95 * (high - low)).all()
+    assert len(pictures(samples.draw(square))) == samples.ROWS
+    assert samples.strays(square) < 0.1
+
+
+def test_random_codes_between_two_clusters_stray(glass):
+    codes = torch.rand(300, 2) * 0.01 + torch.randint(0, 2, (300, 1))
+    view = look(glass(), images_of(codes))
+    assert samples.strays(view) > 0.9
+    assert "The codes come from the box" in samples.see(view)
+
+
+def test_random_codes_of_a_prior_are_its_own(glass):
+    prior = Independent(Normal(torch.full((2,), 5.0), torch.full((2,), 0.1)), 1)
+    view = look(glass(prior), images_of(torch.rand(50, 2)))
+    codes = samples.random_codes(view, 300)
+    assert codes.mean(0).tolist() == pytest.approx([5, 5], abs=0.05)
+    assert samples.strays(view) == 1
+    assert "The codes come from the prior" in samples.see(view)
+
+
+def test_paths_lead_from_one_class_to_another(square):
+    figure = paths.draw(square)
+    assert words(figure)[0] == "original"
+    assert "right → left" in words(figure)
+    (sheet,) = pictures(figure)
+    # Columns: the original, the decoded codes, the other original.
+    across = sheet.shape[1] / (paths.STEPS + 2)
+    row = sheet[1, [int(across * (i + 0.5)) for i in range(paths.STEPS + 2)], 0].astype(int)
+    assert row[0] == row[1]
+    assert row[-1] == row[-2]
+    assert row[1] > 127 > row[-1]
+    assert np.ptp(np.diff(row[1:-1])) <= 2
+
+
+def test_paths_are_the_same_for_every_model(make, few):
+    views = [look(make("ae", (8, 8), seed=s), few.test.x, few.test.y, few.classes) for s in (0, 1)]
+    assert paths.pairs(views[0]) == paths.pairs(views[1])
+    assert paths.pairs(views[0])[0][0] == "1 → 0"
+    first, second = paths.pairs(views[0])[0][1]
+    assert few.test.y[[first, second]].tolist() == [1, 0]
+
+
+def test_wanted_decodes_the_mean_of_each_class(square):
+    figure = wanted.draw(square)
+    assert words(figure)[:2] == ["left", "right"]
+    sheets = pictures(figure)
+    assert len(sheets) == 1 + wanted.NEAR
+    means = [square.codes[square.y == label].mean(0)[0].item() for label in (0, 1)]
+    quarter = sheets[0].shape[1] // 4
+    assert sheets[0][1, [quarter, 3 * quarter], 0] / 255 == pytest.approx(means, abs=0.01)
+
+
+def test_wanted_in_blocks(make):
+    examples, y = torch.rand(60, 4, 4), torch.arange(60) % 30
+    view = look(make("ae", (4, 4)), examples, y, [f"n{i}" for i in range(30)])
+    assert len(pictures(wanted.draw(view))) == 3 * (1 + wanted.NEAR)
+
+
+def log_of(*errors):
+    lines = []
+    for i, error in enumerate(errors):
+        figures = {"loss": error, "squared_error": error, "terms": {"reconstruction": 2 * error}}
+        lines.append({"step": 100 * i, **figures})
+        lines.append({"step": 100 * i, "validation": {**figures, "squared_error": error + 1}})
+    return lines
+
+
+def test_curves_have_a_panel_for_each_quantity():
+    figure = curves.draw(log_of(9.0, 4.0, 3.0))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["squared error, summed over one example", "reconstruction, nats per example"]
+    training, validation = figure.axes[0].lines[:2]
+    assert training.get_xydata().tolist() == [[0, 9], [100, 4], [200, 3]]
+    assert validation.get_ydata().tolist() == [10, 5, 4]
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [18, 8, 6]
+    assert figure.axes[-1].get_xlabel() == "step"
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["training", "validation"]
+    assert "At step 200 the validation data's squared error was 4." in curves.see(log_of(9, 4, 3))
+
+
+def test_curves_leave_room_for_what_comes_late():
+    axes = curves.draw(log_of(9000.0, *np.linspace(40, 30, 50))).axes[0]
+    low, high = axes.get_ylim()
+    assert 25 < low < 30
+    assert 40 < high < 45
+
+
+def test_curves_of_an_odd_log():
+    log = json.loads('[{"step": 1, "loss": 1, "squared_error": NaN, "terms": {"rate": 2.0}}]')
+    figure = curves.draw(log)
+    assert figure.pixels(20).std() > 0
+    assert curves.see(log) == ""
+
+
+def test_tracking_shows_the_first_and_the_last_and_early_steps_in_between(tmp_path):
+    for step in range(50, 1050, 50):
+        write_strip(tmp_path / f"{step:09d}.png", torch.rand(12, 5, 4))
+    write_strip(tmp_path / "originals.png", torch.zeros(12, 5, 4))
+    chosen = [step for step, _ in tracking.chosen(tmp_path)]
+    assert len(chosen) == tracking.MOST
+    assert chosen[:3] == [50, 100, 150]
+    assert chosen[-1] == 1000
+    figure = tracking.draw(tmp_path, (5, 4))
+    assert words(figure) == ["original", *[f"step {step:,}" for step in chosen]]
+    assert pictures(figure)[0].min() == 0
+    assert len(pictures(figure)) == 1 + len(chosen)
+    assert "From step 50 to step 1,000" in tracking.see(tmp_path, (5, 4))
+
+
+def test_rates_are_bars_from_high_to_low():
+    axes = rates.draw([0.5, 2.0, 0.0]).axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [2.0, 0.5, 0.0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "1", "3"]
+    assert axes.get_ylabel() == "KL, nats per example"
+    assert "2 of 3 carry more" in rates.see([0.5, 2.0, 0.0])
+    assert len(rates.draw([1.0] * 200).axes[0].patches) == 200
