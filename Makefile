@@ -1,6 +1,8 @@
 # Each verb sets up what it needs in .venv; a fresh machine needs Python 3.11 and pip only.
 PYTHON ?= python3
 BIN := .venv/bin
+# See cli/main.py: steady where other programs run, as in CI.
+export OMP_WAIT_POLICY ?= passive
 SOURCES := src tests benchmarks docs
 
 .PHONY: help setup demo test test-slow check bench docs clean
@@ -19,10 +21,10 @@ demo: setup ## Train an autoencoder and a VAE on MNIST and write runs/demo/repor
 	$(BIN)/autoencode demo --out runs/demo --overwrite
 
 test: setup ## Run the quick test suite.
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: setup ## Run the tests that take longer: kills, full trainings.
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow
 
 check: setup ## Check style and types.
 	$(BIN)/ruff check $(SOURCES)
@@ -30,7 +32,7 @@ check: setup ## Check style and types.
 	$(BIN)/mypy
 
 bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.md.
-	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speed.py
 
 docs: setup ## Write the pages that are made from the table of recipes.
 	$(BIN)/python docs/generate.py

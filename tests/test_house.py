@@ -23,6 +23,7 @@ FLOORS = {
     "evaluate": 4,
     "report": 5,
     "cli": 6,
+    "__main__": 7,
 }
 
 

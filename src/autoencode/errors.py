@@ -6,6 +6,7 @@ ordinary exceptions with the same text.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -50,6 +51,17 @@ class Interrupted(AutoencodeError):
     def __init__(self, what: str, fix: str = "", *, signal: int) -> None:
         super().__init__(what, fix)
         self.exit_code = 128 + signal
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the system says with this error that there is no room: of the disk or of a quota."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch says with this exception that memory ran out, here or on a device."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "DefaultCPUAllocator" in str(error)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

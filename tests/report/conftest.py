@@ -33,8 +33,12 @@ class Glass(nn.Module):
         return Code(z if samples is None else z.expand(samples, *z.shape))
 
     def decode(self, z: Tensor, c=None):
-        image = z.unsqueeze(-1).expand(*z.shape, 2)
-        return Independent(Normal(image, 1.0), 2)
+        return Independent(Normal(self.images(z), 1.0, validate_args=False), 2)
+
+    @staticmethod
+    def images(z: Tensor) -> Tensor:
+        """The images of codes [*S, B, 2]."""
+        return z.unsqueeze(-1).expand(*z.shape, 2)
 
     def prior(self, c=None):
         return self.law
@@ -47,11 +51,6 @@ class Glass(nn.Module):
 @pytest.fixture
 def glass():
     return Glass
-
-
-def images_of(codes: Tensor) -> Tensor:
-    """The images that Glass gives these codes."""
-    return codes.unsqueeze(-1).expand(-1, 2, 2)
 
 
 @pytest.fixture(scope="session")
@@ -84,13 +83,13 @@ def make_run(folder, recipe: str, data: Data, latent: int = 2) -> Run:
         figures = {"loss": 60.0 / step, "terms": terms, "squared_error": 600.0 / step}
         lines.append({"step": step, "epoch": 0.1, "lr": 1e-3, "images_per_second": 1.0} | figures)
         lines.append({"step": step, "validation": figures})
-        write_strip(strips / f"{step:09d}.png", model(scaled(data.validation.x[:12])).images)
-    write_strip(strips / "originals.png", scaled(data.validation.x[:12]))
+        _write_strip(strips / f"{step:09d}.png", model(scaled(data.validation.x[:12])).images)
+    _write_strip(strips / "originals.png", scaled(data.validation.x[:12]))
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return run
 
 
-def write_strip(path, images: Tensor) -> None:
+def _write_strip(path, images: Tensor) -> None:
     row = torch.cat(list(images.mul(255).byte()), dim=-1).numpy()
     Image.fromarray(np.asarray(row)).save(path)
 
@@ -106,3 +105,9 @@ def runs(tmp_path_factory, few):
 def fresh_run(tmp_path, few):
     """An "ae" of one's own."""
     return make_run(tmp_path / "run", "ae", few)
+
+
+@pytest.fixture
+def write_strip():
+    """write_strip(path, images [N, H, W])."""
+    return _write_strip

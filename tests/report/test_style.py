@@ -74,16 +74,17 @@ def test_names_with_dollars_are_no_formulas():
 def test_a_dark_style_of_the_users_changes_nothing():
     def pixels():
         with styled():
-            figure = new_figure(2, 2, layout="constrained")
+            figure = new_figure(2, 2, fitted=True)
             axes = figure.add_subplot()
-            axes.plot([1, 2])
+            axes.plot([-1, 2])
             axes.set_title("title")
         return figure.pixels(60)
 
     plain = pixels()
     before = dict(matplotlib.rcParams)
     dark = {"text.color": "white", "axes.facecolor": "black", "xtick.color": "red"}
-    with matplotlib.rc_context({**dark, "lines.linewidth": 9, "figure.facecolor": "black"}):
+    drawn_late = {"xtick.labelsize": 20, "axes.unicode_minus": False}
+    with matplotlib.rc_context({**dark, **drawn_late, "lines.linewidth": 9}):
         assert np.array_equal(pixels(), plain)
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.rcParams["text.parse_math"] != STYLE["text.parse_math"]

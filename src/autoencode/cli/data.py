@@ -57,7 +57,7 @@ def fetch(
     if json:
         say_json({"name": name, "where": where})
     else:
-        say(f"{name} is at {where}")
+        say(f"{name} is installed" if where == "installed" else f"{name} is at {where}")
 
 
 @app.command()

@@ -23,7 +23,7 @@ def demo(
 
     Example: autoencode demo
     """
-    from autoencode.cli.measure import measure, summary_lines
+    from autoencode.cli.measure import keep, measure, summary_lines
     from autoencode.data import load_data
     from autoencode.report import write_comparison_page
     from autoencode.train import fit
@@ -34,8 +34,10 @@ def demo(
         say(f"[{number}/2] training {recipe} on {loaded.name}: {steps:,} steps of 200 images")
         fitted = fit(recipe, loaded, latent=2, steps=steps, out=out / recipe, overwrite=overwrite)
         assert fitted.run is not None
-        for line in summary_lines(fitted.run, measure(fitted.run, loaded, fitted.model)):
+        metrics = measure(fitted.run, loaded, fitted.model)
+        for line in summary_lines(fitted.run, metrics):
             say(f"      {line}")
+        keep(fitted.run, loaded, metrics)
         runs.append(fitted.run)
     page = write_comparison_page(runs, out / "report.html", title="An autoencoder and a VAE")
     say(f"report: {page}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autoencode.cli.options import Json, OtherSource, RunFolder
-from autoencode.cli.output import say, say_json
+from autoencode.cli.output import complain, say, say_json
+from autoencode.errors import AutoencodeError
 
 
 def evaluate(run: RunFolder, data: OtherSource = None, json: Json = False) -> None:
@@ -11,15 +12,20 @@ def evaluate(run: RunFolder, data: OtherSource = None, json: Json = False) -> No
 
     Example: autoencode evaluate runs/vae-mnist --json
     """
-    from autoencode.cli.measure import measure, summary_lines
+    from autoencode.cli.measure import keep, measure, summary_lines
     from autoencode.data import load_data
     from autoencode.models.run import open_run
 
     opened = open_run(run)
     model = opened.load_model()
-    metrics = measure(opened, load_data(data) if data else opened.load_data(), model)
+    loaded = opened.load_data() if data is None else load_data(data)
+    metrics = measure(opened, loaded, model)
     if json:
         say_json(metrics)
-        return
-    for line in summary_lines(opened, metrics):
-        say(line)
+    else:
+        for line in summary_lines(opened, metrics):
+            say(line)
+    try:
+        keep(opened, loaded, metrics)
+    except AutoencodeError as error:  # the figures are there all the same
+        complain("warning", f"{error.what}, so the figures are not kept")

@@ -12,15 +12,20 @@ from autoencode.models.run import Run
 from autoencode.models.store import write_json
 
 
-def measure(run: Run, data: Data, model: Any = None) -> dict[str, Any]:
-    """Evaluates a run on the test part of `data` and keeps the figures in `metrics.json`."""
-    model = run.load_model() if model is None else model
+def measure(run: Run, data: Data, model: Any) -> dict[str, Any]:
+    """Evaluates the model of a run on the test part of `data`."""
     assert isinstance(model, Autoencoder)
-    metrics = evaluate(model, run.recipe, data).to_dict()
-    metrics["data"] = data.name
+    return {**evaluate(model, run.recipe, data).to_dict(), "data": data.name}
+
+
+def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
+    """Writes the figures to `metrics.json` of the run, if they are of its own data.
+
+    Raises:
+        RunError: the folder cannot be written to.   ResourceError: the disk is full.
+    """
     if data.fingerprint == run.data["fingerprint"]:
         write_json(run.folder / "metrics.json", metrics)
-    return metrics
 
 
 def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from autoencode.errors import AutoencodeError
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Seed = Annotated[int, typer.Option(help="Seed of the random draws.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the random draws.")]
 Source = Annotated[
     str,
     typer.Option(
@@ -80,6 +80,6 @@ def assignment(text: str) -> tuple[str, Any]:
         return name, None
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
     return name, tuple(parsed) if isinstance(parsed, list) else parsed

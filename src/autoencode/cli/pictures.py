@@ -14,7 +14,7 @@ from autoencode.errors import AutoencodeError, DataError, did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autoencode.data import Data, Split
+    from autoencode.data import Data
     from autoencode.models.run import Run
 
 Picture = Annotated[Path, typer.Option(help="The picture to write, .png or .webp.")]
@@ -67,26 +67,26 @@ def _codes(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return prior.sample((n,)).flatten(1), f"the prior, {run.recipe.prior.kind}"
-    train = _data(run, data).train
+    loaded = _data(run, data)
     generator = torch.Generator().manual_seed(seed)
     if label is None:
-        codes = embed(model, train.x).flatten(1)
+        codes = embed(model, loaded.train.x).flatten(1)
         return in_box(codes, n, generator), "random codes of the box that the training codes fill"
-    members = train.x[_members(run, train, label)]
-    codes = embed(model, members).flatten(1)
+    codes = embed(model, _members(loaded, label)).flatten(1)
     return like(codes, n, generator), f'codes like those of the class "{label}"'
 
 
-def _members(run: Run, split: Split, label: str) -> Tensor:
-    """Positions of the examples of a class that is named or numbered."""
-    import torch
-
-    classes = list(run.data["classes"])
-    if split.y is None:
-        raise DataError("These data have no labels, so there is no class to ask for")
-    if label not in classes:
-        raise DataError(f'There is no class "{label}"', did_you_mean(label, classes))
-    return torch.nonzero(split.y == classes.index(label)).flatten()
+def _members(data: Data, label: str) -> Tensor:
+    """The training examples of a class."""
+    x, y = data.train.x, data.train.y
+    if y is None:
+        raise DataError("These data have no labels", "Leave --label out.")
+    if label not in data.classes:
+        raise DataError(f'There is no class "{label}"', did_you_mean(label, data.classes))
+    members = x[y == data.classes.index(label)]
+    if not len(members):
+        raise DataError(f'No training example is of the class "{label}"', "Take another.")
+    return members
 
 
 def reconstruct(

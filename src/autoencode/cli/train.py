@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -110,7 +110,7 @@ def train(
         complain("note", notice)
     folder = out if out is not None else _free_folder(f"{recipe}-{loaded.name}")
     fitted = fit(row, loaded, out=folder, overwrite=overwrite, **settings)
-    _conclude(fitted, loaded, report, json)
+    _conclude(fitted, report, json)
 
 
 def resume(
@@ -126,35 +126,43 @@ def resume(
 
     Example: autoencode resume runs/vae-mnist
     """
-    from autoencode.models.run import open_run
     from autoencode.train import resume as continue_run
 
-    fitted = continue_run(run, data=data)
-    opened = open_run(run)
-    _conclude(fitted, opened.load_data(), report, json)
+    _conclude(continue_run(run, data=data), report, json)
 
 
-def _conclude(fitted: Fitted, data: Any, report: bool, json: bool) -> None:
-    from autoencode.cli.measure import measure, summary_lines
+def _conclude(fitted: Fitted, report: bool, json: bool) -> None:
+    """Measures and says what was found before it is written down: a full disk takes nothing away.
 
-    assert fitted.run is not None
-    metrics = measure(fitted.run, data, model=fitted.model)
-    if report:
-        from autoencode.report import write_report
+    The weights are on disk already.
+    """
+    from autoencode.cli.measure import keep, measure, summary_lines
 
-        write_report(fitted.run)
+    run = fitted.run
+    assert run is not None
+    metrics = measure(run, fitted.data, fitted.model)
     if json:
-        say_json({"run": str(fitted.run.folder), **fitted.summary, **metrics})
+        say_json({"run": str(run.folder), **fitted.summary, **metrics})
+    else:
+        for line in summary_lines(run, metrics):
+            say(line)
+        say(f"run            {run.folder}")
+    keep(run, fitted.data, metrics)
+    if not report:
         return
-    for line in summary_lines(fitted.run, metrics):
-        say(line)
-    say(f"run            {fitted.run.folder}")
-    if report:
-        say(f"report         {fitted.run.folder / 'report.html'}")
+    from autoencode.report import write_report
+
+    path = write_report(run, data=fitted.data)
+    if not json:
+        say(f"report         {path}")
 
 
-def _free_folder(name: str) -> Path:
-    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there."""
+def _free_folder(text: str) -> Path:
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there.
+
+    NAME is the text without what cannot stand in a file's name everywhere.
+    """
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in text)[:100]
     base = Path("runs") / name
     if not base.exists():
         return base

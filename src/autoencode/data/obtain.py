@@ -30,7 +30,7 @@ from autoencode.data.memory import gigabytes
 from autoencode.data.mirrors import download, host, reachable
 from autoencode.data.packages import Unavailable, described, unpack
 from autoencode.data.progress import say
-from autoencode.errors import DataError, ResourceError, did_you_mean
+from autoencode.errors import DataError, ResourceError, did_you_mean, is_disk_full
 
 Files = dict[str, np.ndarray]
 
@@ -170,7 +170,7 @@ def _fill(folder: Path, source: Source) -> Files:
                     os.replace(scratch / name, folder / name)
             return files
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if is_disk_full(error):
             raise ResourceError(
                 f"The disk is full: {source.name} does not fit into {shown(root)}",
                 "Make room, or set AUTOENCODE_CACHE to a folder elsewhere.",

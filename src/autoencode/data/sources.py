@@ -23,7 +23,7 @@ from autoencode.data.npy import MAGIC, read_npy, read_npz
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.records import Data, Raw, scaled
-from autoencode.errors import DataError, ResourceError, did_you_mean
+from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory
 
 _KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"
 
@@ -68,7 +68,7 @@ def load_data(
         raw, name, origin = read(source, options)
         return prepare(raw, options, name, origin)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        if is_out_of_memory(error):
             raise ResourceError("Memory ran out while loading the data", "Give fewer.") from error
         raise
 
@@ -164,12 +164,12 @@ def sample_train(
     N: int,
     return_labels: bool = False,
     source: Any = "mnist",
-    seed: int | None = 0,
+    seed: int | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """N random training images, float32 in [0, 1], [N, *X]; with `return_labels` (x, y).
 
-    Without replacement. One seed always gives the same images; `seed=None` gives others on each
-    call, as a training loop wants. A named set is kept in memory between calls.
+    Without replacement. Every call gives others, as a training loop wants; with a `seed` always the
+    same. A named set is kept in memory between calls.
 
     Raises:
         DataError: N is not between 1 and the number of training images, or there are no labels.

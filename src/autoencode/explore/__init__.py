@@ -5,4 +5,13 @@ from autoencode.explore.neighbours import neighbours
 from autoencode.explore.paths import interpolate, lattice, traverse
 from autoencode.explore.plane import Plane, code_plane
 
-__all__ = ["Plane", "code_plane", "in_box", "interpolate", "lattice", "like", "neighbours", "traverse"]
+__all__ = [
+    "Plane",
+    "code_plane",
+    "in_box",
+    "interpolate",
+    "lattice",
+    "like",
+    "neighbours",
+    "traverse",
+]

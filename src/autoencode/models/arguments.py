@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import math
+import reprlib
+import sys
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -43,7 +44,7 @@ def check_value(value: Any, kind: Any, where: str) -> None:
         RecipeError: naming the field, what it should be and what it is.
     """
     if not _fits(value, kind):
-        raise RecipeError(f"{where} must be {_name(kind)}, and is {value!r}")
+        raise RecipeError(f"{where} must be {_name(kind)}, and is {reprlib.repr(value)}")
 
 
 def _fits(value: Any, kind: Any) -> bool:
@@ -57,9 +58,11 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is tuple:
         listed = isinstance(value, tuple | list) and len(value) <= LONGEST
         return listed and all(_fits(each, inner[0]) for each in value)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
     if kind in (int, float):
         number = isinstance(value, int | kind) and not isinstance(value, bool)
-        return number and math.isfinite(value)
+        return number and abs(value) <= sys.float_info.max
     return value is None if kind is type(None) else isinstance(value, kind)
 
 
@@ -71,7 +74,16 @@ def _name(kind: Any) -> str:
         return " or ".join(_name(option) for option in inner)
     if origin is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in inner)
-    if origin is tuple:
+    if origin in (tuple, list):
         return f"a list, each entry {_name(inner[0])}"
-    names = {int: "a whole number", float: "a finite number", str: "a name", type(None): "none"}
-    return names.get(kind, str(kind))
+    return _NAMES.get(kind, str(kind))
+
+
+_NAMES = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    bool: "true or false",
+    dict: "an object",
+    type(None): "none",
+}

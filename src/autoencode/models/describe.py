@@ -35,8 +35,8 @@ def slots(recipe: Recipe) -> dict[str, str]:
 
 
 def papers(recipe: Recipe) -> list[str]:
-    """The papers that the model comes from, as one would cite them."""
-    return [str(PAPERS[key]) for key in recipe.papers]
+    """The papers that the model comes from, as one would cite them; unknown keys as they are."""
+    return [str(PAPERS.get(key, key)) for key in recipe.papers]
 
 
 def _words(spec: Spec | None) -> str:

@@ -30,9 +30,8 @@ class Objective(nn.Module):
     def __init__(self, model: Autoencoder, recipe: Recipe, sizes: Sizes) -> None:
         super().__init__()
         self.model = model
-        self.terms = nn.ModuleDict(
-            {name: part("terms", spec, sizes) for name, spec in recipe.terms.items()}
-        )
+        # A list, because a dict of modules has names of its own that no term could have.
+        self.terms = nn.ModuleList(part("terms", spec, sizes) for spec in recipe.terms.values())
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Judged:
@@ -45,6 +44,6 @@ class Objective(nn.Module):
 
     def named_terms(self) -> Iterable[tuple[str, Term]]:
         """The terms by name."""
-        for name, term in self.terms.items():
+        for name, term in zip(self.weights, self.terms, strict=True):
             assert isinstance(term, Term)
             yield name, term

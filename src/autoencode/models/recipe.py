@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
@@ -57,23 +58,37 @@ class Recipe:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # From JSON they come as a list.
-        object.__setattr__(self, "papers", tuple(self.papers))
+        if isinstance(self.papers, list):  # as JSON has them
+            object.__setattr__(self, "papers", tuple(self.papers))
         self._check()
 
     def _check(self) -> None:
+        for name, kind in (("name", str), ("about", str), ("papers", tuple[str, ...])):
+            check_value(getattr(self, name), kind, name)
         check_value(self.latent, Width, "latent")
         check_value(self.samples, Width | None, "samples")
+        for slot in ("network", "bottleneck", "likelihood"):
+            if getattr(self, slot) is None:
+                raise RecipeError(
+                    f'Recipe "{self.name}" has no {slot}, and no model works without one',
+                    f"Choose one of: {', '.join(sorted(SLOTS[slot]))}.",
+                )
         for slot, spec in self._specs():
             table = SLOTS[slot.split(".")[0]]
             if spec.kind not in table:
                 raise RecipeError(
-                    f'There is no {slot.split(".")[0]} "{spec.kind}"',
+                    f'There is no {slot.split(".")[0].removesuffix("s")} "{spec.kind}"',
                     did_you_mean(spec.kind, table),
                 )
             check_arguments(table[spec.kind], spec.args, slot)
             if isinstance(spec, Weighted):
                 check_value(spec.weight, float, f"{slot}.weight")
+        for name in self.terms:
+            if not name.replace("-", "_").isidentifier():
+                raise RecipeError(
+                    f"{reprlib.repr(name)} is no name for a term",
+                    "Give it letters, digits, - and _: it is part of an address.",
+                )
         if not self.terms:
             raise RecipeError(
                 f'Recipe "{self.name}" has no terms, so there is nothing to minimise',

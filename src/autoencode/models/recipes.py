@@ -15,6 +15,8 @@ VAE = AE.but(
     terms={"reconstruction": Weighted("reconstruction"), "rate": Weighted("rate")},
     papers=("kingma2014",),
 )
+# Batch normalisation allows larger steps, once its statistics have settled.
+NORMALISED = {"lr": 3e-3, "warmup": 300}
 DEEP = Spec("mlp", {"hidden": (1024, 1024), "activation": "silu", "norm": "batch"})
 
 
@@ -41,7 +43,7 @@ def _rows() -> Iterable[Recipe]:
         name="ae-deep",
         about="Two wide, normalised layers on each side: the lowest error of the dense models.",
         network=DEEP,
-        training={"steps": 10_000, "lr": 3e-3, "warmup": 300, "weight_decay": 0.05},
+        training={"steps": 10_000, "weight_decay": 0.05, **NORMALISED},
         papers=("hinton2006", "ioffe2015"),
     )
     yield AE.but(
@@ -54,6 +56,7 @@ def _rows() -> Iterable[Recipe]:
         name="conv-ae",
         about="Convolutions for images of any size: fewer parameters, lower error.",
         network=Spec("conv"),
+        training=NORMALISED,
         papers=("masci2011", "ioffe2015"),
     )
     yield VAE.but(
@@ -64,6 +67,7 @@ def _rows() -> Iterable[Recipe]:
         name="conv-vae",
         about="The VAE with convolutions, for images of any size.",
         network=Spec("conv"),
+        training=NORMALISED,
     )
 
 

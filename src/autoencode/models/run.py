@@ -11,20 +11,29 @@ figures/ report.html card.md environment.json
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
-from autoencode.contract import Sizes
+from autoencode.contract import Sizes, Width, Within
 from autoencode.data import Data, load_data
-from autoencode.errors import DataError, RunError
-from autoencode.models.assemble import SlotAutoencoder, build
+from autoencode.data.options import Options
+from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
+from autoencode.models.arguments import check_value
+from autoencode.models.assemble import MOST_PARAMETERS, SlotAutoencoder, build
 from autoencode.models.recipe import Recipe
-from autoencode.models.store import FORMAT, read_json, read_tensors, write_json, write_tensors
+from autoencode.models.store import (
+    FORMAT,
+    read_json,
+    read_lines,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,14 @@ class Run:
         Raises:
             RunError: training has not finished, or the weights are damaged or of other shapes.
         """
-        if not self.weights.exists():
+        if self.status == "diverged":
             raise RunError(
-                f"{self.folder} has no weights: its training is {self.status}",
+                f"{self.folder} has no trained weights: its training diverged",
+                "Train again, with a smaller step size (--lr).",
+            )
+        if self.status != "done":
+            raise RunError(
+                f"{self.folder} has no trained weights yet: it is {self.status}",
                 f"Continue it: autoencode resume {self.folder}",
             )
         model = build(self.recipe, self.sizes, seed=0)
@@ -88,7 +102,14 @@ class Run:
                 f"{self.folder} was trained on arrays in memory, which a run does not keep",
                 "Give the data: --data SOURCE.",
             )
-        data = load_data(self.data["source"], **self.data["options"])
+        options, known = self.data["options"], [f.name for f in fields(Options)]
+        for name in options:
+            if name not in known:
+                raise RunError(
+                    f'{self.folder / "run.json"}: there is no option "{name}" of data',
+                    did_you_mean(name, known),
+                )
+        data = load_data(self.data["source"], **options)
         if data.fingerprint != self.data["fingerprint"]:
             raise DataError(
                 f"The data at {self.data['source']} are not those that {self.folder} was "
@@ -99,16 +120,7 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of `log.jsonl`; a last line that a kill cut off is left out."""
-        path = self.folder / "log.jsonl"
-        if not path.exists():
-            return []
-        lines = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                lines.append(json.loads(line))
-            except ValueError:
-                break
-        return lines
+        return read_lines(self.folder / "log.jsonl")
 
     def metrics(self) -> dict[str, Any] | None:
         """What the last evaluation found; None before the first."""
@@ -138,19 +150,69 @@ def open_run(folder: str | Path) -> Run:
     if not folder.is_dir():
         raise RunError(f"There is no run at {folder}", "Train one: autoencode train --help")
     record = read_json(folder / "run.json")
-    version = record.pop("format", None)
-    if not isinstance(version, int) or version > FORMAT:
+    version = record.get("format")
+    if isinstance(version, int) and version > FORMAT:
         raise RunError(
             f"{folder} needs format {version}, and this version reads up to {FORMAT}",
             "Update: pip install --upgrade autoencode.",
         )
-    recipe = Recipe.from_dict(read_json(folder / "recipe.json"))
     try:
+        _check_record(record, _RECORD, "")
+        del record["format"]
         sizes = record.pop("sizes")
-        x, z = (tuple(int(n) for n in sizes.pop(name)) for name in ("x", "z"))
-        return Run(folder, recipe, Sizes(x, z, **sizes), **record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{folder / 'run.json'} is not that of a run ({error})") from error
+        x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
+        if math.prod((*x, *z)) > MOST_PARAMETERS:
+            raise RecipeError(f"sizes {list(x)} and {list(z)} are of no model that can be built")
+    except RecipeError as error:
+        raise RunError(f"{folder / 'run.json'} is not that of a run: {error}") from error
+    return Run(folder, _recipe(folder / "recipe.json"), Sizes(x, z, **sizes), **record)
+
+
+_Count = Annotated[int, Within(0, 10**12)]
+# What run.json holds; a mapping of kinds is an object with these keys.
+_RECORD: Mapping[str, Any] = {
+    "format": Annotated[int, Within(1, FORMAT)],
+    "sizes": {"x": tuple[Width, ...], "z": tuple[Width, ...], "context": _Count, "n": _Count},
+    "status": Literal["running", "done", "interrupted", "diverged"],
+    "data": {
+        "name": str,
+        "source": str,
+        "options": dict,
+        "fingerprint": str,
+        "classes": list[str],
+    },
+    "settings": dict,
+    "summary": {
+        "steps": _Count,
+        "epochs": float,
+        "seconds": float,
+        "images_per_second": float,
+        "device": str,
+        "precision": str,
+    },
+}
+
+
+def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
+    for name in given:
+        if name not in kinds:
+            raise RecipeError(f"{where}{name} is unknown")
+    for name, kind in kinds.items():
+        if name not in given:
+            raise RecipeError(f"{where}{name} is missing")
+        if isinstance(kind, Mapping):
+            check_value(given[name], dict, f"{where}{name}")
+            _check_record(given[name], kind, f"{where}{name}.")
+        else:
+            check_value(given[name], kind, f"{where}{name}")
+
+
+def _recipe(path: Path) -> Recipe:
+    """The recipe in a file, which errors name."""
+    try:
+        return Recipe.from_dict(read_json(path))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error.what}", error.fix) from error
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:

@@ -6,12 +6,11 @@ kill at any moment leaves the old file or the new one.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,33 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from autoencode.errors import ResourceError, RunError
+from autoencode.errors import ResourceError, RunError, is_disk_full
 
 # Raised when a file written by one version cannot be read by the one before it.
 FORMAT = 1
 TEMPORARY = ".tmp"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the system has against writing to `path` into a sentence.
+
+    Raises:
+        ResourceError: the disk is full.
+        RunError: the folder cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise ResourceError(
+                f"There is no room on the disk for {path}",
+                "Make room, then continue; what was saved before is intact.",
+            ) from error
+        raise RunError(
+            f"{path} cannot be written: {error.strerror}",
+            "Choose a folder that you may write to, with --out.",
+        ) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -35,25 +56,26 @@ def write_bytes(path: Path, content: bytes) -> None:
         RunError: the folder cannot be written to.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    with writing(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:  # a second Ctrl-C too
+            with suppress(OSError):
+                temporary.unlink()
+            raise
         _sync_folder(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise ResourceError(
-                f"There is no room on the disk for {path} ({len(content):,} bytes)",
-                "Make room, then continue; what was saved before is intact.",
-            ) from error
-        raise RunError(
-            f"{path} cannot be written: {error.strerror}",
-            "Choose a folder that you may write to, with --out.",
-        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    r"""Writes a text in UTF-8, see `write_bytes`.
+
+    Bytes of a file's name that are no UTF-8 become `\udcXX`, which JSON reads back as they were.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def sweep(folder: Path) -> None:
@@ -65,8 +87,7 @@ def sweep(folder: Path) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes an object as indented JSON, see `write_bytes`."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -84,6 +105,36 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(f"{path} should hold a JSON object, and holds a {type(content).__name__}")
     return content
+
+
+def add_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Adds an object to a file of JSON objects, one a line; errors as of `write_bytes`."""
+    with writing(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of lines; what follows a damaged line, as a kill leaves, is left out.
+
+    Raises:
+        RunError: the file is there and cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    found = []
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(content, dict):
+            break
+        found.append(content)
+    return found
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -106,7 +157,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             version = header.get("format", "")
-            if version.isdigit() and int(version) > FORMAT:
+            if version.isdecimal() and int(version) > FORMAT:
                 raise RunError(
                     f"{path} is of format {version}, and this version reads up to {FORMAT}",
                     "Update: pip install --upgrade autoencode.",
@@ -114,11 +165,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing", "Is the folder a whole run?") from error
-    except (SafetensorError, OSError, MemoryError, UnicodeDecodeError) as error:
+    except (SafetensorError, OSError, MemoryError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
     if _checksum(tensors, header) != header.get("sha256"):
         raise RunError(f"{path} is damaged: its checksum does not match its content", _RESTORE)
-    meta: dict[str, Any] = json.loads(header["meta"])
+    try:
+        meta: dict[str, Any] = json.loads(header["meta"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
     return tensors, meta
 
 

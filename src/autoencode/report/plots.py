@@ -41,13 +41,13 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     """
     view = _view(model, samples)
     shown = torch.arange(min(COLUMNS * ROWS, len(view.x)))
-    both = view.originals(shown), view.decoded(view.codes[shown])
-    width = both[0].shape[2]
+    originals, copies = view.originals(shown), view.decoded(view.codes[shown])
+    width = originals.shape[2]
     factor = max(1, 224 // width)
     gap = factor * width // 20
-    figure = new_figure(2 * WIDTH, WIDTH + 0.3, layout="constrained")
+    figure = new_figure(2 * WIDTH, WIDTH + 0.3, fitted=True)
     left, right = figure.subplots(1, 2)
-    two = pairs(*(enlarge(pictures, factor) for pictures in both), gap)
+    two = pairs(enlarge(originals, factor), enlarge(copies, factor), gap)
     left.imshow(montage(two, COLUMNS, 3 * gap))
     left.set_axis_off()
     left.set_title("originals above their reconstructions")

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import hsv_to_rgb, rgb_to_hsv, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Inches. Figures are drawn small with letters of ordinary size, so that they can still be read when
 # a telephone shows them at half their width.
@@ -30,7 +31,8 @@ ROUND = [1, 2, 2.5, 5, 10]
 SMALL, NORMAL = 8.5, 10.0
 
 # Ten colours that stay apart on white with normal vision and with each kind of colour blindness:
-# CIEDE2000 differences of at least 17 and 11. Source: [petroff2021]; the order is ours.
+# CIEDE2000 differences of at least 17 and 11. The set is from M. A. Petroff, "Accessible color
+# sequences for data visualization" (2021); the order is ours.
 TEN = (
     "#3f90da",
     "#ffa90e",
@@ -120,12 +122,10 @@ class Picture(Figure):
         return buffer.getvalue(), {"width": round(100 * width), "height": round(100 * height)}
 
 
-def new_figure(width: float = WIDTH, height: float = WIDTH, layout: str | None = None) -> Picture:
-    """An empty figure of so many inches; `layout="constrained"` makes room for what axes say."""
-    figure = Picture(figsize=(width, height), dpi=DPI, layout=layout)
-    if layout == "constrained":
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure
+def new_figure(width: float = WIDTH, height: float = WIDTH, *, fitted: bool = False) -> Picture:
+    """An empty figure of so many inches; `fitted` makes room for what its axes say."""
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08) if fitted else None
+    return Picture(figsize=(width, height), dpi=DPI, layout=layout)
 
 
 def colours(n: int) -> list[str]:
@@ -134,7 +134,7 @@ def colours(n: int) -> list[str]:
     for i in range(n):
         hsv = rgb_to_hsv(to_rgb(TEN[i % len(TEN)]))
         hsv[2] *= ROUNDS[i // len(TEN) % len(ROUNDS)]
-        chosen.append(to_hex(hsv_to_rgb(hsv)))
+        chosen.append(to_hex(tuple(hsv_to_rgb(hsv))))
     return chosen
 
 

@@ -14,13 +14,14 @@ import torch
 
 from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
-from autoencode.errors import AutoencodeError, Diverged, Interrupted, RunError
+from autoencode.errors import AutoencodeError, Diverged, Interrupted, RecipeError, RunError
 from autoencode.models.assemble import SlotAutoencoder, build
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import recipe_named
 from autoencode.models.run import Run, data_record, open_run
 from autoencode.models.store import read_json
 from autoencode.train.folder import (
+    discard_unstarted,
     environment,
     locked,
     make_folder,
@@ -36,11 +37,12 @@ class Fitted:
     """A trained model.
 
     model: on the CPU, in evaluation mode.   summary: steps, seconds, images_per_second, ….
-    run: its folder, where there is one.
+    data: what it was trained on.            run: its folder, where there is one.
     """
 
     model: SlotAutoencoder
     summary: dict[str, Any]
+    data: Data
     run: Run | None
 
 
@@ -74,21 +76,32 @@ def fit(
     data = data if isinstance(data, Data) else load_data(data)
     sizes = Sizes(x=data.shape, z=(recipe.latent,), n=len(data.train))
     model = build(recipe, sizes, seed=chosen.seed)
-    if out is None:
-        loop = _loop(model, recipe, data, chosen, None, progress)
+    folder = None if out is None else Path(out)
+    # What is refused is refused before there is a folder, and before an old run is replaced.
+    loop = _loop(model, recipe, data, chosen, folder, progress)
+    if folder is None:
         with _seeded(loop, chosen.seed), memory_errors(chosen.batch_size):
             loop.run()
-        return Fitted(model.cpu().eval(), loop.summary(), None)
-    folder = make_folder(Path(out), overwrite)
+        return Fitted(model.cpu().eval(), loop.summary(), data, None)
+    make_folder(folder, overwrite)
     with locked(folder):
         run = Run(
-            folder, recipe, sizes, "running", data_record(data), chosen.to_dict(), {"steps": 0}
+            folder,
+            recipe,
+            sizes,
+            "running",
+            data_record(data),
+            chosen.to_dict(),
+            loop.summary(),
         )
-        run.write()
-        write_environment(folder)
-        loop = _loop(model, recipe, data, chosen, folder, progress)
-        with _seeded(loop, chosen.seed):
-            return _finish(run, loop, model)
+        try:
+            run.write()
+            write_environment(folder)
+            with _seeded(loop, chosen.seed):
+                return _finish(run, loop, model, data)
+        except BaseException:
+            discard_unstarted(folder)
+            raise
 
 
 def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:
@@ -106,18 +119,32 @@ def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None
             f"{run.folder} is done: {run.summary['steps']:,} steps",
             f"Evaluate it: autoencode evaluate {run.folder}",
         )
-    _warn_of_changes(run)
-    given = run.load_data() if data is None else load_data(data)
-    if given.fingerprint != run.data["fingerprint"]:
-        raise RunError(f"The data given are not those that {run.folder} was trained on")
-    settings = Settings(**run.settings)
+    if data is None:
+        data = run.load_data()
+    elif not isinstance(data, Data):
+        data = load_data(data)
+    if data.fingerprint != run.data["fingerprint"]:
+        raise RunError(
+            f"The data given are not those that {run.folder} was trained on",
+            f"Give its own, {run.data['name']}, read with the same options.",
+        )
+    settings = _settings(run)
     with locked(run.folder):
         model = build(run.recipe, run.sizes, seed=settings.seed)
-        loop = _loop(model, run.recipe, given, settings, run.folder, progress)
+        loop = _loop(model, run.recipe, data, settings, run.folder, progress)
         with _seeded(loop, settings.seed):
             for sentence in loop.restore():
                 warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=2)
-            return _finish(run, loop, model)
+            _warn_of_changes(run)
+            return _finish(run, loop, model, data)
+
+
+def _settings(run: Run) -> Settings:
+    """The settings of a run, as its `run.json` has them."""
+    try:
+        return Settings.of(run.recipe, run.settings)
+    except RecipeError as error:
+        raise RunError(f"{run.folder / 'run.json'}: {error.what}", error.fix) from error
 
 
 def _loop(
@@ -132,7 +159,7 @@ def _loop(
         return Loop(model, recipe, data, settings, folder, progress)
 
 
-def _finish(run: Run, loop: Loop, model: SlotAutoencoder) -> Fitted:
+def _finish(run: Run, loop: Loop, model: SlotAutoencoder, data: Data) -> Fitted:
     try:
         with memory_errors(loop.settings.batch_size):
             loop.run()
@@ -146,7 +173,7 @@ def _finish(run: Run, loop: Loop, model: SlotAutoencoder) -> Fitted:
     done.write()
     # Only now is nothing left to continue.
     shutil.rmtree(run.folder / "state", ignore_errors=True)
-    return Fitted(model, loop.summary(), done)
+    return Fitted(model, loop.summary(), data, done)
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from typing import Any
 import numpy
 import torch
 
-from autoencode.errors import ResourceError, RunError
-from autoencode.models.store import write_bytes, write_json
+from autoencode.data.files import shown
+from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
+from autoencode.models.store import write_bytes, write_json, writing
+from autoencode.train.checkpoint import checkpoints
 
 try:
     import fcntl
@@ -25,40 +27,52 @@ except ImportError:  # Windows has no flock; there two trainings can meet in one
     fcntl = None  # type: ignore[assignment]
 
 
-def make_folder(out: Path, overwrite: bool) -> Path:
+def make_folder(out: Path, overwrite: bool) -> None:
     """Makes the folder of a new run and proves that it can be written to.
 
     Raises:
         RunError: it holds something and `overwrite` is not given, or holds what is no run.
         ResourceError: the disk is full.
     """
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file, and a run needs a folder", "Choose another --out.")
-    if out.is_dir() and any(out.iterdir()):
-        if not overwrite:
-            raise RunError(
-                f"{out} exists and is not empty",
-                "Choose another --out, or replace it with --overwrite.",
-            )
-        if not (out / "run.json").exists():
-            raise RunError(
-                f"{out} holds files that are no run, and --overwrite would delete them",
-                "Choose another --out.",
-            )
-        with locked(out):
-            for entry in out.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    try:
+    if not str(out).isprintable():
+        # Libraries that read and write its files want names in UTF-8.
+        raise RunError(f"{shown(out)} is no name for a run", "Choose another --out.")
+    with writing(out):
+        if out.exists() and not out.is_dir():
+            raise RunError(f"{out} is a file, and a run needs a folder", "Choose another --out.")
+        if out.is_dir() and any(out.iterdir()):
+            _empty(out, overwrite)
         (out / "state").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"{out} cannot be made: {error.strerror}",
-            "Choose a folder that you may write to, with --out.",
-        ) from error
     probe = out / "state" / "probe"
-    write_bytes(probe, bytes(4096))
+    try:
+        write_bytes(probe, bytes(4096))
+    except AutoencodeError:
+        discard_unstarted(out)
+        raise
     probe.unlink()
-    return out
+
+
+def _empty(out: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise RunError(
+            f"{out} exists and is not empty",
+            "Choose another --out, or replace it with --overwrite.",
+        )
+    if not (out / "run.json").exists():
+        raise RunError(
+            f"{out} holds files that are no run, and --overwrite would delete them",
+            "Choose another --out.",
+        )
+    with locked(out):
+        for entry in out.iterdir():
+            folder = entry.is_dir() and not entry.is_symlink()
+            shutil.rmtree(entry) if folder else entry.unlink()
+
+
+def discard_unstarted(folder: Path) -> None:
+    """Takes away the folder of a run from which nothing could be continued."""
+    if not checkpoints(folder / "state") and not (folder / "weights.safetensors").exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -66,12 +80,15 @@ def locked(folder: Path) -> Iterator[None]:
     """Holds the folder for one process; a killed process lets go by itself.
 
     Raises:
-        RunError: another process is training in it.
+        RunError: another process is training in it, or it cannot be written to.
     """
     if fcntl is None:
         yield
         return
-    with (folder / "run.lock").open("w") as file:
+    lock = folder / "run.lock"
+    with writing(lock):
+        lock.touch()
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -91,7 +108,7 @@ def environment() -> dict[str, Any]:
         "platform": platform(),
         "processor": processor() or os.uname().machine,
         "threads": torch.get_num_threads(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
 
 
@@ -109,16 +126,10 @@ def memory_errors(batch_size: int) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(batch_size) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
-        raise _too_large(batch_size) from error
-
-
-def _too_large(batch_size: int) -> ResourceError:
-    return ResourceError(
-        "Memory ran out in training; the last checkpoint is intact",
-        f"Take a smaller batch than {batch_size} (--batch-size) or narrower layers.",
-    )
+        raise ResourceError(
+            "Memory ran out in training; the last checkpoint is intact",
+            f"Take a smaller batch than {batch_size} (--batch-size) or narrower layers.",
+        ) from error

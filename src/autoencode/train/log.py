@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from autoencode.errors import AutoencodeError
-from autoencode.models.store import write_bytes
+from autoencode.models.store import add_line, read_lines, write_bytes
 
 
 class Log:
@@ -17,15 +18,14 @@ class Log:
     def __init__(self, path: Path, from_step: int, tensorboard: bool) -> None:
         """Continues the log at a step: lines of later steps, from before a kill, are cut off."""
         self.path = path
-        kept = [line for line in _whole_lines(path) if line["step"] <= from_step]
+        kept = [line for line in read_lines(path) if line.get("step", math.inf) <= from_step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         write_bytes(path, text.encode())
-        self.board = _board(path.parent) if tensorboard else None
+        self.board = summary_writer()(path.parent / "tensorboard") if tensorboard else None
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Adds one line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        add_line(self.path, line)
         if self.board is not None:
             for name, value in _numbers(line, ""):
                 self.board.add_scalar(name, value, line["step"])
@@ -36,16 +36,6 @@ class Log:
             self.board.close()
 
 
-def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:  # a kill cut the last line off
-            return
-
-
 def _numbers(line: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
     for name, value in line.items():
         if isinstance(value, Mapping):
@@ -54,11 +44,16 @@ def _numbers(line: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]
             yield f"{prefix}{name}", value
 
 
-def _board(folder: Path) -> Any:
+def summary_writer() -> Any:
+    """TensorBoard's class that writes figures into a folder.
+
+    Raises:
+        AutoencodeError: it is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise AutoencodeError(
             "TensorBoard is not installed", 'Install it: pip install "autoencode[tensorboard]"'
         ) from error
-    return SummaryWriter(folder / "tensorboard")
+    return SummaryWriter

@@ -19,7 +19,7 @@ from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.batches import Batches
 from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
-from autoencode.train.log import Log
+from autoencode.train.log import Log, summary_writer
 from autoencode.train.precision import choose_device, choose_precision, computing
 from autoencode.train.progress import TrainingBar
 from autoencode.train.schedules import learning_rate
@@ -66,6 +66,10 @@ class Loop:
         self.step, self.seconds, self.best_loss, self.waited = 0, 0.0, math.inf, 0
         self.computing_seconds = 0.0
         self.best: dict[str, Tensor] = {}
+        if settings.tensorboard:
+            summary_writer()
+            if folder is None:
+                raise RunError("TensorBoard's log needs a run folder", "Give one: --out runs/NAME.")
         if self.batches.batch_size < 2 and _has_batch_norm(self.objective):
             raise RecipeError(
                 "Batch normalisation needs at least two images in a batch, and there is one",
@@ -220,11 +224,9 @@ class Loop:
         )
 
     def _log(self) -> Log | None:
-        if self.folder is not None:
-            return Log(self.folder / "log.jsonl", self.step, self.settings.tensorboard)
-        if self.settings.tensorboard:
-            raise RunError("TensorBoard's log needs a run folder", "Give one: --out runs/NAME.")
-        return None
+        if self.folder is None:
+            return None
+        return Log(self.folder / "log.jsonl", self.step, self.settings.tensorboard)
 
 
 class Meter:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Split, scaled
 from autoencode.models.objective import Objective
-from autoencode.models.store import write_bytes
+from autoencode.models.store import write_bytes, writing
 
 STRIP = 12
 CHUNK = 1_000
@@ -54,7 +54,8 @@ class Validation:
         image = objective.model.sizes.image
         if image is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         x = scaled(self.x[:STRIP])
         if not (folder / "originals.png").exists():
             _write_row(folder / "originals.png", x.reshape(-1, *image))

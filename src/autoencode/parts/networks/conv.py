@@ -37,9 +37,9 @@ class Conv(Network):
 
     def __init__(
         self,
-        width: Width = 16,
+        width: Width = 8,
         stages: Stages | None = None,
-        hidden: tuple[Width, ...] = (128,),
+        hidden: tuple[Width, ...] = (256,),
         activation: Activation = "relu",
         norm: Norm = "batch",
     ) -> None:

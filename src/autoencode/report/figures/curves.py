@@ -34,7 +34,7 @@ def draw(log: Sequence[Line]) -> Picture:
     """A panel for the squared error and one for each term, over one axis of steps."""
     found = curves(log)
     heights = [FIRST, *[PANEL] * (len(found) - 1)]
-    figure = new_figure(WIDTH, sum(heights) + 0.5, layout="constrained")
+    figure = new_figure(WIDTH, sum(heights) + 0.5, fitted=True)
     panels = figure.subplots(len(found), 1, sharex=True, squeeze=False, height_ratios=heights)
     for axes, curve in zip(panels[:, 0], found, strict=True):
         _panel(axes, curve)

@@ -51,7 +51,7 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
     n = round(len(points) ** 0.5)
     pictures = squarer(pictures, LONGEST)
     height, width = pictures.shape[1:3]
-    figure = new_figure(WIDTH, (WIDTH - AROUND) * height / width + AROUND, layout="constrained")
+    figure = new_figure(WIDTH, (WIDTH - AROUND) * height / width + AROUND, fitted=True)
     axes = figure.add_subplot()
     factor = max(1, int(np.ceil(WIDTH * SHARP / (n * width))))
     edge = (-0.5, n - 0.5, -0.5, n - 0.5)
@@ -70,12 +70,11 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
 
 def _strip(view: View) -> Picture:
     rows, columns = STRIP
-    reach = view.codes if view.prior_codes is None else view.prior_codes
     if view.prior_codes is None:
-        ends = reach[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
-        values = torch.linspace(*ends, rows * columns)
+        low, high = view.codes[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
+        values = torch.linspace(low, high, rows * columns)
     else:
-        values = reach[:, 0].quantile(torch.linspace(*PRIOR, rows * columns))
+        values = view.prior_codes[:, 0].quantile(torch.linspace(*PRIOR, rows * columns))
     pictures = view.decoded(values.unsqueeze(1))
     return draw_rows(
         [

@@ -16,7 +16,7 @@ PAIRS, STEPS = 5, 8
 @styled()
 def draw(view: View) -> Picture:
     """A strip a pair: the original, decoded codes on the way, the other original."""
-    rows = []
+    rows: list[Row] = []
     for label, (first, second) in pairs(view):
         rows.append(strip(view, first, second, STEPS, label, with_heads=not rows))
     return draw_rows(rows)

@@ -51,7 +51,7 @@ def draw(view: View) -> Picture:
         height = 1.0 + max(2.2, 0.42 * len(labels))
     else:
         height = WIDTH + 0.1 + 0.2 * legend_rows(labels)
-    figure = new_figure(WIDTH, height, layout="constrained")
+    figure = new_figure(WIDTH, height, fitted=True)
     show_codes(figure, figure.add_subplot(), view)
     return figure
 

@@ -23,7 +23,7 @@ def draw(nats: Sequence[float]) -> Picture:
     values = np.array(nats, dtype=float)
     order = np.argsort(-values, kind="stable")
     values = values[order]
-    figure = new_figure(WIDTH, 3.0, layout="constrained")
+    figure = new_figure(WIDTH, 3.0, fitted=True)
     axes = figure.add_subplot()
     places = np.arange(len(values))
     paint = np.where(values > ACTIVE, BLUE, RULE)

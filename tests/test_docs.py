@@ -1,0 +1,82 @@
+"""Every command and every line of Python that the README and the docs show is run."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from autoencode.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+INLINE = re.compile(r"`(autoencode [^`]+)`")
+
+
+def blocks(page, language):
+    text = page.read_text(encoding="utf-8")
+    return [body for kind, body in BLOCK.findall(text) if kind == language]
+
+
+def commands(page):
+    """Each `autoencode …` that a page shows, in its order."""
+    shown = [line for body in blocks(page, "sh") for line in body.splitlines()]
+    shown += INLINE.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
+    # Upper-case words are for the reader to fill in.
+    lines = [
+        line
+        for line in shown
+        if line.startswith("autoencode ") and not re.search(r"\b[A-Z]{3,}\b", line)
+    ]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def shortened(command):
+    """The same command in a second: few steps, and images of 8×8 that need no download."""
+    small = ["digits" if word in ("mnist", "fashion-mnist") else word for word in command]
+    if small[0] in ("train", "demo"):
+        small += ["--steps", "20"]  # the last one counts
+    if small[0] == "train" and "--out" not in small:
+        small.append("--no-report")
+    return small
+
+
+def test_pages_show_commands():
+    assert len(commands(ROOT / "README.md")) >= 8
+    assert blocks(ROOT / "README.md", "python")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in commands(page):
+        with pytest.raises(SystemExit) as left:
+            main(shortened(command))
+        assert left.value.code == 0, command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for body in blocks(page, "python"):
+        exec(compile(re.sub(r"steps=\d+", "steps=20", body), page.name, "exec"), names)
+
+
+def test_pages_made_from_the_table_are_current():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8") == generate.page()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == generate.readme(readme)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
