@@ -150,8 +150,9 @@ def _conclude(fitted: Fitted, report: bool, json: bool) -> None:
     keep(run, fitted.data, metrics)
     if not report:
         return
-    from autoencode.report import write_report
+    from autoencode.report import write_card, write_report
 
+    write_card(run)
     path = write_report(run, data=fitted.data)
     if not json:
         say(f"report         {path}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.run import Run
-from autoencode.models.store import read_json, write_bytes
+from autoencode.models.store import read_json, write_text
 from autoencode.report.facts import data_facts, measured
 
 
@@ -53,7 +53,7 @@ def write_card(run: Run) -> Path:
         *(f"- {paper}" for paper in papers(run.recipe)),
     ]
     path = run.folder / "card.md"
-    write_bytes(path, ("\n".join(lines) + "\n").encode())
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

@@ -16,7 +16,7 @@ from autoencode.data import Data
 from autoencode.errors import DataError, RunError
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.run import Run
-from autoencode.models.store import read_json, write_bytes
+from autoencode.models.store import read_json, write_text
 from autoencode.report.facts import (
     Fact,
     compare,
@@ -196,5 +196,5 @@ def _write(path: Path, title: str, accounts: Sequence[Account]) -> Path:
         compared=compare([account.facts for account in accounts]),
         sections=_sections(accounts),
     )
-    write_bytes(path, page.encode())
+    write_text(path, page)
     return path
