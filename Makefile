@@ -1,8 +1,9 @@
 # Each verb sets up what it needs in .venv; a fresh machine needs Python 3.11 and pip only.
 PYTHON ?= python3
 BIN := .venv/bin
-# See cli/main.py: steady where other programs run, as in CI.
+# See cli/process.py: steady where other programs run, as in CI.
 export OMP_WAIT_POLICY ?= passive
+export GOMP_SPINCOUNT ?= 1000
 SOURCES := src tests benchmarks docs
 
 .PHONY: help setup demo test test-slow check bench docs clean

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from autoencode.cli import data, demo, evaluate, pictures, recipes, train
 from autoencode.cli.output import complain, say
+from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory
 
 # What typer makes of Ctrl-C where nothing else listens to it.
@@ -61,9 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     saved; 1 our own fault.
     """
     warnings.showwarning = _show_warning
-    # Threads that spin while they wait make a step 1.5 times faster on an idle machine, and five
-    # to ten times slower as soon as anything else runs beside it. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    prepare()
     sys.exit(_exit_code(arguments))
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
+from torch.nn import functional
 
 
 class SharedScaleNormal(Distribution):
@@ -52,7 +53,10 @@ class SharedScaleNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats, [*batch]: −½‖x − μ‖²/σ² − n·ln σ − ½n·ln 2π, with n numbers in one event."""
         event = tuple(range(-len(self.event_shape), 0))
-        squares = (value - self.loc).square().sum(event)
+        shape = torch.broadcast_shapes(value.shape, self.loc.shape)  # type: ignore[no-untyped-call]
+        value, loc = value.expand(shape), self.loc.expand(shape)
+        # One pass over the images, where a difference and its square are two, and four backwards.
+        squares = functional.mse_loss(loc, value, reduction="none").sum(event)
         n = self.event_shape.numel()
         return (
             -0.5 * squares / self.scale.square()

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from autoencode.contract import Autoencoder
 from autoencode.errors import DataError
+from autoencode.evaluate import decode
 from autoencode.explore import lattice
 from autoencode.report.figures import paths, plane
 from autoencode.report.figures.grid import draw_grid
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.images import enlarge, montage, pairs, tiles
 from autoencode.report.style import WIDTH, Picture, new_figure, styled
-from autoencode.report.view import View, decode, look
+from autoencode.report.view import View, look
 from autoencode.report.words import short
 
 # Examples that `plot` shows with their reconstructions: columns and rows.

@@ -13,7 +13,7 @@ from torch import Tensor
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
-from autoencode.evaluate.passes import in_batches, measuring, seeded
+from autoencode.evaluate.passes import decode, in_batches, measuring, seeded
 from autoencode.explore import Plane, code_plane
 from autoencode.report.images import Tiles, tiles
 
@@ -95,14 +95,6 @@ class View:
     def decoded(self, codes: Float[Tensor, "m d"]) -> Tiles:
         """What flat codes decode to, as pictures."""
         return self.tiles(self.decode(codes))
-
-
-def decode(model: Autoencoder, codes: Float[Tensor, "m d"]) -> Tensor:
-    """Flat codes to images [M, *X], on the CPU."""
-    shaped = codes.view(-1, *model.sizes.z)
-    with measuring(model) as device:
-        images = [model.decode(z.to(device)).mean.float().cpu() for z in shaped.split(CHUNK)]
-    return torch.cat(images)
 
 
 def look(

@@ -35,4 +35,4 @@ class Batches:
             order = torch.randperm(len(self.x), generator=shuffle)
             self.epoch, self.order = epoch, order.to(self.x.device)
         start = place * self.batch_size
-        return scaled(self.x[self.order[start : start + self.batch_size]])
+        return scaled(self.x.index_select(0, self.order[start : start + self.batch_size]))
