@@ -37,6 +37,7 @@ def _rows() -> Iterable[Recipe]:
         about="No nonlinearity at all: learns the plane of PCA, the reference for all others.",
         network=Spec("mlp", {"hidden": ()}),
         likelihood=Spec("gaussian", {"mean": "identity"}),
+        training={"lr": 1e-2},
         papers=("baldi1989",),
     )
     yield AE.but(
