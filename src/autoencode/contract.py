@@ -174,6 +174,29 @@ class Part(nn.Module):
         self.sizes = sizes
 
 
+class Corruption(Part, ABC):
+    """Spoils what the encoder is shown; the model is asked for the clean example.
+
+    It draws noise in training and in evaluation alike, so that a denoising model is measured on
+    what it was made for; `encode` and `forward` see the example as it is.
+    """
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Examples [B, *X] in [0, 1] to spoiled ones, [B, *X] in [0, 1]."""
+
+
+class Context(Part, ABC):
+    """Turns what is known of each example into the features that condition the model."""
+
+    # Where it comes from: the labels of the data, or vectors given beside them.
+    source: ClassVar[str]
+
+    @abstractmethod
+    def forward(self, known: Tensor) -> Tensor:
+        """What is known [B] or [B, K], or features already, to features [B, C]."""
+
+
 class Bottleneck(Part, ABC):
     """Turns the encoder's features into a code."""
 
@@ -197,6 +220,32 @@ class Prior(Part, ABC):
         """p(z|c), event [*Z]. `encode` is the model's own encoder, for priors built from it."""
 
 
+class Sampler(Part, ABC):
+    """A distribution fitted to the codes of the training examples, once the model is trained.
+
+    What it learns lies in buffers or parameters, so that it is saved with the weights.
+    """
+
+    # Where codes must live: on any space that is not a finite code book, or only there.
+    discrete: ClassVar[bool] = False
+
+    @abstractmethod
+    def fit(self, code: Code, seed: int) -> None:
+        """Learns from the codes of all training examples, z [N, *Z].
+
+        Raises:
+            DataError: there are too few codes to learn from.
+        """
+
+    @abstractmethod
+    def forward(self) -> Distribution:
+        """What was learned: event [*Z].
+
+        Raises:
+            RunError: nothing has been fitted yet.
+        """
+
+
 class Likelihood(Part, ABC):
     """Turns what the decoder says into p(x|z)."""
 
@@ -211,10 +260,23 @@ class Likelihood(Part, ABC):
 class Term(Part, ABC):
     """One named summand of the objective: nats for each example, unweighted, positive is worse."""
 
-    # What the model must have for the term to mean anything: "posterior", "prior".
+    # What the model must have for the term to mean anything: "posterior", "prior", "samples"
+    # (two codes or more for each example), "vectors" (posteriors that are normal).
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
 
     @abstractmethod
     def forward(self, p: Pass) -> Tensor:
         """Nats: [*S, B] for each example, or [] for a statistic of the batch."""
+
+
+class Adversary(Term):
+    """A term with a critic of its own, which learns against the model.
+
+    The trainer steps the critic's parameters by `own`, with an optimiser of their own, after each
+    update of the model; `forward` is what the model pays.
+    """
+
+    @abstractmethod
+    def own(self, p: Pass) -> Tensor:
+        """The critic's own loss on that pass, []; no gradient reaches the model."""

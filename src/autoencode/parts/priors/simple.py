@@ -1,4 +1,4 @@
-"""Priors: how codes are meant to be distributed."""
+"""The priors that have nothing to learn."""
 
 from __future__ import annotations
 
@@ -25,6 +25,3 @@ class StandardNormal(Prior):
     def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
         return standard_normal(self.sizes.z, like=self.get_buffer("origin"))
-
-
-PRIORS: dict[str, type[Prior]] = {"normal": StandardNormal}

@@ -1,4 +1,4 @@
-"""Likelihoods: from what the decoder says to p(x|z)."""
+"""Likelihoods that treat each pixel alone."""
 
 from __future__ import annotations
 
@@ -72,10 +72,3 @@ class BernoulliPixels(Likelihood):
         """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         return Independent(Bernoulli(logits=theta, validate_args=False), len(self.sizes.x))
-
-
-LIKELIHOODS: dict[str, type[Likelihood]] = {
-    "gaussian": Gaussian,
-    "gaussian-learned": LearnedScaleGaussian,
-    "bernoulli": BernoulliPixels,
-}

@@ -1,4 +1,4 @@
-"""Terms of the objective: each in nats for each example, unweighted, positive is worse."""
+"""The two terms of the evidence lower bound."""
 
 from __future__ import annotations
 
@@ -37,6 +37,3 @@ class Rate(Term):
             return kl_divergence(p.code.q, p.pz)
         except NotImplementedError:
             return p.code.q.log_prob(p.code.z) - p.pz.log_prob(p.code.z)
-
-
-TERMS: dict[str, type[Term]] = {"reconstruction": Reconstruction, "rate": Rate}

@@ -1,4 +1,4 @@
-"""Bottlenecks: from the encoder's features to a code."""
+"""A point, a rectified point, and a normal posterior."""
 
 from __future__ import annotations
 
@@ -51,10 +51,3 @@ class Gaussian(Bottleneck):
         scale = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
         q = Independent(Normal(mean, scale, validate_args=False), 1)
         return Code(mean if samples is None else q.rsample(torch.Size((samples,))), q)
-
-
-BOTTLENECKS: dict[str, type[Bottleneck]] = {
-    "point": Point,
-    "rectified": Rectified,
-    "gaussian": Gaussian,
-}
