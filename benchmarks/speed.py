@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
 from autoencode.contract import Sizes  # noqa: E402
 from autoencode.data import Data, load_data  # noqa: E402
-from autoencode.models.assemble import build, parameter_count  # noqa: E402
+from autoencode.models.build import build, parameter_count  # noqa: E402
 from autoencode.models.recipes import RECIPES  # noqa: E402
 from autoencode.train.loop import Loop  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402

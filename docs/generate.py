@@ -19,7 +19,8 @@ def section(row: Recipe) -> str:
     lines += [f"| {slot} | `{filled}` |" for slot, filled in slots(row).items()]
     if row.training:
         lines.append(f"| training | `{', '.join(f'{k}={v}' for k, v in row.training.items())}` |")
-    lines += ["", f"Train it: `autoencode train {row.name} --data mnist`", ""]
+    few = " --labelled 100" if "labelled" in row.training else ""
+    lines += ["", f"Train it: `autoencode train {row.name} --data mnist{few}`", ""]
     lines += [f"- {paper}" for paper in papers(row)]
     return "\n".join(lines)
 

@@ -5,7 +5,7 @@ import torch
 
 from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
-from autoencode.models.assemble import build
+from autoencode.models.build import build
 from autoencode.models.recipes import RECIPES
 
 # Two workers on two cores: each computes with one thread, and none spins while it waits.

@@ -48,7 +48,14 @@ def test_pages_show_commands():
     assert blocks(ROOT / "README.md", "python")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def quick_and_slow(page):
+    """The table of recipes trains every row there is."""
+    return pytest.param(page, marks=pytest.mark.slow if page.stem == "recipes" else ())
+
+
+@pytest.mark.parametrize(
+    "page", [quick_and_slow(page) for page in PAGES], ids=lambda page: page.stem
+)
 def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for command in commands(page):

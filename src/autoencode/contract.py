@@ -107,6 +107,7 @@ class Autoencoder(Protocol):
 
     `encode` is deterministic (the posterior's mean) unless `samples` are asked for, and builds no
     gradients unless the model is in training mode. `trip` is the pass that training takes.
+    `c` is what conditions the model: whole labels [B], −1 where unknown, or features [B, C].
     """
 
     space: Space
@@ -122,6 +123,10 @@ class Autoencoder(Protocol):
 
     def prior(self, c: Tensor | None = None) -> Distribution | None:
         """The prior p(z|c), event [*Z]; None for a model without one."""
+        ...
+
+    def sampler(self) -> Distribution | None:
+        """What random codes are drawn from: fitted after training, else the prior, else None."""
         ...
 
     def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
@@ -202,6 +207,7 @@ class Bottleneck(Part, ABC):
 
     space: ClassVar[Space]
     random: ClassVar[bool] = False  # does it give a posterior?
+    normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
     # Numbers asked of the encoder for each number of the code.
     features: ClassVar[int] = 1
 
@@ -261,7 +267,7 @@ class Term(Part, ABC):
     """One named summand of the objective: nats for each example, unweighted, positive is worse."""
 
     # What the model must have for the term to mean anything: "posterior", "prior", "samples"
-    # (two codes or more for each example), "vectors" (posteriors that are normal).
+    # (two codes or more for each example), "normal-posterior", "mixture-prior".
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
 

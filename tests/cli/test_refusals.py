@@ -5,7 +5,7 @@ import pytest
 
 import autoencode.cli.measure
 import autoencode.data
-import autoencode.evaluate
+import autoencode.evaluation
 import autoencode.report
 from autoencode.errors import ResourceError, RunError
 from autoencode.models.run import load, open_run
@@ -163,7 +163,7 @@ def test_memory_that_runs_out_anywhere_is_a_sentence(run, ae, monkeypatch):
         def fail(*_, error=error, **__):
             raise error
 
-        monkeypatch.setattr(autoencode.evaluate, "reconstruct", fail)
+        monkeypatch.setattr(autoencode.evaluation, "reconstruct", fail)
         outcome = run("reconstruct ae --out x.png")
         assert outcome.code == 4
         assert "Memory ran out" in outcome.error

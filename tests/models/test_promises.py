@@ -6,85 +6,163 @@ import json
 import pytest
 import torch
 
-from autoencode.contract import Autoencoder, Sizes
+from autoencode.contract import Autoencoder, Sizes, Space
 from autoencode.errors import DataError, RecipeError
-from autoencode.models.assemble import build
+from autoencode.models.build import build
+from autoencode.models.describe import formula, slots
 from autoencode.models.objective import Objective
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import RECIPES
+from autoencode.models.run import load_weights
+from autoencode.models.store import read_tensors, write_tensors
 
-SHAPES = [(28, 28), (1, 28, 28), (3, 32, 32), (37, 53), (8, 8), (20,)]
-ROWS = [(name, x) for name in RECIPES for x in SHAPES if not ("conv" in name and len(x) == 1)]
-
-
-def made(name, x, latent=2, seed=0):
-    return build(RECIPES[name].but(latent=latent), Sizes(x, (latent,), n=100), seed=seed)
+GREY, COLOUR, ODD, VECTOR = (16, 16), (3, 16, 20), (1, 19, 21), (20,)
+CLASSES = 3
 
 
-@pytest.mark.parametrize(("name", "x"), ROWS)
+def needs_images(row):
+    parts = {row.network.kind, row.likelihood.kind, *(t.kind for t in row.terms.values())}
+    return bool(parts & {"conv", "resnet", "ms-ssim", "image-critic"})
+
+
+SHAPES = [
+    (name, x)
+    for name, row in RECIPES.items()
+    for x in (GREY, COLOUR, ODD, VECTOR)
+    if x != VECTOR or not needs_images(row)
+]
+
+
+def made(name, x=GREY, seed=0):
+    row = RECIPES[name]
+    sizes = Sizes(x, (row.latent,), context=CLASSES if row.context else 0, n=100)
+    return build(row, sizes, seed=seed)
+
+
+def told(model, n):
+    """What a conditional model is told of n examples."""
+    return torch.arange(n) % CLASSES if model.sizes.context else None
+
+
+@pytest.mark.parametrize(("name", "x"), SHAPES)
 def test_shapes_and_spaces(name, x):
-    model = made(name, x, latent=3).eval()
-    images = torch.rand(5, *x)
+    torch.manual_seed(0)
+    model = made(name, x).eval()
+    images, c, d = torch.rand(5, *x), told(made(name, x), 5), RECIPES[name].latent
     assert isinstance(model, Autoencoder)
-    codes, restored = model(images)
-    assert codes.shape == (5, 3)
-    assert restored.shape == images.shape
-    assert model.encoder(images).shape == (5, 3)
-    assert model.decoder(codes).shape == images.shape
-    assert model.decode(codes).batch_shape == (5,)
-    assert model.decode(codes).event_shape == x
-    torch.testing.assert_close(model.decode(codes).mean, restored)
-    drawn = model.encode(images, samples=4)
-    assert drawn.z.shape == (4, 5, 3)
-    assert model.decode(drawn.z).mean.shape == (4, 5, *x)
-    if model.prior() is not None:
-        z = model.prior().sample((7,))
-        assert model.decoder(z).shape == (7, *x)
-        assert model.prior().log_prob(z).shape == (7,)
+    with torch.no_grad():
+        codes, restored = model(images, c)
+        assert codes.shape == (5, d)
+        assert restored.shape == images.shape
+        assert model.encoder(images, c).shape == (5, d)
+        assert model.decoder(codes, c).shape == images.shape
+        assert model.decode(codes, c).batch_shape == (5,)
+        assert model.decode(codes, c).event_shape == x
+        torch.testing.assert_close(model.decode(codes, c).mean, restored)
+        assert model.decode(codes, c).log_prob(images).shape == (5,)
+        drawn = model.encode(images, c, samples=4)
+        assert drawn.z.shape == (4, 5, d)
+        assert model.decode(drawn.z, c).mean.shape == (4, 5, *x)
+        for z in (codes, drawn.z):
+            if model.space is Space.BOX:
+                assert z.abs().max() <= 1
+            if model.space is Space.SPHERE:
+                torch.testing.assert_close(z.norm(dim=-1), torch.ones(z.shape[:-1]))
+        if drawn.q is not None:
+            assert drawn.q.log_prob(drawn.z).shape == (4, 5)
+        prior = model.prior(c)
+        if prior is not None:
+            shape = (7,) if c is None or not prior.batch_shape else ()
+            z = prior.sample(shape)
+            known = told(model, len(z))
+            assert model.decoder(z, known).shape == (len(z), *x)
+            assert prior.log_prob(z).shape == (len(z),)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_grey_images_come_with_and_without_their_channel(name):
-    model = made(name, (28, 28)).eval()
-    plain = torch.rand(4, 28, 28)
+    model = made(name).eval()
+    plain, c = torch.rand(4, *GREY), told(model, 4)
     with_channel = plain[:, None]
-    torch.testing.assert_close(model.encoder(plain), model.encoder(with_channel))
-    assert model(with_channel).images.shape == (4, 1, 28, 28)
+    torch.testing.assert_close(model.encoder(plain, c), model.encoder(with_channel, c))
+    assert model(with_channel, c).images.shape == (4, 1, *GREY)
     whole = (plain * 255).byte()
-    torch.testing.assert_close(model.encoder(whole), model.encoder(whole.float() / 255))
+    torch.testing.assert_close(model.encoder(whole, c), model.encoder(whole.float() / 255, c))
 
 
-@pytest.mark.parametrize(("name", "x"), ROWS)
-def test_gradients_reach_every_parameter(name, x):
+@pytest.mark.parametrize("name", RECIPES)
+def test_gradients_reach_every_parameter(name):
     torch.manual_seed(0)
-    model = made(name, x)
+    model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
-    objective(torch.rand(30, *x)).loss.backward()
+    for _ in range(3):  # a top-k code silences some units in one batch, others in another
+        judged = objective(torch.rand(40, *GREY), told(model, 40))
+        judged.loss.backward()
+    sampler = {id(p) for p in model.latent_sampler.parameters()} if model.recipe.sampler else set()
+    theirs = {id(p) for p in objective.critics_parameters()}
     for parameter_name, parameter in objective.named_parameters():
+        if id(parameter) in sampler | theirs:
+            continue
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
+    if objective.critics():
+        before = [None if p.grad is None else p.grad.clone() for p in objective.model_parameters()]
+        objective.zero_grad()
+        objective.critics_loss(judged.trip).backward()
+        assert all(p.grad is not None for p in objective.critics_parameters())
+        assert all(p.grad is None for p in objective.model_parameters()), "the model pays nothing"
+        assert before
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_terms_are_finite_nats_in_training_and_in_evaluation(name):
+    torch.manual_seed(0)
+    model = made(name)
+    objective = Objective(model, model.recipe, model.sizes)
+    x, c = torch.rand(12, *GREY), told(model, 12)
+    for training in (True, False):
+        objective.train(training)
+        with torch.set_grad_enabled(training):
+            judged = objective(x, c)
+        assert judged.loss.shape == ()
+        assert all(value.isfinite() for value in [judged.loss, *judged.terms.values()])
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_encode_is_deterministic_and_without_gradients_unless_training(name):
-    model = made(name, (28, 28)).eval()
-    x = torch.rand(5, 28, 28)
-    torch.testing.assert_close(model.encode(x).z, model.encode(x).z, rtol=0, atol=0)
-    assert not model.encode(x).z.requires_grad
-    assert model.train().encode(x).z.requires_grad
+    model = made(name).eval()
+    x, c = torch.rand(5, *GREY), told(model, 5)
+    torch.testing.assert_close(model.encode(x, c).z, model.encode(x, c).z, rtol=0, atol=0)
+    assert not model.encode(x, c).z.requires_grad
+    assert model.train().encode(x, c).z.requires_grad
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_same_seed_same_weights_and_global_randomness_untouched(name):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    first, second, other = made(name, (28, 28)), made(name, (28, 28)), made(name, (28, 28), seed=1)
+    first, second, other = made(name), made(name), made(name, seed=1)
     assert torch.equal(torch.get_rng_state(), before)
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     weights = zip(first.parameters(), other.parameters(), strict=True)
     assert not all(torch.equal(a, b) for a, b in weights)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_survive_the_disk_bit_for_bit(name, tmp_path):
+    torch.manual_seed(0)
+    model = made(name)
+    objective = Objective(model, model.recipe, model.sizes)
+    x, c = torch.rand(30, *GREY), told(model, 30)
+    objective(x, c)  # batch statistics and code books are written in training
+    write_tensors(tmp_path / "weights.safetensors", model.state_dict(), {})
+    other = made(name, seed=1)
+    load_weights(other, read_tensors(tmp_path / "weights.safetensors")[0], tmp_path)
+    with torch.no_grad():
+        same = zip(model.eval()(x, c), other.eval()(x, c), strict=True)
+        assert all(torch.equal(a, b) for a, b in same)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -99,32 +177,42 @@ def test_row_is_documented(name):
     assert row.about
     assert row.papers
     assert all(key in PAPERS for key in row.papers)
+    assert formula(row).startswith("loss = ")
+    assert slots(row)["network"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_models_can_be_copied(name):
-    model = made(name, (28, 28)).eval()
-    x = torch.rand(3, 28, 28)
-    torch.testing.assert_close(copy.deepcopy(model)(x).images, model(x).images)
+    model = made(name).eval()
+    x, c = torch.rand(3, *GREY), told(model, 3)
+    torch.testing.assert_close(copy.deepcopy(model)(x, c).images, model(x, c).images)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_refuses_images_and_codes_of_other_sizes(name):
-    model = made(name, (28, 28))
-    for wrong in (torch.rand(2, 32, 32), torch.rand(2, 3, 28, 28), torch.rand(28, 28)):
-        with pytest.raises(DataError, match=r"\(28, 28\)"):
-            model.encoder(wrong)
+    model = made(name)
+    c = told(model, 2)
+    for wrong in (torch.rand(2, 32, 32), torch.rand(2, 3, *GREY), torch.rand(*GREY)):
+        with pytest.raises(DataError, match=r"\(16, 16\)"):
+            model.encoder(wrong, c)
     with pytest.raises(DataError, match="uint8"):
-        model.encoder(torch.zeros(2, 28, 28, dtype=torch.int64))
-    for wrong in (torch.rand(2, 3), torch.rand(2)):
-        with pytest.raises(DataError, match=r"\(2,\)"):
-            model.decoder(wrong)
+        model.encoder(torch.zeros(2, *GREY, dtype=torch.int64), c)
+    d = RECIPES[name].latent
+    for wrong in (torch.rand(2, d + 1), torch.rand(d)):
+        with pytest.raises(DataError, match=rf"\({d},\)"):
+            model.decoder(wrong, c)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [n for n, row in RECIPES.items() if needs_images(row)])
+def test_what_needs_images_says_so(name):
+    with pytest.raises(RecipeError, match="image"):
+        made(name, VECTOR)
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "conv-ae"])
 def test_random_codes_spread_around_the_mean_code(name):
-    model = made(name, (28, 28)).eval()
-    x = torch.rand(3, 28, 28)
+    model = made(name).eval()
+    x = torch.rand(3, *GREY)
     torch.manual_seed(0)
     code = model.encode(x, samples=4000)
     torch.testing.assert_close(code.z.mean(0), model.encode(x).z, atol=0.1, rtol=0)
@@ -132,18 +220,26 @@ def test_random_codes_spread_around_the_mean_code(name):
     assert (spread > 0.1).all() if code.q is not None else (spread < 1e-6).all()
 
 
-def test_conv_needs_images():
-    with pytest.raises(RecipeError, match="mlp"):
-        made("conv-ae", (20,))
-
-
-@pytest.mark.parametrize("name", ["ae", "conv-ae"])
+@pytest.mark.parametrize("name", ["ae", "conv-ae", "cvae"])
 def test_context_is_seen_by_encoder_and_decoder(name):
-    model = build(RECIPES[name], Sizes((28, 28), (2,), context=3), seed=0).eval()
+    sizes = Sizes((28, 28), (RECIPES[name].latent,), context=3)
+    model = build(RECIPES[name], sizes, seed=0).eval()
     x, c = torch.rand(4, 28, 28), torch.eye(3)[[0, 1, 2, 0]]
     codes, images = model(x, c)
     other_codes, _ = model(x, c.flip(1))
     assert not torch.allclose(codes[0], other_codes[0])
     assert not torch.allclose(model.decoder(codes, c)[0], model.decoder(codes, c.flip(1))[0])
     assert images.shape == x.shape
-    assert model.decode(codes.expand(5, 4, 2), c).batch_shape == (5, 4)
+    assert model.decode(codes.expand(5, *codes.shape), c).batch_shape == (5, 4)
+
+
+def test_conditional_models_take_labels_and_say_when_they_miss_them():
+    model = made("cvae").eval()
+    x, labels = torch.rand(4, *GREY), torch.tensor([0, 1, 2, 0])
+    torch.testing.assert_close(model.encoder(x, labels), model.encoder(x, torch.eye(3)[labels]))
+    with pytest.raises(DataError, match="conditioned on labels"):
+        model.encoder(x)
+    with pytest.raises(DataError, match="3 classes"):
+        model.encoder(x, labels + 1)
+    with pytest.raises(DataError, match="3 numbers"):
+        model.encoder(x, torch.rand(4, 2))

@@ -2,7 +2,7 @@ import pytest
 
 from autoencode.contract import Sizes
 from autoencode.errors import RecipeError, ResourceError
-from autoencode.models.assemble import build
+from autoencode.models.build import build
 from autoencode.models.describe import formula, slots
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes import RECIPES, recipe_named

@@ -14,7 +14,7 @@ from torch.distributions import (
 )
 
 from autoencode.contract import Pass, Sizes
-from autoencode.models.assemble import build
+from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipes import RECIPES
 from autoencode.parts.terms import Rate

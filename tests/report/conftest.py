@@ -10,8 +10,8 @@ from torch.distributions import Independent, Normal
 
 from autoencode.contract import Code, Reconstruction, Sizes, Space
 from autoencode.data import Data, load_data, scaled
-from autoencode.evaluate import evaluate
-from autoencode.models.assemble import build
+from autoencode.evaluation import evaluate
+from autoencode.models.build import build
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import Run, data_record
 from autoencode.models.store import write_json
@@ -41,6 +41,9 @@ class Glass(nn.Module):
         return z.unsqueeze(-1).expand(*z.shape, 2)
 
     def prior(self, c=None):
+        return self.law
+
+    def sampler(self):
         return self.law
 
     def forward(self, x: Tensor, c=None) -> Reconstruction:

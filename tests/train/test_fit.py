@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from autoencode.contract import Sizes
-from autoencode.data import Split, load_data, scaled
+from autoencode.data import load_data, scaled
 from autoencode.errors import AutoencodeError, Diverged, RecipeError, ResourceError, RunError
 from autoencode.models import store
-from autoencode.models.assemble import build
+from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
@@ -104,25 +104,28 @@ def test_global_state_is_left_alone(digits):
 
 
 def test_batches_are_a_function_of_the_step():
-    split = Split(torch.arange(103, dtype=torch.uint8)[:, None], None)
-    forwards = Batches(split, 10, seed=3, device=torch.device("cpu"))
-    backwards = Batches(split, 10, seed=3, device=torch.device("cpu"))
+    x, known = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
+    forwards = Batches(x, known, 10, seed=3, device=torch.device("cpu"))
+    backwards = Batches(x, known, 10, seed=3, device=torch.device("cpu"))
     seen = {step: forwards[step] for step in range(25)}
     for step in reversed(range(25)):
-        assert torch.equal(backwards[step], seen[step])
-    first = torch.cat([seen[step] for step in range(10)])
-    second = torch.cat([seen[step] for step in range(10, 20)])
+        assert all(map(torch.equal, backwards[step], seen[step]))
+        images, labels = seen[step]
+        torch.testing.assert_close(images[:, 0] * 255, labels.float(), msg="each with its own")
+    first = torch.cat([seen[step][0] for step in range(10)])
+    second = torch.cat([seen[step][0] for step in range(10, 20)])
     assert len(first.unique()) == 100, "an epoch shows no image twice"
     assert not torch.equal(first, second)
-    other = Batches(split, 10, seed=4, device=torch.device("cpu"))
-    assert not torch.equal(other[0], seen[0])
+    other = Batches(x, None, 10, seed=4, device=torch.device("cpu"))
+    assert not torch.equal(other[0][0], seen[0][0])
+    assert other[0][1] is None
 
 
 def test_batches_larger_than_the_data_take_all_of_it():
-    split = Split(torch.arange(7, dtype=torch.uint8)[:, None], None)
-    batches = Batches(split, 200, seed=0, device=torch.device("cpu"))
+    x = torch.arange(7, dtype=torch.uint8)[:, None]
+    batches = Batches(x, None, 200, seed=0, device=torch.device("cpu"))
     assert batches.per_epoch == 1
-    assert len(batches[5]) == 7
+    assert len(batches[5][0]) == 7
 
 
 def test_schedules():
@@ -142,11 +145,11 @@ def test_weight_decay_none_is_adam(digits):
     model = build(SMALL, Sizes((8, 8), (2,), n=len(digits.train)), seed=0)
     objective = Objective(model, SMALL, model.sizes)
     optimizer = torch.optim.Adam(objective.parameters(), lr=1e-3)
-    batches = Batches(digits.train, 50, 0, torch.device("cpu"))
+    batches = Batches(digits.train.x, None, 50, 0, torch.device("cpu"))
     torch.manual_seed(0)
     for step in range(5):
         optimizer.zero_grad()
-        objective(batches[step]).loss.backward()
+        objective(batches[step][0]).loss.backward()
         optimizer.step()
     for a, b in zip(ours.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
@@ -164,7 +167,7 @@ def test_early_stopping_takes_the_best_weights(digits):
     fitted = fit(SMALL, digits, steps=4000, patience=3, lr=3e-2, schedule="constant", **settings)
     assert fitted.summary["steps"] < 4000
     assert fitted.summary["steps"] % 20 == 0
-    best = Validation(digits.validation, torch.device("cpu"))
+    best = Validation(digits.validation.x, None, torch.device("cpu"))
     kept = best.measure(Objective(fitted.model, SMALL, fitted.model.sizes))["loss"]
     longer = fit(
         SMALL,
@@ -327,7 +330,7 @@ def test_memory_limit_of_the_process_is_a_sentence(tmp_path):
     code = (
         "import resource, sys, numpy as np\n"
         "from autoencode.cli.main import main\n"
-        "import torch, sklearn.datasets, autoencode.train, autoencode.evaluate\n"
+        "import torch, sklearn.datasets, autoencode.train, autoencode.evaluation\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20,) * 2)\n"
         "main(sys.argv[1:])\n"

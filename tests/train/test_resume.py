@@ -27,6 +27,17 @@ CASES = {
     "batch norm": ("ae-deep", {"network.hidden": (32,)}, {"precision": "bf16"}),
     "noise and early stop": ("vae", {"network.hidden": (32,)}, {"patience": 50, "lr": 1e-2}),
     "convolution": ("conv-vae", {"network.width": 4}, {"weight_decay": 0.1}),
+    "critic": ("aae", {"network.hidden": (32,)}, {}),
+    "code book": ("vq-vae", {"network.hidden": (32,), "sampler": None}, {}),
+    "labels, noise, schedule": (
+        "cvae",
+        {
+            "network.hidden": (32,),
+            "corruption": "masking",
+            "schedules.terms.rate.weight": (0.0, 100),
+        },
+        {},
+    ),
 }
 STEPS = 120
 

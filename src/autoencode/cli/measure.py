@@ -7,7 +7,7 @@ from typing import Any
 
 from autoencode.contract import Autoencoder
 from autoencode.data import Data
-from autoencode.evaluate import evaluate
+from autoencode.evaluation import evaluate
 from autoencode.models.run import Run
 from autoencode.models.store import write_json
 
@@ -39,6 +39,13 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         yield f"PSNR, SSIM     {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
     for name, nats in metrics["terms"].items():
         yield f"{name:14s} {nats:.2f} nats per image"
+    if "restored_squared_error" in metrics:
+        yield (
+            f"restored       {metrics['restored_squared_error']:.3f} squared error, of corrupted "
+            f"images {metrics['corrupted_squared_error']:.3f}"
+        )
+    if "classification_error" in metrics:
+        yield f"classification {metrics['classification_error']:.2%} wrong"
     if "knn_accuracy" in metrics:
         yield f"k-NN accuracy  {metrics['knn_accuracy']:.4f} of the codes"
     summary = run.summary

@@ -38,6 +38,14 @@ MaxBad = Annotated[float, typer.Option(help="The share of files that may be skip
 Labels = Annotated[
     Path | None, typer.Option(help="Labels of the images: .npy, .npz or IDX of the same length.")
 ]
+Vectors = Annotated[
+    Path | None,
+    typer.Option(help="Numbers beside each image that condition the model: .npy of shape (N, C)."),
+]
+Labelled = Annotated[
+    int | None,
+    typer.Option(help="Training images that keep their label; all others are hidden."),
+]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the split into train, validation, test.")]
 
 
@@ -48,10 +56,14 @@ def data_options(
     on_bad: str,
     max_bad: float,
     split_seed: int,
+    vectors: Path | None = None,
+    labelled: int | None = None,
 ) -> dict[str, Any]:
     """The keyword arguments of `load_data`."""
     return {
         "labels": None if labels is None else str(labels),
+        "vectors": None if vectors is None else str(vectors),
+        "labelled": labelled,
         "value_range": value_range,
         "size": size,
         "on_bad": on_bad,

@@ -12,9 +12,11 @@ from autoencode.cli.output import say
 from autoencode.errors import AutoencodeError, DataError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-    from autoencode.data import Data
+    from autoencode.data import Data, Split
     from autoencode.models.run import Run
 
 Picture = Annotated[Path, typer.Option(help="The picture to write, .png or .webp.")]
@@ -35,8 +37,10 @@ def generate(
 ) -> None:
     """Draw new images: decode random codes.
 
-    Codes come from the prior; from a model without one, at random from the box that the training
-    codes fill, where most of them fail. With --label they are drawn like the codes of that class.
+    Codes come from the sampler that was fitted to the training codes, else from the prior; from a
+    model without either, at random from the box that the training codes fill, where most of them
+    fail. With --label a conditional model is told the class; for any other, codes are drawn like
+    those of the class.
 
     Example: autoencode generate runs/vae-mnist --label 3 --out threes.png
     """
@@ -46,34 +50,60 @@ def generate(
 
     opened = open_run(run)
     model = opened.load_model()
-    codes, how = _codes(opened, model, n, label, seed, data)
-    from autoencode.evaluate import decode
+    codes, told, how = _codes(opened, model, n, label, seed, data)
+    from autoencode.evaluation import decode
 
-    path = save_picture(grid_picture(decode(model, codes).clamp(0, 1)), out)
+    path = save_picture(grid_picture(decode(model, codes, told).clamp(0, 1)), out)
     say(f"{path}: {n} images decoded from {how}")
 
 
 def _codes(
     run: Run, model: Any, n: int, label: str | None, seed: int, data: str | None
-) -> tuple[Tensor, str]:
-    """Codes [n, d] to decode, and where they come from."""
+) -> tuple[Tensor, Tensor | None, str]:
+    """Codes [n, d] to decode, what a conditional model is told, and where they come from."""
     import torch
 
-    from autoencode.evaluate import embed
+    from autoencode.evaluation import embed
     from autoencode.explore import in_box, like
+    from autoencode.models.conditions import known
+    from autoencode.models.passes import seeded
 
-    prior = model.prior()
-    if label is None and prior is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return prior.sample((n,)).flatten(1), f"the prior, {run.recipe.prior.kind}"
-    loaded = _data(run, data)
+    conditional = run.recipe.context is not None
     generator = torch.Generator().manual_seed(seed)
+    if label is not None and not conditional:
+        loaded = _data(run, data)
+        codes = embed(model, _members(loaded, label)).flatten(1)
+        return like(codes, n, generator), None, f'codes like those of the class "{label}"'
+    told, of = None, ""
+    if conditional:
+        told, of = _told(run, n, label, lambda: _data(run, data).test)
+    with torch.no_grad(), seeded(seed, torch.device("cpu")):
+        drawn = model.sampler()
+        if drawn is not None:
+            kind = (run.recipe.sampler or run.recipe.prior).kind
+            which = "fitted sampler" if run.recipe.sampler else "prior"
+            return drawn.sample((n,)).flatten(1), told, f"the {which}, {kind}{of}"
+    train = _data(run, data).train
+    codes = embed(model, train.x, known(run.recipe, train)).flatten(1)
+    where = f"random codes of the box that the training codes fill{of}"
+    return in_box(codes, n, generator), told, where
+
+
+def _told(run: Run, n: int, label: str | None, examples: Callable[[], Split]) -> tuple[Tensor, str]:
+    """What a conditional model is told of `n` new images, and how to say so."""
+    import torch
+
+    classes = run.data["classes"]
+    if run.recipe.context.kind != "labels":
+        if label is not None:
+            raise DataError("This model is conditioned on vectors, not on labels", "Leave it out.")
+        vectors = examples().c
+        return vectors[torch.arange(n) % len(vectors)], ", with the vectors of test examples"
     if label is None:
-        codes = embed(model, loaded.train.x).flatten(1)
-        return in_box(codes, n, generator), "random codes of the box that the training codes fill"
-    codes = embed(model, _members(loaded, label)).flatten(1)
-    return like(codes, n, generator), f'codes like those of the class "{label}"'
+        return torch.arange(n) % len(classes), ", each class in turn"
+    if label not in classes:
+        raise DataError(f'There is no class "{label}"', did_you_mean(label, classes))
+    return torch.full((n,), classes.index(label)), f', told to be of the class "{label}"'
 
 
 def _members(data: Data, label: str) -> Tensor:
@@ -102,15 +132,18 @@ def reconstruct(
     """
     _check_picture(out, overwrite)
     from autoencode.data import scaled
-    from autoencode.evaluate import reconstruct as restore
-    from autoencode.evaluate import squared_error
+    from autoencode.evaluation import reconstruct as restore
+    from autoencode.evaluation import squared_error
+    from autoencode.models.conditions import known
     from autoencode.models.run import open_run
     from autoencode.report.pictures import pairs_picture, save_picture
 
     opened = open_run(run)
     model = opened.load_model()
-    x = scaled(_data(opened, data).test.x[:n])
-    y = restore(model, x)
+    test = _data(opened, data).test
+    told = known(opened.recipe, test)
+    x = scaled(test.x[:n])
+    y = restore(model, x, None if told is None else told[:n])
     path = save_picture(pairs_picture(x, y.clamp(0, 1)), out)
     error = squared_error(x, y).mean().item()
     say(f"{path}: {len(x)} test images above their reconstructions, squared error {error:.2f}")
@@ -130,8 +163,9 @@ def interpolate(
     Example: autoencode interpolate runs/vae-mnist --from 0 --to 1 --out between.png
     """
     _check_picture(out, overwrite)
-    from autoencode.evaluate import decode, embed
+    from autoencode.evaluation import decode, embed
     from autoencode.explore import interpolate as between
+    from autoencode.models.conditions import known
     from autoencode.models.run import open_run
     from autoencode.report.pictures import save_picture, strip_picture
 
@@ -143,10 +177,12 @@ def interpolate(
             raise DataError(
                 f"{name} {number} is no test image: there are {len(test):,}, counted from 0"
             )
-    codes = embed(model, test.x[[start, end]])
-    path = save_picture(
-        strip_picture(decode(model, between(codes[0], codes[1], n, model.space)).clamp(0, 1)), out
-    )
+    told = known(opened.recipe, test)
+    codes = embed(model, test.x[[start, end]], None if told is None else told[[start, end]])
+    way = between(codes[0], codes[1], n, model.space)
+    # A conditional model is told of the first image all the way.
+    images = decode(model, way, None if told is None else told[[start] * n])
+    path = save_picture(strip_picture(images.clamp(0, 1)), out)
     say(f"{path}: {n} images from test image {start} to test image {end}")
 
 

@@ -34,9 +34,10 @@ def recipes(
     row = rows[0]
     say(f"{row.name}: {row.about}\n")
     say(f"  {formula(row)}\n")
-    for slot, filled in slots(row).items():
-        say(f"  {slot:11s} {filled}")
-    say(f"  {'latent':11s} {row.latent}")
+    filled = {**slots(row), "latent": str(row.latent)}
+    width = max(map(len, filled))
+    for slot, words in filled.items():
+        say(f"  {slot:{width}s} {words}")
     say("\n  Set any of these: " + ", ".join(row.addresses()) + "\n")
     for paper in papers(row):
         say(f"  {paper}")

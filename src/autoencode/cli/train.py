@@ -10,6 +10,7 @@ import typer
 
 from autoencode.cli.options import (
     Json,
+    Labelled,
     Labels,
     MaxBad,
     OnBad,
@@ -18,6 +19,7 @@ from autoencode.cli.options import (
     Size,
     Source,
     SplitSeed,
+    Vectors,
     assignment,
     data_options,
 )
@@ -55,6 +57,8 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the recipe."),
     ] = None,
     labels: Labels = None,
+    vectors: Vectors = None,
+    labelled: Labelled = None,
     value_range: Range = None,
     size: Size = None,
     on_bad: OnBad = "fail",
@@ -105,7 +109,10 @@ def train(
     from autoencode.data import load_data
     from autoencode.train import fit
 
-    loaded = load_data(data, **data_options(labels, value_range, size, on_bad, max_bad, split_seed))
+    options = data_options(
+        labels, value_range, size, on_bad, max_bad, split_seed, vectors, labelled
+    )
+    loaded = load_data(data, **options)
     for notice in loaded.notices:
         complain("note", notice)
     folder = out if out is not None else _free_folder(f"{recipe}-{loaded.name}")

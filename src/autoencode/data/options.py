@@ -22,6 +22,8 @@ class Options:
     """
 
     labels: Any = None
+    vectors: Any = None
+    labelled: int | None = None
     value_range: Sequence[float] | None = None
     size: Sequence[int] | None = None
     on_bad: str = "fail"
@@ -36,6 +38,11 @@ class Options:
             raise DataError(f"max_bad is {self.max_bad}", "Give a fraction from 0 to 1.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise DataError(f"seed is {self.seed}", "Give a whole number from 0 up.")
+        kept = self.labelled
+        if kept is not None and (isinstance(kept, bool) or not isinstance(kept, int) or kept < 1):
+            raise DataError(
+                f"labelled is {kept}", "Give the number of training examples that keep their label."
+            )
         if self.size is not None and not (
             _pair(self.size) and all(isinstance(n, int) and 1 <= n <= 8192 for n in self.size)
         ):
@@ -57,7 +64,7 @@ class Options:
             )
 
     def record(self) -> dict[str, Any]:
-        """The options fit for JSON, labels only where they are a path."""
+        """The options fit for JSON, labels and vectors only where they are paths."""
         kept: dict[str, Any] = {
             "value_range": self.value_range and [float(v) for v in self.value_range],
             "size": self.size and list(self.size),
@@ -66,8 +73,12 @@ class Options:
             "validation": self.validation,
             "seed": self.seed,
         }
-        if isinstance(self.labels, str | Path):
-            kept["labels"] = str(Path(self.labels).expanduser().absolute())
+        if self.labelled is not None:
+            kept["labelled"] = self.labelled
+        for name in ("labels", "vectors"):
+            given = getattr(self, name)
+            if isinstance(given, str | Path):
+                kept[name] = str(Path(given).expanduser().absolute())
         return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from autoencode.data.files import shown
 from autoencode.data.labels import encode
 from autoencode.data.options import Options
 from autoencode.data.records import PARTS, Data, Raw, Split, digests, fingerprint
-from autoencode.data.split import split
+from autoencode.data.split import draw, split
 from autoencode.errors import DataError
 
 
@@ -35,7 +36,7 @@ def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
     notices = list(raw.notices)
     x, told = _values(raw, options)
     y, classes, missing = _labels(raw, {part: len(a) for part, a in x.items()})
-    parts = _divided(x, y, options)
+    parts = _divided(x, y, _vectors(raw), options)
     if options.validation is not None and "validation" in raw.parts:
         missing.append("The source has a validation part of its own, so none was drawn.")
     notices += told + missing
@@ -96,8 +97,32 @@ def _labels(
     return *encode(found, lengths, raw.classes), []
 
 
+def _vectors(raw: Raw) -> np.ndarray | None:
+    """What stands beside each example of a source in one piece, float32 [N, C]."""
+    if raw.vectors is None:
+        return None
+    found, n = as_array(raw.vectors, "The vectors"), len(raw.parts["all"][0])
+    if found.ndim != 2 or len(found) != n or found.dtype.kind not in "buif":
+        raise DataError(
+            f"There are {n:,} examples, and the vectors beside them have shape {found.shape} and "
+            f"type {found.dtype}",
+            f"Give numbers of shape ({n}, C), in the same order.",
+        )
+    vectors = found.astype(np.float32)
+    broken = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(broken):
+        raise DataError(
+            f"{len(broken):,} of the vectors are not finite, the first beside example {broken[0]}",
+            "Mend or leave out those examples.",
+        )
+    return vectors
+
+
 def _divided(
-    x: dict[str, np.ndarray], y: dict[str, np.ndarray] | None, options: Options
+    x: dict[str, np.ndarray],
+    y: dict[str, np.ndarray] | None,
+    c: np.ndarray | None,
+    options: Options,
 ) -> dict[str, Split]:
     """Draw the parts that the source lacks from its training part, or from all of it."""
     whole = "all" if "all" in x else "train"
@@ -114,12 +139,23 @@ def _divided(
     parts = {}
     for part in PARTS:
         from_ = whole if part in drawn else part
-        images, numbers = x[from_], None if y is None else y[from_]
-        if part in drawn and len(drawn[part]) < len(images):
-            images = images[drawn[part]]
-            numbers = None if numbers is None else numbers[drawn[part]]
-        parts[part] = Split(_tensor(images), None if numbers is None else _tensor(numbers))
+        columns = x[from_], None if y is None else y[from_], c
+        if part in drawn and len(drawn[part]) < len(x[from_]):
+            columns = tuple(None if a is None else a[drawn[part]] for a in columns)
+        parts[part] = Split(*(None if a is None else _tensor(a) for a in columns))
+    if options.labelled is not None:
+        parts["train"] = _hidden(parts["train"], options.labelled, options.seed)
     return parts
+
+
+def _hidden(train: Split, kept: int, seed: int) -> Split:
+    """The training part with all but `kept` labels hidden."""
+    if train.y is None or kept > len(train):
+        there = "no labels" if train.y is None else f"{len(train):,} training examples"
+        raise DataError(f"{kept:,} labels were to be kept, and there are {there}", "Keep fewer.")
+    y = train.y.numpy()
+    chosen = draw(kept, y, len(y), np.random.default_rng((seed, 3)))
+    return replace(train, y=_tensor(np.where(chosen, y, -1)))
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -21,11 +21,14 @@ class Split:
     x: [N, *X], uint8 (0..255) where the values came so, else float32 in [0, 1]. X is the shape as
        it came: (H, W) for grey images, (C, H, W) for colour, (D,) for vectors. Arrays with the
        channel last, [N, H, W, 3], [N, H, W, 4] and [N, H, W, 1], are turned to channel first.
-    y: [N], int64, the position of each label among the classes; None without labels.
+    y: [N], int64, the position of each label among the classes, −1 where it is not known; None
+       without labels.
+    c: [N, C], float32, a vector beside each example, for models that are conditioned on one.
     """
 
     x: Tensor
     y: Tensor | None
+    c: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -73,6 +76,7 @@ class Raw:
 
     parts: the source's own parts, x [N, ...] and labels [N] or None, under "train", "validation"
            and "test"; or all of it under "all".
+    vectors: what stands beside each example of "all", [N, C], or None.
     classes: the names of labels 0..K-1 where the source names them.
     value_range: lowest and highest value, where the format says it.
     names: the file behind each example of "all", where there is one.
@@ -90,6 +94,7 @@ class Raw:
     looked: int = 0
     trusted: bool = False
     borrowed: bool = False
+    vectors: Any = None
 
 
 def scaled(x: Tensor) -> Tensor:
@@ -117,4 +122,7 @@ def fingerprint(parts: Mapping[str, Split]) -> str:
                 continue
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             sha.update(tensor.contiguous().numpy().data)
+        if part.c is not None:
+            sha.update(f"{name} vectors {tuple(part.c.shape)};".encode())
+            sha.update(part.c.contiguous().numpy().data)
     return sha.hexdigest()

@@ -32,6 +32,8 @@ def load_data(
     source: Any,
     *,
     labels: Any = None,
+    vectors: Any = None,
+    labelled: int | None = None,
     value_range: Sequence[float] | None = None,
     size: Sequence[int] | None = None,
     on_bad: str = "fail",
@@ -51,6 +53,10 @@ def load_data(
             `torch.utils.data.Dataset` that yields x, (x, y) or mappings. A name goes before a
             folder of that name: write ./mnist for the folder.
     labels: labels for a source without any, [N], or a path to them (.npy or IDX).
+    vectors: numbers beside each example that a model can be conditioned on, [N, C], or a path to
+            them (.npy); bring them to a common scale.
+    labelled: how many training examples keep their label, drawn in the proportions of the classes;
+            the label of all others becomes −1, for models that learn from few labels.
     value_range: lowest and highest value that the data can have; they are moved to [0, 1]. Without
             it, values must be uint8 or lie in [0, 1].
     size: (height, width) to bring images to; without it they must be of one size.
@@ -63,7 +69,9 @@ def load_data(
         DataError: the data cannot be used as they are; says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
     """
-    options = Options(labels, value_range, size, on_bad, max_bad, validation, seed)
+    options = Options(
+        labels, vectors, labelled, value_range, size, on_bad, max_bad, validation, seed
+    )
     try:
         raw, name, origin = read(source, options)
         return prepare(raw, options, name, origin)
@@ -86,19 +94,26 @@ def read(source: Any, options: Options) -> tuple[Raw, str, str]:
     else:
         path = _existing(source)
         raw, name, origin = _read_path(path, options), _stem(path), str(path)
-    if options.labels is None:
-        return raw, name, origin
-    if list(raw.parts) != ["all"]:
-        raise DataError(
-            f"labels were given, and the source is divided into {', '.join(raw.parts)}",
-            "Labels go with a source in one piece; leave them out.",
-        )
-    named = isinstance(options.labels, str | Path)
-    labels = _read_labels(_existing(Path(options.labels))) if named else options.labels
+    for what in ("labels", "vectors"):
+        given = getattr(options, what)
+        if given is None:
+            continue
+        if list(raw.parts) != ["all"]:
+            raise DataError(
+                f"{what} were given, and the source is divided into {', '.join(raw.parts)}",
+                f"{what.capitalize()} go with a source in one piece; leave them out.",
+            )
+        named = isinstance(given, str | Path)
+        found = _read_array(_existing(Path(given))) if named else given
+        raw = _with_labels(raw, found) if what == "labels" else replace(raw, vectors=found)
+        origin = origin if named else ""
+    return raw, name, origin
+
+
+def _with_labels(raw: Raw, labels: Any) -> Raw:
     x, own = raw.parts["all"]
     told = () if own is None else ("The labels given replace those of the source.",)
-    raw = replace(raw, parts={"all": (x, labels)}, classes=(), notices=(*raw.notices, *told))
-    return raw, name, origin if named else ""
+    return replace(raw, parts={"all": (x, labels)}, classes=(), notices=(*raw.notices, *told))
 
 
 def _existing(source: str | Path) -> Path:
@@ -144,7 +159,7 @@ def _read_path(path: Path, options: Options) -> Raw:
     raise DataError(f"{shown(path)} {what}", "For images, give the folder that holds them.")
 
 
-def _read_labels(path: Path) -> np.ndarray:
+def _read_array(path: Path) -> np.ndarray:
     with open_regular(path) as file:
         head = file.read(6)
     return read_npy(path) if head == MAGIC or path.suffix == ".npy" else read_idx(path)

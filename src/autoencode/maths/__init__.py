@@ -1,6 +1,33 @@
 """Distributions and divergences that torch lacks, and the arithmetic that models share."""
 
+from autoencode.maths.box import BoxUniform
+from autoencode.maths.jacobian import squared_jacobian
+from autoencode.maths.mixture import Mixture
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
+from autoencode.maths.planar import Planar
+from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
 from autoencode.maths.precision import Float32Linear, widen
+from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
+from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
+from autoencode.maths.spline_flow import SplineFlow
 
-__all__ = ["Float32Linear", "SharedScaleNormal", "standard_normal", "widen"]
+__all__ = [
+    "Bijection",
+    "BoxUniform",
+    "Composed",
+    "Float32Linear",
+    "Mixture",
+    "Planar",
+    "PowerSpherical",
+    "Pushforward",
+    "SharedScaleNormal",
+    "SimilarityEnergy",
+    "SphereUniform",
+    "SplineFlow",
+    "Tanh",
+    "ms_ssim",
+    "squared_jacobian",
+    "ssim",
+    "standard_normal",
+    "widen",
+]

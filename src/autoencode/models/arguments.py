@@ -9,7 +9,6 @@ import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from autoencode.contract import Sizes
 from autoencode.errors import RecipeError, did_you_mean
 
 # No network that can be trained has more layers.
@@ -17,10 +16,13 @@ LONGEST = 1_000
 
 
 def arguments_of(part: type[Any]) -> Mapping[str, Any]:
-    """Name -> annotated type of what a recipe may give to `part`; the sizes are not its to give."""
+    """Name -> annotated type of what a recipe may give to `part`.
+
+    Sizes, and whatever else JSON cannot say, are given by the house.
+    """
     hints = get_type_hints(part.__init__, include_extras=True)
-    names = inspect.signature(part.__init__).parameters
-    return {name: hints[name] for name in names if hints.get(name, Sizes) is not Sizes}
+    names = [name for name in inspect.signature(part.__init__).parameters if name in hints]
+    return {name: hints[name] for name in names if not _of_the_house(hints[name])}
 
 
 def check_arguments(part: type[Any], given: Mapping[str, Any], where: str) -> None:
@@ -45,6 +47,10 @@ def check_value(value: Any, kind: Any, where: str) -> None:
     """
     if not _fits(value, kind):
         raise RecipeError(f"{where} must be {_name(kind)}, and is {reprlib.repr(value)}")
+
+
+def _of_the_house(kind: Any) -> bool:
+    return isinstance(kind, type) and get_origin(kind) is None and kind not in _NAMES
 
 
 def _fits(value: Any, kind: Any) -> bool:

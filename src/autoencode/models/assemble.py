@@ -1,10 +1,8 @@
-"""From a recipe and the sizes of the data to a model that keeps the contract."""
+"""The model that is put together from the parts that a recipe names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,31 +11,35 @@ from torch.distributions import Distribution
 from autoencode.contract import (
     Bottleneck,
     Code,
+    Context,
+    Corruption,
     Likelihood,
     Network,
     Pass,
     Prior,
     Reconstruction,
+    Sampler,
     Sizes,
     Space,
 )
-from autoencode.errors import DataError, RecipeError, ResourceError
+from autoencode.errors import DataError
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts import SLOTS
-
-# A float32 model, its gradients and Adam's two moments: four numbers for each parameter.
-MOST_PARAMETERS = 2**31
+from autoencode.parts.networks import network_class
 
 
 class Encoder(nn.Module):
     """Images to codes; works alone.
 
-    `encoder(x)` gives the codes themselves, a VAE's posterior mean.
+    `encoder(x)` gives the codes themselves, a VAE's posterior mean. A conditional model takes what
+    is known of each image as well, `encoder(x, labels)`.
     """
 
-    def __init__(self, network: nn.Module, bottleneck: Bottleneck) -> None:
+    def __init__(
+        self, network: nn.Module, bottleneck: Bottleneck, context: Context | None = None
+    ) -> None:
         super().__init__()
-        self.network, self.bottleneck = network, bottleneck
+        self.network, self.bottleneck, self.context = network, bottleneck, context
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to codes [B, *Z]."""
@@ -45,6 +47,7 @@ class Encoder(nn.Module):
 
     def code(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
         """The whole code of images: posterior, costs and all, see `Autoencoder.encode`."""
+        c = features_of(self.context, c)
         code: Code = self.bottleneck(self.network(self.examples(x), c), samples)
         return code
 
@@ -58,9 +61,9 @@ class Encoder(nn.Module):
         alike = {sizes.x, sizes.image, sizes.x[1:] if sizes.x[:1] == (1,) else sizes.x}
         if tuple(x.shape[1:]) not in alike:
             raise DataError(
-                f"This model takes examples of shape {_shape(sizes.x)}, "
-                f"and these are {_shape(x.shape[1:])}",
-                f"Give a batch, (N, {_shape(sizes.x)[1:]}",
+                f"This model takes examples of shape {shape_words(sizes.x)}, "
+                f"and these are {shape_words(x.shape[1:])}",
+                f"Give a batch, (N, {shape_words(sizes.x)[1:]}",
             )
         if x.dtype == torch.uint8:
             x = x.float() / 255
@@ -78,9 +81,11 @@ class Decoder(nn.Module):
     `decoder(z)` gives the mean of p(x|z), an image in [0, 1] where the likelihood keeps it there.
     """
 
-    def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
+    def __init__(
+        self, network: nn.Module, likelihood: Likelihood, context: Context | None = None
+    ) -> None:
         super().__init__()
-        self.network, self.likelihood = network, likelihood
+        self.network, self.likelihood, self.context = network, likelihood, context
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Codes [*S, B, *Z] to images [*S, B, *X]."""
@@ -96,9 +101,11 @@ class Decoder(nn.Module):
         lead = z.shape[: z.dim() - len(shape)]
         if z.dim() <= len(shape) or tuple(z.shape[len(lead) :]) != shape:
             raise DataError(
-                f"This model's codes have shape {_shape(shape)}, and these are {_shape(z.shape)}",
-                f"Give a batch, (N, {_shape(shape)[1:]}",
+                f"This model's codes have shape {shape_words(shape)}, "
+                f"and these are {shape_words(z.shape)}",
+                f"Give a batch, (N, {shape_words(shape)[1:]}",
             )
+        c = features_of(self.context, c)
         if c is not None:
             c = c.expand(*lead, c.shape[-1]).reshape(-1, c.shape[-1])
         theta = self.network(z.reshape(-1, *shape), c)
@@ -109,18 +116,26 @@ class Decoder(nn.Module):
 class SlotAutoencoder(nn.Module):
     """An autoencoder put together from the parts that a recipe names; keeps the contract."""
 
+    # Is it asked which label an example has?
+    learns_labels: ClassVar[bool] = False
+
     def __init__(self, recipe: Recipe, sizes: Sizes) -> None:
         super().__init__()
         self.recipe, self.sizes = recipe, sizes
-        network: Network = SLOTS["network"][recipe.network.kind](**recipe.network.args)
+        network: Network = network_class(recipe.network.kind)(**recipe.network.args)
         bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
         likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
         self.space: Space = bottleneck.space
+        self.context: Context | None = part("context", recipe.context, sizes)
         self.encoder = Encoder(
-            network.encoder(sizes, bottleneck.features * sizes.latent), bottleneck
+            network.encoder(sizes, bottleneck.features * sizes.latent), bottleneck, self.context
         )
-        self.decoder = Decoder(network.decoder(sizes, likelihood.channels), likelihood)
+        self.decoder = Decoder(
+            network.decoder(sizes, likelihood.channels), likelihood, self.context
+        )
         self.latent_prior: Prior | None = part("prior", recipe.prior, sizes)
+        self.corruption: Corruption | None = part("corruption", recipe.corruption, sizes)
+        self.latent_sampler: Sampler | None = _sampler(recipe, sizes, bottleneck)
         self.samples = recipe.samples or (1 if bottleneck.random else None)
 
     def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
@@ -134,18 +149,63 @@ class SlotAutoencoder(nn.Module):
 
     def prior(self, c: Tensor | None = None) -> Distribution | None:
         """See `Autoencoder.prior`."""
-        return None if self.latent_prior is None else self.latent_prior(c, self.encoder.code)
+        if self.latent_prior is None:
+            return None
+        prior: Distribution = self.latent_prior(
+            None if c is None else features_of(self.context, c), self._encode_freely
+        )
+        return prior
+
+    def sampler(self) -> Distribution | None:
+        """See `Autoencoder.sampler`."""
+        if self.latent_sampler is None:
+            return self.prior()
+        fitted: Distribution = self.latent_sampler()
+        return fitted
 
     def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
         """See `Autoencoder.trip`; the code is drawn where the bottleneck is random."""
         x = self.encoder.examples(x)
-        code = self.encoder.code(x, c, self.samples)
-        return Pass(x, x, c, code, self.decode(code.z, c), self.prior(c), self)
+        c = features_of(self.context, c)
+        seen = x if self.corruption is None else self.corruption(x)
+        code = self.encoder.code(seen, c, self.samples)
+        return Pass(x, seen, c, code, self.decode(code.z, c), self.prior(c), self)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; images come back in the shape of `x`."""
         codes = self.encoder(x, c)
         return Reconstruction(codes, self.decoder(codes, c).reshape(x.shape))
+
+    def _encode_freely(self, x: Tensor) -> Code:
+        """The code of examples of which nothing is known, as a prior's own examples."""
+        width = self.sizes.context
+        return self.encoder.code(x, x.new_zeros(len(x), width) if width else None)
+
+
+def features_of(context: Context | None, known: Tensor | None) -> Tensor | None:
+    """What is known of each example as features [B, C].
+
+    Raises:
+        DataError: a conditional model was told nothing.
+    """
+    if context is None:
+        return known
+    if known is None:
+        raise DataError(
+            f"This model is conditioned on {context.source}, and none were given",
+            "Give them beside the examples or codes: model.encoder(x, c), model.decoder(z, c).",
+        )
+    features: Tensor = context(known)
+    return features
+
+
+def _sampler(recipe: Recipe, sizes: Sizes, bottleneck: Bottleneck) -> Sampler | None:
+    if recipe.sampler is None:
+        return None
+    kind: type[Sampler] = SLOTS["sampler"][recipe.sampler.kind]
+    # Which indices there are, and what they stand for, only the code book knows.
+    book = {"book": bottleneck} if kind.discrete else {}
+    return kind(sizes, **book, **recipe.sampler.args)
 
 
 def part(slot: str, spec: Spec | None, sizes: Sizes) -> Any:
@@ -153,68 +213,6 @@ def part(slot: str, spec: Spec | None, sizes: Sizes) -> Any:
     return None if spec is None else SLOTS[slot][spec.kind](sizes, **spec.args)
 
 
-def build(
-    recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None = None
-) -> SlotAutoencoder:
-    """A new model with fresh weights; with a `seed`, the same ones each time.
-
-    Torch's global random state is left as it was when a seed is given.
-
-    Raises:
-        RecipeError: the parts have no meaning together.
-        ResourceError: the model would be too large for any machine that trains it.
-    """
-    sizes = sizes if isinstance(sizes, Sizes) else Sizes(**sizes)
-    check_fit(recipe)
-    with torch.device("meta"):
-        count = parameter_count(SlotAutoencoder(recipe, sizes))
-    if count > MOST_PARAMETERS:
-        raise ResourceError(
-            f'"{recipe.name}" would have {count:,} parameters for examples of shape '
-            f"{_shape(sizes.x)}, {count * 16 / 2**30:,.0f} GiB in training",
-            "Give it narrower layers (network.hidden), fewer codes or smaller images.",
-        )
-    if seed is None:
-        return SlotAutoencoder(recipe, sizes)
-    with torch.random.fork_rng(devices=[]):
-        # Weights are drawn on the processor; torch.manual_seed would reseed accelerators too.
-        torch.default_generator.manual_seed(seed)
-        return SlotAutoencoder(recipe, sizes)
-
-
-def parameter_count(model: nn.Module) -> int:
-    """How many numbers training can change."""
-    return sum(prod(p.shape) for p in model.parameters())
-
-
-def check_fit(recipe: Recipe) -> None:
-    """Refuses parts that have no meaning together, in a sentence with the fix.
-
-    Raises:
-        RecipeError: a term without what it needs, or a prior and a posterior on two spaces.
-    """
-    bottleneck: type[Bottleneck] = SLOTS["bottleneck"][recipe.bottleneck.kind]
-    prior: type[Prior] | None = SLOTS["prior"][recipe.prior.kind] if recipe.prior else None
-    for name, term in recipe.terms.items():
-        needs = SLOTS["terms"][term.kind].needs
-        if "posterior" in needs and not bottleneck.random:
-            raise RecipeError(
-                f'Term "{name}" needs a posterior q(z|x), and bottleneck '
-                f'"{recipe.bottleneck.kind}" gives a point',
-                f'Use bottleneck "gaussian", or take the term away: --set terms.{name}=none.',
-            )
-        if "prior" in needs and prior is None:
-            raise RecipeError(
-                f'Term "{name}" needs a prior p(z), and "{recipe.name}" has none',
-                f"Give it one, --set prior=normal, or take the term away: --set terms.{name}=none.",
-            )
-        if {"posterior", "prior"} <= needs and prior and prior.space != bottleneck.space:
-            raise RecipeError(
-                f'Term "{name}" is infinite: the posterior lives on '
-                f"{bottleneck.space.name} and the prior on {prior.space.name}",
-                "Use a bottleneck and a prior on one space.",
-            )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
+def shape_words(shape: tuple[int, ...]) -> str:
+    """A shape as one reads it: (28, 28)."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

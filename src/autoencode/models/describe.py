@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoencode.models.papers import PAPERS
-from autoencode.models.recipe import Recipe, Spec
+from autoencode.models.recipe import PART_SLOTS, Recipe, Spec
 from autoencode.parts import SLOTS
 
 
@@ -24,14 +24,19 @@ def formula(recipe: Recipe) -> str:
 
 
 def slots(recipe: Recipe) -> dict[str, str]:
-    """Slot -> what fills it, with the arguments that differ from the part's own."""
-    filled: dict[str, Any] = {
-        "network": recipe.network,
-        "bottleneck": recipe.bottleneck,
-        "likelihood": recipe.likelihood,
-        "prior": recipe.prior,
-    }
-    return {name: _words(spec) for name, spec in filled.items()}
+    """Slot -> what fills it, with the arguments that differ from the part's own; no empty ones."""
+    filled: dict[str, str] = {}
+    if recipe.model != Spec("slots"):
+        filled["model"] = _words(recipe.model)
+    for name in PART_SLOTS:
+        spec = getattr(recipe, name)
+        if spec is not None or name == "prior":
+            filled[name] = _words(spec)
+    if recipe.samples is not None:
+        filled["samples"] = str(recipe.samples)
+    for address, (start, steps) in recipe.schedules.items():
+        filled[f"schedule of {address}"] = f"from {start:g} in {steps:,} steps"
+    return filled
 
 
 def papers(recipe: Recipe) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from autoencode.contract import Autoencoder, Pass, Sizes, Term
+from autoencode.contract import Adversary, Autoencoder, Pass, Sampler, Sizes, Term
+from autoencode.errors import RecipeError
 from autoencode.models.assemble import part
 from autoencode.models.recipe import Recipe
+from autoencode.parts import SLOTS
 
 
 class Judged(NamedTuple):
@@ -29,16 +32,22 @@ class Objective(nn.Module):
 
     def __init__(self, model: Autoencoder, recipe: Recipe, sizes: Sizes) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.recipe = model, recipe
         # A list, because a dict of modules has names of its own that no term could have.
         self.terms = nn.ModuleList(part("terms", spec, sizes) for spec in recipe.terms.values())
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
+        self.moving = tuple(_moving(self))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Judged:
         """Images [B, *X] to the loss and each term, averaged over the batch."""
         trip = self.model.trip(x, c)
-        values = {name: term(trip).mean() for name, term in self.named_terms()}
-        values |= {name: cost.mean() for name, cost in trip.code.costs.items()}
+        costs = trip.code.costs
+        values = {
+            # A model that knows a term better than the term does charges it under its name.
+            name: (costs[name] if name in costs else term(trip)).mean()
+            for name, term in self.named_terms()
+        }
+        values |= {name: cost.mean() for name, cost in costs.items() if name not in values}
         weighted = [self.weights.get(name, 1.0) * value for name, value in values.items()]
         return Judged(sum(weighted[1:], weighted[0]), values, trip)
 
@@ -47,3 +56,77 @@ class Objective(nn.Module):
         for name, term in zip(self.weights, self.terms, strict=True):
             assert isinstance(term, Term)
             yield name, term
+
+    def critics(self) -> list[Adversary]:
+        """The terms that own a critic."""
+        return [term for term in self.terms if isinstance(term, Adversary)]
+
+    def critics_loss(self, p: Pass) -> Tensor:
+        """What the critics pay for a pass, []; there is at least one."""
+        own = [critic.own(p) for critic in self.critics()]
+        return sum(own[1:], own[0])
+
+    def critics_parameters(self) -> Iterator[nn.Parameter]:
+        """What the critics' optimiser changes."""
+        for critic in self.critics():
+            yield from critic.parameters()
+
+    def model_parameters(self) -> Iterator[nn.Parameter]:
+        """What the model's optimiser changes: all but the critics' and a fitted sampler's."""
+        theirs = {id(p) for p in self.critics_parameters()}
+        for module in self.modules():
+            if isinstance(module, Sampler):
+                theirs |= {id(p) for p in module.parameters()}
+        return (p for p in self.parameters() if id(p) not in theirs)
+
+    def follow(self, step: float) -> None:
+        """Puts every number of `recipe.schedules` where it stands at a step; `inf` is the end."""
+        for number in self.moving:
+            number.put(step)
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A number that moves in training: in a straight line from `start` to `end`, in `steps`.
+
+    owner: what holds it, a dict of weights or a part, under `name`.
+    """
+
+    owner: dict[str, float] | nn.Module
+    name: str
+    start: float
+    end: float
+    steps: int
+
+    def put(self, step: float) -> None:
+        """Sets it to its value at a step."""
+        value = self.start + (self.end - self.start) * min(1.0, step / self.steps)
+        if isinstance(self.owner, dict):
+            self.owner[self.name] = value
+        else:
+            setattr(self.owner, self.name, value)
+
+
+def _moving(objective: Objective) -> Iterator[Moving]:
+    terms = dict(objective.named_terms())
+    for address, (start, steps) in objective.recipe.schedules.items():
+        *where, name = address.split(".")
+        slot = where[0]
+        owner: nn.Module | None
+        if slot == "terms" and name == "weight":
+            end = objective.weights[where[1]]
+            yield Moving(objective.weights, where[1], start, end, steps)
+            continue
+        if slot == "terms":
+            owner = terms[where[1]]
+        else:
+            kind = SLOTS[slot][getattr(objective.recipe, slot).kind]
+            owner = next((m for m in objective.modules() if type(m) is kind), None)
+        value = None if owner is None else getattr(owner, name, None)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise RecipeError(
+                f'"{address}" cannot move while training: it is fixed when the model is built',
+                "A schedule moves weights of terms and numbers that a part computes with.",
+            )
+        assert owner is not None
+        yield Moving(owner, name, start, float(value), steps)

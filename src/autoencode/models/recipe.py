@@ -12,14 +12,27 @@ from autoencode.contract import Width
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.models.arguments import arguments_of, check_arguments, check_value
 from autoencode.parts import SLOTS
+from autoencode.parts.networks import network_class
+from autoencode.parts.networks.own import file_of, is_own, kind_of
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A part by its name in the slot's table; `args` are those of its `__init__`."""
+    """A part by its name in the slot's table; `args` are those of its `__init__`.
+
+    A network may be one of your own: "my_nets.py:MyNet", or in Python the class itself.
+    """
 
     kind: str
     args: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.kind, type):
+            object.__setattr__(self, "kind", kind_of(self.kind))
+        elif is_own(self.kind):
+            # A run is opened from other folders too.
+            path, name = file_of(self.kind)
+            object.__setattr__(self, "kind", f"{path}:{name}" if name else str(path))
 
 
 @dataclass(frozen=True)
@@ -39,9 +52,16 @@ class Recipe:
 
     name, about, papers: how the table and the documentation speak of it.
     latent: numbers in one code.
-    network, bottleneck, likelihood, prior: parts; `prior` may be None.
+    model: how the parts are put together, see `models.kinds`.
+    network, bottleneck, likelihood: the parts that no model works without.
+    prior: how codes are meant to be distributed, or None.
+    corruption: what spoils the examples that the encoder is shown, or None.
+    context: what conditions the model beside the example, or None.
+    sampler: what is fitted to the codes after training, to draw new ones, or None.
     terms: the objective, name -> weighted term; the loss is their weighted sum, in nats.
     samples: codes drawn for each example in training; None is one where the bottleneck is random.
+    schedules: dotted name of a number -> (start, steps): in training it moves in a straight line
+        from `start` to the recipe's own value, which it reaches after so many steps.
     training: settings that suit this model, where they differ from the trainer's defaults.
     """
 
@@ -49,12 +69,17 @@ class Recipe:
     about: str = ""
     papers: tuple[str, ...] = ()
     latent: int = 2
+    model: Spec = Spec("slots")
     network: Spec = Spec("mlp")
     bottleneck: Spec = Spec("point")
     likelihood: Spec = Spec("gaussian")
     prior: Spec | None = None
+    corruption: Spec | None = None
+    context: Spec | None = None
+    sampler: Spec | None = None
     terms: Mapping[str, Weighted] = field(default_factory=_reconstruction)
     samples: int | None = None
+    schedules: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,7 +92,7 @@ class Recipe:
             check_value(getattr(self, name), kind, name)
         check_value(self.latent, Width, "latent")
         check_value(self.samples, Width | None, "samples")
-        for slot in ("network", "bottleneck", "likelihood"):
+        for slot in NEEDED:
             if getattr(self, slot) is None:
                 raise RecipeError(
                     f'Recipe "{self.name}" has no {slot}, and no model works without one',
@@ -75,6 +100,9 @@ class Recipe:
                 )
         for slot, spec in self._specs():
             table = SLOTS[slot.split(".")[0]]
+            if slot == "network" and is_own(spec.kind):
+                check_arguments(network_class(spec.kind), spec.args, slot)
+                continue
             if spec.kind not in table:
                 raise RecipeError(
                     f'There is no {slot.split(".")[0].removesuffix("s")} "{spec.kind}"',
@@ -83,6 +111,8 @@ class Recipe:
             check_arguments(table[spec.kind], spec.args, slot)
             if isinstance(spec, Weighted):
                 check_value(spec.weight, float, f"{slot}.weight")
+        check_value(self.model, Spec, "model")
+        self._check_schedules()
         for name in self.terms:
             if not name.replace("-", "_").isidentifier():
                 raise RecipeError(
@@ -94,6 +124,22 @@ class Recipe:
                 f'Recipe "{self.name}" has no terms, so there is nothing to minimise',
                 'Give it at least the term "reconstruction".',
             )
+
+    def _check_schedules(self) -> None:
+        for address, plan in self.schedules.items():
+            if address not in self.addresses() or "." not in address:
+                raise RecipeError(
+                    f'There is no number "{address}" that a schedule could move',
+                    did_you_mean(address, [name for name in self.addresses() if "." in name]),
+                )
+            if not isinstance(plan, tuple | list) or len(plan) != 2:
+                raise RecipeError(
+                    f"schedules.{address} must be a pair (start, steps), and is "
+                    f"{reprlib.repr(plan)}",
+                    f"For example: --set schedules.{address}=[0,5000].",
+                )
+            check_value(plan[0], float, f"schedules.{address}, the start,")
+            check_value(plan[1], Width, f"schedules.{address}, the steps,")
 
     def _specs(self) -> list[tuple[str, Spec]]:
         named = [(slot, getattr(self, slot)) for slot in PART_SLOTS]
@@ -112,6 +158,7 @@ class Recipe:
         """The same recipe with one number changed, by its dotted name.
 
         `terms.rate.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
+        `schedules.ADDRESS` takes a pair (start, steps), `training.NAME` a setting.
         `likelihood` alone takes the name of another part for the slot, `terms.NAME` that of a term
         to add; None empties the slot or takes the term away.
 
@@ -122,8 +169,12 @@ class Recipe:
         if head == "terms" and rest and "." not in rest:
             kept = {name: term for name, term in self.terms.items() if name != rest}
             return self.but(terms=kept if value is None else kept | {rest: Weighted(str(value))})
-        if head == "training" and rest:
-            return self.but(training={**self.training, rest: value})
+        if head in ("training", "schedules") and rest:
+            kept = {k: v for k, v in getattr(self, head).items() if k != rest}
+            return self.but(**{head: kept if value is None else kept | {rest: value}})
+        if head == "model":  # its arguments are checked when it is built
+            made = _with_argument(self.model, rest, value) if rest else Spec(str(value))
+            return self.but(model=made)
         if address not in self.addresses():
             raise RecipeError(
                 f'There is nothing named "{address}" to set',
@@ -141,10 +192,11 @@ class Recipe:
 
     def addresses(self) -> list[str]:
         """Every dotted name that `set` takes for this recipe."""
-        names = ["latent", "samples", *PART_SLOTS]
+        names = ["latent", "samples", "model", *PART_SLOTS]
         for slot, spec in self._specs():
-            table = SLOTS[slot.split(".")[0]]
-            names += [f"{slot}.{arg}" for arg in arguments_of(table[spec.kind])]
+            own = slot == "network" and is_own(spec.kind)
+            kind = network_class(spec.kind) if own else SLOTS[slot.split(".")[0]][spec.kind]
+            names += [f"{slot}.{arg}" for arg in arguments_of(kind)]
             if isinstance(spec, Weighted):
                 names.append(f"{slot}.weight")
         return names
@@ -171,7 +223,7 @@ class Recipe:
             if name not in known:
                 raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, known))
         made: dict[str, Any] = dict(given)
-        for slot in PART_SLOTS:
+        for slot in ("model", *PART_SLOTS):
             if made.get(slot) is not None:
                 made[slot] = _spec(Spec, made[slot], slot)
         if "terms" in made:
@@ -180,12 +232,16 @@ class Recipe:
             made["terms"] = {
                 name: _spec(Weighted, term, f"terms.{name}") for name, term in made["terms"].items()
             }
-        if not isinstance(made.get("training", {}), Mapping):
-            raise RecipeError('"training" of a recipe is an object of settings')
+        for name in ("training", "schedules"):
+            if not isinstance(made.get(name, {}), Mapping):
+                raise RecipeError(f'"{name}" of a recipe is an object of settings')
+        if "schedules" in made:
+            made["schedules"] = {k: _tuple(v) for k, v in made["schedules"].items()}
         return cls(**made)
 
 
-PART_SLOTS = ("network", "bottleneck", "likelihood", "prior")
+NEEDED = ("network", "bottleneck", "likelihood")
+PART_SLOTS = (*NEEDED, "prior", "corruption", "context", "sampler")
 
 
 def _with_argument(spec: Spec, name: str, value: Any) -> Spec:
@@ -200,11 +256,12 @@ def _spec(kind: type[Spec], given: Any, where: str) -> Spec:
         raise RecipeError(f'"{where}" of a recipe is an object with {", ".join(known)}')
     if not isinstance(given.get("args", {}), Mapping):
         raise RecipeError(f'"{where}.args" of a recipe is an object of arguments')
-    args = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in given.get("args", {}).items()
-    }
+    args = {key: _tuple(value) for key, value in given.get("args", {}).items()}
     return kind(**{**given, "kind": str(given["kind"]), "args": args})
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

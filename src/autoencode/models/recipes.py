@@ -2,77 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.models.recipe import Recipe, Spec, Weighted
+from autoencode.models.recipe import Recipe
+from autoencode.models.rows.first import first
+from autoencode.models.rows.images import for_images
+from autoencode.models.rows.labels import with_labels
+from autoencode.models.rows.objectives import bounds_and_factors, matched
+from autoencode.models.rows.regularised import regularised
+from autoencode.models.rows.spaces import discrete_and_fitted, priors_and_posteriors
 
-AE = Recipe(papers=("hinton2006",))
-VAE = AE.but(
-    bottleneck=Spec("gaussian"),
-    likelihood=Spec("bernoulli"),
-    prior=Spec("normal"),
-    terms={"reconstruction": Weighted("reconstruction"), "rate": Weighted("rate")},
-    papers=("kingma2014",),
+FAMILIES = (
+    first,
+    regularised,
+    with_labels,
+    priors_and_posteriors,
+    bounds_and_factors,
+    matched,
+    for_images,
+    discrete_and_fitted,
 )
-# Batch normalisation allows larger steps, once its statistics have settled.
-NORMALISED = {"lr": 3e-3, "warmup": 300}
-DEEP = Spec("mlp", {"hidden": (1024, 1024), "activation": "silu", "norm": "batch"})
-
-
-def _rows() -> Iterable[Recipe]:
-    yield AE.but(
-        name="ae",
-        about="One hidden layer of 512 units on each side: the first autoencoder to try.",
-    )
-    yield AE.but(
-        name="ae-shallow",
-        about="One layer on each side and a rectified code: how little is enough?",
-        network=Spec("mlp", {"hidden": ()}),
-        bottleneck=Spec("rectified"),
-        papers=("rumelhart1986",),
-    )
-    yield AE.but(
-        name="ae-linear",
-        about="No nonlinearity at all: learns the plane of PCA, the reference for all others.",
-        network=Spec("mlp", {"hidden": ()}),
-        likelihood=Spec("gaussian", {"mean": "identity"}),
-        training={"lr": 1e-2},
-        papers=("baldi1989",),
-    )
-    yield AE.but(
-        name="ae-deep",
-        about="Two wide, normalised layers on each side: the lowest error of the dense models.",
-        network=DEEP,
-        training={"steps": 10_000, "weight_decay": 0.05, **NORMALISED},
-        papers=("hinton2006", "ioffe2015"),
-    )
-    yield AE.but(
-        name="ae-dropout",
-        about="Dense layers with dropout and leaky rectifiers: does noise inside help?",
-        network=Spec("mlp", {"hidden": (512, 256), "activation": "leaky-relu", "dropout": 0.1}),
-        papers=("srivastava2014", "hinton2006"),
-    )
-    yield AE.but(
-        name="conv-ae",
-        about="Convolutions for images of any size: fewer parameters, lower error.",
-        network=Spec("conv"),
-        training=NORMALISED,
-        papers=("masci2011", "ioffe2015"),
-    )
-    yield VAE.but(
-        name="vae",
-        about="Codes become small clouds under one prior: random codes decode to images.",
-    )
-    yield VAE.but(
-        name="conv-vae",
-        about="The VAE with convolutions, for images of any size.",
-        network=Spec("conv"),
-        training=NORMALISED,
-    )
-
-
-RECIPES: dict[str, Recipe] = {row.name: row for row in _rows()}
+RECIPES: dict[str, Recipe] = {row.name: row for family in FAMILIES for row in family()}
 
 
 def recipe_named(name: str) -> Recipe:

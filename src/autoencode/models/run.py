@@ -24,7 +24,7 @@ from autoencode.data import Data, load_data
 from autoencode.data.options import Options
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
 from autoencode.models.arguments import check_value
-from autoencode.models.assemble import MOST_PARAMETERS, SlotAutoencoder, build
+from autoencode.models.build import MOST_PARAMETERS, Model, build
 from autoencode.models.recipe import Recipe
 from autoencode.models.store import (
     FORMAT,
@@ -70,7 +70,7 @@ class Run:
         """Writes `weights.safetensors`."""
         write_tensors(self.weights, model.state_dict(), {"recipe": self.recipe.to_dict()})
 
-    def load_model(self) -> SlotAutoencoder:
+    def load_model(self) -> Model:
         """The trained model, on the CPU and in evaluation mode.
 
         Raises:
@@ -239,7 +239,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
     model.load_state_dict(dict(tensors), strict=True)
 
 
-def load(folder: str | Path) -> SlotAutoencoder:
+def load(folder: str | Path) -> Model:
     """The trained model of a run: `load("runs/vae")`. On the CPU and in evaluation mode.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autoencode.models.assemble import SlotAutoencoder, parameter_count
+from autoencode.models.build import Model, parameter_count
 from autoencode.models.run import Run
 from autoencode.report.words import count, duration, short
 
@@ -29,7 +29,7 @@ class Compared:
     values: list[str]
 
 
-def headline(run: Run, model: SlotAutoencoder, metrics: Mapping[str, Any]) -> list[Fact]:
+def headline(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Fact]:
     """The figures that a report begins with; what was not measured is not there."""
     return [*_of_test(run, metrics), *_of_terms(run, metrics), *_of_training(run, model)]
 
@@ -62,7 +62,7 @@ def _of_terms(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
     return facts
 
 
-def _of_training(run: Run, model: SlotAutoencoder) -> list[Fact]:
+def _of_training(run: Run, model: Model) -> list[Fact]:
     summary = run.summary
     facts = [Fact("Parameters", count(parameter_count(model)), "set by training")]
     if "seconds" in summary:

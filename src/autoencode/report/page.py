@@ -14,6 +14,7 @@ from PIL import Image
 
 from autoencode.data import Data
 from autoencode.errors import DataError, RunError
+from autoencode.models.conditions import known
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.run import Run
 from autoencode.models.store import read_json, write_text
@@ -132,7 +133,7 @@ def _data_of(run: Run, data: Data | None) -> Data:
 
 def _account(run: Run, name: str, data: Data) -> Account:
     model, metrics = run.load_model(), run.metrics() or {}
-    view = look(model, data.test.x, data.test.y, data.classes)
+    view = look(model, data.test.x, data.test.y, data.classes, known(run.recipe, data.test))
     path = run.folder / "environment.json"
     environment: dict[str, Any] = read_json(path) if path.exists() else {}
     command = str(environment.pop("command", ""))

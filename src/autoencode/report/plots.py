@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autoencode.contract import Autoencoder
 from autoencode.errors import DataError
-from autoencode.evaluate import decode
+from autoencode.evaluation import decode
 from autoencode.explore import lattice
 from autoencode.report.figures import paths, plane
 from autoencode.report.figures.grid import draw_grid
@@ -96,17 +96,20 @@ def plot_reconstructed(
 
 
 @styled()
-def interpolate(model: Autoencoder, x_1: Any, x_2: Any, n: int = 12) -> Picture:
+def interpolate(
+    model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, c: Tensor | None = None
+) -> Picture:
     """n decoded codes at equal steps between the codes of two examples, which stand at the ends.
 
     x_1, x_2: one example each, [*X] or [1, *X] (uint8, or float in [0, 1]).
+    c: what is known of the two, for a conditional model: labels [2] or features [2, C].
 
     Raises:
         DataError: an example of another shape than the model's.
         AutoencodeError: n is less than 2.
     """
     two = [_example(model, x) for x in (x_1, x_2)]
-    return draw_rows([paths.strip(look(model, torch.stack(two)), 0, 1, n)])
+    return draw_rows([paths.strip(look(model, torch.stack(two), c=c), 0, 1, n)])
 
 
 def _view(model: Autoencoder, samples: Any) -> View:
@@ -126,7 +129,10 @@ def _view(model: Autoencoder, samples: Any) -> View:
         known, places = np.arange(labels.max() + 1), labels
     else:
         known, places = np.unique(labels, return_inverse=True)
-    return look(model, x, torch.as_tensor(places.astype(np.int64)), [str(name) for name in known])
+    y = torch.as_tensor(places.astype(np.int64))
+    # A conditional model takes the labels of the samples for what is known of them.
+    c = torch.as_tensor(labels.astype(np.int64)) if whole and model.sizes.context else None
+    return look(model, x, y, [str(name) for name in known], c)
 
 
 def _example(model: Autoencoder, x: Any) -> Tensor:

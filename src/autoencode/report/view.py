@@ -13,8 +13,8 @@ from torch import Tensor
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
-from autoencode.evaluate.passes import decode, in_batches, measuring, seeded
 from autoencode.explore import Plane, code_plane
+from autoencode.models.passes import decode, in_batches, measuring, seeded
 from autoencode.report.images import Tiles, tiles
 
 # More points than these only hide each other.
@@ -29,6 +29,7 @@ class View:
 
     x: the examples as they are kept, [N, *X], uint8 or float in [0, 1].
     y: the class of each, [N]; None without labels.     classes: the names.
+    c: what is known of each, for a conditional model, [N] or [N, C]; else None.
     codes: of the examples, a posterior's mean, [N, d].
     errors: squared error of each reconstruction, summed over pixels, [N].
     of: how many examples there are in all; no more than 10,000 of them are looked at.
@@ -37,6 +38,7 @@ class View:
     model: Autoencoder
     x: Tensor
     y: Int[Tensor, " n"] | None
+    c: Tensor | None
     classes: tuple[str, ...]
     codes: Float[Tensor, "n d"]
     errors: Float[Tensor, " n"]
@@ -54,22 +56,22 @@ class View:
 
     @cached_property
     def prior_codes(self) -> Float[Tensor, "m d"] | None:
-        """20,000 codes drawn from the model's prior, always the same; None without a prior."""
-        prior = self.model.prior()
-        if prior is None:
-            return None
+        """20,000 codes as `generate` draws them, always the same; None without a distribution."""
         with measuring(self.model) as device, seeded(0, device):
+            prior = self.model.sampler()
+            if prior is None:
+                return None
             return prior.sample(torch.Size((PRIOR_DRAWS,))).flatten(1).float().cpu()
 
     @cached_property
     def drawn_codes(self) -> Float[Tensor, "n d"]:
         """The examples' codes as a decoder meets them in training: drawn from their posterior."""
 
-        def draw(batch: Tensor) -> Tensor:
-            return self.model.encode(batch, samples=1).z.flatten(0, 1).flatten(1).cpu()
+        def draw(batch: Tensor, known: Tensor | None) -> Tensor:
+            return self.model.encode(batch, known, samples=1).z.flatten(0, 1).flatten(1).cpu()
 
         with measuring(self.model) as device, seeded(0, device):
-            return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK))
+            return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK, self.c))
 
     def members(self, label: int) -> Int[Tensor, " m"]:
         """Positions of the examples of one class."""
@@ -80,9 +82,22 @@ class View:
         """The classes that have examples here."""
         return [] if self.y is None else self.y.unique().tolist()
 
-    def decode(self, codes: Float[Tensor, "m d"]) -> Tensor:
-        """Flat codes to images [M, *X]."""
-        return decode(self.model, codes)
+    def decode(self, codes: Float[Tensor, "m d"], like: Tensor | None = None) -> Tensor:
+        """Flat codes to images [M, *X].
+
+        like: positions [M] or [1] of the examples whose label, or whatever else is known of them,
+            a conditional model is told; None takes each class in turn.
+        """
+        return decode(self.model, codes, self._told(len(codes), like))
+
+    def _told(self, n: int, like: Tensor | None) -> Tensor | None:
+        if self.c is None:
+            return None
+        if like is not None:
+            return self.c[like.expand(n)]
+        classes = torch.arange(self.model.sizes.context)
+        of_each = classes if self.c.dim() == 1 else self.c
+        return of_each[torch.arange(n) % len(of_each)]
 
     def tiles(self, images: Tensor) -> Tiles:
         """Images [M, *X] as pictures."""
@@ -92,13 +107,17 @@ class View:
         """Some of the examples as pictures."""
         return self.tiles(scaled(self.x[torch.as_tensor(which)]))
 
-    def decoded(self, codes: Float[Tensor, "m d"]) -> Tiles:
-        """What flat codes decode to, as pictures."""
-        return self.tiles(self.decode(codes))
+    def decoded(self, codes: Float[Tensor, "m d"], like: Tensor | None = None) -> Tiles:
+        """What flat codes decode to, as pictures; `like` as in `decode`."""
+        return self.tiles(self.decode(codes, like))
 
 
 def look(
-    model: Autoencoder, x: Tensor, y: Tensor | None = None, classes: Sequence[str] = ()
+    model: Autoencoder,
+    x: Tensor,
+    y: Tensor | None = None,
+    classes: Sequence[str] = (),
+    c: Tensor | None = None,
 ) -> View:
     """Encode and decode examples [N, *X]; of more than 10,000, as many are drawn, always the same.
 
@@ -112,12 +131,13 @@ def look(
     if of > MOST:
         kept = torch.randperm(of, generator=torch.Generator().manual_seed(0))[:MOST].sort().values
         x, y = x[kept], None if y is None else y[kept]
+        c = None if c is None else c[kept]
 
-    def pair(batch: Tensor) -> tuple[Tensor, Tensor]:
-        codes, images = model.forward(batch)
+    def pair(batch: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        codes, images = model.forward(batch, known)
         return codes.flatten(1).cpu(), (images - batch).square().flatten(1).sum(1).cpu()
 
-    codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK), strict=True)
+    codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK, c), strict=True)
     if not all(bool(batch.isfinite().all()) for batch in codes):
         raise Diverged(
             "Some codes of these examples are not finite numbers",
@@ -127,6 +147,7 @@ def look(
         model,
         x.cpu().reshape(-1, *model.sizes.x),
         None if y is None else y.cpu(),
+        None if c is None else c.cpu(),
         tuple(classes),
         torch.cat(codes),
         torch.cat(errors),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autoencode.data import Split, scaled
+from autoencode.data import scaled
+from autoencode.errors import DataError
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
 STRIDE = 1_000_003
+# Keeps the orders of the second stream apart from those of the first.
+APART = 7_919
 
 
 class Batches:
@@ -19,20 +22,68 @@ class Batches:
     shuffle: no batch is ever smaller than the others.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, device: torch.device) -> None:
-        self.x = split.x.to(device)
-        self.batch_size = min(batch_size, len(self.x))
-        self.per_epoch = len(self.x) // self.batch_size
-        self.seed = seed
+    def __init__(
+        self,
+        x: Tensor,
+        known: Tensor | None,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        labelled: float | None = None,
+    ) -> None:
+        """Examples [N, *X] and what is known of each, [N] or [N, C], where a model asks for it.
+
+        labelled: the share of each batch that is drawn from the examples whose label is known;
+            None leaves it to chance.
+
+        Raises:
+            DataError: such a share, and no label is known or none is hidden.
+        """
+        self.x = x.to(device)
+        self.known = None if known is None else known.to(device)
+        self.batch_size = min(batch_size, len(x))
+        if labelled is None:
+            self.streams = [Stream(torch.arange(len(x)), self.batch_size, seed, device)]
+        else:
+            told = torch.zeros(len(x), dtype=torch.bool) if known is None else known >= 0
+            if known is None or known.dim() > 1 or not told.any() or told.all():
+                raise DataError(
+                    "Batches were to mix examples with and without labels, and the data have only "
+                    f"{'examples with' if told.any() else 'examples without'} labels",
+                    "Hide some, --labelled 100, or leave the batches to chance: "
+                    "--set training.labelled=none.",
+                )
+            ours = min(self.batch_size - 1, max(1, round(labelled * self.batch_size)))
+            self.streams = [
+                Stream((~told).nonzero().flatten(), self.batch_size - ours, seed, device),
+                Stream(told.nonzero().flatten(), ours, seed + APART, device),
+            ]
+        self.per_epoch = self.streams[0].per_epoch
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
+        """The examples of that step, [B, *X], floats in [0, 1], and what is known of them."""
+        parts = [stream[step] for stream in self.streams]
+        chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        known = None if self.known is None else self.known.index_select(0, chosen)
+        return scaled(self.x.index_select(0, chosen)), known
+
+
+class Stream:
+    """Positions of examples, `count` for each step, shuffled anew in each epoch."""
+
+    def __init__(self, rows: Tensor, count: int, seed: int, device: torch.device) -> None:
+        # A few examples come more than once in a batch that asks for many.
+        self.rows = rows.repeat(-(-count // len(rows))).to(device)
+        self.count, self.seed = count, seed
+        self.per_epoch = len(self.rows) // count
         self.epoch = -1
-        self.order = torch.empty(0, dtype=torch.long)
+        self.order = self.rows
 
     def __getitem__(self, step: int) -> Tensor:
-        """The images of that step, [B, *X], floats in [0, 1]."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             shuffle = torch.Generator().manual_seed((self.seed * STRIDE + epoch) % 2**63)
-            order = torch.randperm(len(self.x), generator=shuffle)
-            self.epoch, self.order = epoch, order.to(self.x.device)
-        start = place * self.batch_size
-        return scaled(self.x.index_select(0, self.order[start : start + self.batch_size]))
+            order = torch.randperm(len(self.rows), generator=shuffle)
+            self.epoch, self.order = epoch, self.rows[order.to(self.rows.device)]
+        start = place * self.count
+        return self.order[start : start + self.count]

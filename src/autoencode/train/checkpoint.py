@@ -22,18 +22,20 @@ KEPT = 2
 def save_checkpoint(
     folder: Path,
     objective: Objective,
-    optimizer: Optimizer,
+    optimizers: Mapping[str, Optimizer],
     best: Mapping[str, Tensor],
     meta: Mapping[str, Any],
 ) -> None:
     """Writes `state-<step>.safetensors` and takes away all but the newest two.
 
+    optimizers: by name, the model's and, where there are any, the critics'.
     best: the best weights so far, where early stopping keeps them.
     meta: JSON-able numbers of the loop; its `step` names the file.
     """
     tensors = {f"model.{name}": t for name, t in objective.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": t for name, t in state.items()}
+    for which, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{which}.{index}.{name}": t for name, t in state.items()}
     tensors |= {f"best.{name}": t for name, t in best.items()}
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -50,9 +52,9 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def restore_checkpoint(
-    folder: Path, objective: Objective, optimizer: Optimizer
+    folder: Path, objective: Objective, optimizers: Mapping[str, Optimizer]
 ) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
-    """Puts the newest whole checkpoint into the model, the optimiser and torch's random state.
+    """Puts the newest whole checkpoint into the model, the optimisers and torch's random state.
 
     Returns the loop's numbers, the best weights so far, and a sentence for each newer file that
     was damaged and passed over.
@@ -69,7 +71,8 @@ def restore_checkpoint(
             passed_over.append(str(error.what))
             continue
         load_weights(objective, _under("model.", tensors), path)
-        _restore_optimizer(optimizer, _under("optimizer.", tensors))
+        for which, optimizer in optimizers.items():
+            _restore_optimizer(optimizer, _under(f"{which}.", tensors))
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["rng.cuda"])

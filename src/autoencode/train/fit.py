@@ -15,7 +15,9 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
 from autoencode.errors import AutoencodeError, Diverged, Interrupted, RecipeError, RunError
-from autoencode.models.assemble import SlotAutoencoder, build
+from autoencode.models.arguments import arguments_of
+from autoencode.models.build import Model, build, model_class
+from autoencode.models.conditions import context_width
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import recipe_named
 from autoencode.models.run import Run, data_record, open_run
@@ -30,6 +32,7 @@ from autoencode.train.folder import (
 )
 from autoencode.train.loop import Loop
 from autoencode.train.settings import Settings
+from autoencode.train.stage import fit_sampler
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Fitted:
     data: what it was trained on.            run: its folder, where there is one.
     """
 
-    model: SlotAutoencoder
+    model: Model
     summary: dict[str, Any]
     data: Data
     run: Run | None
@@ -74,7 +77,9 @@ def fit(
     recipe = recipe if latent is None else recipe.but(latent=latent)
     chosen = Settings.of(recipe, settings)
     data = data if isinstance(data, Data) else load_data(data)
-    sizes = Sizes(x=data.shape, z=(recipe.latent,), n=len(data.train))
+    recipe = with_labelled_share(recipe, data, chosen)
+    context = context_width(recipe, data)
+    sizes = Sizes(x=data.shape, z=(recipe.latent,), context=context, n=len(data.train))
     model = build(recipe, sizes, seed=chosen.seed)
     folder = None if out is None else Path(out)
     # What is refused is refused before there is a folder, and before an old run is replaced.
@@ -82,6 +87,7 @@ def fit(
     if folder is None:
         with _seeded(loop, chosen.seed), memory_errors(chosen.batch_size):
             loop.run()
+            fit_sampler(model, recipe, data, chosen.seed)
         return Fitted(model.cpu().eval(), loop.summary(), data, None)
     make_folder(folder, overwrite)
     with locked(folder):
@@ -102,6 +108,14 @@ def fit(
         except BaseException:
             discard_unstarted(folder)
             raise
+
+
+def with_labelled_share(recipe: Recipe, data: Data, settings: Settings) -> Recipe:
+    """The recipe told how many labels there are, where batches hold more of them than the data."""
+    told = "labelled" in recipe.model.args or "labelled" not in arguments_of(model_class(recipe))
+    if settings.labelled is None or data.train.y is None or told:
+        return recipe
+    return recipe.set("model.labelled", (data.train.y >= 0).double().mean().item())
 
 
 def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:
@@ -148,7 +162,7 @@ def _settings(run: Run) -> Settings:
 
 
 def _loop(
-    model: SlotAutoencoder,
+    model: Model,
     recipe: Recipe,
     data: Data,
     settings: Settings,
@@ -159,10 +173,11 @@ def _loop(
         return Loop(model, recipe, data, settings, folder, progress)
 
 
-def _finish(run: Run, loop: Loop, model: SlotAutoencoder, data: Data) -> Fitted:
+def _finish(run: Run, loop: Loop, model: Model, data: Data) -> Fitted:
     try:
         with memory_errors(loop.settings.batch_size):
             loop.run()
+            fit_sampler(model, run.recipe, data, loop.settings.seed)
     except (Interrupted, Diverged) as stopped:
         status = "interrupted" if isinstance(stopped, Interrupted) else "diverged"
         replace(run, status=status, summary=loop.summary()).write()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from autoencode.data import Data
 from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
-from autoencode.models.assemble import SlotAutoencoder
+from autoencode.models.build import Model
+from autoencode.models.conditions import known
 from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.batches import Batches
@@ -38,7 +39,7 @@ class Loop:
 
     def __init__(
         self,
-        model: SlotAutoencoder,
+        model: Model,
         recipe: Recipe,
         data: Data,
         settings: Settings,
@@ -48,16 +49,22 @@ class Loop:
         self.settings, self.folder, self.progress = settings, folder, progress
         self.device = choose_device(settings.device)
         self.precision = choose_precision(settings.precision, self.device)
-        self.objective = Objective(model, recipe, model.sizes).to(self.device)
-        # Weight decay is the decoupled one; without it this is Adam.
-        self.optimizer = torch.optim.AdamW(
-            self.objective.parameters(),
-            lr=settings.lr,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        with torch.random.fork_rng(devices=[]):
+            # Critics have weights of their own, and they too are the same for the same seed.
+            torch.default_generator.manual_seed((settings.seed + 1) % 2**63)
+            self.objective = Objective(model, recipe, model.sizes).to(self.device)
+        self.optimizer = _adam(self.objective.model_parameters(), settings, settings.weight_decay)
+        critics = list(self.objective.critics_parameters())
+        self.critics_optimizer = _adam(critics, settings) if critics else None
+        self.batches = Batches(
+            data.train.x,
+            known(recipe, data.train, training=True),
+            settings.batch_size,
+            settings.seed,
+            self.device,
+            settings.labelled,
         )
-        self.batches = Batches(data.train, settings.batch_size, settings.seed, self.device)
-        self.validation = Validation(data.validation, self.device)
+        self.validation = Validation(data.validation.x, known(recipe, data.validation), self.device)
         self.total = settings.total_steps(len(data.train))
         self.log_every = max(1, self.total // LOG_LINES)
         self.validate_every = settings.validate_every or max(1, self.total // VALIDATIONS)
@@ -80,7 +87,7 @@ class Loop:
         """Goes back to the newest whole checkpoint; a sentence for each damaged one."""
         assert self.folder is not None
         meta, self.best, passed_over = restore_checkpoint(
-            self.folder / "state", self.objective, self.optimizer
+            self.folder / "state", self.objective, self._optimizers()
         )
         self.step, self.seconds = meta["step"], meta["seconds"]
         self.computing_seconds = meta["computing_seconds"]
@@ -105,6 +112,7 @@ class Loop:
         finally:
             if log is not None:
                 log.close()
+        self.objective.follow(math.inf)
         if self.best:
             self.objective.load_state_dict(self.best)
         self.seconds = time.perf_counter() - self._began
@@ -158,22 +166,43 @@ class Loop:
             Diverged: loss or gradient is not finite; the weights are as they were.
         """
         rate = learning_rate(self.settings, self.step, self.total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self._optimizers().values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        self.objective.follow(self.step)
+        x, known = self.batches[self.step]
         with computing(self.precision, self.device):
-            judged: Judged = self.objective(self.batches[self.step])
+            judged: Judged = self.objective(x, known)
         if self.step % self.check_every == 0 and not math.isfinite(judged.loss.item()):
             raise self._diverged(judged.terms)
         self.optimizer.zero_grad(set_to_none=True)
         judged.loss.backward()
         if self.settings.clip is not None:
-            norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip)
+            norm = nn.utils.clip_grad_norm_(self.objective.model_parameters(), self.settings.clip)
             if self.step % self.check_every == 0 and not math.isfinite(norm.item()):
                 raise self._diverged({"gradient": norm})
         self.optimizer.step()
+        if self.critics_optimizer is not None:
+            self._update_critics(self.critics_optimizer, judged)
         return judged
 
+    def _update_critics(self, optimizer: torch.optim.Optimizer, judged: Judged) -> None:
+        with computing(self.precision, self.device):
+            loss = self.objective.critics_loss(judged.trip)
+        if self.step % self.check_every == 0 and not math.isfinite(loss.item()):
+            raise self._diverged({"critic": loss})
+        # The model's own update has left gradients in the critics.
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        named = {"optimizer": self.optimizer, "critics": self.critics_optimizer}
+        return {name: each for name, each in named.items() if each is not None}
+
     def _validate(self, report: Callable[[Mapping[str, Any]], None]) -> None:
+        # Judged by the objective that training ends with, so that early stopping compares alike.
+        self.objective.follow(math.inf)
         found = self.validation.measure(self.objective)
         report({"step": self.step, "validation": found})
         if self.folder is not None:
@@ -203,7 +232,7 @@ class Loop:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "waited": self.waited,
         }
-        save_checkpoint(self.folder / "state", self.objective, self.optimizer, self.best, meta)
+        save_checkpoint(self.folder / "state", self.objective, self._optimizers(), self.best, meta)
 
     def _interrupted(self, signal: int) -> None:
         self._checkpoint()
@@ -263,6 +292,13 @@ class Meter:
             "images_per_second": round(images / self.seconds) if self.seconds else 0,
             "lr": loop.optimizer.param_groups[0]["lr"],
         }
+
+
+def _adam(
+    parameters: Iterable[nn.Parameter], settings: Settings, weight_decay: float = 0.0
+) -> torch.optim.Optimizer:
+    """Adam; weight decay is the decoupled one."""
+    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=weight_decay, fused=True)
 
 
 def _has_batch_norm(module: nn.Module) -> bool:

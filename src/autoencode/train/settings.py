@@ -26,6 +26,8 @@ class Settings:
     warmup: steps over which lr first rises from 0.
     clip: largest norm of the gradient; None for no limit.
     weight_decay: decoupled, as in AdamW.
+    labelled: share of each batch that is drawn from the examples whose label is known, for models
+        that learn from few labels; None leaves it to chance.
     patience: validations without improvement before training stops and the best weights are
         taken; None trains to the end.
     validate_every, checkpoint_every: steps between validations and checkpoints; None is a
@@ -42,6 +44,7 @@ class Settings:
     warmup: Annotated[int, Within(0, 10**9)] = 0
     clip: Annotated[float, Within(1e-9, 1e9)] | None = None
     weight_decay: Annotated[float, Within(0.0, 100.0)] = 0.0
+    labelled: Annotated[float, Within(0.0, 1.0)] | None = None
     patience: Count | None = None
     validate_every: Count | None = None
     checkpoint_every: Count | None = None

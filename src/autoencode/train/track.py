@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from autoencode.data import Split, scaled
+from autoencode.data import scaled
 from autoencode.models.objective import Objective
 from autoencode.models.store import write_bytes, writing
 
@@ -21,8 +21,9 @@ CHUNK = 1_000
 class Validation:
     """The validation part of the data, and what a model makes of it."""
 
-    def __init__(self, split: Split, device: torch.device) -> None:
-        self.x = split.x.to(device)
+    def __init__(self, x: Tensor, known: Tensor | None, device: torch.device) -> None:
+        self.x = x.to(device)
+        self.known = None if known is None else known.to(device)
 
     @torch.no_grad()
     def measure(self, objective: Objective) -> dict[str, Any]:
@@ -37,8 +38,9 @@ class Validation:
         cuda = [self.x.device.index or 0] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
             torch.manual_seed(0)
-            for chunk in self.x.split(CHUNK):
-                judged = objective(scaled(chunk))
+            for start in range(0, len(self.x), CHUNK):
+                chunk, known = self._part(start, CHUNK)
+                judged = objective(chunk, known)
                 error = squared_error(judged.trip.px.mean, judged.trip.x)
                 found = {"loss": judged.loss, "squared_error": error, **judged.terms}
                 for name, value in found.items():
@@ -56,14 +58,19 @@ class Validation:
             return
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        x = scaled(self.x[:STRIP])
+        x, known = self._part(0, STRIP)
         if not (folder / "originals.png").exists():
             _write_row(folder / "originals.png", x.reshape(-1, *image))
         training = objective.training
         objective.eval()
-        images = objective.model.forward(x).images
+        images = objective.model.forward(x, known).images
         objective.train(training)
         _write_row(folder / f"{step:09d}.png", images.reshape(-1, *image))
+
+    def _part(self, start: int, n: int) -> tuple[Tensor, Tensor | None]:
+        end = start + n
+        known = None if self.known is None else self.known[start:end]
+        return scaled(self.x[start:end]), known
 
 
 def squared_error(mean: Tensor, x: Tensor) -> Tensor:

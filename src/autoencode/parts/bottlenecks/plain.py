@@ -43,6 +43,7 @@ class Gaussian(Bottleneck):
 
     space = Space.REAL
     random = True
+    normal = True
     features = 2
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:

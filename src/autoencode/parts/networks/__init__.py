@@ -3,7 +3,19 @@
 from autoencode.contract import Network
 from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.mlp import MLP
+from autoencode.parts.networks.own import is_own, own_network
+from autoencode.parts.networks.resnet import ResNet
 
-NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "conv": Conv}
+NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "conv": Conv, "resnet": ResNet}
 
-__all__ = ["MLP", "NETWORKS", "Conv"]
+
+def network_class(kind: str) -> type[Network]:
+    """The network of that name in the table, or of the user's own file, see `own_network`.
+
+    Raises:
+        RecipeError: the file has no such network.   KeyError: nor has the table.
+    """
+    return own_network(kind) if is_own(kind) else NETWORKS[kind]
+
+
+__all__ = ["MLP", "NETWORKS", "Conv", "ResNet", "network_class"]

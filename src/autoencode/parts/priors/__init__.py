@@ -1,10 +1,25 @@
 """Priors: how codes are meant to be distributed."""
 
 from autoencode.contract import Prior
-from autoencode.parts.priors.simple import StandardNormal
+from autoencode.parts.priors.flow import Flow
+from autoencode.parts.priors.learned import NormalMixture, Vamp
+from autoencode.parts.priors.simple import StandardNormal, UniformInBox, UniformOnSphere
 
 PRIORS: dict[str, type[Prior]] = {
     "normal": StandardNormal,
+    "uniform": UniformInBox,
+    "sphere-uniform": UniformOnSphere,
+    "mixture": NormalMixture,
+    "vamp": Vamp,
+    "flow": Flow,
 }
 
-__all__ = ["PRIORS", "StandardNormal"]
+__all__ = [
+    "PRIORS",
+    "Flow",
+    "NormalMixture",
+    "StandardNormal",
+    "UniformInBox",
+    "UniformOnSphere",
+    "Vamp",
+]

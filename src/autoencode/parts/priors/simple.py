@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from autoencode.contract import Code, Prior, Sizes, Space
-from autoencode.maths import standard_normal
+from autoencode.maths import BoxUniform, SphereUniform, standard_normal
 
 
 class StandardNormal(Prior):
@@ -25,3 +25,34 @@ class StandardNormal(Prior):
     def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
         return standard_normal(self.sizes.z, like=self.get_buffer("origin"))
+
+
+class UniformInBox(Prior):
+    """p(z) = 2⁻ᵈ in the box (−1, 1)ᵈ: no place is more likely than another, and none is outside."""
+
+    space = Space.BOX
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+        """Event [*Z], no batch."""
+        return BoxUniform(self.sizes.z, like=self.get_buffer("origin"))
+
+
+class UniformOnSphere(Prior):
+    """Every direction alike: the uniform density on the unit sphere in ℝᵈ.
+
+    Source: [davidson2018].
+    """
+
+    space = Space.SPHERE
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+        """Event [d], no batch."""
+        return SphereUniform(self.sizes.latent, like=self.get_buffer("origin"))

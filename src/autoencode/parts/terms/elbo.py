@@ -1,11 +1,14 @@
-"""The two terms of the evidence lower bound."""
+"""The terms of the evidence lower bound."""
 
 from __future__ import annotations
 
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Normal, kl_divergence
 
 from autoencode.contract import Pass, Term
+from autoencode.errors import RecipeError
+from autoencode.maths import Mixture
+from autoencode.parts.terms.normals import normals_of
 
 
 class Reconstruction(Term):
@@ -21,7 +24,8 @@ class Reconstruction(Term):
 class Rate(Term):
     """KL(q(z|x) ‖ p(z|c)): the nats that a code costs.
 
-    Closed form where torch registers one, [B]: for normals ½ Σ (σ² + μ² − 1 − ln σ²). Else
+    Closed form where one is registered, [B]: for normals ½ Σ (σ² + μ² − 1 − ln σ²), on the sphere
+    the area's logarithm less the entropy. Else, as for mixtures, flows and the box,
     ln q(z|x) − ln p(z|c) at the drawn z, [*S, B] (unbiased).
     Needs a posterior and a prior on one space.  Source: [kingma2014], eq. 3 and appendix B.
     """
@@ -37,3 +41,37 @@ class Rate(Term):
             return kl_divergence(p.code.q, p.pz)
         except NotImplementedError:
             return p.code.q.log_prob(p.code.z) - p.pz.log_prob(p.code.z)
+
+
+class ClusterRate(Term):
+    """KL(q(z|x) q(k|x) ‖ p(z, k)): the nats that a code and its cluster k cost.
+
+    Σₖ γₖ KL(q(z|x) ‖ p(z|k)) + Σₖ γₖ ln(γₖ / πₖ) with γₖ = q(k|x) = p(k|z) at the drawn z; the
+    first KL in closed form. This is the rate of VaDE. It is at least KL(q(z|x) ‖ p(z)), which
+    "rate" estimates under the same prior, and exceeds it by E_q KL(γ ‖ p(k|z)): by nothing where
+    the whole posterior of x lies in one cluster, so that it presses each posterior into one.
+    Source: [jiang2017].
+
+    Raises:
+        RecipeError: at the first batch, a prior that is no mixture of normals.
+    """
+
+    needs = frozenset({"posterior", "prior", "normal-posterior", "mixture-prior"})
+    formula = "KL(q(z|x) q(k|x) ‖ p(z, k))"
+
+    def forward(self, p: Pass) -> Tensor:
+        """[*S, B]."""
+        if not isinstance(p.pz, Mixture):
+            raise RecipeError(
+                "A cluster-rate needs a prior with clusters, and this one has none",
+                'Use prior "mixture", or the term "rate".',
+            )
+        q = normals_of(p.code.q, "The posterior")
+        clusters = normals_of(p.pz.component_distribution, "A cluster of the prior")
+        event = -len(p.pz.event_shape)
+        apart = Normal(
+            q.loc.unsqueeze(event - 1), q.scale.unsqueeze(event - 1), validate_args=False
+        )
+        each = kl_divergence(apart, clusters).flatten(event).sum(-1)
+        log_share = p.pz.responsibilities(p.code.z)
+        return (log_share.exp() * (each + log_share - p.pz.log_weights)).sum(-1)

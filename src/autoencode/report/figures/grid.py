@@ -22,6 +22,8 @@ PRIOR, CENTRAL = (0.02, 0.98), 0.01
 # Rows of a grid of small images; larger ones need more room each.
 ROWS, FEW, LARGE = 16, 12, 40
 STRIP = (4, 8)
+# A conditional model is told the same everywhere on the map: what is known of the first example.
+FIRST = torch.tensor([0])
 # Inches that the numbers and names of the axes take.
 AROUND = 0.7
 # An image may be so many times as wide as high; beyond, white is added.
@@ -41,7 +43,7 @@ def draw(view: View) -> Picture:
         drawn = view.plane.project(view.prior_codes)
         shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
         points = torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
-    figure, axes = draw_grid(view.decoded(view.plane.lift(points)), points)
+    figure, axes = draw_grid(view.decoded(view.plane.lift(points), FIRST), points)
     name_axes(axes, view)
     return figure
 
@@ -75,7 +77,7 @@ def _strip(view: View) -> Picture:
         values = torch.linspace(low, high, rows * columns)
     else:
         values = view.prior_codes[:, 0].quantile(torch.linspace(*PRIOR, rows * columns))
-    pictures = view.decoded(values.unsqueeze(1))
+    pictures = view.decoded(values.unsqueeze(1), FIRST)
     return draw_rows(
         [
             Row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from autoencode.explore import interpolate
 from autoencode.report.figures.rows import Row, draw_rows
@@ -29,7 +30,7 @@ def strip(
     z = view.codes[[first, second]].view(2, *view.model.sizes.z)
     way = interpolate(z[0], z[1], n, view.model.space).flatten(1)
     ends = view.originals([first, second])
-    pictures = np.concatenate([ends[:1], view.decoded(way), ends[1:]])
+    pictures = np.concatenate([ends[:1], view.decoded(way, torch.tensor([first])), ends[1:]])
     heads = ("original", *[""] * n, "original") if with_heads else ()
     return Row(pictures, label, heads, after=0.1)
 

@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from autoencode.evaluate.evaluate import ACTIVE
+from autoencode.evaluation.figures import ACTIVE
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
 from autoencode.report.words import count, short
 

@@ -21,7 +21,7 @@ def draw(view: View) -> Picture:
         codes = view.codes[which]
         rows.append(Row(view.originals(which), label, after=0.02))
         notes = [short(error) for error in view.errors[which].tolist()]
-        rows.append(Row(view.decoded(codes), "", notes=notes, after=0.14))
+        rows.append(Row(view.decoded(codes, which), "", notes=notes, after=0.14))
     return draw_rows(rows)
 
 

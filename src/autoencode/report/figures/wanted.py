@@ -47,7 +47,8 @@ def _column(view: View, label: int) -> Tiles:
     # The very nearest all look alike: from the nearer quarter, at equal steps.
     near = neighbours(centre, own, max(1, len(own) // 4))
     chosen = near[torch.linspace(0, len(near) - 1, NEAR).round().long()]
-    return view.decoded(torch.cat([centre.unsqueeze(0), own[chosen]]))
+    codes = torch.cat([centre.unsqueeze(0), own[chosen]])
+    return view.decoded(codes, view.members(label)[:1])
 
 
 def about(view: View) -> str:

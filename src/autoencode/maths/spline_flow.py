@@ -1,0 +1,77 @@
+"""A flow of monotone splines, which can learn any density of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution
+
+
+class SplineFlow(nn.Module):
+    """p(z|c): a standard normal, bent by autoregressive rational-quadratic splines.
+
+    The splines act inside [−5, 5]ᵈ and leave the rest as it is. The density takes one pass for each
+    of `transforms`, a draw d of them. Parameters are those of [durkan2019].
+    """
+
+    def __init__(
+        self, d: int, context: int, transforms: int, hidden: Sequence[int], bins: int
+    ) -> None:
+        """Codes [d]; c [B, context] where `context` is not 0; `hidden` widths of each network."""
+        # Only models with a flow pay for this import.
+        import zuko  # type: ignore[import-untyped]
+
+        super().__init__()
+        self.context = context
+        where = torch.empty(()).device
+        # Its masks are computed, which the device "meta" cannot do; a model built there is only
+        # counted, and must not use up random numbers.
+        with torch.device("cpu"), torch.random.fork_rng(devices=[], enabled=where.type == "meta"):
+            self.flow = zuko.flows.NSF(
+                d, context, bins=bins, transforms=transforms, hidden_features=list(hidden)
+            )
+        self.flow.to(where)
+
+    def forward(self, c: Tensor | None = None) -> FlowDistribution:
+        """Features [B, context] to p(z|c), batch [B], event [d].
+
+        Without a context there is no batch. No features in a conditional flow count as all 0.
+        """
+        weight = next(self.flow.parameters())
+        if not self.context:
+            c = None
+        elif c is None:
+            c = weight.new_zeros(self.context)
+        with torch.autocast(weight.device.type, enabled=False):
+            return FlowDistribution(self.flow(c))
+
+
+class FlowDistribution(Distribution):
+    """A flow's distribution, computed in the precision of its weights even under autocast."""
+
+    arg_constraints = {}  # noqa: RUF012
+    has_rsample = True
+
+    def __init__(self, inner: Any) -> None:
+        """What a zuko flow gives."""
+        self.inner = inner
+        super().__init__(inner.batch_shape, inner.event_shape, validate_args=False)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws [*sample_shape, *batch, d]."""
+        with self._exact():
+            drawn: Tensor = self.inner.rsample(Size(sample_shape))
+            return drawn
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Nats, [...] for values [..., d]."""
+        with self._exact():
+            nats: Tensor = self.inner.log_prob(value)
+            return nats
+
+    def _exact(self) -> torch.autocast:
+        base: Tensor = self.inner.base.mean
+        return torch.autocast(base.device.type, enabled=False)

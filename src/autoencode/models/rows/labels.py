@@ -1,0 +1,37 @@
+"""Models that use labels, all of them or a few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoencode.models.recipe import Recipe, Spec
+from autoencode.models.rows.base import NORMALISED, VAE
+
+
+def with_labels() -> Iterable[Recipe]:
+    """Conditional and semi-supervised VAEs."""
+    yield VAE.but(
+        name="cvae",
+        about="Told the label, the code keeps the style: draws the digit that you ask for.",
+        latent=10,
+        context=Spec("labels"),
+        papers=("sohn2015", "kingma2014"),
+    )
+    few = VAE.but(
+        network=Spec("mlp", {"norm": "batch"}),
+        context=Spec("labels"),
+        training={"labelled": 0.1, "steps": 20_000, **NORMALISED},
+        papers=("kingma2014semi",),
+    )
+    yield few.but(
+        name="m2",
+        about="A VAE whose label is mostly hidden: a classifier from a few labels.",
+        latent=50,
+        model=Spec("semi-supervised"),
+    )
+    yield few.but(
+        name="m1-m2",
+        about="m2 on the codes of a VAE, trained together: for very few labels.",
+        latent=10,
+        model=Spec("m1-m2"),
+    )

@@ -1,0 +1,49 @@
+"""A prior that can take any shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from autoencode.contract import Code, Prior, Sizes, Space, Width, Within
+from autoencode.errors import RecipeError
+from autoencode.maths import SplineFlow
+
+
+class Flow(Prior):
+    """p(z|c) is a standard normal, bent by autoregressive splines that are learned with the model.
+
+    With a context each one has a prior of its own. The density takes one pass through the
+    `transforms`, a draw one for each number of the code.  Source: [durkan2019].
+
+    hidden: widths of each transform's network.     bins: pieces of each spline on [−5, 5].
+
+    Raises:
+        RecipeError: the code is not a plain vector.
+    """
+
+    space = Space.REAL
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        transforms: Annotated[int, Within(1, 1_000)] = 3,
+        hidden: tuple[Width, ...] = (128, 128),
+        bins: Annotated[int, Within(2, 1_000)] = 8,
+    ) -> None:
+        super().__init__(sizes)
+        if len(sizes.z) != 1:
+            raise RecipeError(
+                f"A flow bends vectors, and codes here have the shape {sizes.z}",
+                'Use prior "mixture" or "normal".',
+            )
+        self.transforms, self.hidden, self.bins = transforms, hidden, bins
+        self.flow = SplineFlow(sizes.latent, sizes.context, transforms, hidden, bins)
+
+    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+        """Event [d]; batch [B] where there is a context, else none."""
+        prior: Distribution = self.flow(c)
+        return prior

@@ -1,0 +1,16 @@
+"""Samplers: distributions fitted to the codes of a trained model, to draw new codes from."""
+
+from autoencode.contract import Sampler
+from autoencode.parts.samplers.discrete import Autoregressive, Book
+from autoencode.parts.samplers.gaussian import FullNormal, Mixture
+from autoencode.parts.samplers.learned import Flow, TwoStage
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    "normal": FullNormal,
+    "mixture": Mixture,
+    "flow": Flow,
+    "two-stage": TwoStage,
+    "autoregressive": Autoregressive,
+}
+
+__all__ = ["SAMPLERS", "Autoregressive", "Book", "Flow", "FullNormal", "Mixture", "TwoStage"]

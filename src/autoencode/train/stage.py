@@ -1,0 +1,40 @@
+"""What comes after the last step: a sampler is fitted to the codes."""
+
+from __future__ import annotations
+
+import torch
+
+from autoencode.contract import Code
+from autoencode.data import Data
+from autoencode.models.build import Model
+from autoencode.models.conditions import known
+from autoencode.models.passes import in_batches, seeded
+from autoencode.models.recipe import Recipe
+
+
+def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
+    """Fits the sampler of a trained model, where its recipe has one, to the training codes.
+
+    Of a random code one draw is taken for each example, because draws are what the decoder was
+    trained on.
+    """
+    sampler = model.latent_sampler
+    if sampler is None:
+        return
+    device = next(model.parameters()).device
+    with seeded(seed, device):
+        codes = in_batches(
+            model,
+            data.train.x,
+            lambda x, c: model.encode(x, c, samples=1),
+            "fitting the sampler",
+            c=known(recipe, data.train, training=True),
+        )
+        z = torch.cat([code.z[0] for code in codes])
+        index = None if codes[0].index is None else torch.cat([_index(code) for code in codes])
+        sampler.fit(Code(z, index=index), seed)
+
+
+def _index(code: Code) -> torch.Tensor:
+    assert code.index is not None  # the first code has one
+    return code.index

@@ -1,0 +1,136 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from autoencode.contract import Sizes, Space
+from autoencode.errors import RecipeError
+from autoencode.parts.bottlenecks import BatchTopK, TopK
+
+
+def sizes(latent):
+    return Sizes((8, 8), (latent,), n=1000)
+
+
+def features(rows, latent, dtype=torch.float64):
+    torch.manual_seed(0)
+    return torch.randn(rows, latent, dtype=dtype)
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_default_is_a_fortieth_and_more_than_all_is_refused(part):
+    assert [part(sizes(latent)).k for latent in (1, 2, 80, 1000)] == [1, 1, 2, 25]
+    assert part.space is Space.REAL
+    assert not part.random
+    with pytest.raises(RecipeError, match=r"code of 4 .*5 active"):
+        part(sizes(4), k=5)
+    assert part(sizes(4), k=4).k == 4
+
+
+def test_top_k_keeps_the_largest_positive_features():
+    h = features(50, 20)
+    z = TopK(sizes(20), k=3, norm="none")(h).z
+    for row, code in zip(h, z, strict=True):
+        best = row.sort(descending=True).values[:3].clamp(min=0)
+        assert sorted(code[code != 0].tolist()) == sorted(best[best > 0].tolist())
+        assert torch.equal(code[code != 0], row[code != 0])
+    assert ((z != 0).sum(1) == (h > 0).sum(1).clamp(max=3)).all()
+
+
+def test_top_k_is_exactly_k_where_features_tie():
+    z = TopK(sizes(6), k=2, norm="none")(torch.ones(3, 6)).z
+    assert ((z != 0).sum(1) == 2).all()
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_gradients_reach_what_was_kept_and_nothing_else(part):
+    bottleneck = part(sizes(10), k=2, norm="none")
+    h = features(8, 10).requires_grad_()
+    z = bottleneck(h).z
+    weights = torch.randn_like(z)
+    (gradient,) = torch.autograd.grad((z * weights).sum(), h)
+    torch.testing.assert_close(gradient, weights * (z != 0))
+    assert torch.autograd.gradcheck(lambda h: bottleneck(h).z, h)
+
+
+def test_batch_top_k_shares_its_k_among_the_batch():
+    h = features(40, 25)
+    z = BatchTopK(sizes(25), k=4, norm="none")(h).z
+    kept = z != 0
+    assert kept.sum() == 160
+    assert kept.sum(1).unique().numel() > 1
+    assert torch.equal(z[kept], h[kept])
+    assert h[kept].min() > h[~kept].max()
+
+
+def test_batch_top_k_keeps_all_that_is_positive_when_k_is_too_large():
+    h = features(10, 6)
+    assert torch.equal(BatchTopK(sizes(6), k=6, norm="none")(h).z, h.relu())
+
+
+def test_evaluation_codes_do_not_depend_on_the_batch():
+    bottleneck = BatchTopK(sizes(50), k=5, norm="none")
+    for seed in range(1_000):
+        torch.manual_seed(seed)
+        bottleneck(torch.randn(40, 50))
+    bottleneck.eval()
+    h = features(2_000, 50, torch.float32)
+    z = bottleneck(h).z
+    alone = torch.cat([bottleneck(row[None]).z for row in h[:20]])
+    assert torch.equal(z[:20], alone)
+    # One in ten of normal features lies above their 0.9 quantile.
+    assert bottleneck.threshold.item() == pytest.approx(1.2816, abs=0.02)
+    assert (z != 0).sum(1).float().mean().item() == pytest.approx(5, abs=0.2)
+
+
+def test_the_threshold_moves_in_training_only_and_is_saved():
+    bottleneck = BatchTopK(sizes(5), k=1, norm="none")
+    h = features(20, 5, torch.float32)
+    bottleneck.eval()(h)
+    assert bottleneck.threshold.item() == 0
+    bottleneck.train()(h)
+    largest = h.flatten().sort(descending=True).values[19].item()
+    assert bottleneck.threshold.item() == pytest.approx(0.01 * largest)
+    other = BatchTopK(sizes(5), k=1, norm="none")
+    other.load_state_dict(bottleneck.state_dict())
+    assert torch.equal(other.threshold, bottleneck.threshold)
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_samples_repeat_a_point(part):
+    bottleneck = part(sizes(5), k=2, norm="none").eval()
+    h = features(4, 5)
+    assert torch.equal(bottleneck(h, samples=3).z, bottleneck(h).z.expand(3, 4, 5))
+    assert bottleneck(h).q is None
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_k_may_come_down_while_training(part):
+    bottleneck = part(sizes(20), k=3, norm="none")
+    h = features(50, 20).abs()
+    for moving, active in ((30.0, 20), (7.6, 8), (3.0, 3)):
+        bottleneck.k = moving
+        assert (bottleneck(h).z != 0).sum() == active * 50
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_normalised_features_compete_evenly(part):
+    """Unit 0 is large for all examples and would win each time; normalised, all have a turn."""
+    h = features(400, 10)
+    h[:, 0] += 50
+    bare, even = part(sizes(10), k=1, norm="none"), part(sizes(10), k=1).double()
+    assert (bare(h).z != 0).any(0).sum() == 1
+    z = even(h).z
+    shares = (z != 0).float().mean(0)
+    assert ((shares > 0.05) & (shares < 0.2)).all()
+    kept = z != 0
+    torch.testing.assert_close(z[kept], functional.batch_norm(h, None, None, training=True)[kept])
+
+
+@pytest.mark.parametrize("part", [TopK, BatchTopK])
+def test_normalised_evaluation_does_not_depend_on_the_batch(part):
+    bottleneck = part(sizes(10), k=2)
+    h = features(200, 10, torch.float32)
+    for _ in range(50):
+        bottleneck(h)
+    bottleneck.eval()
+    torch.testing.assert_close(bottleneck(h).z[:1], bottleneck(h[:1]).z)

@@ -1,0 +1,111 @@
+"""Slots are slots: parts of several families in one model, schedules, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from autoencode.contract import Sizes
+from autoencode.data import load_data
+from autoencode.errors import DataError, RecipeError
+from autoencode.models.build import build
+from autoencode.models.objective import Objective
+from autoencode.models.recipe import Spec
+from autoencode.models.recipes import RECIPES
+from autoencode.models.run import load
+from autoencode.train import fit
+
+QUICK = {"steps": 30, "batch_size": 50}
+
+
+def test_denoising_conditional_conv_vae_with_a_vamp_prior(digits, tmp_path):
+    recipe = RECIPES["conv-vae"].but(latent=4, context=Spec("labels"), prior=Spec("vamp"))
+    recipe = recipe.set("corruption", "masking").set("corruption.share", 0.3)
+    fitted = fit(recipe, digits, out=tmp_path / "run", **QUICK)
+    model, again = fitted.model, load(tmp_path / "run")
+    x, labels = digits.test.x[:5], digits.test.y[:5]
+    torch.testing.assert_close(again(x, labels).images, model(x, labels).images)
+    with torch.no_grad():
+        drawn = model.decoder(model.prior().sample((10,)), torch.arange(10))
+    assert drawn.shape == (10, 8, 8)
+
+
+def test_a_model_is_conditioned_on_any_vector(tmp_path):
+    """The vectors say how bright the images are; the decoder learns to obey."""
+    torch.manual_seed(0)
+    c = np.random.default_rng(0).uniform(size=(400, 1)).astype(np.float32)
+    x = np.broadcast_to(c[:, :, None], (400, 4, 4)).copy()
+    data = load_data(x, vectors=c)
+    recipe = RECIPES["ae"].but(context=Spec("vectors"), latent=1).set("network.hidden", (32,))
+    model = fit(recipe, data, steps=300, batch_size=50, lr=1e-2).model
+    z = model.encoder(data.test.x, data.test.c)
+    with torch.no_grad():
+        dark, bright = (model.decoder(z, torch.full((len(z), 1), v)) for v in (0.1, 0.9))
+    assert (bright.mean() - dark.mean()).item() > 0.2
+    with pytest.raises(DataError, match="--vectors"):
+        fit(recipe, load_data(x), steps=1)
+
+
+def test_schedules_move_weights_and_arguments():
+    recipe = RECIPES["vae"].but(latent=2, schedules={"terms.rate.weight": (0.0, 10)})
+    recipe = recipe.set("terms.rate.weight", 4.0)
+    model = build(recipe, Sizes((8, 8), (2,)), seed=0)
+    objective = Objective(model, recipe, model.sizes)
+    seen = []
+    for step in (0, 5, 10, 1000, math.inf):
+        objective.follow(step)
+        seen.append(objective.weights["rate"])
+    assert seen == [0.0, 2.0, 4.0, 4.0, 4.0]
+
+    noisy = RECIPES["ae"].set("corruption", "gaussian-noise").set("corruption.scale", 0.5)
+    noisy = noisy.set("schedules.corruption.scale", (0.0, 10))
+    objective = Objective(build(noisy, model.sizes, seed=0), noisy, model.sizes)
+    objective.follow(5)
+    assert objective.model.corruption.scale == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("address", "plan", "says"),
+    [
+        ("terms.rat.weight", (0, 10), "terms.rate.weight"),
+        ("terms.rate.weight", (0,), "pair"),
+        ("terms.rate.weight", ("a", 10), "finite number"),
+        ("terms.rate.weight", (0, 0), "from 1"),
+        ("network.dropout", (0, 10), "cannot move while training"),
+    ],
+)
+def test_schedules_without_meaning_are_refused(address, plan, says):
+    def objective():
+        recipe = RECIPES["vae"].set(f"schedules.{address}", plan)
+        return Objective(build(recipe, sizes, seed=0), recipe, sizes)
+
+    sizes = Sizes((8, 8), (2,))
+    with pytest.raises(RecipeError, match=says):
+        objective()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda r: r["vae"].set("prior", "uniform"), "bounded"),
+        (lambda r: r["vae"].set("bottleneck", "point"), "posterior"),
+        (lambda r: r["iwae"].set("samples", 1), "several codes"),
+        (lambda r: r["ae"].set("terms.mmd", "mmd"), "needs a prior"),
+        (lambda r: r["ae"].set("sampler", "autoregressive"), "discrete codes"),
+        (lambda r: r["vq-vae"].set("sampler", "mixture"), "real codes"),
+        (lambda r: r["beta-tcvae"].set("bottleneck", "planar"), "normal posterior"),
+    ],
+)
+def test_combinations_without_meaning_are_refused_when_built(change, says):
+    with pytest.raises(RecipeError, match=says):
+        build(change(RECIPES), Sizes((8, 8), (4,), n=100), seed=0)
+
+
+def test_few_labels_are_kept_in_the_proportions_of_the_classes():
+    data = load_data("digits", labelled=50)
+    assert (data.train.y >= 0).sum() == 50
+    assert all(3 <= (data.train.y == k).sum() <= 7 for k in range(10))
+    assert (data.test.y >= 0).all()
+    with pytest.raises(DataError, match="Keep fewer"):
+        load_data("digits", labelled=10_000)
