@@ -38,8 +38,11 @@ def shortened(command):
     small = ["digits" if word in ("mnist", "fashion-mnist") else word for word in command]
     if small[0] in ("train", "demo"):
         small += ["--steps", "20"]  # the last one counts
-    if small[0] == "train" and "--out" not in small:
-        small.append("--no-report")
+    if small[0] == "train":
+        small += [] if "--data" in small else ["--data", "digits"]
+        small += [] if "--out" in small else ["--no-report"]
+    if "--epochs" in small:
+        small[small.index("--epochs") + 1] = "1"
     return small
 
 

@@ -171,7 +171,8 @@ def _of_objective(
         if recipe.corruption is not None:
             trip = judged.trip
             restored = trip.px.mean.reshape(-1, *trip.x.shape)
-            means["restored_squared_error"] = squared_error(trip.x.expand_as(restored), restored)
+            clean = trip.x.expand_as(restored).flatten(0, 1)
+            means["restored_squared_error"] = squared_error(clean, restored.flatten(0, 1))
             means["corrupted_squared_error"] = squared_error(trip.x, trip.seen)
         return {name: mean.mean().item() * len(x) for name, mean in means.items()}
 

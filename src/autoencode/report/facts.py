@@ -41,10 +41,13 @@ def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
     known = [
         ("squared_error", "Squared error", short, over),
         ("squared_error_of_mean", "Baseline", short, "squared error of the mean example"),
+        ("restored_squared_error", "Restored", short, "squared error from corrupted examples"),
+        ("corrupted_squared_error", "Corrupted", short, "squared error before restoring"),
         ("squared_error_per_pixel", "Per value", short, "squared error of one value"),
         ("psnr", "PSNR", lambda v: f"{v:.1f} dB", "mean of test examples"),
         ("ssim", "SSIM", lambda v: f"{v:.3f}", "1 for identical images"),
         ("knn_accuracy", "k-NN accuracy", lambda v: f"{v:.1%}", "classes told from codes alone"),
+        ("classification_error", "Wrong class", lambda v: f"{v:.1%}", "of test examples"),
     ]
     return [Fact(name, say(metrics[key]), note) for key, name, say, note in known if key in metrics]
 

@@ -15,6 +15,7 @@ from autoencode.report.figures import (
     plane,
     rates,
     reconstructions,
+    restored,
     samples,
     tracking,
     wanted,
@@ -42,6 +43,7 @@ def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]
     """The figures of a run by name; those without meaning for its model or data are left out."""
     figures: dict[str, tuple[ModuleType, tuple[Any, ...]]] = {
         "reconstructions": (reconstructions, (view,)),
+        **({} if run.recipe.corruption is None else {"restored": (restored, (view,))}),
         "plane": (plane, (view,)),
         "samples": (samples, (view,)),
         "grid": (grid, (view,)),

@@ -103,6 +103,10 @@ class View:
         """Images [M, *X] as pictures."""
         return tiles(images, kind=len(self.model.sizes.x))
 
+    def examples(self, n: int) -> Tensor:
+        """The first examples, [n, *X], floats in [0, 1]."""
+        return scaled(self.x[:n])
+
     def originals(self, which: Tensor | Sequence[int]) -> Tiles:
         """Some of the examples as pictures."""
         return self.tiles(scaled(self.x[torch.as_tensor(which)]))

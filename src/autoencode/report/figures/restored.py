@@ -1,0 +1,61 @@
+"""What a denoising model makes of spoiled examples."""
+
+from __future__ import annotations
+
+import torch
+
+from autoencode.models.passes import measuring, seeded
+from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.style import Picture, styled
+from autoencode.report.view import View
+from autoencode.report.words import short
+
+TITLE = "What it restores"
+COLUMNS, BLOCKS = 10, 2
+
+
+@styled()
+def draw(view: View) -> Picture:
+    """Clean examples, spoiled ones, and what the model makes of these."""
+    clean, seen, restored = trip(view, COLUMNS * BLOCKS)
+    errors = (restored - clean).square().flatten(1).sum(1)
+    rows = []
+    for start in range(0, len(clean), COLUMNS):
+        block = slice(start, start + COLUMNS)
+        rows.append(Row(view.tiles(clean[block]), "clean", after=0.02))
+        rows.append(Row(view.tiles(seen[block]), "seen", after=0.02))
+        notes = [short(error) for error in errors[block].tolist()]
+        rows.append(Row(view.tiles(restored[block]), "restored", notes=notes, after=0.14))
+    return draw_rows(rows)
+
+
+def trip(view: View, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The first examples clean, as the encoder saw them, and restored, [n, *X] each."""
+    x = view.examples(n)
+    with measuring(view.model) as device, seeded(0, device):
+        known = None if view.c is None else view.c[:n].to(device)
+        gone = view.model.trip(x.to(device), known)
+        images = gone.px.mean.reshape(-1, *gone.x.shape)[0]
+    return gone.x.float().cpu(), gone.seen.float().cpu(), images.float().cpu()
+
+
+def about(view: View) -> str:
+    """What the figure is."""
+    return (
+        "The top row of each block holds test examples, the row below it the same ones spoiled as "
+        "in training: all that the model was shown. Under each restored one stands its squared "
+        "error against the clean one."
+    )
+
+
+def see(view: View) -> str:
+    """What to see in it."""
+    clean, seen, restored = trip(view, COLUMNS * BLOCKS)
+    before = (seen - clean).square().flatten(1).sum(1).mean().item()
+    after = (restored - clean).square().flatten(1).sum(1).mean().item()
+    return f"Restoring brought the squared error of these from {short(before)} to {short(after)}."
+
+
+def alt(view: View) -> str:
+    """The figure in words."""
+    return f"Rows of clean, spoiled and restored test examples. {see(view)}"
