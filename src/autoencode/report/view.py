@@ -64,6 +64,13 @@ class View:
             return prior.sample(torch.Size((PRIOR_DRAWS,))).flatten(1).float().cpu()
 
     @cached_property
+    def fitted(self) -> bool:
+        """Whether random codes are drawn from what was fitted to codes, and not from a prior."""
+        with measuring(self.model):
+            drawn, prior = self.model.sampler(), self.model.prior()
+        return drawn is not None and type(drawn) is not type(prior)
+
+    @cached_property
     def drawn_codes(self) -> Float[Tensor, "n d"]:
         """The examples' codes as a decoder meets them in training: drawn from their posterior."""
 

@@ -198,16 +198,21 @@ def about(view: View) -> str:
             f"Every dot is the code of one of {shown} test examples. See whether they form islands "
             "or one cloud, and where there are gaps."
         )
+    dots = f"Every dot is the code of one of {shown} test examples. Colours are the labels, "
+    if view.model.sizes.context:
+        return (
+            f"{dots}which the model takes beside the image; a name stands in the middle of its "
+            "class. What the label says, the code need not: see how far the classes share a place."
+        )
     return (
-        f"Every dot is the code of one of {shown} test examples. Colours are the labels, which the "
-        "model never saw; a name stands in the middle of its class. See which classes found a "
-        "place of their own, and which still share one."
+        f"{dots}which the model never saw; a name stands in the middle of its class. See which "
+        "classes found a place of their own, and which still share one."
     )
 
 
 def see(view: View) -> str:
     """What to see in it."""
-    if view.prior_codes is None:
+    if view.model.prior() is None:
         parts = ["Nothing told this model where its codes should lie; see how they spread."]
     else:
         parts = ["The prior has drawn the codes together around the origin, with few gaps."]

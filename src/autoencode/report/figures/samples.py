@@ -47,9 +47,12 @@ def strays(view: View) -> float:
 
 def about(view: View) -> str:
     """What the figure is."""
+    turns = ""
+    if view.c is not None and view.c.dim() == 1:
+        turns = " The model is told each class in turn."
     return (
         "Each image is what a random code decodes to. They are the first ones drawn; none was "
-        "chosen."
+        f"chosen.{turns}"
     )
 
 
@@ -59,6 +62,11 @@ def see(view: View) -> str:
         f"{strays(view):.0%} of such codes lie farther from every test code than 99% of the test "
         "codes do from their nearest neighbours."
     )
+    if view.fitted:
+        return (
+            "The codes come from a distribution that was fitted to those of the training examples, "
+            f"once the model was trained. {lost}"
+        )
     if view.prior_codes is not None:
         return (
             "The codes come from the prior, towards which training had drawn those of real "
@@ -74,4 +82,5 @@ def see(view: View) -> str:
 def alt(view: View) -> str:
     """The figure in words."""
     source = "the prior" if view.prior_codes is not None else "the box around the test codes"
+    source = "what was fitted to the training codes" if view.fitted else source
     return f"{ROWS * COLUMNS} images, decoded from random codes out of {source}."
