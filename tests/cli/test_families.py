@@ -48,6 +48,16 @@ def test_a_fitted_sampler_is_drawn_from(run, folder):
         assert picture.size[0] > 8
 
 
+def test_discrete_codes_have_a_report_without_ways_between_them(run, folder):
+    line = QUICK.replace("--no-report", "--set sampler.steps=5")
+    assert run(f"train fsq {line} --out run").code == 0
+    page = (folder / "run" / "report.html").read_text()
+    assert "What random codes give" in page
+    assert "From one example" not in page
+    assert "fitted sampler, autoregressive" in run("generate run --n 4 --out a.png").out
+    assert "code book" in run("interpolate run --out b.png").error
+
+
 def test_vectors_condition_a_model(run, folder):
     generator = np.random.default_rng(0)
     np.save("x.npy", generator.integers(0, 256, (60, 6, 6)).astype(np.uint8))

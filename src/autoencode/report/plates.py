@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from autoencode.contract import Space
 from autoencode.models.run import Run
 from autoencode.report.figures import (
     curves,
@@ -46,10 +47,12 @@ def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]
         **({} if run.recipe.corruption is None else {"restored": (restored, (view,))}),
         "plane": (plane, (view,)),
         "samples": (samples, (view,)),
-        "grid": (grid, (view,)),
-        "paths": (paths, (view,)),
     }
-    if view.y is not None:
+    # Between and beside the entries of a code book there is nothing to decode.
+    between = view.model.space is not Space.CODES
+    if between:
+        figures |= {"grid": (grid, (view,)), "paths": (paths, (view,))}
+    if view.y is not None and between:
         figures["wanted"] = wanted, (view,)
     if nats := metrics.get("kl_per_dimension"):
         figures["rates"] = rates, (nats,)
