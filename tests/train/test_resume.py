@@ -162,7 +162,7 @@ def test_resume_refuses_a_finished_run(digits, tmp_path):
 
 
 COMMAND = (
-    "train vae --data digits --set network.hidden=[64] --steps 3000 --batch-size 50 "
+    "train vae --data digits --set network.hidden=[64] --steps 1500 --batch-size 50 "
     "--checkpoint-every 50 --no-report --precision float32"
 ).split()
 
@@ -195,7 +195,7 @@ def killed_again_and_again(tmp_path, kills, draw):
     while True:
         process = start(*command, cwd=tmp_path)
         if count < kills:
-            wait_for_step(run, count * 3000 // (kills + 2), process)
+            wait_for_step(run, count * 1500 // (kills + 2), process)
             time.sleep(draw.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
         _, error = process.communicate(timeout=120)
@@ -237,7 +237,7 @@ def test_kill_minus_nine_while_saving_leaves_a_whole_checkpoint(tmp_path):
     )
     draw = random.Random(0)
     path = tmp_path / "state.safetensors"
-    for _ in range(6):
+    for _ in range(4):
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
         )
