@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 1000
 SOURCES := src tests benchmarks docs
 
-.PHONY: help setup demo test test-slow check bench docs clean
+.PHONY: help setup demo test test-slow check bench proof docs clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: setup ## Check style and types.
 
 bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.md.
 	$(BIN)/python benchmarks/speed.py
+
+proof: setup ## Hold the rows of the table to their papers; writes docs/proof.md, takes hours.
+	$(BIN)/python benchmarks/papers.py
 
 docs: setup ## Write the pages that are made from the table of recipes.
 	$(BIN)/python docs/generate.py

@@ -35,12 +35,15 @@ class Sizes:
     z: shape of one code: (2,).
     context: number of label features that condition the model; 0 is unconditional.
     n: number of training examples, for estimators of log q(z).
+    labelled: share of the training examples whose label is known, where batches are to hold
+        another share of them; None where batches are as the data.
     """
 
     x: tuple[int, ...]
     z: tuple[int, ...]
     context: int = 0
     n: int = 0
+    labelled: float | None = None
 
     @property
     def image(self) -> tuple[int, int, int] | None:
@@ -209,7 +212,7 @@ class Bottleneck(Part, ABC):
     random: ClassVar[bool] = False  # does it give a posterior?
     normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
     # Numbers asked of the encoder for each number of the code.
-    features: ClassVar[int] = 1
+    features: int = 1
 
     @abstractmethod
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
@@ -220,10 +223,28 @@ class Prior(Part, ABC):
     """The distribution that codes are meant to follow."""
 
     space: ClassVar[Space]
+    clustered: ClassVar[bool] = False  # does it know in which of its clusters a code lies?
 
     @abstractmethod
     def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """p(z|c), event [*Z]. `encode` is the model's own encoder, for priors built from it."""
+
+
+class FittedPrior(Prior, ABC):
+    """A prior that begins again in the middle of training, fitted to the codes as they are then.
+
+    after: the training steps before that; None: it never does.
+    """
+
+    after: int | None
+
+    @abstractmethod
+    def fit(self, z: Tensor, seed: int) -> None:
+        """Moves its parameters to where the codes of training examples lie, z [N, *Z].
+
+        Raises:
+            DataError: there are too few codes to learn from.
+        """
 
 
 class Sampler(Part, ABC):

@@ -1,5 +1,7 @@
 """Labels, vectors, few labels, corruptions, samplers and own networks on the command line."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -93,10 +95,17 @@ class Decoder(nn.Module):
 """
 
 
-def test_a_network_of_ones_own(run, folder):
+def test_a_network_of_ones_own(run, folder, monkeypatch):
     (folder / "mine.py").write_text(OWN)
     base = "train vae --data digits --steps 5 --no-report --set"
     assert run(f"{base} network=mine.py --out run").code == 0
+    assert run("evaluate run").code == 0
+    for name in [name for name in sys.modules if name.startswith("autoencode_own_")]:
+        del sys.modules[name]  # as in a process that has not trained it
+    error = run("evaluate run").error
+    assert "network.py" in error
+    allowed, digest = error.split()[-1].split("=")
+    monkeypatch.setenv(allowed, digest)
     assert run("evaluate run").code == 0
     (folder / "wrong.py").write_text(OWN.replace("pixels, features", "pixels, features + 1"))
     assert "(2, 4) is expected" in run(f"{base} network=wrong.py --out wrong").error

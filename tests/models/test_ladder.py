@@ -11,7 +11,7 @@ from torch.nn import functional
 from autoencode.contract import Autoencoder, Sizes
 from autoencode.errors import DataError, RecipeError
 from autoencode.models.hierarchy import Moments
-from autoencode.models.ladder import LadderAutoencoder
+from autoencode.models.ladder import ladder
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe, Spec, Weighted
 
@@ -28,7 +28,7 @@ def model(x=(8, 8), levels=(3, 2), seed=0, context=0, network=None, changes=(), 
     ).but(**dict(changes))
     torch.manual_seed(seed)
     sizes = Sizes(x, (sum(levels),), context=context, n=100)
-    return LadderAutoencoder(recipe, sizes, levels, **{"hidden": (12,), **args})
+    return ladder(recipe, sizes, levels, **{"hidden": (12,), **args})
 
 
 def judge(m, x, c=None, seed=1):
@@ -244,7 +244,7 @@ def test_weights_are_saved_once_and_restored():
 def test_levels_are_chosen_for_the_code():
     def levels(d):
         recipe = model().recipe
-        return LadderAutoencoder(recipe, Sizes((8, 8), (d,))).levels
+        return ladder(recipe, Sizes((8, 8), (d,))).encoder.bottleneck.down.levels
 
     assert [levels(d) for d in (1, 2, 3, 48)] == [(1,), (1, 1), (2, 1), (32, 16)]
 
@@ -252,9 +252,9 @@ def test_levels_are_chosen_for_the_code():
 def test_refusals():
     recipe = model().recipe
     with pytest.raises(RecipeError, match="--latent 18"):
-        LadderAutoencoder(recipe, Sizes((8, 8), (2,)), (16, 2))
+        ladder(recipe, Sizes((8, 8), (2,)), (16, 2))
     with pytest.raises(RecipeError, match="levels"):
-        LadderAutoencoder(recipe, Sizes((8, 8), (2,)), ())
+        ladder(recipe, Sizes((8, 8), (2,)), ())
     for slot, changes in (
         ("prior", {"prior": None}),
         ("bottleneck", {"bottleneck": Spec("point")}),

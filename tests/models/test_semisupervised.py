@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from autoencode.contract import Autoencoder, Sizes
 from autoencode.errors import DataError, RecipeError
-from autoencode.models.assemble import SlotAutoencoder
+from autoencode.models.assemble import assemble
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.semisupervised import SemiSupervised
@@ -34,11 +34,12 @@ def recipe(**changes):
     return made.but(**changes)
 
 
-def model(kind=SemiSupervised, x=(8, 8), d=3, seed=0, changes=(), **args):
+def model(kind=SemiSupervised, x=(8, 8), d=3, seed=0, changes=(), labelled=None, **args):
     torch.manual_seed(seed)
     if kind is StackedSemiSupervised:
         args = {"features": 5, "hidden": (16,)} | args
-    return kind(recipe(**dict(changes)), Sizes(x, (d,), context=K, n=100), **args)
+    sizes = Sizes(x, (d,), context=K, n=100, labelled=labelled)
+    return kind(recipe(**dict(changes)), sizes, **args)
 
 
 def judge(m, x, c=None, seed=1):
@@ -251,10 +252,23 @@ def test_weights_of_the_terms_weigh_the_bound():
     torch.testing.assert_close(judged.loss, expected)
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_schedules_reach_the_terms_that_the_model_takes_over_labels(kind):
+    rate = {"rate": Weighted("capacity", {"capacity": 6.0})}
+    m = model(kind, changes={"terms": recipe().terms | rate}.items())
+    moving = m.recipe.set("schedules.terms.rate.capacity", (0.0, 10))
+    objective = Objective(m, moving, m.sizes)
+    inner = m.core if kind is StackedSemiSupervised else m
+    terms = dict(objective.named_terms())["rate"], inner.bound["rate"]
+    for step, expected in ((0, 0.0), (5, 3.0), (math.inf, 6.0)):
+        objective.follow(step)
+        assert [term.capacity for term in terms] == [expected] * 2
+
+
 def test_m1_learns_as_if_alone():
     """No gradient of M2's reaches M1, and M2 sees what M1 drew."""
     m, x = model(StackedSemiSupervised), torch.rand(12, 8, 8)
-    alone = SlotAutoencoder(recipe(context=None), Sizes((8, 8), (5,), n=100))
+    alone = assemble(recipe(context=None), Sizes((8, 8), (5,), n=100))
     alone.load_state_dict(m.m1.state_dict())
     judged, theirs = judge(m, x, torch.tensor([2] * 3 + [-1] * 9)), judge(alone, x)
     judged.loss.backward()

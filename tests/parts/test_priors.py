@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from autoencode.contract import Code, Sizes, Space
-from autoencode.errors import RecipeError
+from autoencode.errors import DataError, RecipeError
 from autoencode.models.build import build
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.parts.priors import PRIORS, Flow, NormalMixture, Vamp
@@ -225,3 +225,24 @@ def test_parts_keep_their_arguments():
     assert NormalMixture(PLAIN, components=3, spread=2.0).spread == 2.0
     assert Vamp(PLAIN, components=3).components == 3
     assert Flow(PLAIN, transforms=2).transforms == 2
+
+
+def test_a_fitted_mixture_is_the_clusters_of_the_codes():
+    torch.manual_seed(0)
+    means = torch.tensor([[-8.0, 0.0], [0.0, 8.0], [8.0, -3.0]])
+    scales = torch.tensor([[1.0, 0.3], [0.5, 0.5], [0.2, 1.0]])
+    cluster = torch.arange(600) % 4 % 3  # the first has half of the codes
+    z = means[cluster] + scales[cluster] * torch.randn(600, 2)
+    prior = NormalMixture(PLAIN, components=3)
+    prior.fit(z, seed=0)
+    order = prior.means[:, 0].argsort()
+    torch.testing.assert_close(prior.means[order], means, atol=0.15, rtol=0)
+    torch.testing.assert_close(prior.log_scales[order].exp(), scales, atol=0.1, rtol=0)
+    shares = torch.bincount(cluster) / 600
+    torch.testing.assert_close(prior.log_weights[order].softmax(0), shares)
+    assert (prior.responsibilities(z)[:, order].argmax(-1) == cluster).float().mean() > 0.99
+
+
+def test_a_mixture_is_not_fitted_to_a_handful():
+    with pytest.raises(DataError, match="components"):
+        NormalMixture(PLAIN, components=5).fit(torch.randn(20, 2), seed=0)

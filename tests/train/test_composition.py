@@ -65,11 +65,21 @@ def test_schedules_move_weights_and_arguments():
     assert objective.model.corruption.scale == pytest.approx(0.25)
 
 
+def test_a_schedule_may_wait_first():
+    recipe = RECIPES["vae"].set("schedules.terms.rate.weight", (0.5, 10, 20))
+    objective = Objective(build(recipe, Sizes((8, 8), (2,)), seed=0), recipe, Sizes((8, 8), (2,)))
+    found = []
+    for step in (0, 20, 25, 30, math.inf):
+        objective.follow(step)
+        found.append(objective.weights["rate"])
+    assert found == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("address", "plan", "says"),
     [
         ("terms.rat.weight", (0, 10), "terms.rate.weight"),
-        ("terms.rate.weight", (0,), "pair"),
+        ("terms.rate.weight", (0,), r"\(start, steps\)"),
         ("terms.rate.weight", ("a", 10), "finite number"),
         ("terms.rate.weight", (0, 0), "from 1"),
         ("network.dropout", (0, 10), "cannot move while training"),

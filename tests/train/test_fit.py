@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autoencode.contract import Sizes
-from autoencode.data import load_data, scaled
+from autoencode.data import Split, load_data, scaled
 from autoencode.errors import AutoencodeError, Diverged, RecipeError, ResourceError, RunError
 from autoencode.models import store
 from autoencode.models.build import build
@@ -105,8 +105,8 @@ def test_global_state_is_left_alone(digits):
 
 def test_batches_are_a_function_of_the_step():
     x, known = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
-    forwards = Batches(x, known, 10, seed=3, device=torch.device("cpu"))
-    backwards = Batches(x, known, 10, seed=3, device=torch.device("cpu"))
+    forwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
+    backwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
     seen = {step: forwards[step] for step in range(25)}
     for step in reversed(range(25)):
         assert all(map(torch.equal, backwards[step], seen[step]))
@@ -116,14 +116,14 @@ def test_batches_are_a_function_of_the_step():
     second = torch.cat([seen[step][0] for step in range(10, 20)])
     assert len(first.unique()) == 100, "an epoch shows no image twice"
     assert not torch.equal(first, second)
-    other = Batches(x, None, 10, seed=4, device=torch.device("cpu"))
+    other = Batches(Split(x, None), None, 10, seed=4, device=torch.device("cpu"))
     assert not torch.equal(other[0][0], seen[0][0])
     assert other[0][1] is None
 
 
 def test_batches_larger_than_the_data_take_all_of_it():
     x = torch.arange(7, dtype=torch.uint8)[:, None]
-    batches = Batches(x, None, 200, seed=0, device=torch.device("cpu"))
+    batches = Batches(Split(x, None), None, 200, seed=0, device=torch.device("cpu"))
     assert batches.per_epoch == 1
     assert len(batches[5][0]) == 7
 
@@ -145,7 +145,7 @@ def test_weight_decay_none_is_adam(digits):
     model = build(SMALL, Sizes((8, 8), (2,), n=len(digits.train)), seed=0)
     objective = Objective(model, SMALL, model.sizes)
     optimizer = torch.optim.Adam(objective.parameters(), lr=1e-3)
-    batches = Batches(digits.train.x, None, 50, 0, torch.device("cpu"))
+    batches = Batches(digits.train, None, 50, 0, torch.device("cpu"))
     torch.manual_seed(0)
     for step in range(5):
         optimizer.zero_grad()
@@ -392,3 +392,23 @@ def test_a_run_on_arrays_says_that_it_needs_them(tmp_path):
     with pytest.raises(RunError, match="--data"):
         fitted.run.load_data()
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["source"] == ""
+
+
+def test_training_may_begin_with_the_weights_of_a_run(digits, tmp_path):
+    short = {"steps": 3, "batch_size": 50, "progress": False}
+    first = fit("vae", digits, out=tmp_path / "first", **short)
+    on = fit("vae", digits, init=str(tmp_path / "first"), **short | {"lr": 0.0})
+    for (name, ours), theirs in zip(
+        on.model.state_dict().items(), first.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+    # Another prior begins as it was built, and the rest is taken over.
+    vamp = RECIPES["vae"].set("prior", "vamp")
+    assert fit(vamp, digits, init=str(tmp_path / "first"), **short).summary["steps"] == 3
+
+
+def test_beginning_with_another_network_is_refused(digits, tmp_path):
+    short = {"steps": 2, "batch_size": 50, "progress": False}
+    fit("ae", digits, out=tmp_path / "first", **short)
+    with pytest.raises(RunError, match="encoder"):
+        fit("ae", digits, latent=5, init=str(tmp_path / "first"), **short)

@@ -42,6 +42,13 @@ Vectors = Annotated[
     Path | None,
     typer.Option(help="Numbers beside each image that condition the model: .npy of shape (N, C)."),
 ]
+Binarise = Annotated[
+    str | None,
+    typer.Option(
+        help="Draw each pixel black or white by its grey: static (once) or dynamic (the training "
+        "images anew at each look)."
+    ),
+]
 Labelled = Annotated[
     int | None,
     typer.Option(help="Training images that keep their label; all others are hidden."),
@@ -58,6 +65,7 @@ def data_options(
     split_seed: int,
     vectors: Path | None = None,
     labelled: int | None = None,
+    binarise: str | None = None,
 ) -> dict[str, Any]:
     """The keyword arguments of `load_data`."""
     return {
@@ -69,6 +77,7 @@ def data_options(
         "on_bad": on_bad,
         "max_bad": max_bad,
         "seed": split_seed,
+        "binarise": binarise,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autoencode.cli.options import (
+    Binarise,
     Json,
     Labelled,
     Labels,
@@ -45,6 +46,14 @@ def train(
     warmup: Annotated[int | None, Setting] = None,
     clip: Annotated[float | None, Setting] = None,
     weight_decay: Annotated[float | None, Setting] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the weights of that run.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     patience: Annotated[int | None, Setting] = None,
     validate_every: Annotated[int | None, Setting] = None,
     checkpoint_every: Annotated[int | None, Setting] = None,
@@ -59,6 +68,7 @@ def train(
     labels: Labels = None,
     vectors: Vectors = None,
     labelled: Labelled = None,
+    binarise: Binarise = None,
     value_range: Range = None,
     size: Size = None,
     on_bad: OnBad = "fail",
@@ -84,6 +94,7 @@ def train(
         "warmup": warmup,
         "clip": clip,
         "weight_decay": weight_decay,
+        "init": None if init is None else str(init),
         "patience": patience,
         "validate_every": validate_every,
         "checkpoint_every": checkpoint_every,
@@ -110,7 +121,7 @@ def train(
     from autoencode.train import fit
 
     options = data_options(
-        labels, value_range, size, on_bad, max_bad, split_seed, vectors, labelled
+        labels, value_range, size, on_bad, max_bad, split_seed, vectors, labelled, binarise
     )
     loaded = load_data(data, **options)
     for notice in loaded.notices:

@@ -1,5 +1,6 @@
 """Data: from a name, a path or an array to three checked parts."""
 
+from autoencode.data.binarise import still
 from autoencode.data.catalogue import SOURCES
 from autoencode.data.check import Check, PartCheck, check_source
 from autoencode.data.obtain import fetch, located
@@ -19,4 +20,5 @@ __all__ = [
     "located",
     "sample_train",
     "scaled",
+    "still",
 ]

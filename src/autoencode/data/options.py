@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoencode.data.binarise import BINARISE
 from autoencode.errors import DataError, did_you_mean
 
 ON_BAD = ("fail", "skip")
@@ -30,8 +31,13 @@ class Options:
     max_bad: float = 0.01
     validation: int | float | None = None
     seed: int = 0
+    binarise: str | None = None
 
     def __post_init__(self) -> None:
+        if self.binarise is not None and self.binarise not in BINARISE:
+            raise DataError(
+                f'binarise is "{self.binarise}"', did_you_mean(str(self.binarise), BINARISE)
+            )
         if self.on_bad not in ON_BAD:
             raise DataError(f'on_bad is "{self.on_bad}"', did_you_mean(self.on_bad, ON_BAD))
         if not _number(self.max_bad) or not 0 <= self.max_bad <= 1:
@@ -73,8 +79,9 @@ class Options:
             "validation": self.validation,
             "seed": self.seed,
         }
-        if self.labelled is not None:
-            kept["labelled"] = self.labelled
+        for name in ("labelled", "binarise"):
+            if getattr(self, name) is not None:
+                kept[name] = getattr(self, name)
         for name in ("labels", "vectors"):
             given = getattr(self, name)
             if isinstance(given, str | Path):

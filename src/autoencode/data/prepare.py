@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from autoencode.data.arrays import as_array, examples, unit
+from autoencode.data.binarise import binarised
 from autoencode.data.files import shown
 from autoencode.data.labels import encode
 from autoencode.data.options import Options
@@ -42,6 +43,8 @@ def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
     notices += told + missing
     if not raw.trusted:
         notices += _twice(parts)
+    if options.binarise is not None:
+        parts = binarised(parts, options.binarise, options.seed)
     return Data(
         name=name,
         source=source,

@@ -24,11 +24,13 @@ class Split:
     y: [N], int64, the position of each label among the classes, −1 where it is not known; None
        without labels.
     c: [N, C], float32, a vector beside each example, for models that are conditioned on one.
+    random: are the numbers of x probabilities, of which each look draws bits anew?
     """
 
     x: Tensor
     y: Tensor | None
     c: Tensor | None = None
+    random: bool = False
 
     def __len__(self) -> int:
         return self.x.shape[0]

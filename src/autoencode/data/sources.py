@@ -40,6 +40,7 @@ def load_data(
     max_bad: float = 0.01,
     validation: int | float | None = None,
     seed: int = 0,
+    binarise: str | None = None,
 ) -> Data:
     """Load data, check them, and divide them into training, validation and test.
 
@@ -63,14 +64,17 @@ def load_data(
     on_bad: "fail" at an unusable file, or "skip" it.
     max_bad: the fraction of files that may be skipped.
     validation: number of validation examples, or their fraction of the training part.
-    seed: of the division.
+    seed: of the division, of the labels kept and of the bits.
+    binarise: every pixel black or white, white with the probability that its grey says: "static"
+            draws once, "dynamic" draws the training examples anew at each look; validation and
+            test are drawn once. None leaves the greys. Likelihoods compare only within one kind.
 
     Raises:
         DataError: the data cannot be used as they are; says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
     """
     options = Options(
-        labels, vectors, labelled, value_range, size, on_bad, max_bad, validation, seed
+        labels, vectors, labelled, value_range, size, on_bad, max_bad, validation, seed, binarise
     )
     try:
         raw, name, origin = read(source, options)

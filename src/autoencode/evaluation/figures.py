@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Autoencoder
-from autoencode.data import Data, Split, scaled
+from autoencode.data import Data, Split, scaled, still
 from autoencode.errors import DataError, Diverged
 from autoencode.evaluation.codes import NEIGHBOURS, kl_per_dimension, knn_accuracy
 from autoencode.evaluation.quality import psnr, squared_error, ssim
-from autoencode.models.build import model_class
+from autoencode.models.build import learns_labels
 from autoencode.models.conditions import known
 from autoencode.models.objective import Objective
 from autoencode.models.passes import BATCH_SIZE, embed, in_batches, seeded, split
@@ -201,7 +201,7 @@ def _of_codes(model: Autoencoder, recipe: Recipe, data: Data, batch_size: int) -
         active = int((nats > ACTIVE).sum())
         note = f"Dimensions of the code with more than {ACTIVE} nats of KL."
         yield Record("active_dimensions", active, "dimensions", n, note)
-    if model_class(recipe).learns_labels and data.test.y is not None:
+    if learns_labels(recipe) and data.test.y is not None:
         truth = data.test.y
         wrong = (
             torch.cat(
@@ -215,7 +215,7 @@ def _of_codes(model: Autoencoder, recipe: Recipe, data: Data, batch_size: int) -
         told = data.train.y >= 0
         codes = [
             embed(model, part.x, known(recipe, part), batch_size)
-            for part in (data.train, data.test)
+            for part in (still(data.train), data.test)
         ]
         k = min(NEIGHBOURS, int(told.sum()))
         note = (

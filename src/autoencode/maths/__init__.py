@@ -1,6 +1,7 @@
 """Distributions and divergences that torch lacks, and the arithmetic that models share."""
 
 from autoencode.maths.box import BoxUniform
+from autoencode.maths.clusters import neighbour_clusters
 from autoencode.maths.jacobian import squared_jacobian
 from autoencode.maths.mixture import Mixture
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
@@ -26,6 +27,7 @@ __all__ = [
     "SplineFlow",
     "Tanh",
     "ms_ssim",
+    "neighbour_clusters",
     "squared_jacobian",
     "ssim",
     "standard_normal",

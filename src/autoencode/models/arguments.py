@@ -1,4 +1,4 @@
-"""The `__init__` signature of a part is its configuration: arguments are checked against it."""
+"""The signature that makes a part is its configuration: arguments are checked against it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import inspect
 import reprlib
 import sys
 import types
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from autoencode.errors import RecipeError, did_you_mean
 
@@ -15,17 +15,24 @@ from autoencode.errors import RecipeError, did_you_mean
 LONGEST = 1_000
 
 
-def arguments_of(part: type[Any]) -> Mapping[str, Any]:
+def arguments_of(part: Callable[..., Any]) -> Mapping[str, Any]:
     """Name -> annotated type of what a recipe may give to `part`.
 
-    Sizes, and whatever else JSON cannot say, are given by the house.
+    Sizes, and whatever else JSON cannot say, are given by the house; what has no type is no
+    argument of a recipe.
     """
-    hints = get_type_hints(part.__init__, include_extras=True)
-    names = [name for name in inspect.signature(part.__init__).parameters if name in hints]
-    return {name: hints[name] for name in names if not _of_the_house(hints[name])}
+    given = inspect.signature(part, eval_str=True).parameters
+    kinds = {name: parameter.annotation for name, parameter in given.items()}
+    return {name: kind for name, kind in kinds.items() if not _of_the_house(kind)}
 
 
-def check_arguments(part: type[Any], given: Mapping[str, Any], where: str) -> None:
+def value(part: Callable[..., Any], given: Mapping[str, Any], name: str) -> Any:
+    """What an argument of `part` is, given or by default; None where it takes no such argument."""
+    parameter = inspect.signature(part).parameters.get(name)
+    return None if parameter is None else given.get(name, parameter.default)
+
+
+def check_arguments(part: Callable[..., Any], given: Mapping[str, Any], where: str) -> None:
     """Checks the arguments `given` to `part` against its signature.
 
     Raises:

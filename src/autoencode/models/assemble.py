@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -114,26 +114,21 @@ class Decoder(nn.Module):
 
 
 class SlotAutoencoder(nn.Module):
-    """An autoencoder put together from the parts that a recipe names; keeps the contract."""
+    """An autoencoder of one encoder and one decoder; keeps the contract.
 
-    # Is it asked which label an example has?
-    learns_labels: ClassVar[bool] = False
+    Corruption, sampler and the number of samples are the recipe's; the rest is given as modules,
+    see `assemble`.
+    """
 
-    def __init__(self, recipe: Recipe, sizes: Sizes) -> None:
+    def __init__(
+        self, recipe: Recipe, sizes: Sizes, encoder: Encoder, decoder: Decoder, prior: Prior | None
+    ) -> None:
         super().__init__()
         self.recipe, self.sizes = recipe, sizes
-        network: Network = network_class(recipe.network.kind)(**recipe.network.args)
-        bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
-        likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
+        bottleneck = encoder.bottleneck
         self.space: Space = bottleneck.space
-        self.context: Context | None = part("context", recipe.context, sizes)
-        self.encoder = Encoder(
-            network.encoder(sizes, bottleneck.features * sizes.latent), bottleneck, self.context
-        )
-        self.decoder = Decoder(
-            network.decoder(sizes, likelihood.channels), likelihood, self.context
-        )
-        self.latent_prior: Prior | None = part("prior", recipe.prior, sizes)
+        self.context = encoder.context
+        self.encoder, self.decoder, self.latent_prior = encoder, decoder, prior
         self.corruption: Corruption | None = part("corruption", recipe.corruption, sizes)
         self.latent_sampler: Sampler | None = _sampler(recipe, sizes, bottleneck)
         self.samples = recipe.samples or (1 if bottleneck.random else None)
@@ -180,6 +175,19 @@ class SlotAutoencoder(nn.Module):
         """The code of examples of which nothing is known, as a prior's own examples."""
         width = self.sizes.context
         return self.encoder.code(x, x.new_zeros(len(x), width) if width else None)
+
+
+def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
+    """The model whose every part is the one that the recipe's slot names."""
+    network: Network = network_class(recipe.network.kind)(**recipe.network.args)
+    bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
+    likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
+    context: Context | None = part("context", recipe.context, sizes)
+    asked = bottleneck.features * sizes.latent
+    encoder = Encoder(network.encoder(sizes, asked), bottleneck, context)
+    decoder = Decoder(network.decoder(sizes, likelihood.channels), likelihood, context)
+    prior: Prior | None = part("prior", recipe.prior, sizes)
+    return SlotAutoencoder(recipe, sizes, encoder, decoder, prior)
 
 
 def features_of(context: Context | None, known: Tensor | None) -> Tensor | None:

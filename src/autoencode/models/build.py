@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -11,9 +11,9 @@ from torch import nn
 
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
-from autoencode.models.arguments import check_arguments
-from autoencode.models.assemble import SlotAutoencoder, shape_words
-from autoencode.models.ladder import LadderAutoencoder
+from autoencode.models.arguments import check_arguments, value
+from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
 from autoencode.models.semisupervised import SemiSupervised
 from autoencode.models.stacked import StackedSemiSupervised
@@ -24,13 +24,13 @@ from autoencode.parts.networks.trial import check_network
 
 # A float32 model, its gradients and Adam's two moments: four numbers for each parameter.
 MOST_PARAMETERS = 2**31
-Model = SlotAutoencoder | SemiSupervised | StackedSemiSupervised | LadderAutoencoder
-# How the parts of a recipe are put together.
-MODELS: Mapping[str, type[Model]] = {
-    "slots": SlotAutoencoder,
+Model = SlotAutoencoder | SemiSupervised | StackedSemiSupervised
+# How the parts of a recipe are put together; the signatures after the sizes are configurations.
+MODELS: Mapping[str, Callable[..., Model]] = {
+    "slots": assemble,
     "semi-supervised": SemiSupervised,
     "m1-m2": StackedSemiSupervised,
-    "ladder": LadderAutoencoder,
+    "ladder": ladder,
 }
 
 
@@ -70,7 +70,12 @@ def parameter_count(model: nn.Module) -> int:
     return sum(prod(p.shape) for p in model.parameters())
 
 
-def model_class(recipe: Recipe) -> type[Model]:
+def learns_labels(recipe: Recipe) -> bool:
+    """Is the model of a recipe asked which label an example has?"""
+    return assembly(recipe) in (SemiSupervised, StackedSemiSupervised)
+
+
+def assembly(recipe: Recipe) -> Callable[..., Model]:
     """What puts the parts of a recipe together.
 
     Raises:
@@ -82,13 +87,20 @@ def model_class(recipe: Recipe) -> type[Model]:
     return MODELS[kind]
 
 
+def batch_norms(recipe: Recipe) -> list[str]:
+    """The addresses at which a recipe asks for batch normalisation, such as "network.norm"."""
+    norms = {"model": value(assembly(recipe), recipe.model.args, "norm")}
+    norms |= {slot: value(kind, spec.args, "norm") for slot, spec, kind in recipe.parts()}
+    return [f"{slot}.norm" for slot, norm in norms.items() if norm == "batch"]
+
+
 def check_fit(recipe: Recipe) -> None:
     """Refuses parts that have no meaning together, in a sentence with the fix.
 
     Raises:
         RecipeError: a term without what it needs, or a prior and a posterior on two spaces.
     """
-    check_arguments(model_class(recipe), recipe.model.args, "model")
+    check_arguments(assembly(recipe), recipe.model.args, "model")
     for name in recipe.terms:
         _check_term(recipe, name)
     if recipe.sampler is not None:
@@ -110,7 +122,8 @@ def _made(recipe: Recipe, sizes: Sizes) -> Model:
 def _try_own(recipe: Recipe, sizes: Sizes) -> None:
     likelihood: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
-    features = _bottleneck(recipe).features * sizes.latent
+    bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
+    features = bottleneck.features * sizes.latent
     check_network(network, sizes, features, likelihood.channels)
 
 
@@ -136,7 +149,7 @@ def _check_term(recipe: Recipe, name: str) -> None:
             f'"{recipe.bottleneck.kind}" is none',
             f'Use bottleneck "gaussian", {away}',
         )
-    if "mixture-prior" in needs and (recipe.prior is None or recipe.prior.kind != "mixture"):
+    if "mixture-prior" in needs and not (prior and prior.clustered):
         raise RecipeError(
             f'Term "{name}" needs a prior with clusters',
             f"Give it one, --set prior=mixture, {away}",

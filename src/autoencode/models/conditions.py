@@ -6,7 +6,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Split
 from autoencode.errors import DataError
-from autoencode.models.build import model_class
+from autoencode.models.build import learns_labels
 from autoencode.models.recipe import Recipe
 from autoencode.parts import CONTEXTS
 
@@ -31,7 +31,7 @@ def known(recipe: Recipe, split: Split, *, training: bool = False) -> Tensor | N
     Raises:
         DataError: the data lack them.
     """
-    if recipe.context is None or (model_class(recipe).learns_labels and not training):
+    if recipe.context is None or (learns_labels(recipe) and not training):
         return None
     source = CONTEXTS[recipe.context.kind].source
     found = split.y if source == "labels" else split.c

@@ -34,8 +34,9 @@ def slots(recipe: Recipe) -> dict[str, str]:
             filled[name] = _words(spec)
     if recipe.samples is not None:
         filled["samples"] = str(recipe.samples)
-    for address, (start, steps) in recipe.schedules.items():
-        filled[f"schedule of {address}"] = f"from {start:g} in {steps:,} steps"
+    for address, (start, steps, *wait) in recipe.schedules.items():
+        after = f", after {wait[0]:,}" if wait else ""
+        filled[f"schedule of {address}"] = f"from {start:g} in {steps:,} steps{after}"
     return filled
 
 

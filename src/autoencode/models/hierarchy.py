@@ -10,10 +10,10 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, constraints, kl_divergence
 
-from autoencode.contract import Bottleneck, Code, Sizes, Space
+from autoencode.contract import Bottleneck, Code, Prior, Sizes, Space
 from autoencode.maths import Float32Linear
 from autoencode.parts.bottlenecks.plain import LOG_VARIANCE
-from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense
+from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, normalised
 
 
 class Moments(NamedTuple):
@@ -157,15 +157,17 @@ class Ladder(Bottleneck):
         """widths: of the encoder's features, then of the dense layers between two levels."""
         super().__init__(sizes)
         width, *hidden = widths
-        start = [nn.BatchNorm1d(width)] if norm == "batch" else []
-        first = nn.Sequential(*start, ACTIVATIONS[activation]())
+        first = nn.Sequential(*normalised(norm, width), ACTIVATIONS[activation]())
         self.up = nn.ModuleList([first])
         self.up.extend(dense(widths, activation, norm=norm) for _ in levels[1:])
         self.heads = nn.ModuleList(Head(width, d) for d in levels)
         self.down = Down(levels, tuple(hidden), activation, norm)
 
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
-        """Features [B, width] to a code, see `LadderAutoencoder.encode`."""
+        """Features [B, width] to a code; each level is at its mean given the one above, or drawn.
+
+        The posterior has `log_prob` and `rsample`, and no moments in closed form.
+        """
         seen: list[Moments] = []
         for up, head in zip(self.up, self.heads, strict=True):
             h = up(h)
@@ -178,6 +180,22 @@ class Ladder(Bottleneck):
         nats = [kl_divergence(rung.q.normal(), rung.p.normal()) for rung in rungs]
         rate = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
         return Code(joined(rungs), q, {"rate": rate})
+
+
+class LadderPrior(Prior):
+    """p(z) = p(z₁|z₂) … p(z_L), drawn from the top down; the way down is the posterior's too."""
+
+    space = Space.REAL
+
+    def __init__(self, sizes: Sizes, down: Down) -> None:
+        """The way down is the bottleneck's: it is asked, and not kept as a part of this."""
+        super().__init__(sizes)
+        self.shared = (down,)
+
+    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+        """The same for every context, with `log_prob` over all levels."""
+        (down,) = self.shared
+        return LadderNormal(down)
 
 
 def joined(rungs: Sequence[Rung]) -> Tensor:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
-from autoencode.contract import (
-    Code,
-    Context,
-    Corruption,
-    Likelihood,
-    Network,
-    Pass,
-    Reconstruction,
-    Sampler,
-    Sizes,
-    Space,
-    Width,
-)
+from autoencode.contract import Context, Likelihood, Network, Sizes, Width
 from autoencode.errors import RecipeError
-from autoencode.models.assemble import Decoder, Encoder, features_of, part
-from autoencode.models.hierarchy import Ladder, LadderNormal
+from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder, part
+from autoencode.models.hierarchy import Ladder, LadderPrior
 from autoencode.models.recipe import Recipe
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.layers import Activation, Norm
 
 
-class LadderAutoencoder(nn.Module):
+def ladder(
+    recipe: Recipe,
+    sizes: Sizes,
+    levels: tuple[Width, ...] | None = None,
+    hidden: tuple[Width, ...] = (256,),
+    activation: Activation = "leaky-relu",
+    norm: Norm = "batch",
+) -> SlotAutoencoder:
     """A hierarchy z = (z₁, …, z_L) with z₁ nearest the image: p(x|z₁) p(z₁|z₂) … p(z_L).
 
     The posterior comes down the same ladder, q(z_L|x) … q(z₁|x, z₂). Below the top each factor is
@@ -42,84 +34,24 @@ class LadderAutoencoder(nn.Module):
     its weight: the KL of each level, exact given the drawn levels above it, which is less noisy
     than ln q(z|x) − ln p(z) at the draw. Network and likelihood are the recipe's.
     Source: [sonderby2016].
+
+    levels: numbers on each level from below to above; None: two, the upper a third of all.
+    hidden: widths of the dense layers between two levels, on the way up and on the way down.
+    norm: of those layers; "batch" keeps the upper levels in use.
+
+    Raises:
+        RecipeError: levels that do not sum up to the code, or slots that have no place here.
     """
-
-    # Is it asked which label an example has?
-    learns_labels: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        sizes: Sizes,
-        levels: tuple[Width, ...] | None = None,
-        hidden: tuple[Width, ...] = (256,),
-        activation: Activation = "leaky-relu",
-        norm: Norm = "batch",
-    ) -> None:
-        """A model of as many levels as `levels` names.
-
-        levels: numbers on each level from below to above; None: two, the upper a third of all.
-        hidden: widths of the dense layers between two levels, on the way up and on the way down.
-        norm: of those layers; "batch" keeps the upper levels in use.
-
-        Raises:
-            RecipeError: levels that do not sum up to the code, or slots that have no place here.
-        """
-        super().__init__()
-        self.recipe, self.sizes, self.space = recipe, sizes, Space.REAL
-        self.levels = _levels(recipe, sizes, levels)
-        network: Network = network_class(recipe.network.kind)(**recipe.network.args)
-        likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
-        lowest = replace(sizes, z=self.levels[:1])
-        width = hidden[-1] if hidden else max(self.levels)
-        ladder = Ladder(sizes, self.levels, (width, *hidden), activation, norm)
-        self.context: Context | None = part("context", recipe.context, sizes)
-        self.encoder = Encoder(network.encoder(sizes, width), ladder, self.context)
-        self.decoder = Decoder(
-            Lowest(network.decoder(lowest, likelihood.channels), self.levels[0]),
-            likelihood,
-            self.context,
-        )
-        self.corruption: Corruption | None = part("corruption", recipe.corruption, sizes)
-        self.latent_sampler: Sampler | None = part("sampler", recipe.sampler, sizes)
-
-    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
-        """See `Autoencoder.encode`; without samples each level is at its mean given the one above.
-
-        The posterior has `log_prob` and `rsample`, and no moments in closed form.
-        """
-        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            return self.encoder.code(x, c, samples)
-
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.decode`; only the lowest level of `z` is looked at."""
-        return self.decoder.distribution(z, c)
-
-    def prior(self, c: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.prior`: drawn from the top down, with `log_prob` over all levels."""
-        ladder = self.encoder.bottleneck
-        assert isinstance(ladder, Ladder)
-        return LadderNormal(ladder.down)
-
-    def sampler(self) -> Distribution:
-        """See `Autoencoder.sampler`."""
-        if self.latent_sampler is None:
-            return self.prior()
-        fitted: Distribution = self.latent_sampler()
-        return fitted
-
-    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
-        """See `Autoencoder.trip`."""
-        x = self.encoder.examples(x)
-        c = features_of(self.context, c)
-        seen = x if self.corruption is None else self.corruption(x)
-        code = self.encoder.code(seen, c, self.recipe.samples or 1)
-        return Pass(x, seen, c, code, self.decode(code.z, c), self.prior(c), self)
-
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
-        """See `Autoencoder.forward`; images come back in the shape of `x`."""
-        codes = self.encoder(x, c)
-        return Reconstruction(codes, self.decoder(codes, c).reshape(x.shape))
+    levels = _levels(recipe, sizes, levels)
+    network: Network = network_class(recipe.network.kind)(**recipe.network.args)
+    likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
+    context: Context | None = part("context", recipe.context, sizes)
+    width = hidden[-1] if hidden else max(levels)
+    rungs = Ladder(sizes, levels, (width, *hidden), activation, norm)
+    encoder = Encoder(network.encoder(sizes, width), rungs, context)
+    lowest = network.decoder(replace(sizes, z=levels[:1]), likelihood.channels)
+    decoder = Decoder(Lowest(lowest, levels[0]), likelihood, context)
+    return SlotAutoencoder(recipe, sizes, encoder, decoder, LadderPrior(sizes, rungs.down))
 
 
 class Lowest(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -12,6 +12,7 @@ from autoencode.contract import Adversary, Autoencoder, Pass, Sampler, Sizes, Te
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import part
 from autoencode.models.recipe import Recipe
+from autoencode.models.semisupervised import SemiSupervised
 from autoencode.parts import SLOTS
 
 
@@ -90,6 +91,7 @@ class Moving:
     """A number that moves in training: in a straight line from `start` to `end`, in `steps`.
 
     owner: what holds it, a dict of weights or a part, under `name`.
+    wait: steps that it first stays at `start`.
     """
 
     owner: dict[str, float] | nn.Module
@@ -97,10 +99,13 @@ class Moving:
     start: float
     end: float
     steps: int
+    wait: int = 0
 
     def put(self, step: float) -> None:
         """Sets it to its value at a step."""
-        value = self.start + (self.end - self.start) * min(1.0, step / self.steps)
+        value = self.start + (self.end - self.start) * min(
+            1.0, max(0.0, step - self.wait) / self.steps
+        )
         if isinstance(self.owner, dict):
             self.owner[self.name] = value
         else:
@@ -108,25 +113,31 @@ class Moving:
 
 
 def _moving(objective: Objective) -> Iterator[Moving]:
-    terms = dict(objective.named_terms())
-    for address, (start, steps) in objective.recipe.schedules.items():
+    for address, (start, *steps) in objective.recipe.schedules.items():
         *where, name = address.split(".")
-        slot = where[0]
-        owner: nn.Module | None
-        if slot == "terms" and name == "weight":
+        if where[0] == "terms" and name == "weight":
             end = objective.weights[where[1]]
-            yield Moving(objective.weights, where[1], start, end, steps)
+            yield Moving(objective.weights, where[1], start, end, *steps)
             continue
-        if slot == "terms":
-            owner = terms[where[1]]
-        else:
-            kind = SLOTS[slot][getattr(objective.recipe, slot).kind]
-            owner = next((m for m in objective.modules() if type(m) is kind), None)
-        value = None if owner is None else getattr(owner, name, None)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        owners = _owners(objective, where)
+        if not owners or not all(_is_number(getattr(owner, name, None)) for owner in owners):
             raise RecipeError(
                 f'"{address}" cannot move while training: it is fixed when the model is built',
                 "A schedule moves weights of terms and numbers that a part computes with.",
             )
-        assert owner is not None
-        yield Moving(owner, name, start, float(value), steps)
+        for owner in owners:
+            yield Moving(owner, name, start, float(getattr(owner, name)), *steps)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _owners(objective: Objective, where: list[str]) -> list[nn.Module]:
+    """All parts that a recipe's slot or term has become: a model may hold several of one."""
+    if where[0] == "terms":
+        of_models = [m.bound for m in objective.modules() if isinstance(m, SemiSupervised)]
+        inner = [bound[where[1]] for bound in of_models if where[1] in bound]
+        return [dict(objective.named_terms())[where[1]], *inner]
+    kind = SLOTS[where[0]].get(getattr(objective.recipe, where[0]).kind)
+    return [module for module in objective.modules() if type(module) is kind]

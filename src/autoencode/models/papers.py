@@ -60,6 +60,9 @@ PAPERS = {
         "shift",
         "ICML 2015",
     ),
+    "ba2016": Paper(
+        "J. L. Ba, J. R. Kiros, G. E. Hinton", 2016, "Layer normalization", "arXiv:1607.06450"
+    ),
     "loshchilov2017": Paper(
         "I. Loshchilov, F. Hutter",
         2017,
@@ -286,6 +289,16 @@ PAPERS = {
         "Variational inference with normalizing flows",
         "ICML 2015",
     ),
+    "mcconville2021": Paper(
+        "R. McConville, R. Santos-Rodríguez, R. J. Piechocki, I. Craddock",
+        2021,
+        "N2D: (not too) deep clustering via clustering the local manifold of an autoencoded "
+        "embedding",
+        "ICPR 2020",
+    ),
+    "maaten2008": Paper(
+        "L. van der Maaten, G. Hinton", 2008, "Visualizing data using t-SNE", "JMLR 9"
+    ),
     "jiang2017": Paper(
         "Z. Jiang, Y. Zheng, H. Tan, B. Tang, H. Zhou",
         2017,
@@ -327,5 +340,23 @@ PAPERS = {
         2015,
         "Learning structured output representation using deep conditional generative models",
         "NIPS 2015",
+    ),
+    "dowson1982": Paper(
+        "D. C. Dowson, B. V. Landau",
+        1982,
+        "The Fréchet distance between multivariate normal distributions",
+        "Journal of Multivariate Analysis 12(3)",
+    ),
+    "alain2016": Paper(
+        "G. Alain, Y. Bengio",
+        2016,
+        "Understanding intermediate layers using linear classifier probes",
+        "arXiv:1610.01644",
+    ),
+    "heusel2017": Paper(
+        "M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter",
+        2017,
+        "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
+        "NeurIPS 2017",
     ),
 }

@@ -61,7 +61,8 @@ class Recipe:
     terms: the objective, name -> weighted term; the loss is their weighted sum, in nats.
     samples: codes drawn for each example in training; None is one where the bottleneck is random.
     schedules: dotted name of a number -> (start, steps): in training it moves in a straight line
-        from `start` to the recipe's own value, which it reaches after so many steps.
+        from `start` to the recipe's own value, which it reaches after so many steps. A third
+        number, (start, steps, wait), holds it at `start` for so many steps before.
     training: settings that suit this model, where they differ from the trainer's defaults.
     """
 
@@ -79,7 +80,9 @@ class Recipe:
     sampler: Spec | None = None
     terms: Mapping[str, Weighted] = field(default_factory=_reconstruction)
     samples: int | None = None
-    schedules: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    schedules: Mapping[str, tuple[float, int] | tuple[float, int, int]] = field(
+        default_factory=dict
+    )
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -132,19 +135,29 @@ class Recipe:
                     f'There is no number "{address}" that a schedule could move',
                     did_you_mean(address, [name for name in self.addresses() if "." in name]),
                 )
-            if not isinstance(plan, tuple | list) or len(plan) != 2:
+            if not isinstance(plan, tuple | list) or len(plan) not in (2, 3):
                 raise RecipeError(
-                    f"schedules.{address} must be a pair (start, steps), and is "
+                    f"schedules.{address} must be (start, steps) or (start, steps, wait), and is "
                     f"{reprlib.repr(plan)}",
                     f"For example: --set schedules.{address}=[0,5000].",
                 )
             check_value(plan[0], float, f"schedules.{address}, the start,")
-            check_value(plan[1], Width, f"schedules.{address}, the steps,")
+            for steps in plan[1:]:
+                check_value(steps, Width, f"schedules.{address}, the steps,")
 
     def _specs(self) -> list[tuple[str, Spec]]:
         named = [(slot, getattr(self, slot)) for slot in PART_SLOTS]
         named += [(f"terms.{name}", term) for name, term in self.terms.items()]
         return [(slot, spec) for slot, spec in named if spec is not None]
+
+    def parts(self) -> list[tuple[str, Spec, type[Any]]]:
+        """What fills each slot, "network" or "terms.NAME": its spec and its class."""
+        found = []
+        for slot, spec in self._specs():
+            own = slot == "network" and is_own(spec.kind)
+            kind = network_class(spec.kind) if own else SLOTS[slot.split(".")[0]][spec.kind]
+            found.append((slot, spec, kind))
+        return found
 
     def but(self, **changes: Any) -> Self:
         """The same recipe with other fields: `RECIPES["vae"].but(latent=8)`."""
@@ -158,7 +171,7 @@ class Recipe:
         """The same recipe with one number changed, by its dotted name.
 
         `terms.rate.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
-        `schedules.ADDRESS` takes a pair (start, steps), `training.NAME` a setting.
+        `schedules.ADDRESS` takes (start, steps), `training.NAME` a setting.
         `likelihood` alone takes the name of another part for the slot, `terms.NAME` that of a term
         to add; None empties the slot or takes the term away.
 
@@ -193,9 +206,7 @@ class Recipe:
     def addresses(self) -> list[str]:
         """Every dotted name that `set` takes for this recipe."""
         names = ["latent", "samples", "model", *PART_SLOTS]
-        for slot, spec in self._specs():
-            own = slot == "network" and is_own(spec.kind)
-            kind = network_class(spec.kind) if own else SLOTS[slot.split(".")[0]][spec.kind]
+        for slot, spec, kind in self.parts():
             names += [f"{slot}.{arg}" for arg in arguments_of(kind)]
             if isinstance(spec, Weighted):
                 names.append(f"{slot}.weight")

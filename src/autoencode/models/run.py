@@ -2,6 +2,7 @@
 
 recipe.json          what fills each slot
 run.json             sizes, data, settings, and how far it got
+network.py           the file of a network of the user's own, where there is one
 weights.safetensors  the trained weights
 state/               what exact resuming needs
 log.jsonl            training and validation figures, a line each
@@ -25,6 +26,7 @@ from autoencode.data.options import Options
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
 from autoencode.models.arguments import check_value
 from autoencode.models.build import MOST_PARAMETERS, Model, build
+from autoencode.models.own_code import from_copy
 from autoencode.models.recipe import Recipe
 from autoencode.models.store import (
     FORMAT,
@@ -44,6 +46,7 @@ class Run:
     data: source, options, fingerprint, name and classes, see `data_record`.
     settings: those of the training, see `autoencode.train.Settings`.
     summary: steps, seconds, images_per_second and the device of what was trained so far.
+    network_sha256: of `network.py`, where the network is the user's own.
     """
 
     folder: Path
@@ -53,6 +56,7 @@ class Run:
     data: Mapping[str, Any]
     settings: Mapping[str, Any]
     summary: Mapping[str, Any]
+    network_sha256: str | None = None
 
     @property
     def weights(self) -> Path:
@@ -143,7 +147,8 @@ def open_run(folder: str | Path) -> Run:
     """The run in a folder.
 
     Raises:
-        RunError: the folder is missing, no run, half-written, or of a newer version.
+        RunError: the folder is missing, no run, half-written, or of a newer version; or it holds
+            code that is not trusted, see `own_code`.
         RecipeError: its recipe names parts that this version does not have.
     """
     folder = Path(folder)
@@ -165,14 +170,21 @@ def open_run(folder: str | Path) -> Run:
             raise RecipeError(f"sizes {list(x)} and {list(z)} are of no model that can be built")
     except RecipeError as error:
         raise RunError(f"{folder / 'run.json'} is not that of a run: {error}") from error
-    return Run(folder, _recipe(folder / "recipe.json"), Sizes(x, z, **sizes), **record)
+    recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
+    return Run(folder, recipe, Sizes(x, z, **sizes), **record)
 
 
 _Count = Annotated[int, Within(0, 10**12)]
 # What run.json holds; a mapping of kinds is an object with these keys.
 _RECORD: Mapping[str, Any] = {
     "format": Annotated[int, Within(1, FORMAT)],
-    "sizes": {"x": tuple[Width, ...], "z": tuple[Width, ...], "context": _Count, "n": _Count},
+    "sizes": {
+        "x": tuple[Width, ...],
+        "z": tuple[Width, ...],
+        "context": _Count,
+        "n": _Count,
+        "labelled": Annotated[float, Within(0.0, 1.0)] | None,
+    },
     "status": Literal["running", "done", "interrupted", "diverged"],
     "data": {
         "name": str,
@@ -190,7 +202,12 @@ _RECORD: Mapping[str, Any] = {
         "device": str,
         "precision": str,
     },
+    "network_sha256": str | None,
 }
+
+
+# What files of older versions lack.
+_LATER = ("labelled", "network_sha256")
 
 
 def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
@@ -199,6 +216,8 @@ def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str
             raise RecipeError(f"{where}{name} is unknown")
     for name, kind in kinds.items():
         if name not in given:
+            if name in _LATER:
+                continue
             raise RecipeError(f"{where}{name} is missing")
         if isinstance(kind, Mapping):
             check_value(given[name], dict, f"{where}{name}")
@@ -207,10 +226,11 @@ def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str
             check_value(given[name], kind, f"{where}{name}")
 
 
-def _recipe(path: Path) -> Recipe:
+def _recipe(path: Path, network_sha256: str | None) -> Recipe:
     """The recipe in a file, which errors name."""
+    given = from_copy(read_json(path), path.parent, network_sha256)
     try:
-        return Recipe.from_dict(read_json(path))
+        return Recipe.from_dict(given)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error.what}", error.fix) from error
 
@@ -237,6 +257,30 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
             "Use the recipe.json that they were trained with.",
         )
     model.load_state_dict(dict(tensors), strict=True)
+
+
+def begin_with(model: Model, run: Run) -> None:
+    """Gives a new model the weights of a trained one, where names and shapes agree.
+
+    Priors, samplers and the like that the run lacks, or has otherwise, stay as they were built.
+
+    Raises:
+        RunError: the run is not done, or its encoder or decoder is another.
+    """
+    tensors = run.load_model().state_dict()
+    wanted = model.state_dict()
+    fit = {
+        name: t for name, t in tensors.items() if name in wanted and t.shape == wanted[name].shape
+    }
+    for half in ("encoder", "decoder"):
+        ours = {name for name in wanted if f"{half}." in name}
+        if wrong := sorted(ours ^ {name for name in fit if f"{half}." in name}):
+            raise RunError(
+                f"{run.folder} has another {half} than the model to be trained: "
+                f"{wrong[0]} is not there, or of another shape",
+                "Begin with a run of the same network, bottleneck and latent size.",
+            )
+    model.load_state_dict(fit, strict=False)
 
 
 def load(folder: str | Path) -> Model:

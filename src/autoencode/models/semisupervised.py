@@ -5,25 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn import functional
 
-from autoencode.contract import (
-    Code,
-    Network,
-    Pass,
-    Reconstruction,
-    Sampler,
-    Sizes,
-    Within,
-)
+from autoencode.contract import Code, Network, Pass, Reconstruction, Sizes, Within
 from autoencode.errors import DataError, RecipeError
 from autoencode.maths import widen
-from autoencode.models.assemble import SlotAutoencoder, part, shape_words
+from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.learner import LabelLearner
 from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
 from autoencode.parts.networks import network_class
@@ -31,10 +24,9 @@ from autoencode.parts.networks import network_class
 # The terms that are taken over all classes where the label is unknown.
 BOUND = ("reconstruction", "rate")
 Alpha = Annotated[float, Within(0.0, 1e6)]
-Share = Annotated[float, Within(0.0, 1.0)]
 
 
-class SemiSupervised(nn.Module):
+class SemiSupervised(LabelLearner):
     """M2: p(x, y, z) = p(x|y, z) p(z) / K, with q(y|x) a classifier and q(z|x, y) an encoder.
 
     −ln p(x, y) ≤ L(x, y) = E_q(z|x,y)[−ln p(x|y, z)] + KL(q(z|x, y) ‖ p(z)) + ln K
@@ -52,18 +44,16 @@ class SemiSupervised(nn.Module):
     Source: [kingma2014semi], eq. 6 to 9.
     """
 
-    # Is it asked which label an example has?
-    learns_labels: ClassVar[bool] = True
+    core: SlotAutoencoder
 
-    def __init__(
-        self, recipe: Recipe, sizes: Sizes, alpha: Alpha = 10.0, labelled: Share | None = None
-    ) -> None:
+    def __init__(self, recipe: Recipe, sizes: Sizes, alpha: Alpha = 10.0) -> None:
         """A model of `sizes.context` classes.
+
+        Batches may hold more labels than the data, see `Sizes.labelled`; the objective is still
+        that of the data.
 
         alpha: what the classification of one example weighs beside the bound of one; 0.1 in the
             paper.
-        labelled: the share of the training examples whose label is known; batches may then hold
-            more of them, and the objective is still that of the data. None: the batches' own.
 
         Raises:
             RecipeError: fewer than two classes, or a recipe without the terms of the bound.
@@ -71,32 +61,13 @@ class SemiSupervised(nn.Module):
         super().__init__()
         _check(recipe, sizes)
         self.recipe, self.sizes = recipe, sizes
-        self.alpha, self.labelled = float(alpha), labelled
-        self.core = SlotAutoencoder(recipe, sizes)
+        self.alpha = float(alpha)
+        self.core = assemble(recipe, sizes)
         self.space = self.core.space
         network: Network = network_class(recipe.network.kind)(**recipe.network.args)
         self.classifier = network.encoder(replace(sizes, context=0), sizes.context)
         self.labels = Labels(sizes)
         self.bound = nn.ModuleDict({n: part("terms", recipe.terms[n], sizes) for n in BOUND})
-
-    @property
-    def encoder(self) -> Alone:
-        """Images to codes, a module that works alone: `encoder(x)`, `encoder(x, labels)`."""
-        return Alone(self, self.codes)
-
-    @property
-    def decoder(self) -> Alone:
-        """Codes to images, a module that works alone: `decoder(z)`, `decoder(z, labels)`."""
-        return Alone(self, lambda z, c: self.decode(z, c).mean)
-
-    @property
-    def latent_sampler(self) -> Sampler | None:
-        """What is fitted to the codes after training."""
-        return self.core.latent_sampler
-
-    def predict(self, x: Tensor) -> Tensor:
-        """The likeliest class of each example [B, *X]: [B], int64."""
-        return self.predict_proba(x).argmax(-1)
 
     def predict_proba(self, x: Tensor) -> Tensor:
         """q(y|x) of examples [B, *X]: [B, K]; builds no gradients unless in training."""
@@ -116,14 +87,6 @@ class SemiSupervised(nn.Module):
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
         return self.over_labels(self.core.decode, z, c)
-
-    def prior(self, c: Tensor | None = None) -> Distribution | None:
-        """See `Autoencoder.prior`."""
-        return self.core.prior(c)
-
-    def sampler(self) -> Distribution | None:
-        """See `Autoencoder.sampler`."""
-        return self.core.sampler()
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
@@ -198,9 +161,9 @@ class SemiSupervised(nn.Module):
         if not seen.all():
             for name, nats in self._over_all(p.x[~seen], log_q[~seen]).items():
                 costs[name] = costs[name].index_put((~seen,), nats.to(costs[name].dtype))
-        share = seen.to(log_q.dtype).mean()
-        if self.training and self.labelled is not None and 0 < share < 1:
-            weight = torch.where(seen, self.labelled / share, (1 - self.labelled) / (1 - share))
+        share, of_all = seen.to(log_q.dtype).mean(), self.sizes.labelled
+        if self.training and of_all is not None and 0 < share < 1:
+            weight = torch.where(seen, of_all / share, (1 - of_all) / (1 - share))
             costs = {name: weight * nats for name, nats in costs.items()}
         missed = -(known * log_q).sum(-1) / share.clamp(min=1 / len(seen))
         return costs | {"classification": self.alpha * missed}
@@ -219,19 +182,6 @@ class SemiSupervised(nn.Module):
         nats: dict[str, Tensor] = {name: term(p) for name, term in self.bound.items()}
         nats |= p.code.costs
         return {name: each.reshape(-1, len(p.x)).mean(0) for name, each in nats.items()}
-
-
-class Alone(nn.Module):
-    """One way through a model, called as a module: codes of images, or images of codes."""
-
-    def __init__(self, model: nn.Module, way: Callable[[Tensor, Tensor | None], Tensor]) -> None:
-        super().__init__()
-        self.model, self.way = model, way
-        self.training = model.training
-
-    def forward(self, given: Tensor, c: Tensor | None = None) -> Tensor:
-        """What the way leads to, for labels as in `SemiSupervised`."""
-        return self.way(given, c)
 
 
 def _check(recipe: Recipe, sizes: Sizes) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from autoencode.contract import Code, Likelihood, Pass, Reconstruction, Sampler, Sizes, Width
+from autoencode.contract import Code, Likelihood, Pass, Reconstruction, Sizes, Width
 from autoencode.maths import widen
-from autoencode.models.assemble import SlotAutoencoder
+from autoencode.models.assemble import assemble
+from autoencode.models.learner import LabelLearner
 from autoencode.models.recipe import Recipe, Spec
-from autoencode.models.semisupervised import BOUND, Alone, Alpha, SemiSupervised, Share
+from autoencode.models.semisupervised import BOUND, Alpha, SemiSupervised
 from autoencode.parts.networks.layers import Norm
 
 
-class StackedSemiSupervised(nn.Module):
+class StackedSemiSupervised(LabelLearner):
     """M1+M2: M2 on the codes z₁ of a VAE, M1, both trained in one run.
 
     The objective is M1's bound of x, in the recipe's terms, and M2's of z₁ ~ q(z₁|x), which moves
@@ -25,12 +25,12 @@ class StackedSemiSupervised(nn.Module):
     named "code-reconstruction" (−ln p(z₁|y, z₂), a density's), "code-rate", "label-rate" and
     "classification". The model's code is z₂, and images are p(x|z₁) at z₁ = E[z₁|y, z₂].
 
-    The recipe's slots make M1; M2 is made of dense layers. Labels as in `SemiSupervised`.
+    The recipe's slots make M1; M2, the `core`, is made of dense layers. Labels as in
+    `SemiSupervised`.
     Source: [kingma2014semi].
     """
 
-    # Is it asked which label an example has?
-    learns_labels: ClassVar[bool] = True
+    core: SemiSupervised
 
     def __init__(
         self,
@@ -40,16 +40,15 @@ class StackedSemiSupervised(nn.Module):
         hidden: tuple[Width, ...] = (256,),
         norm: Norm = "batch",
         alpha: Alpha = 1.0,
-        labelled: Share | None = None,
     ) -> None:
         """Two models, one on the other.
 
-        features: numbers in z₁.  hidden, norm: M2's layers.  alpha, labelled: as `SemiSupervised`.
+        features: numbers in z₁.  hidden, norm: M2's layers.  alpha: as `SemiSupervised`.
         """
         super().__init__()
         self.recipe, self.sizes = recipe, sizes
         below = recipe.but(context=None, sampler=None, schedules={})
-        self.m1 = SlotAutoencoder(below, replace(sizes, z=(features,), context=0))
+        self.m1 = assemble(below, replace(sizes, z=(features,), context=0))
         above = recipe.but(
             network=Spec("mlp", {"hidden": hidden, "norm": norm}),
             likelihood=Spec("gaussian", {"mean": "identity"}),
@@ -57,72 +56,45 @@ class StackedSemiSupervised(nn.Module):
             samples=None,
             schedules={},
         )
-        self.m2 = SemiSupervised(above, replace(sizes, x=(features,)), alpha, labelled)
+        self.core = SemiSupervised(above, replace(sizes, x=(features,)), alpha)
         # A part that only this model has a use for, so the table does not name it.
-        self.m2.core.decoder.likelihood = ScaledNormal(self.m2.sizes)
-        self.space = self.m2.space
-
-    @property
-    def encoder(self) -> Alone:
-        """See `SemiSupervised.encoder`."""
-        return Alone(self, self.codes)
-
-    @property
-    def decoder(self) -> Alone:
-        """See `SemiSupervised.decoder`."""
-        return Alone(self, lambda z, c: self.decode(z, c).mean)
-
-    @property
-    def latent_sampler(self) -> Sampler | None:
-        """What is fitted to the codes after training."""
-        return self.m2.latent_sampler
-
-    def predict(self, x: Tensor) -> Tensor:
-        """The likeliest class of each example [B, *X]: [B], int64."""
-        return self.m2.predict(self.m1.encode(x).z)
+        self.core.core.decoder.likelihood = ScaledNormal(self.core.sizes)
+        self.space = self.core.space
 
     def predict_proba(self, x: Tensor) -> Tensor:
         """q(y|z₁) at the mean of q(z₁|x), of examples [B, *X]: [B, K]."""
-        return self.m2.predict_proba(self.m1.encode(x).z)
+        return self.core.predict_proba(self.m1.encode(x).z)
 
     def codes(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Images [B, *X] to codes z₂ [B, *Z], a posterior's mean."""
-        return self.m2.codes(self.m1.encoder(x), c)
+        return self.core.codes(self.m1.encoder(x), c)
 
     def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`: q(z₂|z₁, y) at the mean of q(z₁|x)."""
-        return self.m2.encode(self.m1.encode(x).z, c, samples)
+        return self.core.encode(self.m1.encode(x).z, c, samples)
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`; an unknown label makes p(x|z₂) a mixture over all classes."""
-        return self.m2.over_labels(self._images, z, c)
-
-    def prior(self, c: Tensor | None = None) -> Distribution | None:
-        """See `Autoencoder.prior`."""
-        return self.m2.prior(c)
-
-    def sampler(self) -> Distribution | None:
-        """See `Autoencoder.sampler`."""
-        return self.m2.sampler()
+        return self.core.over_labels(self._images, z, c)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
-        codes, z = self.m2.forward(self.m1.encoder(x), c)
+        codes, z = self.core.forward(self.m1.encoder(x), c)
         return Reconstruction(codes, self.m1.decoder(z).reshape(x.shape))
 
     def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
         """See `Autoencoder.trip`: M1's pass (its code is z₁), with M2's costs beside its own."""
         p = self.m1.trip(x)
-        z = p.code.z.detach().reshape(-1, *self.m2.sizes.x)
+        z = p.code.z.detach().reshape(-1, *self.core.sizes.x)
         of_each = None if c is None else c.repeat(len(z) // len(x), *[1] * (c.dim() - 1))
         costs = dict(p.code.costs)
-        for name, nats in self.m2.trip(z, of_each).code.costs.items():
+        for name, nats in self.core.trip(z, of_each).code.costs.items():
             named = f"code-{name}" if name in BOUND else name
             costs[named] = nats.reshape(-1, len(x)).mean(0)
         return replace(p, c=c, code=replace(p.code, costs=costs), model=self)
 
     def _images(self, z: Tensor, c: Tensor) -> Distribution:
-        return self.m1.decode(self.m2.core.decode(z, c).mean)
+        return self.m1.decode(self.core.core.decode(z, c).mean)
 
 
 class ScaledNormal(Likelihood):

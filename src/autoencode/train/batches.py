@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autoencode.data import scaled
+from autoencode.data import Split, scaled
 from autoencode.errors import DataError
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
@@ -24,22 +24,23 @@ class Batches:
 
     def __init__(
         self,
-        x: Tensor,
+        train: Split,
         known: Tensor | None,
         batch_size: int,
         seed: int,
         device: torch.device,
         labelled: float | None = None,
     ) -> None:
-        """Examples [N, *X] and what is known of each, [N] or [N, C], where a model asks for it.
+        """The training examples and what is known of each, [N] or [N, C], where a model asks.
 
         labelled: the share of each batch that is drawn from the examples whose label is known;
             None leaves it to chance.
 
         Raises:
-            DataError: such a share, and no label is known or none is hidden.
+            DataError: such a share, and no label is known or none is hidden, or batches of one.
         """
-        self.x = x.to(device)
+        x = train.x
+        self.x, self.random = x.to(device), train.random
         self.known = None if known is None else known.to(device)
         self.batch_size = min(batch_size, len(x))
         if labelled is None:
@@ -53,6 +54,11 @@ class Batches:
                     "Hide some, --labelled 100, or leave the batches to chance: "
                     "--set training.labelled=none.",
                 )
+            if self.batch_size < 2:
+                raise DataError(
+                    "A batch of one example cannot mix examples with and without labels",
+                    "Use --batch-size 2 or more.",
+                )
             ours = min(self.batch_size - 1, max(1, round(labelled * self.batch_size)))
             self.streams = [
                 Stream((~told).nonzero().flatten(), self.batch_size - ours, seed, device),
@@ -61,11 +67,16 @@ class Batches:
         self.per_epoch = self.streams[0].per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
-        """The examples of that step, [B, *X], floats in [0, 1], and what is known of them."""
+        """The examples of that step, [B, *X], floats in [0, 1], and what is known of them.
+
+        Bits are drawn from torch's own random state, as all the noise of training is.
+        """
         parts = [stream[step] for stream in self.streams]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
         known = None if self.known is None else self.known.index_select(0, chosen)
-        return scaled(self.x.index_select(0, chosen)), known
+        x = scaled(self.x.index_select(0, chosen))
+        # Three times as quick as torch.bernoulli.
+        return (torch.rand_like(x) < x).to(x.dtype) if self.random else x, known
 
 
 class Stream:

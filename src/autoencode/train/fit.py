@@ -15,12 +15,12 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
 from autoencode.errors import AutoencodeError, Diverged, Interrupted, RecipeError, RunError
-from autoencode.models.arguments import arguments_of
-from autoencode.models.build import Model, build, model_class
+from autoencode.models.build import Model, build
 from autoencode.models.conditions import context_width
+from autoencode.models.own_code import keep_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import recipe_named
-from autoencode.models.run import Run, data_record, open_run
+from autoencode.models.run import Run, begin_with, data_record, open_run
 from autoencode.models.store import read_json
 from autoencode.train.folder import (
     discard_unstarted,
@@ -77,10 +77,18 @@ def fit(
     recipe = recipe if latent is None else recipe.but(latent=latent)
     chosen = Settings.of(recipe, settings)
     data = data if isinstance(data, Data) else load_data(data)
-    recipe = with_labelled_share(recipe, data, chosen)
-    context = context_width(recipe, data)
-    sizes = Sizes(x=data.shape, z=(recipe.latent,), context=context, n=len(data.train))
+    y, mixed = data.train.y, chosen.labelled is not None
+    sizes = Sizes(
+        x=data.shape,
+        z=(recipe.latent,),
+        context=context_width(recipe, data),
+        n=len(data.train),
+        labelled=(y >= 0).double().mean().item() if mixed and y is not None else None,
+    )
     model = build(recipe, sizes, seed=chosen.seed)
+    if chosen.init is not None:
+        chosen = replace(chosen, init=str(Path(chosen.init).absolute()))
+        begin_with(model, open_run(chosen.init))
     folder = None if out is None else Path(out)
     # What is refused is refused before there is a folder, and before an old run is replaced.
     loop = _loop(model, recipe, data, chosen, folder, progress)
@@ -91,16 +99,18 @@ def fit(
         return Fitted(model.cpu().eval(), loop.summary(), data, None)
     make_folder(folder, overwrite)
     with locked(folder):
-        run = Run(
-            folder,
-            recipe,
-            sizes,
-            "running",
-            data_record(data),
-            chosen.to_dict(),
-            loop.summary(),
-        )
         try:
+            kept, digest = keep_code(recipe, folder)
+            run = Run(
+                folder,
+                kept,
+                sizes,
+                "running",
+                data_record(data),
+                chosen.to_dict(),
+                loop.summary(),
+                digest,
+            )
             run.write()
             write_environment(folder)
             with _seeded(loop, chosen.seed):
@@ -108,14 +118,6 @@ def fit(
         except BaseException:
             discard_unstarted(folder)
             raise
-
-
-def with_labelled_share(recipe: Recipe, data: Data, settings: Settings) -> Recipe:
-    """The recipe told how many labels there are, where batches hold more of them than the data."""
-    told = "labelled" in recipe.model.args or "labelled" not in arguments_of(model_class(recipe))
-    if settings.labelled is None or data.train.y is None or told:
-        return recipe
-    return recipe.set("model.labelled", (data.train.y >= 0).double().mean().item())
 
 
 def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:

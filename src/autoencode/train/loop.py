@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autoencode.contract import FittedPrior, Part
 from autoencode.data import Data
 from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
-from autoencode.models.build import Model
+from autoencode.models.arguments import arguments_of
+from autoencode.models.build import Model, batch_norms
 from autoencode.models.conditions import known
 from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
@@ -26,6 +28,7 @@ from autoencode.train.progress import TrainingBar
 from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
 from autoencode.train.signals import StopSignals
+from autoencode.train.stage import fit_prior
 from autoencode.train.track import Validation, squared_error
 
 LOG_LINES = 300
@@ -47,6 +50,7 @@ class Loop:
         progress: bool | None,
     ) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
+        self.model, self.recipe, self.data = model, recipe, data
         self.device = choose_device(settings.device)
         self.precision = choose_precision(settings.precision, self.device)
         with torch.random.fork_rng(devices=[]):
@@ -56,8 +60,9 @@ class Loop:
         self.optimizer = _adam(self.objective.model_parameters(), settings, settings.weight_decay)
         critics = list(self.objective.critics_parameters())
         self.critics_optimizer = _adam(critics, settings) if critics else None
+        self.fitted_priors = [m for m in self.objective.modules() if isinstance(m, FittedPrior)]
         self.batches = Batches(
-            data.train.x,
+            data.train,
             known(recipe, data.train, training=True),
             settings.batch_size,
             settings.seed,
@@ -80,7 +85,7 @@ class Loop:
         if self.batches.batch_size < 2 and _has_batch_norm(self.objective):
             raise RecipeError(
                 "Batch normalisation needs at least two images in a batch, and there is one",
-                'Use --batch-size 2 or more, or --set network.norm="none".',
+                f"Use --batch-size 2 or more{_or_without_batch_norm(self.objective)}.",
             )
 
     def restore(self) -> list[str]:
@@ -170,6 +175,7 @@ class Loop:
             for group in optimizer.param_groups:
                 group["lr"] = rate
         self.objective.follow(self.step)
+        self._fit_priors()
         x, known = self.batches[self.step]
         with computing(self.precision, self.device):
             judged: Judged = self.objective(x, known)
@@ -185,6 +191,14 @@ class Loop:
         if self.critics_optimizer is not None:
             self._update_critics(self.critics_optimizer, judged)
         return judged
+
+    def _fit_priors(self) -> None:
+        """Fits the priors whose step this is; their part in the optimiser begins anew."""
+        for prior in self.fitted_priors:
+            if prior.after == self.step:
+                fit_prior(self.model, prior, self.recipe, self.data, self.settings.seed)
+                for parameter in prior.parameters():
+                    self.optimizer.state.pop(parameter, None)
 
     def _update_critics(self, optimizer: torch.optim.Optimizer, judged: Judged) -> None:
         with computing(self.precision, self.device):
@@ -303,3 +317,12 @@ def _adam(
 
 def _has_batch_norm(module: nn.Module) -> bool:
     return any(isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d) for each in module.modules())
+
+
+def _or_without_batch_norm(objective: Objective) -> str:
+    """The settings that leave no batch normalisation in a model; "" where some is always there."""
+    parts = [module for module in objective.modules() if isinstance(module, Part)]
+    if any(_has_batch_norm(p) and "norm" not in arguments_of(type(p)) for p in parts):
+        return ""
+    settings = " ".join(f"--set {address}=none" for address in batch_norms(objective.recipe))
+    return settings and f", or {settings}"

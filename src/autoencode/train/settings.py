@@ -28,6 +28,8 @@ class Settings:
     weight_decay: decoupled, as in AdamW.
     labelled: share of each batch that is drawn from the examples whose label is known, for models
         that learn from few labels; None leaves it to chance.
+    init: folder of a run whose weights the training begins with, to go on with other data or
+        another objective; encoder and decoder must be of the same sizes.
     patience: validations without improvement before training stops and the best weights are
         taken; None trains to the end.
     validate_every, checkpoint_every: steps between validations and checkpoints; None is a
@@ -45,6 +47,7 @@ class Settings:
     clip: Annotated[float, Within(1e-9, 1e9)] | None = None
     weight_decay: Annotated[float, Within(0.0, 100.0)] = 0.0
     labelled: Annotated[float, Within(0.0, 1.0)] | None = None
+    init: str | None = None
     patience: Count | None = None
     validate_every: Count | None = None
     checkpoint_every: Count | None = None

@@ -1,15 +1,33 @@
-"""What comes after the last step: a sampler is fitted to the codes."""
+"""What is fitted to the codes: a prior in the middle of training, a sampler after it."""
 
 from __future__ import annotations
 
 import torch
 
-from autoencode.contract import Code
-from autoencode.data import Data
+from autoencode.contract import Code, FittedPrior
+from autoencode.data import Data, still
 from autoencode.models.build import Model
 from autoencode.models.conditions import known
 from autoencode.models.passes import in_batches, seeded
 from autoencode.models.recipe import Recipe
+
+# Clusters show in as many codes, and a map of more takes minutes.
+ENOUGH = 10_000
+
+
+def fit_prior(model: Model, prior: FittedPrior, recipe: Recipe, data: Data, seed: int) -> None:
+    """Fits a prior to the codes, a posterior's means, of some training examples."""
+    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
+    chosen = order[:ENOUGH]
+    told = known(recipe, data.train, training=True)
+    codes = in_batches(
+        model,
+        still(data.train).x[chosen],
+        lambda x, c: model.encode(x, c).z,
+        "fitting the prior",
+        c=None if told is None else told[chosen],
+    )
+    prior.fit(torch.cat(codes), seed)
 
 
 def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
@@ -25,7 +43,7 @@ def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
     with seeded(seed, device):
         codes = in_batches(
             model,
-            data.train.x,
+            still(data.train).x,
             lambda x, c: model.encode(x, c, samples=1),
             "fitting the sampler",
             c=known(recipe, data.train, training=True),

@@ -30,7 +30,7 @@ class PlanarFlow(Bottleneck):
     def __init__(self, sizes: Sizes, steps: Steps = 10) -> None:
         super().__init__(sizes)
         self.steps = steps
-        self.features = 2 + 3 * steps  # type: ignore[misc]
+        self.features = 2 + 3 * steps
 
     def forward(self, h: Float[Tensor, "batch features_d"], samples: int | None = None) -> Code:
         """z is f(μ) [B, d], or with `samples` reparametrised draws [S, B, d]."""

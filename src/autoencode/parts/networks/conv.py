@@ -17,7 +17,8 @@ class Conv(MapNetwork):
     width: channels after the first halving; they double with each further one.
     stages: halvings; None halves until the longer side is at most 8.
     hidden: widths of dense layers between the smallest map and the code.
-    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015].
+    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015], "layer"
+        each example over its maps and over its dense units [ba2016].
     """
 
     name = "conv"

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from autoencode.contract import Within
 
 Activation = Literal["relu", "leaky-relu", "silu", "gelu", "elu", "tanh"]
-Norm = Literal["none", "batch"]
+# "batch" normalises each unit or channel over the batch [ioffe2015], "layer" each example over its
+# units, or over all its maps [ba2016].
+Norm = Literal["none", "batch", "layer"]
 # The share of units silenced in training.
 Dropout = Annotated[float, Within(0.0, 0.99)]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -40,12 +42,24 @@ def dense(
     for inputs, outputs in pairwise(widths):
         linear = nn.Linear if layers else first
         layers.append(linear(inputs, outputs))
-        if norm == "batch":
-            layers.append(nn.BatchNorm1d(outputs))
+        layers += normalised(norm, outputs)
         layers.append(ACTIVATIONS[activation]())
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
+
+
+def normalised(norm: Norm, units: int) -> list[nn.Module]:
+    """What normalises [B, units]; nothing for "none"."""
+    kinds: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+    return [kinds[norm](units)] if norm in kinds else []
+
+
+def normalised_maps(norm: Norm, channels: int) -> list[nn.Module]:
+    """What normalises maps [B, channels, H, W]; nothing for "none"."""
+    if norm == "layer":
+        return [nn.GroupNorm(1, channels)]
+    return [nn.BatchNorm2d(channels)] if norm == "batch" else []
 
 
 def with_context(x: Tensor, c: Tensor | None) -> Tensor:

@@ -16,6 +16,7 @@ from autoencode.parts.networks.layers import (
     Activation,
     Norm,
     dense,
+    normalised_maps,
     with_context,
 )
 
@@ -86,8 +87,7 @@ class MapNetwork(Network):
 
     def between(self, channels: int) -> list[nn.Module]:
         """What stands between two convolutions."""
-        norm = [nn.BatchNorm2d(channels)] if self.norm == "batch" else []
-        return [*norm, ACTIVATIONS[self.activation]()]
+        return [*normalised_maps(self.norm, channels), ACTIVATIONS[self.activation]()]
 
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
         """x [B, *X] -> [B, features]."""

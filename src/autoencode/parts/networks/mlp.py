@@ -15,7 +15,8 @@ class MLP(Network):
     hidden: widths from the image towards the code; () is one layer on each side.
     dropout: the share of units silenced in each hidden layer while training.
     norm: "batch" normalises each hidden unit over the batch [ioffe2015]; training is faster and
-        the test error lower, at the price of batches of at least two.
+        the test error lower, at the price of batches of at least two. "layer" normalises each
+        example over its units [ba2016], alone and alike in training and in use.
     """
 
     def __init__(

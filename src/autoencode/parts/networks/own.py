@@ -72,7 +72,7 @@ def own_network(kind: str) -> type[Network]:
     The class is a `Network`; the arguments of its `__init__` are annotated, and are what a recipe
     configures. A pair is simpler: `Encoder(sizes, features)` and `Decoder(sizes, channels)` are
     plain modules, called with a batch, and with its context where `forward` takes a second one.
-    The file is executed once for each content that it has.
+    A file is executed once for each content that it has, wherever it lies.
 
     Raises:
         RecipeError: no such file or class, a class of another kind, or an error while importing.
@@ -112,6 +112,15 @@ def place(error: BaseException, path: str | None) -> str:
     return "" if line is None else f", in line {line}"
 
 
+def is_loaded(content: bytes) -> bool:
+    """Has a file of this content been executed in this process, as a network that was asked for?"""
+    return _module_name(content) in sys.modules
+
+
+def _module_name(content: bytes) -> str:
+    return f"autoencode_own_{hashlib.sha256(content).hexdigest()}"
+
+
 def _module(path: Path) -> ModuleType:
     try:
         content = path.read_bytes()
@@ -120,8 +129,7 @@ def _module(path: Path) -> ModuleType:
             f"The file of your network, {path}, cannot be read: {error.strerror}",
             'Name it from the folder you are in, or by its whole path: "my_nets.py:MyNet".',
         ) from error
-    digest = hashlib.sha256(str(path).encode(errors="surrogateescape") + b"\0" + content)
-    name = f"autoencode_own_{digest.hexdigest()[:16]}"
+    name = _module_name(content)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

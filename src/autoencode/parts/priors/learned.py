@@ -8,36 +8,47 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
+from torch.nn import functional
 
-from autoencode.contract import Code, Prior, Sizes, Space, Within
-from autoencode.errors import RecipeError
-from autoencode.maths import Mixture
+from autoencode.contract import Code, FittedPrior, Prior, Sizes, Space, Within
+from autoencode.errors import DataError, RecipeError
+from autoencode.maths import Mixture, neighbour_clusters
 
+Steps = Annotated[int, Within(1, 10**9)]
 Components = Annotated[int, Within(1, 100_000)]
 # Beyond these a component's variance would under- or overflow.
 LOG_SCALE = (-10.0, 10.0)
+# Codes for each component, and the narrowest scale, that a fit begins with.
+LEAST, NARROWEST = 10, 1e-3
 
 
-class NormalMixture(Prior):
+class NormalMixture(FittedPrior):
     """p(z|c) = Σₖ πₖ(c) N(z; mₖ, diag sₖ²), with weights, means and scales learned.
 
     With a context the components are shared and their weights follow it, ln πₖ(c) = wₖ + (W c)ₖ up
     to a constant, so that each class may choose its own.  Source: [jiang2017].
 
+    From a random start the components seldom find the classes of the data: many share one, or one
+    holds several. With `after` they begin again, once the codes have taken shape, where
+    `neighbour_clusters` finds clusters of codes; the paper begins with normals fitted to them.
+
     components: their number K.
     spread: standard deviation of the means at the start; all scales start at 1.
+    after: training steps before the components are put where clusters are; None: never.
     """
 
     space = Space.REAL
+    clustered = True
 
     def __init__(
         self,
         sizes: Sizes,
         components: Components = 10,
         spread: Annotated[float, Within(0.0, 1e3)] = 1.0,
+        after: Steps | None = None,
     ) -> None:
         super().__init__(sizes)
-        self.components, self.spread = components, spread
+        self.components, self.spread, self.after = components, spread, after
         self.log_weights = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(spread * torch.randn(components, *sizes.z))
         self.log_scales = nn.Parameter(torch.zeros(components, *sizes.z))
@@ -48,6 +59,31 @@ class NormalMixture(Prior):
     def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Mixture:
         """Event [*Z]; batch [B] where there is a context, else none."""
         return self._mixture(c)
+
+    def fit(self, z: Tensor, seed: int) -> None:
+        """See `FittedPrior.fit`: the share, mean and scale of each cluster of codes.
+
+        Raises:
+            DataError: fewer than ten codes for each component.
+        """
+        if len(z) < LEAST * self.components:
+            raise DataError(
+                f"{self.components} components are to be fitted to {len(z):,} codes",
+                "Give more examples, or fewer components: --set prior.components=2.",
+            )
+        cluster = neighbour_clusters(z, self.components, seed)
+        member = functional.one_hot(cluster, self.components).to(z.dtype)
+        count = member.sum(0).clamp(min=1)
+        shape = (-1, *self.sizes.z)
+        means = (member.T @ z.flatten(1)) / count[:, None]
+        apart = (z.flatten(1) - means[cluster]).square()
+        scales = ((member.T @ apart) / count[:, None]).sqrt()
+        with torch.no_grad():
+            self.log_weights.copy_((count / count.sum()).log())
+            self.means.copy_(means.reshape(shape))
+            self.log_scales.copy_(scales.clamp(min=NARROWEST).log().reshape(shape))
+            if self.by_context is not None:
+                self.by_context.zero_()
 
     def responsibilities(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Ln p(k|z, c) in nats, [..., K] for codes z [..., *Z]."""

@@ -1,0 +1,37 @@
+"""Clusters found without labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from autoencode.evaluation import embed
+from proofs.claim import Claim
+from proofs.training import Training, Workshop
+
+
+def mixture_prior(shop: Workshop) -> list[Claim | str]:
+    """Each component of the prior is matched with one class, as well as can be."""
+    accuracies = []
+    for seed in range(shop.seeds):
+        trained = shop.train(Training("mog-vae", {"seed": seed}))
+        test = trained.data.test
+        clusters = trained.model.latent_prior.responsibilities(embed(trained.model, test.x))
+        accuracies.append(matched_accuracy(clusters.argmax(-1).numpy(), test.y.numpy()))
+        print(f"  {accuracies[-1]:.2%} in the class of their cluster", flush=True)
+    return [
+        Claim(
+            "share of test images in the class that their cluster is matched with, one to one",
+            accuracies,
+            at_least=0.9,
+            published="0.9446 (Jiang 2017, Table 1)",
+        )
+    ]
+
+
+def matched_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
+    """The best share in one-to-one matching of clusters [N] with classes [N]."""
+    size = int(max(clusters.max(), labels.max())) + 1
+    counts = np.zeros((size, size))
+    np.add.at(counts, (clusters, labels), 1)
+    return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))

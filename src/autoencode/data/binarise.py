@@ -1,0 +1,48 @@
+"""Black or white: every number of an example drawn as a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from autoencode.data.records import Split, scaled
+
+BINARISE = ("static", "dynamic")
+# Examples drawn at once: their probabilities are floats, four bytes for each.
+AT_ONCE = 4096
+
+
+def binarised(parts: Mapping[str, Split], how: str, seed: int) -> dict[str, Split]:
+    """The parts as bits, 1 with the probability that the pixel is bright.
+
+    "static" draws every part once. "dynamic" leaves the training part as probabilities, of which
+    each look draws anew, and draws the others once. Validation and test are the same either way:
+    figures of both kinds are taken on the same bits.
+    """
+    found = {}
+    for i, (name, part) in enumerate(parts.items()):
+        if name == "train" and how == "dynamic":
+            found[name] = replace(part, random=True)
+        else:
+            generator = torch.Generator().manual_seed((seed * len(parts) + i) % 2**63)
+            found[name] = replace(part, x=bits(part.x, generator))
+    return found
+
+
+def still(part: Split) -> Split:
+    """The part as one draw of itself, always the same, to measure on; others are as they were."""
+    if not part.random:
+        return part
+    return replace(part, x=bits(part.x, torch.Generator().manual_seed(0)), random=False)
+
+
+def bits(x: Tensor, generator: torch.Generator) -> Tensor:
+    """0 or 255, uint8, for probabilities [N, *X]: uint8 over 255, or floats in [0, 1]."""
+    drawn = torch.empty(x.shape, dtype=torch.uint8)
+    for start in range(0, len(x), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        drawn[part] = torch.bernoulli(scaled(x[part]), generator=generator).mul_(255)
+    return drawn

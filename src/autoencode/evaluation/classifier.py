@@ -1,0 +1,249 @@
+"""A small classifier of the data's own classes: the judge of generated images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoencode.contract import Sizes, Within
+from autoencode.data import Data, Split, scaled
+from autoencode.data.files import shown
+from autoencode.data.obtain import cache_folder
+from autoencode.data.progress import Bar, say
+from autoencode.errors import AutoencodeError, DataError, RunError
+from autoencode.models.arguments import check_value
+from autoencode.models.assemble import shape_words
+from autoencode.models.passes import in_batches, seeded
+from autoencode.models.store import read_tensors, write_tensors, writing
+
+# Raised when the networks below or their training change, so that kept classifiers are left alone.
+ARCHITECTURE = 1
+FEATURES = 128
+BATCH_SIZE = 128
+EPOCHS = 5
+# A small data set is passed more often, until so many steps are done.
+LEAST_STEPS = 500
+LEARNING_RATE = 2e-3
+# Standard deviation of the pixel noise, at most. Without it, grey haze that no eye minds makes a
+# judge trained on clean images guess; with twice as much, the features hardly tell noise at all.
+NOISE = 0.1
+# Convolutions halve an image until no side is longer.
+SMALL = 8
+CPU = torch.device("cpu")
+
+
+class Classifier(nn.Module):
+    """Which class an example is of, and the features by which it tells.
+
+    classes: their names, K of them.    accuracy: fraction of the test examples told rightly.
+
+    A convolutional network for images, fully connected for vectors; `trained_classifier` trains
+    it. `features`, `proba` and `predict` take examples [N, *X] (uint8, or float in [0, 1]) in
+    batches, in evaluation mode and without gradients, and answer on the device of the examples.
+    They raise a DataError for examples of another shape, or integers other than uint8.
+    """
+
+    def __init__(self, shape: tuple[int, ...], classes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.shape, self.classes, self.accuracy = shape, classes, math.nan
+        image = Sizes(shape, ()).image
+        self.body = _vector_body(math.prod(shape)) if image is None else _image_body(*image)
+        self.head = nn.Linear(FEATURES, len(classes))
+        self._network_shape = image or (math.prod(shape),)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Examples [B, *X], floats in [0, 1], to the logits of the classes [B, K]."""
+        logits: Tensor = self.head(self._features(x))
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees: [N, 128], float32, from 0 up."""
+        return self._judge(images, self._features)
+
+    def proba(self, images: Tensor) -> Tensor:
+        """The probability of each class: [N, K], float32."""
+        return self._judge(images, lambda x: self(x).softmax(1))
+
+    def predict(self, images: Tensor) -> Tensor:
+        """The likeliest class, its position among `classes`: [N], int64."""
+        return self._judge(images, lambda x: self(x).argmax(1))
+
+    def _features(self, x: Tensor) -> Tensor:
+        features: Tensor = self.body(x.reshape(-1, *self._network_shape))
+        return features
+
+    def _judge(self, images: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
+        if tuple(images.shape[1:]) != self.shape:
+            raise DataError(
+                f"This classifier takes examples of shape {shape_words(self.shape)}, "
+                f"and these are {shape_words(images.shape[1:])}"
+            )
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise DataError(
+                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
+            )
+        module = cast(Any, self)  # measuring asks no more of a model than that it is a module
+        return torch.cat(in_batches(module, images, lambda x, _: measure(x), "judging")).to(
+            images.device
+        )
+
+
+def trained_classifier(
+    data: Data, *, seed: int = 0, steps: int | None = None, progress: bool | None = None
+) -> Classifier:
+    """A classifier trained on the labelled examples of `data.train`, measured on `data.test`.
+
+    On the processor, by cross-entropy, AdamW and a cosine schedule, images with small random shifts
+    and some noise. It is kept in the cache folder, so that a second call reads it: the same data,
+    seed and steps give the same classifier. Torch's random state is left as it was.
+
+    It judges well what looks like its training examples: let data of the same kind (greys, or
+    bits) train it, and look at its `accuracy` before its judgement.
+
+    steps: updates of 128 examples; None takes five passes over the examples, at least 500 steps.
+    progress: False draws no bar of the training, else a terminal shows one.
+
+    Raises:
+        DataError: fewer than two classes have labelled training examples, or no test example has
+            a label.
+        RecipeError: `seed` or `steps` is out of range.
+    """
+    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
+    check_value(steps, Annotated[int, Within(1, 10**9)] | None, "steps")
+    x, y = _labelled(data.train, "training", data)
+    asked, truth = _labelled(data.test, "test", data)
+    if (y == y[0]).all():
+        raise DataError(
+            "A classifier needs two classes or more, and all labelled training examples of "
+            f'"{data.name}" are of one, "{data.classes[int(y[0])]}"'
+        )
+    if steps is None:
+        steps = max(LEAST_STEPS, EPOCHS * (len(x) // BATCH_SIZE))
+    identity = {
+        "architecture": ARCHITECTURE,
+        "fingerprint": data.fingerprint,
+        "seed": seed,
+        "steps": steps,
+    }
+    name = f"{data.fingerprint}-{seed}-{steps}-{ARCHITECTURE}.safetensors"
+    path = cache_folder() / "classifiers" / name
+    with seeded(seed, CPU):
+        classifier = Classifier(data.shape, data.classes)
+        if not _restored(classifier, path, identity):
+            _fit(classifier, x, y, data.train.random, steps, progress is not False)
+            classifier.accuracy = (classifier.predict(asked) == truth).double().mean().item()
+            _keep(classifier, path, identity)
+    return classifier.requires_grad_(False).eval()
+
+
+def _labelled(split: Split, which: str, data: Data) -> tuple[Tensor, Tensor]:
+    """The examples whose class is known, [N, *X], and the class of each, [N].
+
+    Raises:
+        DataError: there are none.
+    """
+    known = split.y >= 0 if split.y is not None else torch.zeros(len(split), dtype=torch.bool)
+    if split.y is None or not known.any():
+        raise DataError(
+            f'A classifier learns from labels, and no {which} example of "{data.name}" has one',
+            "Give the labels: --labels PATH, or load_data(source, labels=labels).",
+        )
+    return (split.x, split.y) if known.all() else (split.x[known], split.y[known])
+
+
+def _fit(
+    classifier: Classifier, x: Tensor, y: Tensor, random: bool, steps: int, with_bar: bool
+) -> None:
+    """Trains on examples and their classes; `random` as in `Split`."""
+    size = min(BATCH_SIZE, len(x))
+    optimiser = torch.optim.AdamW(classifier.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    classifier.train()
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False), Bar("classifier", steps) as bar:
+        for step in range(steps):
+            place = step % (len(x) // size)
+            if place == 0:
+                # What is left over, less than a batch, waits for another shuffle.
+                order = torch.randperm(len(x))
+            rows = order[place * size : (place + 1) * size]
+            images = scaled(x[rows])
+            images = torch.bernoulli(images) if random else images
+            loss = functional.cross_entropy(classifier(_varied(images)), y[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            if with_bar:
+                bar.update(1)
+
+
+def _varied(x: Tensor) -> Tensor:
+    """Images [B, (C,) H, W] each shifted by whole pixels and with some noise; vectors as they are.
+
+    By up to a fourteenth of the side in each direction; noise of a standard deviation between 0 and
+    0.1, another for each image, clamped to [0, 1].
+    """
+    if x.dim() < 3:
+        return x
+    height, width = x.shape[-2:]
+    images = x.reshape(len(x), -1, height, width)
+    reach = min(height, width) // 14
+    padded = functional.pad(images, [reach] * 4, mode="replicate")
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    down, right = torch.randint(2 * reach + 1, (2, len(x)))
+    shifted = windows[torch.arange(len(x)), :, down, right].reshape(x.shape)
+    spread = NOISE * torch.rand(len(x), *[1] * (x.dim() - 1))
+    return (shifted + spread * torch.randn_like(shifted)).clamp(0, 1)
+
+
+def _restored(classifier: Classifier, path: Path, identity: dict[str, Any]) -> bool:
+    """Whether the classifier was kept, and is now as it was then."""
+    if not path.is_file():
+        return False
+    try:
+        tensors, kept = read_tensors(path)
+    except RunError:
+        tensors, kept = {}, {}
+    accuracy = kept.pop("accuracy", math.nan)
+    if kept != identity:
+        say(f"{shown(path)} is damaged; training the classifier again")
+        return False
+    classifier.load_state_dict(tensors)
+    classifier.accuracy = accuracy
+    return True
+
+
+def _keep(classifier: Classifier, path: Path, identity: dict[str, Any]) -> None:
+    try:
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_tensors(path, classifier.state_dict(), {**identity, "accuracy": classifier.accuracy})
+    except AutoencodeError as error:
+        # It is of use without a copy, which only saves the next call its time.
+        say(f"the classifier is not kept: {error.what}")
+
+
+def _image_body(channels: int, height: int, width: int) -> nn.Sequential:
+    halvings = max(2, math.ceil(math.log2(max(height, width) / SMALL)))
+    widths = [min(16 * 2**i, FEATURES) for i in range(halvings + 1)]
+    layers: list[nn.Module] = []
+    for i, (before, after) in enumerate(pairwise([channels, *widths])):
+        layers.append(nn.Conv2d(before, after, 3, stride=min(2, i + 1), padding=1, bias=False))
+        layers += [nn.BatchNorm2d(after), nn.ReLU()]
+    left = math.prod(math.ceil(side / 2**halvings) for side in (height, width))
+    return nn.Sequential(*layers, nn.Flatten(), *_dense(left * widths[-1], FEATURES))
+
+
+def _vector_body(numbers: int) -> nn.Sequential:
+    return nn.Sequential(*_dense(numbers, 2 * FEATURES), *_dense(2 * FEATURES, FEATURES))
+
+
+def _dense(before: int, after: int) -> list[nn.Module]:
+    return [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
