@@ -21,10 +21,12 @@ def priors_and_posteriors() -> Iterable[Recipe]:
         name="mog-vae",
         about="A learned mixture of normals as prior: finds clusters without labels.",
         latent=10,
-        prior=Spec("mixture"),
+        network=Spec("mlp", {"hidden": (500, 500, 1000)}),
+        prior=Spec("mixture", {"after": 4000}),
         terms={**VAE.terms, "rate": Weighted("cluster-rate")},
-        schedules={"terms.rate.weight": (1e-3, 1000)},
-        papers=("jiang2017",),
+        schedules={"terms.rate.weight": (0.3, 4000, 4000)},
+        training={"steps": 10_000},
+        papers=("jiang2017", "mcconville2021", "maaten2008"),
     )
     yield VAE.but(
         name="vamp-vae",
