@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.models.rows.base import AE, NORMALISED
+from autoencode.models.rows.base import AE, NORMALISED, VAE
 
 
 def regularised() -> Iterable[Recipe]:
@@ -28,6 +28,13 @@ def regularised() -> Iterable[Recipe]:
         corruption=Spec("gaussian-noise", {"scale": 0.5}),
         training=NORMALISED,
         papers=("vincent2010", "masci2011"),
+    )
+    yield VAE.but(
+        name="denoising-vae",
+        about="A VAE that sees noisy images: removes noise, and draws new images as well.",
+        latent=16,
+        corruption=Spec("gaussian-noise", {"scale": 0.5}),
+        papers=("vincent2010", "kingma2014"),
     )
     yield AE.but(
         name="contractive-ae",
