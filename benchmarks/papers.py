@@ -43,7 +43,10 @@ def prove(row: str, shop: Workshop) -> dict[str, Any]:
         "claims": claims,
         "notes": [each for each in found if isinstance(each, str)],
         "trainings": [
-            {"command": each.training.command(), "seconds": round(each.seconds)}
+            {
+                "command": f"{each.training.command()} --out {each.run.folder} --overwrite",
+                "seconds": round(each.seconds),
+            }
             for each in shop.done
         ],
         "measuring_seconds": round(time.perf_counter() - began),

@@ -52,8 +52,9 @@ def test_pages_show_commands():
 
 
 def quick_and_slow(page):
-    """The table of recipes trains every row there is."""
-    return pytest.param(page, marks=pytest.mark.slow if page.stem == "recipes" else ())
+    """The table of recipes trains every row there is, the proofs many of them."""
+    many = page.stem in ("recipes", "proof")
+    return pytest.param(page, marks=pytest.mark.slow if many else ())
 
 
 @pytest.mark.parametrize(

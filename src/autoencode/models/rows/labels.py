@@ -34,4 +34,6 @@ def with_labels() -> Iterable[Recipe]:
         about="m2 on the codes of a VAE, trained together: for very few labels.",
         latent=10,
         model=Spec("m1-m2"),
+        network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
+        training={**few.training, "steps": 12_000},
     )
