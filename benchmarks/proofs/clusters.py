@@ -24,7 +24,7 @@ def mixture_prior(shop: Workshop) -> list[Claim | str]:
             "share of test images in the class that their cluster is matched with, one to one",
             accuracies,
             at_least=0.9,
-            published="0.9446 (Jiang 2017, Table 1)",
+            published="0.9446 (Jiang 2017)",
         )
     ]
 

@@ -63,7 +63,6 @@ def top_k(shop: Workshop) -> list[Claim | str]:
             "error of a linear probe on the codes, fraction of test images",
             [wrong],
             at_most=0.03,
-            published="0.0135 after fine-tuning, 0.0280 without (Makhzani 2014, Table 1)",
         ),
         f"Squared error {trained.metrics['squared_error']:.3f}.",
     ]

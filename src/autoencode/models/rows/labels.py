@@ -14,8 +14,10 @@ def with_labels() -> Iterable[Recipe]:
         name="cvae",
         about="Told the label, the code keeps the style: draws the digit that you ask for.",
         latent=10,
+        network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
         context=Spec("labels"),
-        papers=("sohn2015", "kingma2014"),
+        training=NORMALISED,
+        papers=("sohn2015", "kingma2014", "ba2016"),
     )
     few = VAE.but(
         network=Spec("mlp", {"norm": "batch"}),
