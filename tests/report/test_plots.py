@@ -3,7 +3,10 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
+from autoencode.contract import Sizes
 from autoencode.errors import AutoencodeError, DataError
+from autoencode.models.build import build
+from autoencode.models.recipes import RECIPES
 from autoencode.report import interpolate, plot, plot_latent, plot_reconstructed
 
 
@@ -115,3 +118,11 @@ def test_a_prior_changes_nothing_here(glass):
     images = glass.images(torch.rand(30, 2))
     plain, with_prior = (plot_latent(glass(prior), images).pixels(30) for prior in (None, law))
     assert np.array_equal(plain, with_prior)
+
+
+def test_plot_reconstructed_of_a_conditional_model_shows_the_class_it_is_told():
+    model = build(RECIPES["cvae"], Sizes((6, 5), (2,), context=3), seed=0)
+    zero, one = (plot_reconstructed(model, n=3, c=label).pixels(40) for label in (0, 1))
+    assert not np.array_equal(zero, one)
+    with pytest.raises(DataError, match="labels"):
+        plot_reconstructed(model, n=3)

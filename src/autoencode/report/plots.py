@@ -72,11 +72,13 @@ def plot_reconstructed(
     r0: Sequence[float] = (-5, 10),
     r1: Sequence[float] = (-10, 5),
     n: int = 12,
+    c: Any = None,
 ) -> Picture:
     """What the decoder draws on an n × n grid of codes.
 
     r0, r1: lowest and highest value of the code's first and second number. All others are 0; codes
         of one number give a single row of n, and r1 is not used.
+    c: what a conditional model is told, the same for all: a label, or features [C].
 
     Raises:
         AutoencodeError: n is less than 1.
@@ -85,11 +87,11 @@ def plot_reconstructed(
     points = lattice((min(r0), min(r1)), (max(r0), max(r1)), n)
     if latent == 1:
         values = points[:n, :1]
-        pictures = _pictures(model, values)
+        pictures = _pictures(model, values, c)
         return draw_rows([Row(pictures, notes=[short(v) for v in values.flatten().tolist()])])
     codes = torch.zeros(n * n, latent)
     codes[:, :2] = points
-    figure, axes = draw_grid(_pictures(model, codes), points)
+    figure, axes = draw_grid(_pictures(model, codes, c), points)
     rest = ", all others 0" if latent > 2 else ""
     axes.set(xlabel=f"first number of the code{rest}", ylabel=f"second number of the code{rest}")
     return figure
@@ -145,5 +147,9 @@ def _example(model: Autoencoder, x: Any) -> Tensor:
     return x.reshape(model.sizes.x)
 
 
-def _pictures(model: Autoencoder, codes: Tensor) -> np.ndarray:
-    return tiles(decode(model, codes), kind=len(model.sizes.x))
+def _pictures(model: Autoencoder, codes: Tensor, c: Any) -> np.ndarray:
+    told = None
+    if c is not None:
+        one = torch.as_tensor(c)
+        told = one.expand(len(codes), *one.shape)
+    return tiles(decode(model, codes, told), kind=len(model.sizes.x))

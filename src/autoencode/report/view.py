@@ -21,6 +21,8 @@ from autoencode.report.images import Tiles, tiles
 MOST = 10_000
 CHUNK = 500
 PRIOR_DRAWS = 20_000
+# Examples that a denoising model is shown at work on.
+RESTORED = 20
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,16 @@ class View:
 
         with measuring(self.model) as device, seeded(0, device):
             return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK, self.c))
+
+    @cached_property
+    def restored(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The first examples clean, as the encoder was shown them, and restored, [n, *X] each."""
+        x = self.examples(RESTORED)
+        with measuring(self.model) as device, seeded(0, device):
+            known = None if self.c is None else self.c[:RESTORED].to(device)
+            trip = self.model.trip(x.to(device), known)
+            images = trip.px.mean.reshape(-1, *trip.x.shape)[0]
+        return trip.x.float().cpu(), trip.seen.float().cpu(), images.float().cpu()
 
     def members(self, label: int) -> Int[Tensor, " m"]:
         """Positions of the examples of one class."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import torch
-
-from autoencode.models.passes import measuring, seeded
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
 from autoencode.report.view import View
 from autoencode.report.words import short
 
 TITLE = "What it restores"
-COLUMNS, BLOCKS = 10, 2
+COLUMNS = 10
 
 
 @styled()
 def draw(view: View) -> Picture:
     """Clean examples, spoiled ones, and what the model makes of these."""
-    clean, seen, restored = trip(view, COLUMNS * BLOCKS)
+    clean, seen, restored = view.restored
     errors = (restored - clean).square().flatten(1).sum(1)
     rows = []
     for start in range(0, len(clean), COLUMNS):
@@ -27,16 +24,6 @@ def draw(view: View) -> Picture:
         notes = [short(error) for error in errors[block].tolist()]
         rows.append(Row(view.tiles(restored[block]), "restored", notes=notes, after=0.14))
     return draw_rows(rows)
-
-
-def trip(view: View, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The first examples clean, as the encoder saw them, and restored, [n, *X] each."""
-    x = view.examples(n)
-    with measuring(view.model) as device, seeded(0, device):
-        known = None if view.c is None else view.c[:n].to(device)
-        gone = view.model.trip(x.to(device), known)
-        images = gone.px.mean.reshape(-1, *gone.x.shape)[0]
-    return gone.x.float().cpu(), gone.seen.float().cpu(), images.float().cpu()
 
 
 def about(view: View) -> str:
@@ -50,7 +37,7 @@ def about(view: View) -> str:
 
 def see(view: View) -> str:
     """What to see in it."""
-    clean, seen, restored = trip(view, COLUMNS * BLOCKS)
+    clean, seen, restored = view.restored
     before = (seen - clean).square().flatten(1).sum(1).mean().item()
     after = (restored - clean).square().flatten(1).sum(1).mean().item()
     return f"Restoring brought the squared error of these from {short(before)} to {short(after)}."
