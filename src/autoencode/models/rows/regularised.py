@@ -40,7 +40,7 @@ def regularised() -> Iterable[Recipe]:
         name="contractive-ae",
         about="Codes move little when pixels do: for codes that ignore small changes.",
         latent=32,
-        terms={**AE.terms, "contractive": Weighted("contractive", weight=0.04)},
+        terms={**AE.terms, "contractive": Weighted("contractive", weight=0.02)},
         papers=("rifai2011",),
     )
     yield AE.but(
