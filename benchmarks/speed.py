@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
 from autoencode.contract import Sizes  # noqa: E402
 from autoencode.data import Data, load_data  # noqa: E402
-from autoencode.models.build import build, parameter_count  # noqa: E402
+from autoencode.models.build import build, parameter_count, sizes_for  # noqa: E402
 from autoencode.models.recipes import RECIPES  # noqa: E402
 from autoencode.train.loop import Loop  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
@@ -105,7 +105,7 @@ def tensor_loop(data: Data) -> Iterator[None]:
 def ours(data: Data, recipe: str, precision: str) -> Iterator[None]:
     """The training loop of `autoencode train`, without validation and checkpoints."""
     row = RECIPES[recipe]
-    model = build(row, Sizes(data.shape, (row.latent,), n=len(data.train)), seed=0)
+    model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=0)
     loop = Loop(model, row, data, Settings.of(row, {"precision": precision}), None, False)
     loop.objective.train()
     while True:

@@ -211,12 +211,17 @@ class Bottleneck(Part, ABC):
     space: ClassVar[Space]
     random: ClassVar[bool] = False  # does it give a posterior?
     normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
+    maps: ClassVar[bool] = True  # may a code be a map, [D, h, w], and not only a vector?
     # Numbers asked of the encoder for each number of the code.
     features: int = 1
 
     @abstractmethod
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
         """Features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
+
+    def each(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Features [B, features · d] one kind after the other, [B, *Z] each."""
+        return tuple(kind.reshape(-1, *self.sizes.z) for kind in h.chunk(self.features, -1))
 
 
 class Prior(Part, ABC):

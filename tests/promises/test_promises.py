@@ -2,13 +2,15 @@
 
 import copy
 import json
+import re
 
 import pytest
 import torch
 
 from autoencode.contract import Autoencoder, Sizes, Space
 from autoencode.errors import DataError, RecipeError
-from autoencode.models.build import build
+from autoencode.models.assemble import shape_words
+from autoencode.models.build import build, sizes_for
 from autoencode.models.describe import formula, slots
 from autoencode.models.objective import Objective
 from autoencode.models.papers import PAPERS
@@ -36,7 +38,7 @@ SHAPES = [
 
 def made(name, x=GREY, seed=0):
     row = RECIPES[name]
-    sizes = Sizes(x, (row.latent,), context=CLASSES if row.context else 0, n=100)
+    sizes = sizes_for(row, x, context=CLASSES if row.context else 0, n=100)
     return build(row, sizes, seed=seed)
 
 
@@ -49,20 +51,20 @@ def told(model, n):
 def test_shapes_and_spaces(name, x):
     torch.manual_seed(0)
     model = made(name, x).eval()
-    images, c, d = torch.rand(5, *x), told(made(name, x), 5), RECIPES[name].latent
+    images, c, z_shape = torch.rand(5, *x), told(model, 5), model.sizes.z
     assert isinstance(model, Autoencoder)
     with torch.no_grad():
         codes, restored = model(images, c)
-        assert codes.shape == (5, d)
+        assert codes.shape == (5, *z_shape)
         assert restored.shape == images.shape
-        assert model.encoder(images, c).shape == (5, d)
+        assert model.encoder(images, c).shape == (5, *z_shape)
         assert model.decoder(codes, c).shape == images.shape
         assert model.decode(codes, c).batch_shape == (5,)
         assert model.decode(codes, c).event_shape == x
         torch.testing.assert_close(model.decode(codes, c).mean, restored)
         assert model.decode(codes, c).log_prob(images).shape == (5,)
         drawn = model.encode(images, c, samples=4)
-        assert drawn.z.shape == (4, 5, d)
+        assert drawn.z.shape == (4, 5, *z_shape)
         assert model.decode(drawn.z, c).mean.shape == (4, 5, *x)
         for z in (codes, drawn.z):
             if model.space is Space.BOX:
@@ -197,9 +199,9 @@ def test_refuses_images_and_codes_of_other_sizes(name):
             model.encoder(wrong, c)
     with pytest.raises(DataError, match="uint8"):
         model.encoder(torch.zeros(2, *GREY, dtype=torch.int64), c)
-    d = RECIPES[name].latent
-    for wrong in (torch.rand(2, d + 1), torch.rand(d)):
-        with pytest.raises(DataError, match=rf"\({d},\)"):
+    first, *rest = model.sizes.z
+    for wrong in (torch.rand(2, first + 1, *rest), torch.rand(first, *rest)):
+        with pytest.raises(DataError, match=re.escape(shape_words(model.sizes.z))):
             model.decoder(wrong, c)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -19,6 +20,7 @@ from autoencode.models.semisupervised import SemiSupervised
 from autoencode.models.stacked import StackedSemiSupervised
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
+from autoencode.parts.networks.maps import MapNetwork
 from autoencode.parts.networks.own import is_own
 from autoencode.parts.networks.trial import check_network
 
@@ -63,6 +65,27 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
         # Weights are drawn on the processor; torch.manual_seed would reseed accelerators too.
         torch.default_generator.manual_seed(seed)
         return _made(recipe, sizes)
+
+
+def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
+    """The sizes of a recipe's model for examples of shape `x`; `facts` are the rest of `Sizes`.
+
+    Raises:
+        RecipeError: the recipe's network makes nothing of such examples, or a code that is a map
+            where the model has use for vectors only.
+    """
+    sizes = Sizes(x, (recipe.latent,), **facts)
+    network: Network = network_class(recipe.network.kind)(**recipe.network.args)
+    if not isinstance(network, MapNetwork) or network.code == "vector":
+        return sizes
+    takes_maps = assembly(recipe) in (assemble, SemiSupervised)
+    if not takes_maps or not _bottleneck(recipe).maps:
+        what = f'Bottleneck "{recipe.bottleneck.kind}"' if takes_maps else "This model"
+        raise RecipeError(
+            f"{what} makes codes that are vectors, and those of the network are to be maps",
+            "Leave them vectors: --set network.code=vector.",
+        )
+    return replace(sizes, z=network.code_shape(sizes))
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -65,7 +65,9 @@ class SemiSupervised(LabelLearner):
         self.core = assemble(recipe, sizes)
         self.space = self.core.space
         network: Network = network_class(recipe.network.kind)(**recipe.network.args)
-        self.classifier = network.encoder(replace(sizes, context=0), sizes.context)
+        self.classifier = network.encoder(
+            replace(sizes, z=(sizes.context,), context=0), sizes.context
+        )
         self.labels = Labels(sizes)
         self.bound = nn.ModuleDict({n: part("terms", recipe.terms[n], sizes) for n in BOUND})
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 
-from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
 from autoencode.errors import AutoencodeError, Diverged, Interrupted, RecipeError, RunError
-from autoencode.models.build import Model, build
+from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.own_code import keep_code
 from autoencode.models.recipe import Recipe
@@ -78,9 +77,9 @@ def fit(
     chosen = Settings.of(recipe, settings)
     data = data if isinstance(data, Data) else load_data(data)
     y, mixed = data.train.y, chosen.labelled is not None
-    sizes = Sizes(
-        x=data.shape,
-        z=(recipe.latent,),
+    sizes = sizes_for(
+        recipe,
+        data.shape,
         context=context_width(recipe, data),
         n=len(data.train),
         labelled=(y >= 0).double().mean().item() if mixed and y is not None else None,

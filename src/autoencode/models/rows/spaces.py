@@ -92,9 +92,10 @@ def discrete_and_fitted() -> Iterable[Recipe]:
     )
     yield discrete.but(
         name="conv-vq-vae",
-        about="The VQ-VAE with convolutions, for images of any size.",
-        network=Spec("conv"),
-        bottleneck=Spec("vq"),
+        about="The VQ-VAE with convolutions: a map of entries, each for its part of the image.",
+        latent=8,
+        network=Spec("conv", {"code": "map"}),
+        bottleneck=Spec("vq", {"dim": 8}),
         papers=("oord2017", "germain2015"),
     )
     yield discrete.but(

@@ -34,6 +34,7 @@ class InverseAutoregressive(Bottleneck):
 
     space = Space.REAL
     random = True
+    maps = False
     features = 3
 
     def __init__(self, sizes: Sizes, steps: Steps = 4, hidden: Width = 256) -> None:

@@ -23,7 +23,8 @@ class Squashed(Bottleneck):
     space = Space.BOX
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, d]; a point has no noise, so `samples` repeats it, [S, B, d]."""
+        """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
+        (h,) = self.each(h)
         z = h.tanh()
         return Code(z if samples is None else z.expand(samples, *z.shape))
 
@@ -39,6 +40,7 @@ class Bounded(Bottleneck):
 
     space = Space.BOX
     random = True
+    maps = False
     features = 2
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:

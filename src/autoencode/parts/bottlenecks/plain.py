@@ -19,7 +19,8 @@ class Point(Bottleneck):
     space = Space.REAL
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, d]; a point has no noise, so `samples` repeats it, [S, B, d]."""
+        """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
+        (h,) = self.each(h)
         return Code(h if samples is None else h.expand(samples, *h.shape))
 
 
@@ -47,8 +48,8 @@ class Gaussian(Bottleneck):
     features = 2
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:
-        """z is μ [B, d], or with `samples` reparametrised draws [S, B, d]."""
-        mean, log_variance = h.chunk(2, -1)
+        """z is μ [B, *Z], or with `samples` reparametrised draws [S, B, *Z]."""
+        mean, log_variance = self.each(h)
         scale = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
-        q = Independent(Normal(mean, scale, validate_args=False), 1)
+        q = Independent(Normal(mean, scale, validate_args=False), len(self.sizes.z))
         return Code(mean if samples is None else q.rsample(torch.Size((samples,))), q)

@@ -26,6 +26,7 @@ class PlanarFlow(Bottleneck):
 
     space = Space.REAL
     random = True
+    maps = False
 
     def __init__(self, sizes: Sizes, steps: Steps = 10) -> None:
         super().__init__(sizes)

@@ -30,6 +30,7 @@ class Sphere(Bottleneck):
 
     space = Space.SPHERE
     random = True
+    maps = False
     features = 2
 
     def __init__(self, sizes: Sizes) -> None:

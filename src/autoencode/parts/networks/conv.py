@@ -8,7 +8,7 @@ from torch import nn
 
 from autoencode.contract import Width
 from autoencode.parts.networks.layers import Activation, Norm
-from autoencode.parts.networks.maps import Map, MapNetwork, Stages, doubling, halving
+from autoencode.parts.networks.maps import CodeShape, Map, MapNetwork, Stages, doubling, halving
 
 
 class Conv(MapNetwork):
@@ -19,6 +19,8 @@ class Conv(MapNetwork):
     hidden: widths of dense layers between the smallest map and the code.
     norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015], "layer"
         each example over its maps and over its dense units [ba2016].
+    code: "map" leaves the dense layers out: the code is a map, `latent` numbers at each place of
+        the smallest one, (latent, 7, 7) for images of 28×28.
     """
 
     name = "conv"
@@ -30,8 +32,9 @@ class Conv(MapNetwork):
         hidden: tuple[Width, ...] = (256,),
         activation: Activation = "relu",
         norm: Norm = "batch",
+        code: CodeShape = "vector",
     ) -> None:
-        super().__init__(width, stages, hidden, activation, norm)
+        super().__init__(width, stages, hidden, activation, norm, code)
 
     def down(self, maps: list[Map]) -> nn.Sequential:
         """A convolution for each halving."""

@@ -1,16 +1,17 @@
-"""What networks of feature maps share: halving, the dense layers at the code, and back."""
+"""What networks of feature maps share: halving, what stands at the code, and back."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from autoencode.contract import Network, Sizes, Width, Within
 from autoencode.errors import RecipeError
-from autoencode.maths import Float32Linear
+from autoencode.maths import Float32Linear, widen
 from autoencode.parts.networks.layers import (
     ACTIVATIONS,
     Activation,
@@ -26,6 +27,7 @@ SMALLEST = 8
 WIDEST = 8
 
 Stages = Annotated[int, Within(1, 16)]
+CodeShape = Literal["vector", "map"]
 # Channels, height and width.
 Map = tuple[int, int, int]
 
@@ -33,7 +35,8 @@ Map = tuple[int, int, int]
 class MapNetwork(Network):
     """An image halved `stages` times, then dense layers to the code, and back.
 
-    Context joins the dense layers, beside the smallest map and beside the code.
+    A code that is a map has no dense layers: one 1×1 convolution makes it of the smallest map, and
+    each place of it sees a part of the image. Context joins beside the smallest map and the code.
     """
 
     # How a message calls it.
@@ -46,7 +49,9 @@ class MapNetwork(Network):
         hidden: tuple[Width, ...],
         activation: Activation,
         norm: Norm,
+        code: CodeShape,
     ) -> None:
+        self.code = code
         self.width, self.stages = width, stages
         self.hidden, self.activation, self.norm = hidden, activation, norm
 
@@ -85,17 +90,23 @@ class MapNetwork(Network):
             longer, stages = (longer + 1) // 2, stages + 1
         return stages
 
+    def code_shape(self, sizes: Sizes) -> tuple[int, ...]:
+        """The shape of a code of `sizes.latent` numbers, or so many at each place of the map."""
+        return (sizes.latent, *self.maps(sizes)[-1][1:]) if self.code == "map" else sizes.z
+
     def between(self, channels: int) -> list[nn.Module]:
         """What stands between two convolutions."""
         return [*normalised_maps(self.norm, channels), ACTIVATIONS[self.activation]()]
 
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
         """x [B, *X] -> [B, features]."""
-        return MapEncoder(self, sizes, features)
+        kind = MapEncoder if len(sizes.z) == 1 else CodeMapEncoder
+        return kind(self, sizes, features)
 
     def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
         """z [B, *Z] -> [B, channels, *X]."""
-        return MapDecoder(self, sizes, channels)
+        kind = MapDecoder if len(sizes.z) == 1 else CodeMapDecoder
+        return kind(self, sizes, channels)
 
 
 class MapEncoder(nn.Module):
@@ -133,6 +144,63 @@ class MapDecoder(nn.Module):
         h = self.dense(with_context(z.flatten(1), c)).unflatten(1, self.smallest)
         out: Tensor = self.body(h)
         return out.reshape(-1, *self.shape)
+
+
+class CodeMapEncoder(nn.Module):
+    """Image to the features of a code that is a map, [D, h, w]."""
+
+    def __init__(self, config: MapNetwork, sizes: Sizes, features: int) -> None:
+        super().__init__()
+        maps = config.maps(sizes)
+        self.image = maps[0]
+        self.body = config.down(maps)
+        _check_map(config, sizes, maps[-1])
+        places = prod(sizes.z[1:])
+        self.head = nn.Conv2d(maps[-1][0] + sizes.context, features // places, 1)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """[B, *X] to [B, features]: all places of one channel after those of another."""
+        h = self.body(x.reshape(-1, *self.image))
+        with torch.autocast(x.device.type, enabled=False):
+            features: Tensor = self.head(_everywhere(widen(h), c)).flatten(1)
+        return features
+
+
+class CodeMapDecoder(nn.Module):
+    """A code that is a map, [D, h, w], to what the likelihood asks for."""
+
+    def __init__(self, config: MapNetwork, sizes: Sizes, channels: int) -> None:
+        super().__init__()
+        maps = config.maps(sizes)[::-1]
+        _check_map(config, sizes, maps[0])
+        self.shape = (channels, *sizes.x)
+        first = nn.Conv2d(sizes.z[0] + sizes.context, maps[0][0], 1)
+        self.start = nn.ModuleList([first, nn.Sequential(*config.between(maps[0][0]))])
+        self.body = config.up(maps, channels)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """[B, D, h, w] to [B, channels, *X]."""
+        first, rest = self.start
+        with torch.autocast(z.device.type, enabled=False):
+            h = first(_everywhere(widen(z), c))
+        out: Tensor = self.body(rest(h))
+        return out.reshape(-1, *self.shape)
+
+
+def _everywhere(h: Tensor, c: Tensor | None) -> Tensor:
+    """Maps [B, F, h, w] with their context [B, C] at every place, [B, F + C, h, w]."""
+    if c is None:
+        return h
+    return torch.cat([h, c.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
+
+
+def _check_map(config: MapNetwork, sizes: Sizes, smallest: Map) -> None:
+    if sizes.z[1:] != smallest[1:]:
+        raise RecipeError(
+            f"A {config.name} network makes codes of {smallest[1]}×{smallest[2]} places of such "
+            f"images, and codes of the shape {sizes.z} were asked for",
+            "Let `sizes_for` in models.build say the shape.",
+        )
 
 
 def halving(above: Map, below: Map, bias: bool = True) -> nn.Conv2d:

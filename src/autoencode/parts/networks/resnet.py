@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Width, Within
 from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm
-from autoencode.parts.networks.maps import Map, MapNetwork, Stages, doubling, halving
+from autoencode.parts.networks.maps import CodeShape, Map, MapNetwork, Stages, doubling, halving
 
 Blocks = Annotated[int, Within(1, 64)]
 
@@ -21,7 +21,10 @@ class ResNet(MapNetwork):
     blocks: residual blocks after each halving, and before each doubling.
     stages: halvings; None halves until the longer side is at most 8.
     hidden: widths of dense layers between the smallest map and the code.
-    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015].
+    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015], "layer"
+        each example over its maps and over its dense units [ba2016].
+    code: "map" leaves the dense layers out: the code is a map, `latent` numbers at each place of
+        the smallest one, (latent, 7, 7) for images of 28×28.
     Source: [he2016].
     """
 
@@ -35,8 +38,9 @@ class ResNet(MapNetwork):
         hidden: tuple[Width, ...] = (256,),
         activation: Activation = "relu",
         norm: Norm = "batch",
+        code: CodeShape = "vector",
     ) -> None:
-        super().__init__(width, stages, hidden, activation, norm)
+        super().__init__(width, stages, hidden, activation, norm, code)
         self.blocks = blocks
 
     def down(self, maps: list[Map]) -> nn.Sequential:
