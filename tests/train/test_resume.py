@@ -11,6 +11,7 @@ import time
 import pytest
 import torch
 
+from autoencode.data import load_data
 from autoencode.errors import DataError, Interrupted, RunError
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
@@ -89,6 +90,31 @@ def test_interrupted_and_resumed_equals_uninterrupted(case, digits, tmp_path, mo
     steps = [[step for step, *_ in log] for log in logs]
     assert steps[0] == steps[1], "no line twice, none missing"
     assert [line[2] for line in logs[0]] == [line[2] for line in logs[1]]
+
+
+@pytest.mark.slow  # a map of the codes takes seconds
+def test_a_prior_that_is_fitted_after_resuming_is_the_same(digits, tmp_path, monkeypatch):
+    recipe = RECIPES["mog-vae"].set("network.hidden", (32,)).set("prior.after", 70)
+    settings = {"steps": STEPS, "batch_size": 50, "checkpoint_every": 25}
+    whole = fit(recipe, digits, **settings)
+    stop_at(monkeypatch, 60)
+    with pytest.raises(Interrupted):
+        fit(recipe, digits, out=tmp_path / "cut", **settings)
+    monkeypatch.undo()
+    assert same(resume(tmp_path / "cut").model, whole.model)
+    unfitted = fit(recipe.set("prior.after", None), digits, **settings).model
+    assert not same(unfitted, whole.model)
+
+
+def test_bits_that_are_drawn_anew_are_the_same_after_resuming(tmp_path, monkeypatch):
+    data = load_data("digits", binarise="dynamic")
+    recipe, settings = recipe_of("plain")
+    whole = fit(recipe, data, **settings)
+    stop_at(monkeypatch, 60)
+    with pytest.raises(Interrupted):
+        fit(recipe, data, out=tmp_path / "cut", **settings)
+    monkeypatch.undo()
+    assert same(resume(tmp_path / "cut").model, whole.model)
 
 
 def test_uninterrupted_runs_differ_between_seeds_only(digits):
