@@ -32,6 +32,7 @@ def tried(row, folder):
     return done.stdout, json.loads((folder / "docs" / "proof.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_proof_is_printed_and_kept(tmp_path):
     said, kept = tried("contractive-ae", tmp_path)
     claims = kept["contractive-ae"]["claims"]

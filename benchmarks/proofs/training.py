@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.cli.main import main as autoencode
+from autoencode.cli.options import assignment
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.models.build import Model
+from autoencode.models.recipe import Recipe
+from autoencode.models.recipes import recipe_named
 from autoencode.models.run import Run, open_run
 
 
@@ -35,12 +38,21 @@ class Training:
         for name, value in self.options.items():
             words += [f"--{name.replace('_', '-')}", str(value)]
         for name, value in self.sets.items():
-            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+            words += ["--set", f"{name}={_word(value)}"]
         return words
 
     def command(self) -> str:
         """The line that a reader types."""
         return shlex.join(["autoencode", *self.arguments()])
+
+    def recipe(self) -> Recipe:
+        """The row as the table has it now, with the sets."""
+        recipe = recipe_named(self.row)
+        if "latent" in self.options:
+            recipe = recipe.but(latent=self.options["latent"])
+        for name, value in self.sets.items():
+            recipe = recipe.set(*assignment(f"{name}={_word(value)}"))
+        return recipe
 
     def but(self, *, sets: Mapping[str, Any] | None = None, **options: Any) -> Training:
         """The same, with some options and sets changed."""
@@ -74,8 +86,8 @@ class Trained:
 class Workshop:
     """Where proofs train; `done` lists what was trained for the proof at hand.
 
-    folder: of the runs. One that is there, done, and was told the same is taken as it is; one that
-        was cut short is continued.
+    folder: of the runs. One that is there, done, and was told the same of the same row is taken as
+        it is; one that was cut short is continued.
     seeds: how many are trained where a claim is about a median.
     steps, images, data: only to try a proof out in seconds, as its test does: its figures then
         mean nothing. An upper bound on the steps of each training, one on the images and samples
@@ -96,7 +108,7 @@ class Workshop:
             training = training.but(steps=self.steps)
         digest = hashlib.sha256(training.command().encode()).hexdigest()[:8]
         folder = self.folder / f"{training.row}-{digest}"
-        status = _status(folder)
+        status = _status(folder, training.recipe())
         print(f"$ {training.command()} --out {folder}", flush=True)
         if status == "interrupted" or status == "running":
             _call(["resume", str(folder), "--no-report"])
@@ -112,11 +124,19 @@ class Workshop:
         return n if self.images is None else min(n, self.images)
 
 
-def _status(folder: Path) -> str:
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _status(folder: Path, recipe: Recipe) -> str:
+    """That of the run; "none" where there is none, or of a row that has changed since."""
     try:
-        return open_run(folder).status
+        run = open_run(folder)
     except AutoencodeError:
         return "none"
+    # What a row says of itself may change.
+    ours, theirs = (each.but(about="", papers=()) for each in (recipe, run.recipe))
+    return run.status if ours == theirs else "none"
 
 
 def _call(words: list[str]) -> None:

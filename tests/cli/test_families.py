@@ -51,7 +51,7 @@ def test_a_fitted_sampler_is_drawn_from(run, folder):
 
 
 def test_discrete_codes_have_a_report_without_ways_between_them(run, folder):
-    line = QUICK.replace("--no-report", "--set sampler.steps=5")
+    line = QUICK.replace("--no-report", "--latent 8 --set sampler.steps=5")
     assert run(f"train fsq {line} --out run").code == 0
     page = (folder / "run" / "report.html").read_text()
     assert "What random codes give" in page

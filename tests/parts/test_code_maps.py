@@ -66,7 +66,8 @@ def test_slots_take_maps(name):
 
 def test_indices_of_a_map_are_drawn_and_kept(tmp_path):
     data = load_data("digits")
-    fit("conv-vq-vae", data, out=tmp_path / "run", steps=20, batch_size=50, progress=False)
+    row = RECIPES["conv-vq-vae"].set("sampler.steps", 5)
+    fit(row, data, out=tmp_path / "run", steps=20, batch_size=50, progress=False)
     model = load(tmp_path / "run")
     assert model.sizes.z == (8, 4, 4)
     drawn = model.sampler().sample((3,))

@@ -241,7 +241,8 @@ def uninterrupted(tmp_path):
     return tmp_path / "whole"
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 10])
 def test_kill_minus_nine_at_random_moments(tmp_path, kills):
     whole = uninterrupted(tmp_path)
     cut, count = killed_again_and_again(tmp_path, kills, random.Random(kills))
