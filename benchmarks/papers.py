@@ -58,8 +58,8 @@ def prove(row: str, shop: Workshop) -> dict[str, Any]:
 def machine() -> str:
     """What the figures were measured with."""
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}, Python {platform.python_version()}"
+        f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, "
+        f"Python {platform.python_version()}"
     )
 
 

@@ -11,7 +11,8 @@ HEAD = """# Proof
 Rows of [the table](recipes.md) trained on MNIST and held to figures that were set beforehand,
 beside those of their papers. Made by `python benchmarks/papers.py ROW`; `make proof` makes all.
 Settings were chosen on the 2,500 validation images; the test images were measured once a training
-was done. Where a figure has several seeds, their median is held to the bound.
+was done. Where a figure has several seeds, their median is held to the bound. Times are those of
+trainings with one thread each, with two others on the same two cores: alone they take less.
 """
 
 
