@@ -13,6 +13,7 @@ from autoencode.contract import Code, Sizes
 from autoencode.errors import DataError, RecipeError, RunError
 from autoencode.parts.bottlenecks import FiniteScalar, VectorQuantised
 from autoencode.parts.samplers import SAMPLERS, Autoregressive, Flow, FullNormal, Mixture, TwoStage
+from autoencode.parts.samplers.discrete import NextIndex, drawn_entry
 
 PLANE = Sizes((8, 8), (2,))
 KNOWN = MultivariateNormal(torch.tensor([3.0, -1.0]), torch.tensor([[2.0, 0.9], [0.9, 0.5]]))
@@ -274,3 +275,24 @@ def test_maps_of_codes_keep_their_shape(kind):
 def test_codes_without_indices_are_refused():
     with pytest.raises(RecipeError, match="these codes have none"):
         small("autoregressive").fit(Code(torch.zeros(10, 2)), 0)
+
+
+def test_indices_drawn_group_by_group_follow_the_whole_network():
+    torch.manual_seed(0)
+    network = NextIndex(groups=5, entries=4, width=3)
+    network.habit.weight.data.normal_()
+    torch.manual_seed(1)
+    drawn = network.draw(50)
+    torch.manual_seed(1)
+    index = torch.zeros(50, 5, dtype=torch.long)
+    for group in range(5):
+        index[:, group] = drawn_entry(network(index)[:, group])
+    assert torch.equal(drawn, index)
+
+
+def test_entries_are_drawn_as_often_as_they_say():
+    torch.manual_seed(0)
+    chance = torch.tensor([0.0, 0.5, 0.2, 0.3, 0.0])
+    found = torch.bincount(drawn_entry(chance.log().expand(20_000, 5)), minlength=5) / 20_000
+    torch.testing.assert_close(found, chance, atol=0.015, rtol=0)
+    assert found[0] == found[4] == 0

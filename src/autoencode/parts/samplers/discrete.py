@@ -106,11 +106,16 @@ class NextIndex(nn.Module):
         return logits
 
     def draw(self, n: int) -> Tensor:
-        """New indices [n, groups]."""
-        index = torch.zeros(n, self.groups, dtype=torch.long, device=self.habit.weight.device)
-        for group, habit in enumerate(self.habit.weight):
-            logits = self.head(self._past(index)[:, group]) + habit
-            index[:, group] = logits.softmax(-1).multinomial(1)[:, 0]
+        """New indices [n, groups], each group computed once, when all before it are drawn."""
+        habits = self.habit.weight
+        index = torch.zeros(n, self.groups, dtype=torch.long, device=habits.device)
+        symbols = habits.new_zeros(n, self.groups, self.symbol.embedding_dim)
+        past = torch.zeros_like(symbols)
+        for group, habit in enumerate(habits):
+            past[:, group] = functional.silu(self.first.at(symbols, group))
+            both = past[:, group] + functional.silu(self.second.at(past, group))
+            index[:, group] = drawn_entry(self.head(both) + habit)
+            symbols[:, group] = self.symbol(index[:, group])
         return index
 
     def _past(self, index: Tensor) -> Tensor:
@@ -118,6 +123,17 @@ class NextIndex(nn.Module):
         past = functional.silu(self.first(self.symbol(index)))
         both: Tensor = past + functional.silu(self.second(past))
         return both
+
+
+def drawn_entry(logits: Tensor) -> Tensor:
+    """An entry for each row [B, entries], as likely as it says: [B].
+
+    Many times as quick as `torch.multinomial`, where rows and entries are many.
+    """
+    rising = logits.softmax(-1).cumsum(-1)
+    mark = torch.rand_like(rising[:, :1]) * rising[:, -1:]
+    found = torch.searchsorted(rising, mark, right=True)[:, 0]
+    return found.clamp(max=logits.shape[-1] - 1)  # where rounding made the mark the whole
 
 
 class CausalLinear(nn.Module):
@@ -130,6 +146,7 @@ class CausalLinear(nn.Module):
 
     def __init__(self, groups: int, width: int, *, own: bool) -> None:
         super().__init__()
+        self.width, self.own = width, own
         self.linear = nn.Linear(groups * width, groups * width)
         earlier = torch.ones(groups, groups).tril(0 if own else -1)
         blocks = earlier.repeat_interleave(width, 0).repeat_interleave(width, 1)
@@ -139,6 +156,13 @@ class CausalLinear(nn.Module):
         """[B, groups, width]."""
         weight = self.linear.weight * self.allowed
         return functional.linear(h.flatten(1), weight, self.linear.bias).reshape(h.shape)
+
+    def at(self, h: Tensor, group: int) -> Tensor:
+        """One group of what `forward` gives, [B, width]; later groups of h are not looked at."""
+        rows = slice(group * self.width, (group + 1) * self.width)
+        seen = (group + self.own) * self.width
+        weight = self.linear.weight[rows, :seen]
+        return functional.linear(h.flatten(1)[:, :seen], weight, self.linear.bias[rows])
 
 
 class BookCodes(Distribution):
