@@ -13,7 +13,7 @@ def with_labels() -> Iterable[Recipe]:
     yield VAE.but(
         name="cvae",
         about="Told the label, the code keeps the style: draws the digit that you ask for.",
-        latent=10,
+        latent=6,
         network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
         context=Spec("labels"),
         training=NORMALISED,
