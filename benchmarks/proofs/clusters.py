@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-
 from autoencode.evaluation import embed
+from autoencode.evaluation.clusters import matched_accuracy
 from proofs.claim import Claim
 from proofs.training import Training, Workshop
 
@@ -17,7 +15,7 @@ def mixture_prior(shop: Workshop) -> list[Claim | str]:
         trained = shop.train(Training("mog-vae", {"seed": seed}))
         test = trained.data.test
         clusters = trained.model.latent_prior.responsibilities(embed(trained.model, test.x))
-        accuracies.append(matched_accuracy(clusters.argmax(-1).numpy(), test.y.numpy()))
+        accuracies.append(matched_accuracy(clusters.argmax(-1), test.y))
         print(f"  {accuracies[-1]:.2%} in the class of their cluster", flush=True)
     return [
         Claim(
@@ -27,11 +25,3 @@ def mixture_prior(shop: Workshop) -> list[Claim | str]:
             published="0.9446 (Jiang 2017)",
         )
     ]
-
-
-def matched_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
-    """The best share in one-to-one matching of clusters [N] with classes [N]."""
-    size = int(max(clusters.max(), labels.max())) + 1
-    counts = np.zeros((size, size))
-    np.add.at(counts, (clusters, labels), 1)
-    return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))

@@ -71,18 +71,29 @@ def one_layer(shop: Workshop) -> list[Claim | str]:
 
 
 def importance_weighted(shop: Workshop) -> list[Claim | str]:
-    """The VAE of 50 codes goes on under the IWAE bound with 50 samples, and as it was."""
+    """Fifty samples and the IWAE bound, for as many updates as the VAE; then for as long a time."""
+    bound = {"terms.bound": "iwae", "terms.reconstruction": "none", "terms.rate": "none"}
+    many = {"samples": 50, **bound}
+    paper = vae(50, 12_000).but(sets={"network.hidden": [200, 200]}, batch_size=100)
     start = shop.train(vae(50, 60_000))
     on = {"init": start.run.folder, "lr": 1e-3, "warmup": 100, "batch_size": 100}
-    bound = {"terms.bound": "iwae", "terms.reconstruction": "none", "terms.rate": "none"}
-    return gain(
-        shop.train(vae(50, 100_000).but(**on)),
-        shop.train(vae(50, 8_000).but(sets={"samples": 50, **bound}, **on)),
-        shop,
-        "the same VAE, trained on from the same weights",
-        1.5,
-        "86.76 − 84.78 = 1.98 (Burda 2016)",
-    )
+    return [
+        *gain(
+            shop.train(paper),
+            shop.train(paper.but(sets=many)),
+            shop,
+            "the same net of the paper's widths, after as many updates",
+            1.5,
+            "86.76 − 84.78 = 1.98 (Burda 2016)",
+        ),
+        *gain(
+            shop.train(vae(50, 100_000).but(**on)),
+            shop.train(vae(50, 8_000).but(sets=many, **on)),
+            shop,
+            "the wider net of `vae`, trained on from the same weights for about as long a time",
+            0.0,
+        ),
+    ]
 
 
 def vamp(shop: Workshop) -> list[Claim | str]:

@@ -24,7 +24,7 @@ def test_a_conditional_model_draws_the_class_that_is_asked_for(run, folder):
 def test_a_model_of_few_labels_is_judged_by_its_predictions(run):
     outcome = run(f"train m2 {QUICK} --labelled 50 --out m2 --json")
     assert 0 < outcome.json["classification_error"] < 1
-    assert run("evaluate m2 --json").json["classification_error"] == pytest.approx(
+    assert run("evaluate m2 --measures quick --json").json["classification_error"] == pytest.approx(
         outcome.json["classification_error"]
     )
     assert "--labelled" in run(f"train m2 {QUICK} --out all").error
@@ -67,7 +67,7 @@ def test_vectors_condition_a_model(run, folder):
     base = "train vae --data x.npy --steps 5 --batch-size 20 --no-report --set context=vectors"
     assert "--vectors" in run(f"{base} --out a").error
     assert run(f"{base} --vectors c.npy --out b").code == 0
-    assert run("evaluate b").code == 0
+    assert run("evaluate b --measures quick").code == 0
     assert run("generate b --n 4 --out b.png").code == 0
     np.save("short.npy", np.zeros((59, 2), np.float32))
     assert "(59, 2)" in run(f"{base} --vectors short.npy --out c").error
@@ -99,14 +99,14 @@ def test_a_network_of_ones_own(run, folder, monkeypatch):
     (folder / "mine.py").write_text(OWN)
     base = "train vae --data digits --steps 5 --no-report --set"
     assert run(f"{base} network=mine.py --out run").code == 0
-    assert run("evaluate run").code == 0
+    assert run("evaluate run --measures quick").code == 0
     for name in [name for name in sys.modules if name.startswith("autoencode_own_")]:
         del sys.modules[name]  # as in a process that has not trained it
-    error = run("evaluate run").error
+    error = run("evaluate run --measures quick").error
     assert "network.py" in error
     allowed, digest = error.split()[-1].split("=")
     monkeypatch.setenv(allowed, digest)
-    assert run("evaluate run").code == 0
+    assert run("evaluate run --measures quick").code == 0
     (folder / "wrong.py").write_text(OWN.replace("pixels, features", "pixels, features + 1"))
     assert "(2, 4) is expected" in run(f"{base} network=wrong.py --out wrong").error
     assert "cannot be read" in run(f"{base} network=none.py --out none").error

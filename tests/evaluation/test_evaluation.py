@@ -21,8 +21,8 @@ CONV = [(name, shape) for name in ("conv-ae", "conv-vae") for shape in SHAPES[:2
 DENSE = [(name, shape) for name in ("ae", "ae-dropout", "vae") for shape in SHAPES]
 
 
-def figures(model, name, data, **options):
-    found = evaluate(model, RECIPES[name], data, **options).to_dict()
+def figures(model, data, **options):
+    found = evaluate(model, data, **options).to_dict()
     return json.loads(json.dumps(found, allow_nan=False))
 
 
@@ -44,7 +44,7 @@ def test_a_linear_autoencoder_with_the_weights_of_pca_misses_what_pca_misses(
         head.bias.copy_(-axes @ mean)
         out.weight.copy_(axes.T)
         out.bias.copy_(mean)
-    found = figures(model, "ae-linear", data, batch_size=7)
+    found = figures(model, data, batch_size=7)
     test = numbers(data.test.x)
     again = pca.inverse_transform(pca.transform(test))
     errors = ((test - again) ** 2).sum(1)
@@ -70,14 +70,16 @@ def test_a_linear_autoencoder_with_the_weights_of_pca_misses_what_pca_misses(
 def test_what_has_a_meaning_is_there_and_the_rest_is_not(
     name, shape, labels, make_model, make_data
 ):
-    found = figures(make_model(name, shape), name, make_data(shape, labels=labels))
+    found = figures(make_model(name, shape), make_data(shape, labels=labels))
     random, image = "vae" in name, len(shape) > 1
     single = {"squared_error", "squared_error_stderr", "squared_error_per_pixel", "loss", "psnr"}
-    single |= {"squared_error_of_mean"} | ({"ssim"} if image else set())
+    single |= {"squared_error_of_mean"} | ({"ssim", "ms_ssim"} if image else set())
     single |= {"knn_accuracy"} if labels else set()
     several = {"kl_per_dimension", "active_dimensions"} if random else set()
+    several |= {"best_examples", "worst_examples"}
+    several |= {"squared_error_by_class"} if labels else set()
     terms = {"reconstruction", "rate"} if random else {"reconstruction"}
-    assert set(found) == single | several | {"n_test", "terms", "units", "notes"}
+    assert set(found) == single | several | {"n_test", "terms", "units", "notes", "intervals"}
     assert all(isinstance(found[key], float) for key in single)
     assert set(found["terms"]) == terms
     described = single | several | {f"terms.{term}" for term in terms}
@@ -90,7 +92,7 @@ def test_what_has_a_meaning_is_there_and_the_rest_is_not(
 
 
 def test_every_record_says_its_unit_and_how_it_was_measured(make_model, make_data):
-    evaluation = evaluate(make_model("vae", (6, 5)), RECIPES["vae"], make_data((6, 5)))
+    evaluation = evaluate(make_model("vae", (6, 5)), make_data((6, 5)))
     assert all(record.unit and record.note.endswith(".") for record in evaluation.records)
     assert {record.n for record in evaluation.records} == {23}
     notes = {record.name: record.note for record in evaluation.records}
@@ -105,7 +107,7 @@ def test_the_terms_of_a_vae_against_torch_distributions(make_model, make_data):
     # So many draws that two evaluations by different noise agree.
     recipe = recipe.but(samples=1000)
     model, data = make_model(recipe, (6, 5)), make_data((6, 5))
-    found = evaluate(model, recipe, data, batch_size=7).to_dict()
+    found = evaluate(model, data, batch_size=7).to_dict()
     x = torch.from_numpy(numbers(data.test.x)).float()
     torch.manual_seed(11)
     code = model.encode(x.reshape(-1, 6, 5))
@@ -128,7 +130,7 @@ def test_the_terms_of_a_vae_against_torch_distributions(make_model, make_data):
 @pytest.mark.parametrize("name", ["ae-dropout", "conv-ae"])
 def test_batches_of_unequal_size_weigh_what_they_hold(name, make_model, make_data):
     model, data = make_model(name, (6, 5)), make_data((6, 5))
-    whole, parts = (figures(model, name, data, batch_size=size) for size in (2048, 20))
+    whole, parts = (figures(model, data, batch_size=size) for size in (2048, 20))
     for key in ("squared_error", "squared_error_of_mean", "psnr", "ssim", "loss"):
         assert parts[key] == pytest.approx(whole[key], rel=1e-5)
     assert parts["terms"] == pytest.approx(whole["terms"], rel=1e-5)
@@ -140,11 +142,11 @@ def test_evaluating_changes_nothing_and_gives_the_same_again(make_model, make_da
     parts = [part.x.clone() for part in (data.train, data.validation, data.test)]
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first = figures(model, "vae", data)
+    first = figures(model, data)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(6)
-    assert figures(model, "vae", data) == first
-    assert figures(model.eval(), "vae", data) == first
+    assert figures(model, data) == first
+    assert figures(model.eval(), data) == first
     assert not model.training
     assert all(torch.equal(model.state_dict()[name], weights[name]) for name in weights)
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -154,8 +156,8 @@ def test_evaluating_changes_nothing_and_gives_the_same_again(make_model, make_da
 
 def test_dropout_is_silent_in_training_mode_too(make_model, make_data):
     model, data = make_model("ae-dropout", (6, 5)), make_data((6, 5))
-    quiet = figures(model, "ae-dropout", data)
-    assert figures(model.train(), "ae-dropout", data) == quiet
+    quiet = figures(model, data)
+    assert figures(model.train(), data) == quiet
     assert model.training
 
 
@@ -172,7 +174,7 @@ def test_terms_too_are_in_evaluation_mode(make_model, make_data, monkeypatch):
     monkeypatch.setitem(TERMS, "probe", Probe)
     recipe = RECIPES["ae"].set("terms.extra", "probe")
     model = make_model(recipe, (6, 5)).train()
-    found = evaluate(model, recipe, make_data((6, 5)), batch_size=7).to_dict()
+    found = evaluate(model, make_data((6, 5)), batch_size=7).to_dict()
     assert found["terms"]["extra"] == 0
     assert found["loss"] == pytest.approx(found["terms"]["reconstruction"])
 
@@ -181,10 +183,11 @@ def test_only_the_test_part_is_measured(make_model, make_data):
     model, data = make_model("vae", (6, 5)), make_data((6, 5))
     other = make_data((6, 5), seed=1)
     swapped = dataclasses.replace(data, train=other.train, validation=other.validation)
-    first, second = figures(model, "vae", data), figures(model, "vae", swapped)
+    first, second = figures(model, data), figures(model, swapped)
     assert first["squared_error_of_mean"] != second["squared_error_of_mean"]
     for found in (first, second):
         del found["squared_error_of_mean"], found["knn_accuracy"]
+        del found["intervals"]["knn_accuracy"]
     assert first == second
 
 
@@ -193,10 +196,10 @@ def test_knn_accuracy_takes_its_neighbours_from_training(make_model, make_data):
     model = make_model("ae-linear", (6, 5), latent=1)
     with torch.no_grad():  # the code is the brightness, which the label decides
         model.encoder.network.head.weight.fill_(1 / 30)
-    assert figures(model, "ae-linear", data)["knn_accuracy"] == 1.0
+    assert figures(model, data)["knn_accuracy"] == 1.0
     turned = Split(data.train.x, (data.train.y + 1) % 3)
     wrong = dataclasses.replace(data, train=turned)
-    assert figures(model, "ae-linear", wrong)["knn_accuracy"] == 0.0
+    assert figures(model, wrong)["knn_accuracy"] == 0.0
 
 
 def test_active_dimensions_are_those_with_nats(make_model, make_data):
@@ -205,13 +208,13 @@ def test_active_dimensions_are_those_with_nats(make_model, make_data):
         head = model.encoder.network.head
         head.weight[[1, 4]] = 0
         head.bias[[1, 4]] = 0
-    found = figures(model, "vae", data)
+    found = figures(model, data)
     assert found["kl_per_dimension"][1] == 0
     assert found["active_dimensions"] == 2
 
 
 def test_one_test_example_has_no_standard_error(make_model, make_data):
-    found = figures(make_model("vae", (6, 5)), "vae", make_data((6, 5), test=1, train=1))
+    found = figures(make_model("vae", (6, 5)), make_data((6, 5), test=1, train=1))
     assert "squared_error_stderr" not in found
     assert found["n_test"] == 1
     assert found["knn_accuracy"] in (0.0, 1.0)
@@ -219,12 +222,12 @@ def test_one_test_example_has_no_standard_error(make_model, make_data):
 
 def test_no_test_examples(make_model, make_data):
     with pytest.raises(DataError, match='"made" has no test examples'):
-        evaluate(make_model("ae", (6, 5)), RECIPES["ae"], make_data((6, 5), test=0))
+        evaluate(make_model("ae", (6, 5)), make_data((6, 5), test=0))
 
 
 def test_data_of_another_shape(make_model, make_data):
     with pytest.raises(DataError, match=r"shape \(6, 5\), and these are \(7, 5\)"):
-        evaluate(make_model("ae", (6, 5)), RECIPES["ae"], make_data((7, 5)))
+        evaluate(make_model("ae", (6, 5)), make_data((7, 5)))
 
 
 @pytest.mark.parametrize("name", ["ae", "vae"])
@@ -233,7 +236,7 @@ def test_weights_that_are_not_finite_are_said_so(name, make_model, make_data):
     with torch.no_grad():
         model.encoder.network.head.bias[0] = math.nan
     with pytest.raises(Diverged, match="squared_error of this model is not a finite") as caught:
-        evaluate(model, RECIPES[name], make_data((6, 5)))
+        evaluate(model, make_data((6, 5)))
     assert caught.value.exit_code == 3
 
 

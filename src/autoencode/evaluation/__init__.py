@@ -1,29 +1,88 @@
 """Measuring: codes, reconstructions and figures with units, on data that training never saw."""
 
+from autoencode.evaluation.aggregate import (
+    active_units,
+    aggregate_divergence,
+    maximum_mean_discrepancy,
+)
 from autoencode.evaluation.classifier import Classifier, trained_classifier
+from autoencode.evaluation.clusters import (
+    adjusted_rand,
+    kmeans_clusters,
+    matched_accuracy,
+    normalised_mutual_information,
+    silhouette,
+)
 from autoencode.evaluation.codes import kl_per_dimension, knn_accuracy, linear_probe
-from autoencode.evaluation.figures import Evaluation, Record, evaluate
+from autoencode.evaluation.copying import copies, diversity
+from autoencode.evaluation.disentanglement import (
+    dci,
+    factor_vae_score,
+    modularity,
+    mutual_information_gap,
+    sap,
+)
+from autoencode.evaluation.evaluate import evaluate
+from autoencode.evaluation.features import Features, features_of
+from autoencode.evaluation.gaps import gap_share, unsure_share
 from autoencode.evaluation.generation import frechet_distance, label_fidelity
-from autoencode.evaluation.likelihood import log_likelihood
-from autoencode.evaluation.quality import psnr, squared_error, ssim
+from autoencode.evaluation.intervals import bootstrap, bootstrap_of
+from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
+from autoencode.evaluation.manifolds import density_coverage, precision_recall
+from autoencode.evaluation.measures import MEASURES, QUICK
+from autoencode.evaluation.neighbourhoods import continuity, intrinsic_dimension, trustworthiness
+from autoencode.evaluation.quality import ms_ssim, psnr, squared_error, ssim
+from autoencode.evaluation.records import Evaluation, Record
+from autoencode.evaluation.shelf import Shelf
 from autoencode.models.passes import decode, embed, reconstruct
 
 __all__ = [
+    "MEASURES",
+    "QUICK",
     "Classifier",
     "Evaluation",
+    "Features",
     "Record",
+    "Shelf",
+    "active_units",
+    "adjusted_rand",
+    "aggregate_divergence",
+    "bootstrap",
+    "bootstrap_of",
+    "continuity",
+    "copies",
+    "dci",
     "decode",
+    "density_coverage",
+    "diversity",
     "embed",
     "evaluate",
+    "factor_vae_score",
+    "features_of",
     "frechet_distance",
+    "gap_share",
+    "intrinsic_dimension",
     "kl_per_dimension",
+    "kmeans_clusters",
     "knn_accuracy",
     "label_fidelity",
+    "likelihood_bounds",
     "linear_probe",
     "log_likelihood",
+    "matched_accuracy",
+    "maximum_mean_discrepancy",
+    "modularity",
+    "ms_ssim",
+    "mutual_information_gap",
+    "normalised_mutual_information",
+    "precision_recall",
     "psnr",
     "reconstruct",
+    "sap",
+    "silhouette",
     "squared_error",
     "ssim",
     "trained_classifier",
+    "trustworthiness",
+    "unsure_share",
 ]

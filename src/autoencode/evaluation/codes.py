@@ -56,6 +56,21 @@ def knn_accuracy(
 ) -> float:
     """The fraction of test codes whose class is that of most of their `k` nearest training codes.
 
+    See `knn_hits`.
+    """
+    hits = knn_hits(train_codes, train_labels, test_codes, test_labels, k)
+    return hits.double().mean().item()
+
+
+def knn_hits(
+    train_codes: Tensor,
+    train_labels: Tensor,
+    test_codes: Tensor,
+    test_labels: Tensor,
+    k: int = NEIGHBOURS,
+) -> Tensor:
+    """Whether the class of each test code is that of most of its `k` nearest training codes: [N].
+
     Codes [N, *Z] and labels [N]; Euclidean distance, one vote each, of equal counts the lower label
     wins. With fewer than `k` training codes all of them vote.
 
@@ -68,7 +83,7 @@ def knn_accuracy(
     codes, labels, queries, truth = _checked(train_codes, train_labels, test_codes, test_labels)
     # A tree is quicker for a few dimensions, and far slower for many or for codes that coincide.
     neighbours = KNeighborsClassifier(min(k, len(codes)), algorithm="brute")
-    return float(neighbours.fit(codes, labels).score(queries, truth))
+    return torch.from_numpy(neighbours.fit(codes, labels).predict(queries) == truth)
 
 
 def linear_probe(
@@ -79,6 +94,21 @@ def linear_probe(
     penalties: Sequence[float] = PENALTIES,
 ) -> float:
     """The fraction of test codes whose class multinomial logistic regression tells from the code.
+
+    See `linear_probe_hits`.
+    """
+    hits = linear_probe_hits(train_codes, train_labels, test_codes, test_labels, penalties)
+    return hits.double().mean().item()
+
+
+def linear_probe_hits(
+    train_codes: Tensor,
+    train_labels: Tensor,
+    test_codes: Tensor,
+    test_labels: Tensor,
+    penalties: Sequence[float] = PENALTIES,
+) -> Tensor:
+    """Whether multinomial logistic regression tells the class of each test code: [N], bool.
 
     Codes [N, *Z] and labels [N]. Each number of the code is brought to mean 0 and variance 1 over
     the training codes, where it varies at all. Fitted by L-BFGS to the mean cross-entropy in nats
@@ -106,7 +136,7 @@ def linear_probe(
         x, y = codes[fitted], labels[fitted]
         scores = [_logistic(x, y, p).score(codes[held], labels[held]) for p in penalties]
         strength = penalties[int(np.argmax(scores))]
-    return float(_logistic(codes, labels, strength).score(queries, truth))
+    return torch.from_numpy(_logistic(codes, labels, strength).predict(queries) == truth)
 
 
 def _checked(

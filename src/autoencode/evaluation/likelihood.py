@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +20,17 @@ BATCH_SIZE = 100
 SAMPLES = 5_000
 # Numbers in the images decoded at once, which bounds the memory whatever `samples` is.
 MOST_NUMBERS = 2**22
+
+
+class Bounds(NamedTuple):
+    """Two lower bounds of ln p(x), nats, each [N].
+
+    elbo: ln p(x) − KL(q(z|x) ‖ p(z|x)) at most, and as much on average over draws.
+    log_likelihood: the importance-weighted one, see `log_likelihood`; never below `elbo`.
+    """
+
+    elbo: Tensor
+    log_likelihood: Tensor
 
 
 def log_likelihood(
@@ -47,12 +58,25 @@ def log_likelihood(
             than the model's, or integers other than uint8.
         RecipeError: `samples` or `batch_size` is no positive whole number.
     """
+    return likelihood_bounds(model, x, c, samples, batch_size, seed).log_likelihood
+
+
+def likelihood_bounds(
+    model: Autoencoder,
+    x: Tensor,
+    c: Tensor | None = None,
+    samples: int = SAMPLES,
+    batch_size: int = BATCH_SIZE,
+    seed: int = 0,
+) -> Bounds:
+    """ELBO and importance-weighted bound from the same draws; all as in `log_likelihood`."""
     for name, value in (("samples", samples), ("batch_size", batch_size)):
         check_value(value, Annotated[int, Within(1, 10**9)], name)
     if len(x) == 0:
         raise DataError("There are no examples to take ln p(x) of", "Give at least one.")
     numbers = model.sizes.pixels
-    found, start = [], 0
+    found: list[Bounds] = []
+    start = 0
     with (
         measuring(model) as device,
         seeded(seed, device),
@@ -66,14 +90,24 @@ def log_likelihood(
             prior = model.prior(known)
             at_once = max(1, MOST_NUMBERS // (numbers * len(batch)))
             total = torch.full((len(batch),), -math.inf, dtype=torch.float64)
+            plain = torch.zeros(len(batch), dtype=torch.float64)
             for done in range(0, samples, at_once):
                 draws = min(at_once, samples - done)
-                log_weights = _log_weights(model, prior, images, known, draws)
                 # On the CPU, because not every accelerator has float64.
-                total = torch.logaddexp(total, log_weights.cpu().double().logsumexp(0))
+                weights = _log_weights(model, prior, images, known, draws).cpu().double()
+                total = torch.logaddexp(total, weights.logsumexp(0))
+                plain += weights.sum(0)
                 bar.update(len(batch) * draws)
-            found.append(total - math.log(samples))
-    return torch.cat(found).float().to(x.device)
+            found.append(Bounds(plain / samples, total - math.log(samples)))
+    return Bounds(*(torch.cat(each).float().to(x.device) for each in zip(*found, strict=True)))
+
+
+def has_likelihood(model: Autoencoder, x: Tensor, c: Tensor | None = None) -> bool:
+    """Whether a model has a posterior and a prior, so that ln p(x) can be had; x: [N, *X]."""
+    with measuring(model) as device, seeded(0, device):
+        known = None if c is None else c[:1].to(device)
+        first = scaled(x[:1]).float().to(device)
+        return model.prior(known) is not None and model.encode(first, known).q is not None
 
 
 def _log_weights(

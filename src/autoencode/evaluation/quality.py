@@ -48,13 +48,29 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     Raises:
         DataError: vectors, which have no neighbouring pixels; else as `squared_error`.
     """
+    return maths.ssim(*_images(x, y))
+
+
+def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity at five scales, 1 for identical images: [N, (C,) H, W] twice to [N].
+
+    Each scale is half of the one before; an image too small for five has fewer, and their weights
+    then sum to 1.  Source: [wang2003].
+
+    Raises:
+        DataError: as `ssim`.
+    """
+    return maths.ms_ssim(*_images(x, y))
+
+
+def _images(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     x, y = _pair(x, y)
     if x.dim() not in (3, 4):
         raise DataError(
             f"SSIM compares images, (N, H, W) or (N, C, H, W), and these are {tuple(x.shape)}",
             "Use squared_error or psnr.",
         )
-    return maths.ssim(x, y)
+    return x, y
 
 
 def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,11 +22,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure of several runs; "–" where a run does not have it."""
+    """One figure of several runs; "–" where a run does not have it.
+
+    note: what all were taken over; empty where that differs, and stands with each fact.
+    """
 
     name: str
     note: str
-    values: list[str]
+    facts: list[Fact]
 
 
 def headline(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Fact]:
@@ -35,7 +38,7 @@ def headline(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Fact]:
 
 
 def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
-    over = f"summed over {count(run.sizes.pixels)} values in [0, 1]"
+    over = f"summed over {count(run.sizes.pixels)} values in [0,\u00a01]"
     if "n_test" in metrics:
         over += f", mean of {count(metrics['n_test'])} test examples"
     known = [
@@ -55,6 +58,8 @@ def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
 def _of_terms(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
     facts = []
     for name, nats in metrics.get("terms", {}).items():
+        if nats == 0:
+            continue  # a term of labels costs nothing where there are none: no measurement
         spec = run.recipe.terms.get(name)
         if spec is not None and spec.kind == "reconstruction":
             # Nats under two likelihoods are not comparable: they must not stand in one row.
@@ -89,11 +94,13 @@ def compare(columns: Sequence[Sequence[Fact]]) -> list[Compared]:
                 place = known.index(fact.name)
             else:
                 order.insert(place, fact)
-    by_name = [{fact.name: fact.value for fact in facts} for facts in columns]
-    return [
-        Compared(row.name, row.note, [values.get(row.name, "–") for values in by_name])
-        for row in order
-    ]
+    by_name = [{fact.name: fact for fact in facts} for facts in columns]
+    rows = []
+    for name in (row.name for row in order):
+        notes = {facts[name].note for facts in by_name if name in facts}
+        found = [facts.get(name, Fact(name, "–")) for facts in by_name]
+        rows.append(Compared(name, notes.pop() if len(notes) == 1 else "", found))
+    return rows
 
 
 def measured(metrics: Mapping[str, Any]) -> list[Fact]:
@@ -102,9 +109,16 @@ def measured(metrics: Mapping[str, Any]) -> list[Fact]:
     values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     values |= {f"terms.{name}": value for name, value in metrics.get("terms", {}).items()}
     return [
-        Fact(name, f"{value:,.6g} {units.get(name, '')}".strip(), notes.get(name, ""))
+        _with_unit(name, f"{value:,.6g}", units.get(name, ""), notes.get(name, ""))
         for name, value in values.items()
     ]
+
+
+def _with_unit(name: str, value: str, unit: str, note: str) -> Fact:
+    if " " not in unit:
+        return Fact(name, f"{value} {unit}".rstrip(), note)
+    # A unit of several words would read on as if it were part of the number.
+    return Fact(name, value, f"{unit[0].upper()}{unit[1:]}. {note}".rstrip())
 
 
 def data_facts(run: Run) -> list[Fact]:

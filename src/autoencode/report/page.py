@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -28,6 +30,7 @@ from autoencode.report.facts import (
 )
 from autoencode.report.plates import Plate, plates
 from autoencode.report.style import DPI
+from autoencode.report.tables import Table
 from autoencode.report.view import look
 from autoencode.report.words import count, numbers
 
@@ -36,10 +39,24 @@ QUALITY, METHOD = 90, 2
 
 
 @dataclass(frozen=True)
+class Download:
+    """A figure's numbers as a file within the page.
+
+    file: its name.   source: its text as a data URI.   words, note: of the link, and beside it.
+    """
+
+    file: str
+    source: str
+    words: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Shown:
     """A figure as the page holds it; width and height in the page's own pixels.
 
     about, see, alt: its words, see `Plate`.   source: the picture as a data URI.
+    data: its numbers, if it has any.
     """
 
     about: str
@@ -48,6 +65,7 @@ class Shown:
     source: str
     width: int
     height: int
+    data: Download | None
 
 
 @dataclass(frozen=True)
@@ -161,13 +179,21 @@ def _trained(run: Run) -> str:
     return f"{words}."
 
 
-def _shown(plate: Plate) -> Shown:
+def _shown(plate: Plate, file: str) -> Shown:
     pixels = plate.picture.pixels()
     width, height = (round(DPI * inches) for inches in plate.picture.get_size_inches())
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=QUALITY, method=METHOD)
     source = f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
-    return Shown(plate.about, plate.see, plate.alt, source, width, height)
+    data = None if plate.table is None else _download(plate.table, file)
+    return Shown(plate.about, plate.see, plate.alt, source, width, height, data)
+
+
+def _download(table: Table, file: str) -> Download:
+    # Of numbers, points and commas this is shorter than base64.
+    source = f"data:text/csv;charset=utf-8,{quote(table.csv(), safe=',')}"
+    rows = f"{count(len(table))} row{'' if len(table) == 1 else 's'}"
+    return Download(f"{file}.csv", source, f"Data (CSV, {rows})", table.note)
 
 
 def _sections(accounts: Sequence[Account]) -> list[Section]:
@@ -178,9 +204,21 @@ def _sections(accounts: Sequence[Account]) -> list[Section]:
         known = [plate for _, plate in named if plate]
         abouts = {plate.about for plate in known}
         about = abouts.pop() if len(abouts) == 1 else ""
-        figures = [(name, _shown(plate) if plate else None) for name, plate in named]
+        figures = [
+            (name, _shown(plate, f"{_plain(name)}-{key}") if plate else None)
+            for name, plate in named
+        ]
         sections.append(Section(key, known[0].title, about, figures))
     return sections
+
+
+def _plain(name: str) -> str:
+    """A name as every file system takes it.
+
+    >>> _plain("vae (run 2)")
+    'vae-run-2'
+    """
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")
 
 
 def _write(path: Path, title: str, accounts: Sequence[Account]) -> Path:

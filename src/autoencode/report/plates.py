@@ -22,6 +22,7 @@ from autoencode.report.figures import (
     wanted,
 )
 from autoencode.report.style import Picture
+from autoencode.report.tables import Table
 from autoencode.report.view import View
 
 
@@ -30,7 +31,7 @@ class Plate:
     """A figure with its words.
 
     title: of its section.   about: what the figure is.   see: what to see in this one.
-    alt: the figure for those who cannot see it.
+    alt: the figure for those who cannot see it.   table: its numbers, if it has any.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Plate:
     about: str
     see: str
     alt: str
+    table: Table | None
 
 
 def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]:
@@ -66,4 +68,4 @@ def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]
 
 def _plate(module: ModuleType, *given: Any) -> Plate:
     words = [say(*given) for say in (module.about, module.see, module.alt)]
-    return Plate(module.TITLE, module.draw(*given), *words)
+    return Plate(module.TITLE, module.draw(*given), *words, module.table(*given))

@@ -14,6 +14,7 @@ from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
 from autoencode.explore import Plane, code_plane
+from autoencode.models.learner import LabelLearner
 from autoencode.models.passes import decode, in_batches, measuring, seeded
 from autoencode.report.images import Tiles, tiles
 
@@ -31,9 +32,11 @@ class View:
 
     x: the examples as they are kept, [N, *X], uint8 or float in [0, 1].
     y: the class of each, [N]; None without labels.     classes: the names.
-    c: what is known of each, for a conditional model, [N] or [N, C]; else None.
+    c: what is known of each, for a conditional model, [N] or [N, C]; else None. Of a model that
+        learns to tell labels, those that it tells.
     codes: of the examples, a posterior's mean, [N, d].
     errors: squared error of each reconstruction, summed over pixels, [N].
+    places: positions of these examples among all, from 0, [N].
     of: how many examples there are in all; no more than 10,000 of them are looked at.
     """
 
@@ -44,12 +47,23 @@ class View:
     classes: tuple[str, ...]
     codes: Float[Tensor, "n d"]
     errors: Float[Tensor, " n"]
+    places: Int[Tensor, " n"]
     of: int
 
     @property
     def latent(self) -> int:
         """Numbers in one code."""
         return self.codes.shape[1]
+
+    @property
+    def tells(self) -> bool:
+        """Whether the model learns to tell the labels."""
+        return isinstance(self.model, LabelLearner)
+
+    @property
+    def by_label(self) -> bool:
+        """Whether what the model is told of an example is its class."""
+        return self.c is not None and self.c.dim() == 1
 
     @cached_property
     def plane(self) -> Plane:
@@ -101,21 +115,27 @@ class View:
         """The classes that have examples here."""
         return [] if self.y is None else self.y.unique().tolist()
 
+    def labels(self, which: Tensor | Sequence[int]) -> dict[str, list[str]]:
+        """The classes of some examples by name, as a table's column; none without labels."""
+        if self.y is None:
+            return {}
+        return {"label": [self.classes[label] for label in self.y[torch.as_tensor(which)].tolist()]}
+
     def decode(self, codes: Float[Tensor, "m d"], like: Tensor | None = None) -> Tensor:
         """Flat codes to images [M, *X].
 
         like: positions [M] or [1] of the examples whose label, or whatever else is known of them,
             a conditional model is told; None takes each class in turn.
         """
-        return decode(self.model, codes, self._told(len(codes), like))
+        told = None
+        if self.c is not None:
+            told = self.in_turn(len(codes)) if like is None else self.c[like.expand(len(codes))]
+        return decode(self.model, codes, told)
 
-    def _told(self, n: int, like: Tensor | None) -> Tensor | None:
-        if self.c is None:
-            return None
-        if like is not None:
-            return self.c[like.expand(n)]
-        classes = torch.arange(self.model.sizes.context)
-        of_each = classes if self.c.dim() == 1 else self.c
+    def in_turn(self, n: int) -> Tensor:
+        """What a conditional model is told of n codes: each class in turn, or each example's."""
+        assert self.c is not None
+        of_each = torch.arange(self.model.sizes.context) if self.by_label else self.c
         return of_each[torch.arange(n) % len(of_each)]
 
     def tiles(self, images: Tensor) -> Tiles:
@@ -151,10 +171,15 @@ def look(
     if not len(x):
         raise DataError("There are no examples to look at")
     of = len(x)
+    places = torch.arange(of)
     if of > MOST:
-        kept = torch.randperm(of, generator=torch.Generator().manual_seed(0))[:MOST].sort().values
-        x, y = x[kept], None if y is None else y[kept]
-        c = None if c is None else c[kept]
+        drawn = torch.randperm(of, generator=torch.Generator().manual_seed(0))
+        places = drawn[:MOST].sort().values
+        x, y = x[places], None if y is None else y[places]
+        c = None if c is None else c[places]
+    if c is None and isinstance(model, LabelLearner):
+        # A picture of a code shows what the model makes of its example, under the label it tells.
+        c = torch.cat(in_batches(model, x, lambda b, _: model.predict(b), "telling", CHUNK)).cpu()
 
     def pair(batch: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, images = model.forward(batch, known)
@@ -174,5 +199,6 @@ def look(
         tuple(classes),
         torch.cat(codes),
         torch.cat(errors),
+        places,
         of,
     )

@@ -22,12 +22,12 @@ def numbers(d: int) -> str:
 
 
 def short(value: float) -> str:
-    """About three digits that mean something.
+    """Three digits, or all those before the point.
 
-    >>> short(31.074), short(0.0398), short(483.56), short(-1234.5)
-    ('31.1', '0.0398', '484', '−1,234')
+    >>> short(31.074), short(17), short(0.0398), short(483.56), short(-1234.5), short(0)
+    ('31.1', '17.0', '0.0398', '484', '−1,234', '0')
     """
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:,.0f}" if value == 0 or abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
     return text.replace("-", "−")
 
 

@@ -30,6 +30,9 @@ def with_labels() -> Iterable[Recipe]:
         about="A VAE whose label is mostly hidden: a classifier from a few labels.",
         latent=50,
         model=Spec("semi-supervised"),
+        network=Spec("mlp", {"hidden": (400, 400), "activation": "silu", "norm": "layer"}),
+        # Each image without a label goes through the model once for each class.
+        training={**few.training, "batch_size": 100, "lr": 2e-3, "warmup": 200, "steps": 8_000},
     )
     yield few.but(
         name="m1-m2",

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from autoencode.explore import lattice
-from autoencode.report.figures.plane import name_axes, window
+from autoencode.report.figures.plane import axis_name, name_axes, window
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.images import Tiles, enlarge, montage, squarer
-from autoencode.report.style import ROUND, SHARP, WIDTH, Picture, new_figure, number, styled
+from autoencode.report.style import (
+    ROUND,
+    SHARP,
+    WIDTH,
+    Picture,
+    names,
+    new_figure,
+    number,
+    styled,
+)
+from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
 from autoencode.report.words import numbers, short
 
@@ -35,17 +48,21 @@ def draw(view: View) -> Picture:
     """Images over the code plane; for codes of one number, a strip in reading order."""
     if view.latent == 1:
         return _strip(view)
-    n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else FEW
-    if view.prior_codes is None:
-        low, high = window(view.plane.project(view.codes), CENTRAL)
-        points = lattice(low.tolist(), high.tolist(), n)
-    else:
-        drawn = view.plane.project(view.prior_codes)
-        shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
-        points = torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
+    points = _points(view)
     figure, axes = draw_grid(view.decoded(view.plane.lift(points), FIRST), points)
     name_axes(axes, view)
     return figure
+
+
+def _points(view: View) -> Float[Tensor, "m 2"]:
+    """Places on the code plane in reading order, from the upper left."""
+    n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else FEW
+    if view.prior_codes is None:
+        low, high = window(view.plane.project(view.codes), CENTRAL)
+        return lattice(low.tolist(), high.tolist(), n)
+    drawn = view.plane.project(view.prior_codes)
+    shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
+    return torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
 
 
 def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
@@ -72,11 +89,7 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
 
 def _strip(view: View) -> Picture:
     rows, columns = STRIP
-    if view.prior_codes is None:
-        low, high = view.codes[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
-        values = torch.linspace(low, high, rows * columns)
-    else:
-        values = view.prior_codes[:, 0].quantile(torch.linspace(*PRIOR, rows * columns))
+    values = _values(view, rows * columns)
     pictures = view.decoded(values.unsqueeze(1), FIRST)
     return draw_rows(
         [
@@ -89,6 +102,32 @@ def _strip(view: View) -> Picture:
     )
 
 
+def _values(view: View, n: int) -> Float[Tensor, " n"]:
+    """Codes of one number, in order."""
+    if view.prior_codes is not None:
+        return view.prior_codes[:, 0].quantile(torch.linspace(*PRIOR, n))
+    low, high = view.codes[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
+    return torch.linspace(low, high, n)
+
+
+def table(view: View) -> Table:
+    """A row for each picture, in reading order: its place on the plane, and its code."""
+    if view.latent == 1:
+        values = _values(view, STRIP[0] * STRIP[1])
+        return Table({"image": range(1, len(values) + 1), **code_columns(values.unsqueeze(1))})
+    points = _points(view)
+    n = round(len(points) ** 0.5)
+    columns: dict[str, Any] = {
+        "row": np.arange(n).repeat(n) + 1,
+        "column": np.tile(np.arange(n) + 1, n),
+    }
+    # On a plane that is all of latent space the place is the code.
+    if not view.plane.whole:
+        columns |= {axis_name(view, i): points[:, i].numpy() for i in (0, 1)}
+    columns |= code_columns(view.plane.lift(points))
+    return Table(columns, note=left_out(view.latent))
+
+
 def about(view: View) -> str:
     """What the figure is."""
     if view.latent == 1:
@@ -98,9 +137,9 @@ def about(view: View) -> str:
 
 def see(view: View) -> str:
     """What to see in it."""
-    off = ""
+    off = _told(view)
     if view.latent > 2:
-        off = (
+        off += (
             f"Codes have {numbers(view.latent)}: the grid lies on the plane of their first two "
             "principal components, through their mean. "
         )
@@ -115,6 +154,15 @@ def see(view: View) -> str:
         "quantile, so that each step is as likely. One image turns into the next, with little "
         "between them that looks like nothing."
     )
+
+
+def _told(view: View) -> str:
+    if view.c is None:
+        return ""
+    if not view.by_label:
+        return "The model is told the same everywhere: what is known of the first test example. "
+    name = names(view.classes)[int(view.c[0])]
+    return f"The model is told the same everywhere: the class “{name}”. "
 
 
 def alt(view: View) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from autoencode.explore import interpolate
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, names, styled
+from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
 
 TITLE = "From one example to another"
@@ -27,12 +30,28 @@ def strip(
     view: View, first: int, second: int, n: int, label: str = "", *, with_heads: bool = True
 ) -> Row:
     """Two examples, given by their positions, and n decoded codes from the one to the other."""
-    z = view.codes[[first, second]].view(2, *view.model.sizes.z)
-    way = interpolate(z[0], z[1], n, view.model.space).flatten(1)
+    way = _way(view, first, second, n)
     ends = view.originals([first, second])
     pictures = np.concatenate([ends[:1], view.decoded(way, torch.tensor([first])), ends[1:]])
     heads = ("original", *[""] * n, "original") if with_heads else ()
     return Row(pictures, label, heads, after=0.1)
+
+
+def _way(view: View, first: int, second: int, n: int) -> Float[Tensor, "n d"]:
+    z = view.codes[[first, second]].view(2, *view.model.sizes.z)
+    return interpolate(z[0], z[1], n, view.model.space).flatten(1)
+
+
+def table(view: View) -> Table:
+    """A row for each code on a way, with the positions of the examples at its ends."""
+    ends = [two for _, two in pairs(view) for _ in range(STEPS)]
+    codes = torch.cat([_way(view, *two, STEPS) for _, two in pairs(view)])
+    columns = {
+        f"{end} end, position in the test set": view.places[list(which)].numpy()
+        for end, which in zip(("left", "right"), zip(*ends, strict=True), strict=True)
+    }
+    columns["step"] = np.tile(np.arange(1, STEPS + 1), len(codes) // STEPS)
+    return Table(columns | code_columns(codes), note=left_out(view.latent))
 
 
 def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
@@ -58,15 +77,20 @@ def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
 
 def about(view: View) -> str:
     """What the figure is."""
+    told = "the first and the last of them are the reconstructions"
+    if view.c is not None:
+        told = "the model is told the same of all of them: what is known of the left example"
     return (
         "At both ends of a row stand two test examples. Between them are decoded codes at equal "
-        "steps from the code of the one to the code of the other; the first and the last of them "
-        "are the reconstructions. See where one thing turns into the other."
+        f"steps from the code of the one to the code of the other; {told}. See where one thing "
+        "turns into the other."
     )
 
 
 def see(view: View) -> str:
     """What to see in it."""
+    if view.c is not None:
+        return "What the model is told stays: only what the code itself says changes on the way."
     if view.prior_codes is None:
         return "Where the way leads through a gap between the codes, the images there are ghosts."
     return "The prior leaves few gaps: most images on the way could be examples themselves."

@@ -9,16 +9,15 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.distributions import Independent, Normal
 
+from autoencode.contract import Space
+from autoencode.report.figures.names import write_names
 from autoencode.report.style import (
     BLUE,
     FAINT,
-    NORMAL,
-    PAPER,
     ROUND,
     WIDTH,
     Picture,
@@ -29,6 +28,7 @@ from autoencode.report.style import (
     new_figure,
     styled,
 )
+from autoencode.report.tables import Table, code_columns
 from autoencode.report.view import View
 from autoencode.report.words import count, numbers
 
@@ -37,10 +37,6 @@ TITLE = "Where the examples went"
 OUTLIERS, MANY = 0.0025, 400
 PADDING = 1.06
 BINS = 80
-# A letter's width and a line's height as fractions of the axes.
-LETTER, LINE = 0.016, 0.045
-# More names than these would hide the dots, unless they are short.
-NAMED, SHORT = 12, 2
 
 
 @styled()
@@ -81,9 +77,7 @@ def _scatter(axes: Axes, view: View) -> None:
     alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
     x, y = points.numpy()[order].T
     axes.scatter(x, y, s=size, c=dots, alpha=alpha, linewidths=0, rasterized=True)
-    longest = max((len(label) for label in labels), default=0)
-    if 0 < len(labels) <= NAMED or 0 < longest <= SHORT:
-        _name_classes(axes, labels, _places(view, points, low, high, longest))
+    write_names(axes, labels, [points[view.members(label)] for label in present], low, high)
     (left, bottom), (right, top) = low.tolist(), high.tolist()
     axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
@@ -91,30 +85,16 @@ def _scatter(axes: Axes, view: View) -> None:
     name_axes(axes, view)
 
 
-def _name_classes(axes: Axes, labels: Sequence[str], places: Tensor) -> None:
-    for label, (x, y) in zip(labels, places.tolist(), strict=True):
-        axes.text(
-            x,
-            y,
-            label,
-            ha="center",
-            va="center",
-            size=NORMAL + 1 if len(label) <= SHORT else NORMAL - 2,
-            weight="bold",
-            path_effects=[withStroke(linewidth=3, foreground=PAPER)],
-        )
-
-
 def name_axes(axes: Axes, view: View) -> None:
     """Say what the two axes of the code plane are."""
+    axes.set(xlabel=axis_name(view, 0), ylabel=axis_name(view, 1))
+
+
+def axis_name(view: View, axis: int) -> str:
+    """What an axis of the code plane, 0 or 1, is."""
     if view.plane.whole:
-        words = ["first number of the code", "second number of the code"]
-    else:
-        words = [
-            f"principal component {i} ({share:.0%} of variance)"
-            for i, share in enumerate(view.plane.share, 1)
-        ]
-    axes.set(xlabel=words[0], ylabel=words[1])
+        return ("first number of the code", "second number of the code")[axis]
+    return f"principal component {axis + 1} ({view.plane.share[axis]:.0%} of variance)"
 
 
 def window(
@@ -136,27 +116,6 @@ def _classes(view: View, present: Sequence[int]) -> tuple[list[str], list[str]]:
         return [], []
     known, paint = names(view.classes), colours(max(present) + 1)
     return [known[label] for label in present], [paint[label] for label in present]
-
-
-def _places(view: View, points: Tensor, low: Tensor, high: Tensor, longest: int) -> Tensor:
-    """Where each class's name stands, [K, 2]: in its middle, moved aside where two would touch."""
-    middles = torch.stack(
-        [points[view.members(label)].quantile(0.5, dim=0) for label in view.present()]
-    )
-    # In units of a name's width and height.
-    unit = (high - low) * torch.tensor([max(LETTER * longest, LINE), LINE])
-    places = (middles - low) / unit
-    for _ in range(50):
-        gaps = places.unsqueeze(1) - places
-        near = gaps.norm(dim=-1)
-        # Two in the very same place part along the order of the classes.
-        order = torch.arange(len(places)).float()
-        aside = (order.view(-1, 1, 1) - order.view(1, -1, 1)).sign()
-        gaps = torch.where((near < 1e-6).unsqueeze(-1), aside, gaps)
-        push = (1 - near).clamp_min(0).unsqueeze(-1) * normalize(gaps, dim=-1)
-        places = places + push.sum(1) / 4
-    inside = (places * unit / (high - low)).clamp(0.03, 0.97)
-    return low + inside * (high - low)
 
 
 def _histograms(axes: Axes, view: View) -> None:
@@ -182,6 +141,25 @@ def _histograms(axes: Axes, view: View) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def table(view: View) -> Table:
+    """A row for each code, in the order of the test set."""
+    if view.latent == 1:
+        where: dict[str, np.ndarray] = code_columns(view.codes)
+    else:
+        points = view.plane.project(view.codes).numpy()
+        where = {axis_name(view, i): points[:, i] for i in (0, 1)}
+    return Table(
+        {
+            "position in the test set": view.places.numpy(),
+            **where,
+            **view.labels(torch.arange(len(view.codes))),
+            "squared error, summed over one example": view.errors.numpy(),
+        },
+        # There are thousands of rows, and no eye tells places apart by more.
+        digits=3,
+    )
+
+
 def about(view: View) -> str:
     """What the figure is."""
     n = count(len(view.codes))
@@ -199,9 +177,10 @@ def about(view: View) -> str:
             "or one cloud, and where there are gaps."
         )
     dots = f"Every dot is the code of one of {shown} test examples. Colours are the labels, "
-    if view.model.sizes.context:
+    if view.by_label or view.model.sizes.context:
+        known = "tells from" if view.tells else "takes beside"
         return (
-            f"{dots}which the model takes beside the image; a name stands in the middle of its "
+            f"{dots}which the model {known} the image; a name stands in the middle of its "
             "class. What the label says, the code need not: see how far the classes share a place."
         )
     return (
@@ -212,10 +191,7 @@ def about(view: View) -> str:
 
 def see(view: View) -> str:
     """What to see in it."""
-    if view.model.prior() is None:
-        parts = ["Nothing told this model where its codes should lie; see how they spread."]
-    else:
-        parts = ["The prior has drawn the codes together around the origin, with few gaps."]
+    parts = [_drawn_to(view)]
     if view.latent == 1:
         return parts[0]
     if not view.plane.whole:
@@ -228,6 +204,20 @@ def see(view: View) -> str:
     if outside := _outside(view):
         parts.append(f"{count(outside)} far-off codes lie outside of the frame.")
     return " ".join(parts)
+
+
+def _drawn_to(view: View) -> str:
+    """Where the model's prior wants its codes."""
+    prior = view.model.prior()
+    if prior is None:
+        return "Nothing told this model where its codes should lie; see how they spread."
+    if view.model.space is Space.BOX:
+        return "The prior has spread the codes evenly over a box, with few gaps."
+    if view.model.space is Space.SPHERE:
+        return "The prior has spread the codes evenly over a sphere, with few gaps."
+    if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
+        return "The prior has drawn the codes together around the origin, with few gaps."
+    return "The prior was learned together with the codes: see which clusters the two agreed on."
 
 
 def _outside(view: View) -> int:

@@ -8,8 +8,9 @@ from math import log
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from autoencode.evaluation.figures import ACTIVE
+from autoencode.evaluation.measures.codes import ACTIVE
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
+from autoencode.report.tables import Table
 from autoencode.report.words import count, short
 
 TITLE = "What each number of the code carries"
@@ -25,22 +26,29 @@ def draw(nats: Sequence[float]) -> Picture:
     values = values[order]
     figure = new_figure(WIDTH, 3.0, fitted=True)
     axes = figure.add_subplot()
-    places = np.arange(len(values))
+    places = np.arange(1, len(values) + 1)
     paint = np.where(values > ACTIVE, BLUE, RULE)
     axes.bar(places, values, width=0.8 if len(values) <= 60 else 1.0, color=paint)
     axes.set_ylabel("KL, nats per example")
     if len(values) <= LABELLED:
         axes.set_xticks(places, [str(i + 1) for i in order])
         axes.set_xlabel("number of the code")
-        # Two bars alone should not be as wide as the page.
-        aside = max(0, 6 - len(values)) / 2 + 0.5
-        axes.set_xlim(-aside, len(values) - 1 + aside)
     else:
         axes.set_xlabel(f"the {count(len(values))} numbers of the code, sorted")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    # Two bars alone should not be as wide as the page.
+    aside = max(0, 6 - len(values)) / 2 + 0.5
+    axes.set_xlim(1 - aside, len(values) + aside)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
     return figure
+
+
+def table(nats: Sequence[float]) -> Table:
+    """A row for each number of the code, in its own order."""
+    return Table(
+        {"number of the code": range(1, len(nats) + 1), "KL, nats per example": nats}, digits=6
+    )
 
 
 def about(nats: Sequence[float]) -> str:

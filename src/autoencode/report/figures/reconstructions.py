@@ -6,6 +6,7 @@ import torch
 
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
+from autoencode.report.tables import Table
 from autoencode.report.view import View
 from autoencode.report.words import count, numbers, short
 
@@ -37,6 +38,20 @@ def _chosen(view: View) -> dict[str, torch.Tensor]:
         "median": order[middle : middle + columns],
         "worst": order[n - columns :].flip(0),
     }
+
+
+def table(view: View) -> Table:
+    """A row for each pair, in reading order."""
+    chosen = _chosen(view)
+    which = torch.cat(list(chosen.values()))
+    return Table(
+        {
+            "row": [row for row, of_row in chosen.items() for _ in of_row],
+            "position in the test set": view.places[which].numpy(),
+            **view.labels(which),
+            "squared error, summed over one example": view.errors[which].numpy(),
+        }
+    )
 
 
 def about(view: View) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
+from autoencode.report.tables import Table
 from autoencode.report.view import View
 from autoencode.report.words import short
 
@@ -15,7 +19,7 @@ COLUMNS = 10
 def draw(view: View) -> Picture:
     """Clean examples, spoiled ones, and what the model makes of these."""
     clean, seen, restored = view.restored
-    errors = (restored - clean).square().flatten(1).sum(1)
+    errors = _errors(restored, clean)
     rows = []
     for start in range(0, len(clean), COLUMNS):
         block = slice(start, start + COLUMNS)
@@ -24,6 +28,24 @@ def draw(view: View) -> Picture:
         notes = [short(error) for error in errors[block].tolist()]
         rows.append(Row(view.tiles(restored[block]), "restored", notes=notes, after=0.14))
     return draw_rows(rows)
+
+
+def _errors(images: Tensor, clean: Tensor) -> Tensor:
+    return (images - clean).square().flatten(1).sum(1)
+
+
+def table(view: View) -> Table:
+    """A row for each example."""
+    clean, seen, restored = view.restored
+    which = torch.arange(len(clean))
+    return Table(
+        {
+            "position in the test set": view.places[which].numpy(),
+            **view.labels(which),
+            "squared error as seen, summed over one example": _errors(seen, clean).numpy(),
+            "squared error restored, summed over one example": _errors(restored, clean).numpy(),
+        }
+    )
 
 
 def about(view: View) -> str:
@@ -38,8 +60,7 @@ def about(view: View) -> str:
 def see(view: View) -> str:
     """What to see in it."""
     clean, seen, restored = view.restored
-    before = (seen - clean).square().flatten(1).sum(1).mean().item()
-    after = (restored - clean).square().flatten(1).sum(1).mean().item()
+    before, after = (_errors(images, clean).mean().item() for images in (seen, restored))
     return f"Restoring brought the squared error of these from {short(before)} to {short(after)}."
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from autoencode.explore import in_box
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
+from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
 
 TITLE = "What random codes give"
@@ -45,11 +46,19 @@ def strays(view: View) -> float:
     return (found > known).float().mean().item()
 
 
+def table(view: View) -> Table:
+    """A row for each code, in reading order."""
+    codes = random_codes(view, ROWS * COLUMNS)
+    told = {}
+    if view.by_label:
+        told["told class"] = [view.classes[label] for label in view.in_turn(len(codes)).tolist()]
+    columns = {"image": range(1, len(codes) + 1), **told, **code_columns(codes)}
+    return Table(columns, note=left_out(view.latent))
+
+
 def about(view: View) -> str:
     """What the figure is."""
-    turns = ""
-    if view.c is not None and view.c.dim() == 1:
-        turns = " The model is told each class in turn."
+    turns = " The model is told each class in turn." if view.by_label else ""
     return (
         "Each image is what a random code decodes to. They are the first ones drawn; none was "
         f"chosen.{turns}"

@@ -66,6 +66,10 @@ def _strip(path: Path, size: tuple[int, int]) -> Tiles:
     return np.stack(columns[:COLUMNS])
 
 
+def table(folder: Path, size: tuple[int, int]) -> None:
+    """Nothing: the figure is images alone."""
+
+
 def about(folder: Path, size: tuple[int, int]) -> str:
     """What the figure is."""
     return (

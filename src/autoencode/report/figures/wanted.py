@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from autoencode.explore import neighbours
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.images import Tiles
 from autoencode.report.style import Picture, names, styled
+from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
 from autoencode.report.words import short
 
@@ -43,12 +44,39 @@ def mean_code(view: View, label: int) -> Float[Tensor, " d"]:
 
 
 def _column(view: View, label: int) -> Tiles:
-    own, centre = view.codes[view.members(label)], mean_code(view, label)
+    members = view.members(label)
+    codes = torch.cat([mean_code(view, label).unsqueeze(0), view.codes[_near(view, label)]])
+    if view.by_label:
+        # Of a model that tells labels itself: an example that it takes for one of the class.
+        assert view.c is not None
+        told = members[view.c[members] == label]
+        members = told if len(told) else members
+    return view.decoded(codes, members[:1])
+
+
+def _near(view: View, label: int) -> Int[Tensor, " m"]:
+    """Positions of the members that are shown below a class's mean."""
+    members = view.members(label)
     # The very nearest all look alike: from the nearer quarter, at equal steps.
-    near = neighbours(centre, own, max(1, len(own) // 4))
-    chosen = near[torch.linspace(0, len(near) - 1, NEAR).round().long()]
-    codes = torch.cat([centre.unsqueeze(0), own[chosen]])
-    return view.decoded(codes, view.members(label)[:1])
+    near = neighbours(mean_code(view, label), view.codes[members], max(1, len(members) // 4))
+    return members[near[torch.linspace(0, len(near) - 1, NEAR).round().long()]]
+
+
+def table(view: View) -> Table:
+    """For each class a row of its mean code, and one for each member below it."""
+    names, places, codes = [], [], []
+    for label in view.present():
+        near = _near(view, label)
+        names += [view.classes[label]] * (1 + NEAR)
+        places += [None, *view.places[near].tolist()]
+        codes += [mean_code(view, label).unsqueeze(0), view.codes[near]]
+    columns = {
+        "class": names,
+        "what": ["mean", *["near it"] * NEAR] * len(view.present()),
+        "position in the test set": places,
+        **code_columns(torch.cat(codes)),
+    }
+    return Table(columns, note=left_out(view.latent))
 
 
 def about(view: View) -> str:
