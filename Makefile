@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 1000
 SOURCES := src tests benchmarks docs
 
-.PHONY: help setup demo test test-slow check bench proof docs clean
+.PHONY: help setup demo test test-slow check bench proof studies docs clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.m
 
 proof: setup ## Hold the rows of the table to their papers; writes docs/proof.md, takes hours.
 	$(BIN)/python benchmarks/papers.py
+
+studies: setup ## Carry out all studies on MNIST; writes docs/studies/, takes more than an hour.
+	$(BIN)/python benchmarks/studies.py mnist
 
 docs: setup ## Write the pages that are made from the table of recipes.
 	$(BIN)/python docs/generate.py

@@ -11,6 +11,14 @@ from autoencode.models.recipes import RECIPES
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"
 
+ABSENT = (
+    "## What is not here\n\n"
+    "Hamiltonian and Riemannian Hamiltonian VAEs: their posterior follows the gradient of the "
+    "decoder's ln p(x, z), and here an encoder works without a decoder. The Poincaré VAE: its codes "
+    "lie in a curved ball, and distances, ways between codes and the decoder's first layer would "
+    "all have to be bent to it."
+)
+
 
 def section(row: Recipe) -> str:
     """One model in full."""
@@ -31,7 +39,7 @@ def page() -> str:
         "# The table of recipes\n\nMade from `models/recipes.py` by `make docs`. Every number in a "
         "row can be set on the command line by its dotted name: `--set network.hidden=[256]`."
     )
-    return "\n\n".join([head, *map(section, RECIPES.values())]) + "\n"
+    return "\n\n".join([head, *map(section, RECIPES.values()), ABSENT]) + "\n"
 
 
 def readme(text: str) -> str:

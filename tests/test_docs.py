@@ -10,7 +10,7 @@ import pytest
 from autoencode.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(autoencode [^`]+)`")
 
@@ -36,8 +36,10 @@ def commands(page):
 def shortened(command):
     """The same command in a second: few steps, and images of 8×8 that need no download."""
     small = ["digits" if word in ("mnist", "fashion-mnist") else word for word in command]
-    if small[0] in ("train", "demo"):
+    if small[0] in ("train", "demo", "study"):
         small += ["--steps", "20"]  # the last one counts
+    if small[0] == "study":
+        small += ["--seeds", "1"]
     if small[0] == "train":
         small += [] if "--data" in small else ["--data", "digits"]
         small += [] if "--out" in small else ["--no-report"]
@@ -52,8 +54,8 @@ def test_pages_show_commands():
 
 
 def quick_and_slow(page):
-    """The table of recipes trains every row there is, the proofs many of them."""
-    many = page.stem in ("recipes", "proof")
+    """The table of recipes trains every row there is, the proofs and studies many of them."""
+    many = page.stem in ("recipes", "proof") or page.parent.name == "studies"
     return pytest.param(page, marks=pytest.mark.slow if many else ())
 
 

@@ -22,8 +22,9 @@ FLOORS = {
     "train": 4,
     "evaluation": 4,
     "report": 5,
-    "cli": 6,
-    "__main__": 7,
+    "studies": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 
 

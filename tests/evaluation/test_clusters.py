@@ -14,6 +14,7 @@ from autoencode.evaluation.clusters import (
     normalised_mutual_information,
     silhouette,
 )
+from autoencode.evaluation.points import in_proportion
 
 
 def blobs(n, k, apart, shape=(2, 3), seed=0):
@@ -54,7 +55,7 @@ def test_silhouette_of_what_is_known():
 def test_of_many_codes_some_are_drawn_each_class_at_its_share(monkeypatch):
     codes, _ = blobs(3_000, 3, apart=1.0)
     labels = torch.tensor([0] * 2_000 + [1] * 990 + [2] * 10)
-    rows = module._in_proportion(labels.numpy(), 300, seed=0)
+    rows = in_proportion(labels.numpy(), 300, seed=0)
     assert len(set(rows)) == 300
     assert np.bincount(labels.numpy()[rows]).tolist() == [200, 99, 1]
     codes += labels[:, None, None]

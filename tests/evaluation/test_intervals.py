@@ -4,7 +4,7 @@ import scipy.stats
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.intervals import bootstrap, bootstrap_of
+from autoencode.evaluation.intervals import bootstrap, bootstrap_of, of_share
 
 
 def test_the_interval_of_normal_means_is_the_normal_one():
@@ -103,3 +103,11 @@ def test_global_randomness_is_left_alone():
     bootstrap_of(lambda v: v.mean(), torch.ones(5))
     assert torch.equal(before[0], torch.get_rng_state())
     assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_the_interval_of_a_share_is_that_of_its_examples():
+    values = torch.tensor([1.0, 0, 0, 1, 0, 0, 0, 0, 0, 0]).repeat(30)
+    low, high = of_share(0.2, 300)
+    assert (low, high) == pytest.approx(bootstrap(values), abs=0.012)
+    assert (low, high) == pytest.approx((0.155, 0.245), abs=0.01)  # 0.2 ± 1.96 √(0.16 / 300)
+    assert of_share(0.0, 50) == (0.0, 0.0)

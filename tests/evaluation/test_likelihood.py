@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 from autoencode.contract import Sizes
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation import likelihood
-from autoencode.evaluation.likelihood import log_likelihood
+from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import build
 from autoencode.models.recipe import Spec
@@ -78,6 +78,19 @@ def test_gap_of_one_sample_is_the_kl_of_the_posteriors():
     with torch.no_grad():
         kl = torch.distributions.kl_divergence(model.encode(x).q, right.encode(x).q).mean().item()
     assert gap == pytest.approx(kl, abs=0.05)
+
+
+def test_the_elbo_is_below_by_the_kl_of_the_posteriors():
+    model, px = linear_gaussian(exact=False)
+    right, _ = linear_gaussian(exact=True)
+    torch.manual_seed(3)
+    x = px.sample((50,))
+    found = likelihood_bounds(model, x, samples=4_000)
+    with torch.no_grad():
+        kl = torch.distributions.kl_divergence(model.encode(x).q, right.encode(x).q)
+    torch.testing.assert_close(px.log_prob(x) - found.elbo, kl, atol=0.12, rtol=0)
+    assert torch.equal(found.log_likelihood, log_likelihood(model, x, samples=4_000))
+    assert (found.elbo < found.log_likelihood).all()
 
 
 def test_memory_is_bounded_and_chunks_are_one_estimate(monkeypatch):

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -15,6 +16,49 @@ from autoencode.models.build import build
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import Run, data_record
 from autoencode.models.store import write_json
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order, and gathers figures, sections and what would be loaded."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.sections, self.figures, self.of_page = [], [], [], {}
+        self.loads, self.tags, self.words = [], [], []
+        self.text = text
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [v for k, v in attrs if k in ("src", "href", "srcset", "action", "data")]
+        if tag == "section":
+            self.sections.append(given["id"])
+        if tag == "figure":
+            self.figures.append({"section": self.sections[-1], "words": ""})
+        if tag == "img":
+            self.figures[-1].update(given)
+        if tag == "a":
+            inside = self.figures[-1] if "figure" in self.open else self.of_page
+            inside["link"] = given
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "figcaption" in self.open:
+            self.figures[-1]["words"] += data
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def said(self):
+        return " ".join(" ".join(self.words).split())
 
 
 class Glass(nn.Module):
@@ -64,7 +108,8 @@ def few() -> Data:
         name: replace(getattr(data, name), x=getattr(data, name).x[:n], y=getattr(data, name).y[:n])
         for name, n in (("train", 200), ("test", 120))
     }
-    return replace(data, **parts)
+    # Not the whole of the digits: what is kept of those is not of these.
+    return replace(data, fingerprint="few", **parts)
 
 
 def make_run(folder, recipe: str, data: Data, latent: int = 2) -> Run:
@@ -114,3 +159,9 @@ def fresh_run(tmp_path, few):
 def write_strip():
     """write_strip(path, images [N, H, W])."""
     return _write_strip
+
+
+@pytest.fixture(scope="session")
+def read_page():
+    """read_page(path) -> Page."""
+    return lambda path: Page(path.read_text(encoding="utf-8"))

@@ -105,16 +105,14 @@ def test_what_cannot_be_looked_at(glass):
         look(glass(), torch.full((3, 2, 2), float("nan")))
 
 
-def test_reconstructions_are_sorted_by_their_error(make, few):
+def test_reconstructions_are_random_ones_and_the_median(make, few):
     view = look(make("ae", (8, 8)), few.test.x, few.test.y, few.classes)
     figure = reconstructions.draw(view)
     said, errors = words(figure), view.errors.sort().values
-    assert [word for word in said if word.isalpha()] == ["random", "best", "median", "worst"]
+    assert [word for word in said if word.isalpha()] == ["random", "median"]
     notes = [word for word in said if not word.isalpha()]
-    assert notes[8] == f"{errors[0]:#.3g}"
-    assert notes[-8] == f"{errors[-1]:#.3g}"
     assert notes[16:24] == [f"{error:#.3g}" for error in errors[56:64].tolist()]
-    assert len(figure.axes[0].images) == 8
+    assert len(figure.axes[0].images) == 6
 
 
 def test_reconstructions_of_a_perfect_model(square):

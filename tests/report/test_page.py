@@ -1,75 +1,32 @@
 import csv
 import re
 import resource
-import shutil
 import signal
 from dataclasses import replace
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
 import torch
 
-from autoencode.data import load_data
 from autoencode.errors import DataError, ResourceError, RunError
+from autoencode.evaluation import projected
 from autoencode.models.run import data_record
-from autoencode.report import write_comparison_page, write_report
-from autoencode.report.facts import Compared, Fact, compare
+from autoencode.report import write_card, write_report
 
 EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "link", "img", "br"}
-STORY = ["reconstructions", "plane", "samples", "grid", "paths", "wanted"]
-
-
-class Page(HTMLParser):
-    """Checks that tags close in order, and gathers figures, sections and what would be loaded."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.sections, self.figures = [], [], []
-        self.loads, self.tags, self.words = [], [], []
-        self.text = text
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.tags.append(tag)
-        self.loads += [v for k, v in attrs if k in ("src", "href", "srcset", "action", "data")]
-        if tag == "section":
-            self.sections.append(given["id"])
-        if tag == "figure":
-            self.figures.append({"section": self.sections[-1], "words": ""})
-        if tag == "img":
-            self.figures[-1].update(given)
-        if tag == "a":
-            self.figures[-1]["link"] = given
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "figcaption" in self.open:
-            self.figures[-1]["words"] += data
-        if "style" not in self.open:
-            self.words.append(data)
-
-    def said(self):
-        return " ".join(" ".join(self.words).split())
+STORY = ["reconstructions", "extremes", "by-class", "plane", "samples", "grid", "paths", "wanted"]
+AFTER = ["measured", "model", "made"]
 
 
 @pytest.fixture(scope="module")
-def page(runs, few):
+def page(runs, few, read_page):
     before = torch.random.get_rng_state()
     data = replace(few, classes=(EVIL, "$\\frac{1}{0}$", *few.classes[2:]))
     path = write_report(replace(runs["vae"], data=data_record(data)), data=data)
     assert torch.equal(before, torch.random.get_rng_state())
     assert path == runs["vae"].folder / "report.html"
     assert not list(path.parent.glob("*.tmp"))
-    return Page(path.read_text(encoding="utf-8"))
+    return read_page(path)
 
 
 def test_asks_nothing_of_the_network(page):
@@ -83,11 +40,11 @@ def test_asks_nothing_of_the_network(page):
 
 
 def test_tells_the_story_in_order(page):
-    assert page.sections == ["numbers", *STORY, "rates", "curves", "tracking", "model", "made"]
+    assert page.sections == ["numbers", *STORY, "rates", "curves", "tracking", *AFTER]
 
 
 def test_every_figure_has_a_picture_an_alt_and_a_caption(page):
-    assert [figure["section"] for figure in page.figures] == page.sections[1:-2]
+    assert [figure["section"] for figure in page.figures] == page.sections[1:-3]
     for figure in page.figures:
         assert figure["src"].startswith("data:image/webp;base64,UklGR")
         assert len(figure["alt"]) > 20
@@ -100,7 +57,7 @@ def test_the_data_of_every_figure_lie_in_the_page(page):
     head = "data:text/csv;charset=utf-8,"
     linked = {f["section"]: f["link"] for f in page.figures if "link" in f}
     # Its figure is images alone.
-    assert list(linked) == [name for name in page.sections[1:-2] if name != "tracking"]
+    assert list(linked) == [name for name in page.sections[1:-3] if name != "tracking"]
     for section, link in linked.items():
         assert link["download"] == f"vae-{section}.csv"
         assert link["href"].startswith(head)
@@ -136,18 +93,72 @@ def test_says_what_was_measured_and_how_it_was_made(page, runs):
     assert "lr 0.001" in said
 
 
+def test_all_figures_are_grouped_and_say_their_interval(page, runs):
+    metrics, said = runs["vae"].metrics(), page.said()
+    low, high = metrics["intervals"]["knn_accuracy"]
+    value = re.search(r"k-NN accuracy (\S+)% \((\S+) to (\S+)\)", said)
+    assert [float(each) for each in value.groups()] == pytest.approx(
+        [100 * metrics["knn_accuracy"], 100 * low, 100 * high], abs=0.6
+    )
+    titles = [
+        said.rindex(f" {title} ") for title in ("Reconstruction Squared", "Objective", "Codes")
+    ]
+    assert titles == sorted(titles)
+    link = page.of_page["link"]
+    assert link["download"] == "vae-figures.csv"
+    lines = csv.DictReader(unquote(link["href"].split(",", 1)[1]).splitlines())
+    found = {line["figure"]: line for line in lines}
+    assert float(found["terms.rate"]["value"]) == pytest.approx(metrics["terms"]["rate"], rel=1e-4)
+    assert found["squared_error"]["unit"] == metrics["units"]["squared_error"]
+    assert float(found["knn_accuracy"]["lower end of 95 % interval"]) == pytest.approx(
+        low, rel=1e-4
+    )
+    assert found["loss"]["lower end of 95 % interval"] == ""
+
+
+def test_a_map_is_drawn_where_one_is_kept(fresh_run, few, read_page):
+    for name in ("log.jsonl", "metrics.json"):
+        (fresh_run.folder / name).unlink()
+    (fresh_run.folder / "figures" / "training" / "originals.png").unlink()
+    found = projected(fresh_run, few, method="tsne")
+    page = read_page(write_report(fresh_run, data=few))
+    assert page.sections[page.sections.index("plane") + 1] == "map-tsne"
+    (link,) = [f["link"] for f in page.figures if f["section"] == "map-tsne"]
+    assert link["download"] == "ae-map-tsne.csv"
+    lines = list(csv.DictReader(unquote(link["href"].split(",", 1)[1]).splitlines()))
+    assert [float(line["t-SNE 1"]) for line in lines] == pytest.approx(
+        found.points[:, 0].tolist(), rel=1e-3
+    )
+    assert "Who is whose neighbour, by t-SNE" in page.said()
+    assert "mean nothing here" in page.said()
+    # A map of other weights is not this model's.
+    model = fresh_run.load_model()
+    torch.nn.init.zeros_(next(model.parameters()))
+    fresh_run.write_weights(model)
+    page = read_page(write_report(fresh_run, data=few))
+    assert "map-tsne" not in page.sections
+
+
+def test_the_card_has_the_figures_by_kind(runs):
+    said = write_card(runs["vae"]).read_text(encoding="utf-8")
+    assert said.index("### Reconstruction") < said.index("### Objective") < said.index("### Codes")
+    assert re.search(r"\| k-NN accuracy \| \S+% \(\S+ to \S+\) \| Test examples whose class", said)
+
+
 def test_names_of_classes_are_text(page):
     assert "script" not in page.tags
     assert EVIL in page.said()
 
 
-def test_a_bare_run_has_a_shorter_report(fresh_run, few):
+def test_a_bare_run_has_a_shorter_report(fresh_run, few, read_page):
     for name in ("metrics.json", "environment.json", "log.jsonl"):
         (fresh_run.folder / name).unlink()
     (fresh_run.folder / "figures" / "training" / "originals.png").unlink()
     data = replace(few, test=replace(few.test, y=None))
-    page = Page(write_report(fresh_run, data=data).read_text(encoding="utf-8"))
-    assert page.sections == ["numbers", *STORY[:-1], "model", "made"]
+    page = read_page(write_report(fresh_run, data=data))
+    # Neither measured by class, nor of classes.
+    story = [name for name in STORY if name not in ("by-class", "wanted")]
+    assert page.sections == ["numbers", *story, "model", "made"]
     assert "Squared error" not in page.said()
     assert "Parameters" in page.said()
 
@@ -192,60 +203,3 @@ def test_arrays_in_memory_have_to_be_given(fresh_run):
     run = replace(fresh_run, data={**fresh_run.data, "source": ""})
     with pytest.raises(RunError, match="arrays in memory"):
         write_report(run)
-
-
-def test_two_runs_side_by_side(tmp_path, runs, few):
-    path = write_comparison_page(
-        [runs["ae"], runs["vae"]], tmp_path / "two.html", "An AE & a VAE", few
-    )
-    page = Page(path.read_text(encoding="utf-8"))
-    assert "<title>An AE &amp; a VAE</title>" in page.text
-    assert all(load.startswith("data:") for load in page.loads)
-    for section in STORY:
-        assert [figure["section"] for figure in page.figures].count(section) == 2
-    assert [figure["section"] for figure in page.figures].count("rates") == 1
-    links = [figure["link"] for figure in page.figures if figure["section"] == "plane"]
-    assert [link["download"] for link in links] == ["ae-plane.csv", "vae-plane.csv"]
-    assert links[0]["aria-label"] == "Data (CSV, 120 rows): Where the examples went, ae"
-    said = page.said()
-    # What a figure is stands there once, what to see in each of them twice.
-    assert said.count("Each image is what a random code decodes to") == 1
-    assert "The codes come from the box" in said
-    assert "The codes come from the prior" in said
-    # Nats under two likelihoods are not to be compared.
-    rate = runs["vae"].metrics()["terms"]["rate"]
-    assert re.search(rf"Rate per test example – {rate:.3g} nats", said)
-    assert re.search(r"Reconstruction, gaussian −ln p\(x\|z\) [\d,.]+ nats –", said)
-    assert (
-        said.index("Reconstruction, gaussian") < said.index("Rate per") < said.index("Parameters")
-    )
-
-
-def test_figures_taken_over_different_things_say_so_each():
-    columns = [[Fact("Time", "2 s", "for 10 steps")], [Fact("Time", "5 s", "for 20 steps")]]
-    assert compare(columns) == [Compared("Time", "", [columns[0][0], columns[1][0]])]
-    (alike,) = compare([columns[0], columns[0], []])
-    assert alike.note == "for 10 steps"
-    assert [fact.value for fact in alike.facts] == ["2 s", "2 s", "–"]
-
-
-def test_two_runs_of_one_recipe_find_their_data_and_are_told_apart(tmp_path, fresh_run):
-    data = load_data("digits")
-    (fresh_run.folder / "log.jsonl").unlink()
-    shutil.copytree(fresh_run.folder, tmp_path / "again")
-    shutil.rmtree(tmp_path / "again" / "figures")
-    one = replace(fresh_run, data=data_record(data))
-    path = write_comparison_page(
-        [one, replace(one, folder=tmp_path / "again")], tmp_path / "two.html", "Two"
-    )
-    page = Page(path.read_text(encoding="utf-8"))
-    assert f"one of {len(data.test)} test examples" in page.said()
-    assert "ae (run)" in page.said()
-    assert "ae (again)" in page.said()
-    assert page.figures[0]["link"]["download"] == "ae-run-reconstructions.csv"
-    assert [figure["section"] for figure in page.figures].count("tracking") == 1
-
-
-def test_no_runs_at_all(tmp_path):
-    with pytest.raises(RunError, match="no runs"):
-        write_comparison_page([], tmp_path / "none.html", "None")

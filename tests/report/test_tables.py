@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,10 +7,13 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from autoencode.contract import Sizes
+from autoencode.evaluation import Projection
 from autoencode.models.build import build
 from autoencode.models.recipes import RECIPES
 from autoencode.report.figures import (
+    by_class,
     curves,
+    extremes,
     grid,
     paths,
     plane,
@@ -20,6 +24,7 @@ from autoencode.report.figures import (
     tracking,
     wanted,
 )
+from autoencode.report.figures import map as neighbour_map
 from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import MOST, look
 
@@ -111,12 +116,39 @@ def test_grid_reads_as_its_picture_does(square):
 def test_reconstructions_are_the_pairs_that_are_drawn(make, few):
     view = look(make("ae", (8, 8)), few.test.x, few.test.y, few.classes)
     found = read(reconstructions.table(view))
-    assert found["row"] == [row for row in ("random", "best", "median", "worst") for _ in range(8)]
+    assert found["row"] == ["random"] * 16 + ["median"] * 8
     which = [int(place) for place in found["position in the test set"]]
     assert found["label"] == [few.classes[label] for label in few.test.y[which].tolist()]
     errors = floats(found["squared error, summed over one example"])
     assert errors == pytest.approx(view.errors[which].tolist(), rel=1e-3)
-    assert errors[8] == pytest.approx(view.errors.min().item(), rel=1e-3)
+    assert errors[16:] == pytest.approx(view.errors.sort().values[56:64].tolist(), rel=1e-3)
+
+
+def test_extremes_keep_their_places_in_the_whole_test_set(make, few):
+    rows = torch.tensor([70, 7, 100])
+    seen = look(make("ae", (8, 8)), few.test.x[rows], few.test.y[rows], few.classes)
+    found = read(extremes.table(replace(seen, places=rows), 1, 1.0))
+    assert found["row"] == ["best", "worst", "worst"]
+    assert found["position in the test set"] == ["70", "7", "100"]
+    assert found["label"] == [few.classes[label] for label in few.test.y[rows].tolist()]
+
+
+def test_a_map_has_a_row_for_each_dot():
+    found = Projection(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([5, 9]), "umap", 0, 10)
+    assert read(neighbour_map.table(found, torch.tensor([1, 0]), ["a", "b"], False)) == {
+        "position in the test set": ["5", "9"],
+        "UMAP 1": ["1", "3"],
+        "UMAP 2": ["2", "4"],
+        "label": ["b", "a"],
+    }
+    assert "label" not in read(neighbour_map.table(found, None, [], False))
+
+
+def test_classes_are_in_their_own_order():
+    assert read(by_class.table([2.0, 8.0], ["a", "b"], 5.0)) == {
+        "class": ["a", "b"],
+        "squared error, mean of the examples": ["2", "8"],
+    }
 
 
 def test_paths_begin_and_end_at_the_codes_of_their_examples(square):

@@ -19,13 +19,15 @@ def demo(
         bool, typer.Option("--overwrite", help="Replace an earlier demo.")
     ] = False,
 ) -> None:
-    """Train an autoencoder and a VAE with 2-D codes, and set them side by side in one report.
+    """Train an autoencoder and a VAE with 2-D codes, and set them side by side.
 
     Example: autoencode demo
     """
+    from autoencode.cli.compare import compared
     from autoencode.cli.measure import keep, measure, summary_lines
     from autoencode.data import load_data
-    from autoencode.report import write_comparison_page
+    from autoencode.evaluation import QUICK
+    from autoencode.report import write_comparison_page, write_report
     from autoencode.train import fit
 
     loaded = load_data(data)
@@ -39,5 +41,10 @@ def demo(
             say(f"      {line}")
         keep(fitted.run, loaded, metrics)
         runs.append(fitted.run)
-    page = write_comparison_page(runs, out / "report.html", title="An autoencoder and a VAE")
+    found = compared(runs, QUICK)
+    page = write_comparison_page(
+        found, out / "report.html", "An autoencoder and a VAE", data=loaded
+    )
     say(f"report: {page}")
+    for run in runs:
+        say(f"        {write_report(run, data=loaded)}")

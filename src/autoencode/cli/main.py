@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli import data, demo, evaluate, pictures, recipes, train
+from autoencode.cli import compare, data, demo, evaluate, pictures, recipes, study, train
 from autoencode.cli.output import complain, say
 from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory
@@ -47,6 +47,8 @@ app.command()(demo.demo)
 app.command()(train.train)
 app.command()(train.resume)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
+app.command()(study.study)
 app.command()(pictures.generate)
 app.command()(pictures.reconstruct)
 app.command()(pictures.interpolate)

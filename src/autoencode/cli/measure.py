@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from autoencode.data import Data
-from autoencode.evaluation import QUICK, Shelf, evaluate
+from autoencode.errors import RecipeError, did_you_mean
+from autoencode.evaluation import MEASURES, QUICK, Shelf, evaluate
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 from autoencode.models.store import write_json
@@ -25,6 +26,22 @@ def measure(
     return {**found.to_dict(), "data": data.name}
 
 
+def wanted(measures: str) -> list[str]:
+    """The measures that an option names: "quick,likelihood", or "all".
+
+    Raises:
+        RecipeError: there is no such measure.
+    """
+    groups = {"all": tuple(MEASURES), "quick": QUICK}
+    words = [word.strip() for word in measures.split(",")]
+    for word in words:
+        if word not in MEASURES and word not in groups:
+            raise RecipeError(
+                f'There is no measure "{word}"', did_you_mean(word, [*groups, *MEASURES])
+            )
+    return list(dict.fromkeys(name for word in words for name in groups.get(word, (word,))))
+
+
 def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
     """Writes the figures to `metrics.json` of the run, if they are of its own data.
 
@@ -38,10 +55,11 @@ def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
 def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a run for a person, one a line, with units."""
     yield f"{run.recipe.name} on {metrics['data']}, {metrics['n_test']:,} test examples"
-    yield (
-        f"squared error  {metrics['squared_error']:.3f} summed over pixels, "
-        f"{metrics['squared_error_per_pixel']:.5f} per pixel"
-    )
+    if "squared_error" in metrics:
+        yield (
+            f"squared error  {metrics['squared_error']:.3f} summed over pixels, "
+            f"{metrics['squared_error_per_pixel']:.5f} per pixel"
+        )
     if "psnr" in metrics and "ssim" in metrics:
         yield f"PSNR, SSIM     {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
     for name, nats in metrics["terms"].items():

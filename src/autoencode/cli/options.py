@@ -13,6 +13,27 @@ from autoencode.errors import AutoencodeError
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the random draws.")]
+Measures = Annotated[
+    str,
+    typer.Option(
+        help="What to measure, commas between: reconstruction, objective, codes (together "
+        "quick), likelihood, space, generation, gaps, shift, disentanglement; or all."
+    ),
+]
+Samples = Annotated[
+    int, typer.Option(min=1, max=10**9, help="Importance samples of ln p(x), for each image.")
+]
+Images = Annotated[
+    int, typer.Option(min=1, max=10**9, help="Test images that ln p(x) is taken of.")
+]
+Projection = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help="Map the test codes for the report: tsne, umap (an extra), pca, or none.",
+        show_default="tsne of more than two numbers, with the measure space",
+    ),
+]
 Source = Annotated[
     str,
     typer.Option(

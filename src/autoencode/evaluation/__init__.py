@@ -31,6 +31,7 @@ from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.evaluation.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.measures import MEASURES, QUICK
 from autoencode.evaluation.neighbourhoods import continuity, intrinsic_dimension, trustworthiness
+from autoencode.evaluation.projections import Projection, kept_projection, projected
 from autoencode.evaluation.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.evaluation.shelf import Shelf
@@ -42,6 +43,7 @@ __all__ = [
     "Classifier",
     "Evaluation",
     "Features",
+    "Projection",
     "Record",
     "Shelf",
     "active_units",
@@ -62,6 +64,7 @@ __all__ = [
     "frechet_distance",
     "gap_share",
     "intrinsic_dimension",
+    "kept_projection",
     "kl_per_dimension",
     "kmeans_clusters",
     "knn_accuracy",
@@ -76,6 +79,7 @@ __all__ = [
     "mutual_information_gap",
     "normalised_mutual_information",
     "precision_recall",
+    "projected",
     "psnr",
     "reconstruct",
     "sap",

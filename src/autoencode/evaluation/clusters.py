@@ -24,7 +24,7 @@ from torch import Tensor
 
 from autoencode.contract import Within
 from autoencode.errors import DataError
-from autoencode.evaluation.points import Array, as_points
+from autoencode.evaluation.points import Array, as_points, in_proportion
 from autoencode.models.arguments import check_value
 
 # Codes that a silhouette is taken of: all distances between them are.
@@ -52,9 +52,8 @@ def silhouette(codes: Tensor, labels: Tensor, seed: int = 0) -> float:
             f"Each code needs one label, and there are {len(points):,} codes and "
             f"{len(classes):,} labels"
         )
-    if len(points) > SILHOUETTE_CODES:
-        rows = _in_proportion(classes, SILHOUETTE_CODES, seed)
-        points, classes = points[rows], classes[rows]
+    rows = in_proportion(classes, SILHOUETTE_CODES, seed)
+    points, classes = points[rows], classes[rows]
     count = len(np.unique(classes))
     if not 1 < count < len(points):
         raise DataError(
@@ -153,10 +152,3 @@ def _whole(given: Tensor, what: str) -> Array:
             "Leave those examples out.",
         )
     return found
-
-
-def _in_proportion(classes: Array, most: int, seed: int) -> Array:
-    """Positions of `most` examples, drawn by the seed, with each class at its share."""
-    order = np.random.default_rng(seed).permutation(len(classes))
-    order = order[np.argsort(classes[order], kind="stable")]
-    return np.sort(order[np.arange(most) * len(classes) // most])

@@ -51,6 +51,11 @@ def bootstrap(
     return _between(centre + np.concatenate(means), level)
 
 
+def of_share(share: float, n: int) -> tuple[float, float]:
+    """As `bootstrap`, of the share of n examples of which something is true."""
+    return bootstrap((torch.arange(n) < round(share * n)).double())
+
+
 def bootstrap_of(
     statistic: Callable[..., float],
     *arrays: Tensor,

@@ -37,3 +37,12 @@ def chosen(n: int, most: int, seed: int) -> Array:
     if n <= most:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
+
+
+def in_proportion(classes: Array, most: int, seed: int) -> Array:
+    """As `chosen`, with each of the classes [N] at its share."""
+    if len(classes) <= most:
+        return np.arange(len(classes))
+    order = np.random.default_rng(seed).permutation(len(classes))
+    order = order[np.argsort(classes[order], kind="stable")]
+    return np.sort(order[np.arange(most) * len(classes) // most])

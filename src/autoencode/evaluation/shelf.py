@@ -23,9 +23,7 @@ class Shelf:
     def __init__(self, run: Run) -> None:
         self.folder = run.folder / FOLDER
         self.error: AutoencodeError | None = None
-        with run.weights.open("rb") as file:
-            weights = hashlib.file_digest(file, "sha256").hexdigest()
-        self._of = {"version": VERSION, "weights": weights, "data": run.data["fingerprint"]}
+        self._of = {"version": VERSION, **origin(run)}
 
     def take(self, name: str, options: Mapping[str, Any]) -> tuple[Record, ...] | None:
         """What a measure found with these options; None if it is not kept."""
@@ -57,6 +55,13 @@ class Shelf:
         except RunError:  # not there, or damaged: it is measured again
             return None
         return kept if kept.get("of") == self._of else None
+
+
+def origin(run: Run) -> dict[str, str]:
+    """What was found out about a run is of: the SHA-256 of its weights, and its data."""
+    with run.weights.open("rb") as file:
+        weights = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"weights": weights, "data": run.data["fingerprint"]}
 
 
 def _records(kept: Mapping[str, Any]) -> tuple[Record, ...]:

@@ -9,9 +9,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from autoencode.data import Data, Split, still
+from autoencode.data import Data, Split
 from autoencode.evaluation.copying import nearest
-from autoencode.evaluation.features import Features, features_of
+from autoencode.evaluation.real import Real, real
 from autoencode.explore import in_box
 from autoencode.models.build import Model, learns_labels
 from autoencode.models.conditions import known
@@ -63,9 +63,14 @@ class Subject:
         return self.model.recipe
 
     @cached_property
+    def real(self) -> Real:
+        """What is seen of the data themselves."""
+        return real(self.data)
+
+    @property
     def train(self) -> Split:
         """The training part, as one draw of itself."""
-        return still(self.data.train)
+        return self.real.train
 
     @property
     def test(self) -> Split:
@@ -105,31 +110,6 @@ class Subject:
         )
 
     @cached_property
-    def features(self) -> Features:
-        """What images are compared in."""
-        return features_of(self.data)
-
-    @cached_property
-    def train_features(self) -> Tensor:
-        """Of the training examples, [N, F]."""
-        return self.features.of(self.train.x)
-
-    @cached_property
-    def test_features(self) -> Tensor:
-        """Of the test examples, [N, F]."""
-        return self.features.of(self.test.x)
-
-    @cached_property
-    def test_distances(self) -> Tensor:
-        """In features, of each test example to the nearest training example, [N]."""
-        return nearest(self.test_features, self.train_features).distance
-
-    @cached_property
-    def test_proba(self) -> Tensor | None:
-        """Of each class, in the test examples, [N, K]; None without a classifier."""
-        return None if self.features.proba is None else self.features.proba(self.test.x)
-
-    @cached_property
     def drawn(self) -> Drawn:
         """Images of random codes, as `generate` draws them, as many as there are test examples.
 
@@ -148,9 +128,12 @@ class Subject:
     @cached_property
     def boxed(self) -> Drawn:
         """Images of codes drawn evenly from the box that the training codes fill."""
-        n = min(len(self.test), MOST_DRAWN)
-        codes = in_box(self.train_codes, n, torch.Generator().manual_seed(SEED))
+        codes = self.box_codes(min(len(self.test), MOST_DRAWN))
         return self._seen(codes, "the box that the training codes fill")
+
+    def box_codes(self, n: int) -> Tensor:
+        """Codes drawn evenly from the box that the training codes fill, [n, d]."""
+        return in_box(self.train_codes, n, torch.Generator().manual_seed(SEED))
 
     @property
     def device(self) -> torch.device:
@@ -180,7 +163,7 @@ class Subject:
             codes,
             found,
             None if proba[0] is None else torch.cat(proba),
-            nearest(found, self.train_features).distance,
+            nearest(found, self.real.train_features).distance,
             labels,
             how,
         )
@@ -188,7 +171,7 @@ class Subject:
     def _looks(self, codes: Tensor, told: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Features and class probabilities of decoded codes, some at a time."""
         generator = torch.Generator().manual_seed(SEED)
-        proba = self.features.proba
+        proba = self.real.features.proba
         for start in range(0, len(codes), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             images = decode(self.model, codes[part], None if told is None else told[part])
@@ -196,4 +179,4 @@ class Subject:
             if self.data.options.get("binarise"):
                 # The real ones are bits too.
                 images = torch.bernoulli(images, generator=generator)
-            yield self.features.of(images), None if proba is None else proba(images)
+            yield self.real.features.of(images), None if proba is None else proba(images)

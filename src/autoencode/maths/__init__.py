@@ -3,6 +3,7 @@
 from autoencode.maths.box import BoxUniform
 from autoencode.maths.clusters import neighbour_clusters
 from autoencode.maths.jacobian import squared_jacobian
+from autoencode.maths.maps import neighbour_map
 from autoencode.maths.mixture import Mixture
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
@@ -28,6 +29,7 @@ __all__ = [
     "Tanh",
     "ms_ssim",
     "neighbour_clusters",
+    "neighbour_map",
     "squared_jacobian",
     "ssim",
     "standard_normal",

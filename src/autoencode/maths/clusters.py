@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import torch
 from torch import Tensor
 
-# t-SNE's own default; it must be smaller than the number of codes.
-PERPLEXITY = 30.0
-ROUNDS = 500
+from autoencode.maths.maps import neighbour_map
 
 
 def neighbour_clusters(z: Tensor, k: int, seed: int) -> Tensor:
@@ -22,15 +19,12 @@ def neighbour_clusters(z: Tensor, k: int, seed: int) -> Tensor:
     Source: [mcconville2021], with t-SNE [maaten2008] for UMAP.
     """
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-    from sklearn.manifold import TSNE  # type: ignore[import-untyped]
     from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped]
 
-    codes = z.detach().flatten(1).cpu().numpy().astype(np.float32)
-    perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
-    drawn = {"random_state": seed % 2**32}
+    plane = neighbour_map(z, seed).cpu().double().numpy()
     with warnings.catch_warnings():
         # The last rounds of a slow fit move no border.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        plane = TSNE(2, perplexity=perplexity, max_iter=ROUNDS, **drawn).fit_transform(codes)
-        found = GaussianMixture(k, n_init=10, **drawn).fit_predict(plane.astype(np.float64))
+        mixture = GaussianMixture(k, n_init=10, random_state=seed % 2**32)
+        found = mixture.fit_predict(plane)
     return torch.from_numpy(found).to(z.device, torch.int64)

@@ -1,4 +1,4 @@
-"""The bibliography: keys stand in docstrings and recipes, `describe.papers` tells those of a model."""
+"""The bibliography: keys stand in docstrings and recipes; `describe.papers` cites a model's."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ weights.safetensors  the trained weights
 state/               what exact resuming needs
 log.jsonl            training and validation figures, a line each
 metrics.json         the evaluation on test data
+evaluation/          what each measure found
+projections/         maps of the test codes
 figures/ report.html card.md environment.json
 """
 

@@ -16,10 +16,14 @@ def write_card(run: Run) -> Path:
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
-    figures = [
-        f"| {fact.name} | {_cell(fact.value)} | {_cell(fact.note)} |"
-        for fact in measured(run.metrics() or {})
-    ]
+    figures = []
+    for group in measured(run.metrics() or {}):
+        figures += [f"### {group.title}", "", "| figure | value | how |", "|---|---|---|"]
+        figures += [
+            f"| {_cell(fact.name)} | {_cell(fact.value)} | {_cell(fact.note)} |"
+            for fact in group.facts
+        ]
+        figures.append("")
     path = run.folder / "environment.json"
     made = read_json(path) if path.exists() else {}
     lines = [
@@ -33,10 +37,9 @@ def write_card(run: Run) -> Path:
         "",
         "## Measured on test data",
         "",
-        "| figure | value | how |",
-        "|---|---|---|",
-        *figures,
+        "In brackets: 95% intervals over the test examples, not over trainings.",
         "",
+        *figures,
         "## Data",
         "",
         *(f"- {fact.name}: {fact.value}" for fact in data_facts(run)),

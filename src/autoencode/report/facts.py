@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from autoencode.evaluation.kinds import group_of, kind_of, place_of
+from autoencode.evaluation.records import TERMS
 from autoencode.models.build import Model, parameter_count
 from autoencode.models.run import Run
-from autoencode.report.words import count, duration, short
+from autoencode.report.tables import Table
+from autoencode.report.words import count, duration, measure, short
 
 
 @dataclass(frozen=True)
@@ -21,14 +25,10 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One figure of several runs; "–" where a run does not have it.
+class Group:
+    """Facts of one kind."""
 
-    note: what all were taken over; empty where that differs, and stands with each fact.
-    """
-
-    name: str
-    note: str
+    title: str
     facts: list[Fact]
 
 
@@ -50,6 +50,9 @@ def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
         ("psnr", "PSNR", lambda v: f"{v:.1f} dB", "mean of test examples"),
         ("ssim", "SSIM", lambda v: f"{v:.3f}", "1 for identical images"),
         ("knn_accuracy", "k-NN accuracy", lambda v: f"{v:.1%}", "classes told from codes alone"),
+        ("nll", "−ln p(x)", lambda v: f"{short(v)} nats", "of test examples, by sampling"),
+        ("frechet_distance", "Fréchet distance", short, "of random images from test images"),
+        ("gaps", "Gaps", lambda v: f"{v:.1%}", "of random codes decode to no data"),
         ("classification_error", "Wrong class", lambda v: f"{v:.1%}", "of test examples"),
     ]
     return [Fact(name, say(metrics[key]), note) for key, name, say, note in known if key in metrics]
@@ -83,42 +86,50 @@ def _of_training(run: Run, model: Model) -> list[Fact]:
     return facts
 
 
-def compare(columns: Sequence[Sequence[Fact]]) -> list[Compared]:
-    """The headlines of several runs as rows of one table, in the order that each has them."""
-    order: list[Fact] = []
-    for facts in columns:
-        place = len(order)
-        for fact in reversed(facts):
-            known = [row.name for row in order]
-            if fact.name in known:
-                place = known.index(fact.name)
-            else:
-                order.insert(place, fact)
-    by_name = [{fact.name: fact for fact in facts} for facts in columns]
-    rows = []
-    for name in (row.name for row in order):
-        notes = {facts[name].note for facts in by_name if name in facts}
-        found = [facts.get(name, Fact(name, "–")) for facts in by_name]
-        rows.append(Compared(name, notes.pop() if len(notes) == 1 else "", found))
-    return rows
-
-
-def measured(metrics: Mapping[str, Any]) -> list[Fact]:
-    """Every figure of the evaluation with its unit and how it was measured."""
-    units, notes = metrics.get("units", {}), metrics.get("notes", {})
-    values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    values |= {f"terms.{name}": value for name, value in metrics.get("terms", {}).items()}
+def measured(metrics: Mapping[str, Any]) -> list[Group]:
+    """Every figure of the evaluation, with its unit, its interval and how it was measured."""
+    values = _values(metrics)
     return [
-        _with_unit(name, f"{value:,.6g}", units.get(name, ""), notes.get(name, ""))
-        for name, value in values.items()
+        Group(title, [_measured(metrics, name, values[name]) for name in of])
+        for title, of in groupby(values, key=group_of)
     ]
 
 
-def _with_unit(name: str, value: str, unit: str, note: str) -> Fact:
-    if " " not in unit:
-        return Fact(name, f"{value} {unit}".rstrip(), note)
+def measured_table(metrics: Mapping[str, Any]) -> Table:
+    """A row for each figure of the evaluation, under its name in `metrics.json`."""
+    values = _values(metrics)
+    units, notes, ends = (metrics.get(key, {}) for key in ("units", "notes", "intervals"))
+    return Table(
+        {
+            "figure": list(values),
+            "value": list(values.values()),
+            "lower end of 95 % interval": [ends.get(name, (None,))[0] for name in values],
+            "upper end of 95 % interval": [ends.get(name, (None,))[-1] for name in values],
+            "unit": [units.get(name, "") for name in values],
+            "how": [notes.get(name, "") for name in values],
+        },
+        digits=6,
+    )
+
+
+def _values(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of one number each, in the order in which they are shown."""
+    values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    values |= {f"{TERMS}{name}": value for name, value in metrics.get("terms", {}).items()}
+    values.pop("n_test", None)
+    return {name: values[name] for name in sorted(values, key=place_of)}
+
+
+def _measured(metrics: Mapping[str, Any], name: str, value: float) -> Fact:
+    unit, note, ends = (metrics.get(key, {}).get(name) for key in ("units", "notes", "intervals"))
+    kind, unit, note = kind_of(name), unit or "", note or ""
+    interval = None if ends is None else tuple(ends)
     # A unit of several words would read on as if it were part of the number.
-    return Fact(name, value, f"{unit[0].upper()}{unit[1:]}. {note}".rstrip())
+    several = " " in unit
+    words = measure(value, "" if several else unit, interval, share=kind.share)
+    if several:
+        note = f"{unit[0].upper()}{unit[1:]}. {note}".rstrip()
+    return Fact(kind.title, words, note)
 
 
 def data_facts(run: Run) -> list[Fact]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from autoencode.contract import Space
+from autoencode.data import Data
+from autoencode.evaluation import kept_projection
+from autoencode.models.conditions import known
 from autoencode.models.run import Run
 from autoencode.report.figures import (
+    by_class,
     curves,
+    extremes,
     grid,
+    map,
     paths,
     plane,
     rates,
@@ -23,7 +31,7 @@ from autoencode.report.figures import (
 )
 from autoencode.report.style import Picture
 from autoencode.report.tables import Table
-from autoencode.report.view import View
+from autoencode.report.view import View, look
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,26 @@ class Plate:
     table: Table | None
 
 
-def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]:
+def plates(run: Run, view: View, metrics: Mapping[str, Any], data: Data) -> dict[str, Plate]:
     """The figures of a run by name; those without meaning for its model or data are left out."""
     figures: dict[str, tuple[ModuleType, tuple[Any, ...]]] = {
         "reconstructions": (reconstructions, (view,)),
-        **({} if run.recipe.corruption is None else {"restored": (restored, (view,))}),
-        "plane": (plane, (view,)),
-        "samples": (samples, (view,)),
+        "extremes": (extremes, _extremes(run, view, metrics, data)),
     }
+    if errors := metrics.get("squared_error_by_class"):
+        figures["by-class"] = by_class, (errors, data.classes, metrics["squared_error"])
+    if run.recipe.corruption is not None:
+        figures["restored"] = restored, (view,)
+    figures["plane"] = plane, (view,)
+    for method in map.NAMES:
+        found = kept_projection(run, method)
+        if found is not None and found.of == len(data.test):
+            y = None if data.test.y is None else data.test.y[found.rows]
+            figures[f"map-{method}"] = (
+                map,
+                (found, y, data.classes, view.by_label and not view.tells),
+            )
+    figures["samples"] = samples, (view,)
     # Between and beside the entries of a code book there is nothing to decode.
     between = view.model.space is not Space.CODES
     if between:
@@ -63,9 +83,34 @@ def plates(run: Run, view: View, metrics: Mapping[str, Any]) -> dict[str, Plate]
     strips, image = run.folder / "figures" / "training", run.sizes.image
     if image is not None and (strips / tracking.ORIGINALS).exists() and tracking.chosen(strips):
         figures["tracking"] = tracking, (strips, image[1:])
-    return {name: _plate(module, *given) for name, (module, given) in figures.items()}
+    drawn = {name: plate(module, *given) for name, (module, given) in figures.items()}
+    for method, words in map.NAMES.items():
+        if (name := f"map-{method}") in drawn:
+            drawn[name] = replace(drawn[name], title=f"{map.TITLE}, by {words}")
+    return drawn
 
 
-def _plate(module: ModuleType, *given: Any) -> Plate:
+def _extremes(
+    run: Run, view: View, metrics: Mapping[str, Any], data: Data
+) -> tuple[View, int, float]:
+    """The test examples of lowest and of highest error, how many are of the lowest, and the mean.
+
+    Those that were measured; else of the examples that are looked at.
+    """
+    test = data.test
+    order = view.places[view.errors.argsort(stable=True)]
+    best = torch.tensor(metrics.get("best_examples", order.tolist())[: extremes.BEST])
+    worst = torch.tensor(metrics.get("worst_examples", order.flip(0).tolist())[: extremes.WORST])
+    rows = torch.cat([best, worst])
+    y = None if test.y is None else test.y[rows]
+    told = known(run.recipe, test)
+    told = None if told is None else told[rows]
+    seen = look(view.model, test.x[rows], y, data.classes, told)
+    mean = metrics.get("squared_error", view.errors.mean().item())
+    return replace(seen, places=rows, of=len(test)), len(best), mean
+
+
+def plate(module: ModuleType, *given: Any) -> Plate:
+    """What a figure's module makes of the arguments that its functions take."""
     words = [say(*given) for say in (module.about, module.see, module.alt)]
     return Plate(module.TITLE, module.draw(*given), *words, module.table(*given))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 
 def count(n: int) -> str:
     """A whole number with its thousands apart.
@@ -29,6 +31,33 @@ def short(value: float) -> str:
     """
     text = f"{value:,.0f}" if value == 0 or abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
     return text.replace("-", "−")
+
+
+def measure(
+    value: float,
+    unit: str = "",
+    interval: tuple[float, float] | None = None,
+    *,
+    share: bool = False,
+) -> str:
+    """A figure with its interval, to the digit in which half of that begins; shares in percent.
+
+    >>> measure(31.074, "nats", (30.81, 31.36)), measure(0.97126, "", (0.968, 0.9744), share=True)
+    ('31.1 nats (30.8 to 31.4)', '97.1% (96.8 to 97.4)')
+    >>> measure(-7654.3), measure(7), measure(0.0312, share=True), measure(0.5, "", (0.5, 0.5))
+    ('−7,654', '7', '3.12%', '0.500')
+    """
+    scale, after = (100, "%") if share else (1, f" {unit}" if unit else "")
+    if isinstance(value, int) and not share:
+        return count(value).replace("-", "−") + after
+    if interval is None or not interval[1] > interval[0]:
+        return short(scale * value) + after
+    low, high = (scale * end for end in interval)
+    decimals = min(8, max(0, -floor(log10((high - low) / 2))))
+    first, *ends = (
+        f"{number:,.{decimals}f}".replace("-", "−") for number in (scale * value, low, high)
+    )
+    return f"{first}{after} ({' to '.join(ends)})"
 
 
 def duration(seconds: float) -> str:

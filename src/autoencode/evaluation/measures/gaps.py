@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autoencode.contract import Space
 from autoencode.evaluation.gaps import gap_share, unsure_share
+from autoencode.evaluation.intervals import of_share
 from autoencode.evaluation.records import Record
 from autoencode.evaluation.subject import Drawn, Subject
 
@@ -24,17 +25,18 @@ def measure(subject: Subject) -> Iterator[Record]:
 
 def _of(subject: Subject, drawn: Drawn, suffix: str) -> Iterator[Record]:
     n = len(drawn.features)
-    share = gap_share(subject.test_distances, drawn.distances, LEVEL)
+    share = gap_share(subject.real.test_distances, drawn.distances, LEVEL)
     how = f"of {n:,} images decoded from {drawn.how}"
     note = (
         f"Images farther from every training image than all but {1 - LEVEL:.0%} of test images, "
-        f"{how}; {subject.features.name}."
+        f"{how}; {subject.real.features.name}."
     )
-    yield Record(f"gaps{suffix}", share, UNIT.format(1 - LEVEL), n, note)
+    yield Record(f"gaps{suffix}", share, UNIT.format(1 - LEVEL), n, note, of_share(share, n))
     if drawn.proba is not None:
-        unsure = unsure_share(subject.test_proba, drawn.proba)
+        unsure = unsure_share(subject.real.test_proba, drawn.proba)
         note = (
             f"Images of no class with a probability of {unsure.threshold:.2f} or more, {how}; the "
             "classifier of the features."
         )
-        yield Record(f"unsure{suffix}", unsure.share, UNIT.format(unsure.of_test), n, note)
+        unit, interval = UNIT.format(unsure.of_test), of_share(unsure.share, n)
+        yield Record(f"unsure{suffix}", unsure.share, unit, n, note, interval)

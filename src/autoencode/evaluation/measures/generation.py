@@ -19,14 +19,14 @@ def measure(subject: Subject) -> Iterator[Record]:
     """Fréchet distance, precision, recall, density, coverage, diversity, copies, label fidelity."""
     if len(subject.test) < LEAST:
         return
-    drawn, real = subject.drawn, subject.test_features[:MOST_DRAWN]
+    drawn, real = subject.drawn, subject.real.test_features[:MOST_DRAWN]
     n = len(drawn.features)
-    how = f"of {n:,} images decoded from {drawn.how}; {subject.features.name}"
+    how = f"of {n:,} images decoded from {drawn.how}; {subject.real.features.name}"
     distance = frechet_distance(real, drawn.features)
     note = f"Fréchet distance to {len(real):,} test images, {how}; it is no FID."
     yield Record("frechet_distance", distance, "squared units of the features", n, note)
-    reference = frechet_distance(real, subject.train_features[: len(real)])
-    note = f"For reference: that of as many training images; {subject.features.name}."
+    reference = frechet_distance(real, subject.real.train_features[: len(real)])
+    note = f"For reference: that of as many training images; {subject.real.features.name}."
     yield Record("frechet_distance_of_train", reference, "squared units of the features", n, note)
     share = "share of images"
     manifold = precision_recall(real, drawn.features)
@@ -46,7 +46,7 @@ def measure(subject: Subject) -> Iterator[Record]:
     spread = diversity(drawn.features) / diversity(real)
     note = f"Mean distance of two images, as a multiple of that of two test images, {how}."
     yield Record("diversity", spread, "1 for test images", n, note)
-    copied = copies(subject.test_distances, drawn.distances)
+    copied = copies(subject.real.test_distances, drawn.distances)
     note = f"Median distance to the nearest training image, over that of test images, {how}."
     yield Record("copy_distance_ratio", copied.ratio, "1 for test images", n, note)
     note = f"Images as near to a training image as the nearest 1 % of test images, {how}."

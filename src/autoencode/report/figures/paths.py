@@ -30,14 +30,15 @@ def strip(
     view: View, first: int, second: int, n: int, label: str = "", *, with_heads: bool = True
 ) -> Row:
     """Two examples, given by their positions, and n decoded codes from the one to the other."""
-    way = _way(view, first, second, n)
+    codes = way(view, first, second, n)
     ends = view.originals([first, second])
-    pictures = np.concatenate([ends[:1], view.decoded(way, torch.tensor([first])), ends[1:]])
+    pictures = np.concatenate([ends[:1], view.decoded(codes, torch.tensor([first])), ends[1:]])
     heads = ("original", *[""] * n, "original") if with_heads else ()
     return Row(pictures, label, heads, after=0.1)
 
 
-def _way(view: View, first: int, second: int, n: int) -> Float[Tensor, "n d"]:
+def way(view: View, first: int, second: int, n: int) -> Float[Tensor, "n d"]:
+    """n codes at equal steps from that of one example to that of another."""
     z = view.codes[[first, second]].view(2, *view.model.sizes.z)
     return interpolate(z[0], z[1], n, view.model.space).flatten(1)
 
@@ -45,7 +46,7 @@ def _way(view: View, first: int, second: int, n: int) -> Float[Tensor, "n d"]:
 def table(view: View) -> Table:
     """A row for each code on a way, with the positions of the examples at its ends."""
     ends = [two for _, two in pairs(view) for _ in range(STEPS)]
-    codes = torch.cat([_way(view, *two, STEPS) for _, two in pairs(view)])
+    codes = torch.cat([way(view, *two, STEPS) for _, two in pairs(view)])
     columns = {
         f"{end} end, position in the test set": view.places[list(which)].numpy()
         for end, which in zip(("left", "right"), zip(*ends, strict=True), strict=True)

@@ -42,7 +42,7 @@ BINS = 80
 @styled()
 def draw(view: View) -> Picture:
     """A dot for each code; for codes of one number a histogram for each class."""
-    labels, _ = _classes(view, view.present())
+    labels, _ = class_looks(view.classes, view.present())
     if view.latent == 1:
         height = 1.0 + max(2.2, 0.42 * len(labels))
     else:
@@ -59,30 +59,44 @@ def show_codes(figure: Figure, axes: Axes, view: View) -> None:
         return
     _scatter(axes, view)
     if present := view.present():
-        labels, paint = _classes(view, present)
+        labels, paint = class_looks(view.classes, present)
         legend_below(figure, axes, labels, paint)
 
 
 def _scatter(axes: Axes, view: View) -> None:
-    points = view.plane.project(view.codes)
-    low, high = window(points)
-    # In random order: drawn class by class, the last would hide all others.
-    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0)).numpy()
-    present = view.present()
-    labels, _ = _classes(view, present)
-    dots: str | np.ndarray = BLUE
-    if view.y is not None:
-        dots = np.array(colours(max(present) + 1))[view.y.numpy()][order]
-    size = float(np.clip(50_000 / len(points), 4.5, 30))
-    alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
-    x, y = points.numpy()[order].T
-    axes.scatter(x, y, s=size, c=dots, alpha=alpha, linewidths=0, rasterized=True)
-    write_names(axes, labels, [points[view.members(label)] for label in present], low, high)
-    (left, bottom), (right, top) = low.tolist(), high.tolist()
-    axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
+    draw_dots(axes, view.plane.project(view.codes), view.y, view.classes)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     name_axes(axes, view)
+
+
+def draw_dots(
+    axes: Axes,
+    points: Float[Tensor, "n 2"],
+    y: Tensor | None,
+    classes: Sequence[str],
+    outliers: float | None = None,
+) -> None:
+    """Draw a dot for each point into square axes, coloured by class, and the classes' names.
+
+    outliers: the share that may lie outside at each side; None leaves out few, where there are
+        many.
+    """
+    low, high = window(points, outliers)
+    # In random order: drawn class by class, the last would hide all others.
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0)).numpy()
+    present = [] if y is None else y.unique().tolist()
+    labels, _ = class_looks(classes, present)
+    dots: str | np.ndarray = BLUE
+    if y is not None:
+        dots = np.array(colours(max(present) + 1))[y.numpy()][order]
+    size = float(np.clip(50_000 / len(points), 4.5, 30))
+    alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
+    across, up = points.numpy()[order].T
+    axes.scatter(across, up, s=size, c=dots, alpha=alpha, linewidths=0, rasterized=True)
+    write_names(axes, labels, [points[y == label] for label in present], low, high)
+    (left, bottom), (right, top) = low.tolist(), high.tolist()
+    axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
 
 
 def name_axes(axes: Axes, view: View) -> None:
@@ -111,10 +125,11 @@ def window(
     return middle - half, middle + half
 
 
-def _classes(view: View, present: Sequence[int]) -> tuple[list[str], list[str]]:
+def class_looks(classes: Sequence[str], present: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Name and colour of each class that is present."""
     if not present:
         return [], []
-    known, paint = names(view.classes), colours(max(present) + 1)
+    known, paint = names(classes), colours(max(present) + 1)
     return [known[label] for label in present], [paint[label] for label in present]
 
 
@@ -126,7 +141,7 @@ def _histograms(axes: Axes, view: View) -> None:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
     present = view.present()
-    labels, paint = _classes(view, present) if present else (["all"], [BLUE])
+    labels, paint = class_looks(view.classes, present) if present else (["all"], [BLUE])
     groups = [values[view.members(label)] for label in present] if present else [values]
     for row, (group, colour) in enumerate(zip(groups, paint, strict=True)):
         heights, _ = np.histogram(group.numpy(), edges)

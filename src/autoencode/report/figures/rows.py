@@ -22,7 +22,8 @@ GAP = 0.07
 class Row:
     """Pictures side by side.
 
-    label: beside the row.   heads, notes: above and below each picture, or none.
+    label: beside the row, in as many lines as it has.
+    heads, notes: above and below each picture, or none; a head may have several lines.
     after: inches of room below.
     """
 
@@ -37,14 +38,17 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
     """A figure of the rows, one under the other, all pictures of one size."""
     columns = max(len(row.pictures) for row in rows)
     height, width = rows[0].pictures.shape[1:3]
-    longest = max(len(row.label) for row in rows)
+    longest = max(len(line) for row in rows for line in row.label.split("\n"))
     left = MARGIN + (longest * LETTER + 0.08 if longest else 0)
     across = (WIDTH - left - MARGIN) / (columns + (columns - 1) * GAP)
     across = min(across, WIDEST, HIGHEST * width / height)
     down = across * height / width
-    lines = sum(bool(row.heads) + bool(row.notes) for row in rows)
+    above = [max((head.count("\n") + 1 for head in row.heads), default=0) for row in rows]
+    lines = sum(above) + sum(bool(row.notes) for row in rows)
     room = sum(row.after for row in rows[:-1])
-    total = 2 * MARGIN + len(rows) * down + lines * LINE + room
+    # A label of several lines may be higher than its pictures.
+    highs = [max(down, LINE * (row.label.count("\n") + 1)) for row in rows]
+    total = 2 * MARGIN + sum(highs) + lines * LINE + room
     figure = new_figure(WIDTH, total)
     # One pair of axes, in inches: a pair for each row would take longer than all the rest.
     axes = figure.add_axes((0, 0, 1, 1))
@@ -52,17 +56,19 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
     factor = max(1, int(np.ceil(across * SHARP / width)))
     gap = round(GAP * factor * width)
     top = total - MARGIN
-    for row in rows:
+    for row, head, high in zip(rows, above, highs, strict=True):
         middles = [left + across * (i * (1 + GAP) + 0.5) for i in range(len(row.pictures))]
         if row.heads:
-            _words(axes, middles, top - 0.45 * LINE, row.heads)
-            top -= LINE
+            _words(axes, middles, top - (head - 0.2) * LINE, row.heads, "bottom")
+            top -= head * LINE
         sheet = montage(enlarge(row.pictures, factor), len(row.pictures), gap)
         right = left + across * (len(row.pictures) * (1 + GAP) - GAP)
-        axes.imshow(sheet, extent=(left, right, top - down, top), aspect="auto")
+        middle = top - high / 2
+        extent = (left, right, middle - down / 2, middle + down / 2)
+        axes.imshow(sheet, extent=extent, aspect="auto")
         if row.label:
-            axes.text(MARGIN, top - down / 2, row.label, va="center", size=SMALL + 1)
-        top -= down
+            axes.text(MARGIN, middle, row.label, va="center", size=SMALL + 1)
+        top -= high
         if row.notes:
             _words(axes, middles, top - 0.55 * LINE, row.notes)
             top -= LINE
@@ -72,6 +78,8 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
     return figure
 
 
-def _words(axes: Axes, middles: Sequence[float], height: float, words: Sequence[str]) -> None:
+def _words(
+    axes: Axes, middles: Sequence[float], height: float, words: Sequence[str], va: str = "center"
+) -> None:
     for x, word in zip(middles, words, strict=True):
-        axes.text(x, height, word, ha="center", va="center", size=SMALL, color=SOFT)
+        axes.text(x, height, word, ha="center", va=va, size=SMALL, color=SOFT)

@@ -1,0 +1,56 @@
+"""All studies on one data set, and their findings as pages: `python benchmarks/studies.py DATA`.
+
+Each is `autoencode study NAME --data DATA`, in runs/studies/NAME-DATA; what is done there is not
+done again. The pages, docs/studies/DATA-NAME.md, are what each study wrote, with its figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from autoencode.studies import STUDIES
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    """Carries the studies out and copies their pages; 1 where one fails."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("data", nargs="?", default="mnist", help="a named set or a path")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(STUDIES)}; by default all")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "studies")
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in STUDIES]:
+        parser.error(f"no study {', '.join(unknown)}; there are: {', '.join(STUDIES)}")
+    failed = []
+    for name in given.names or STUDIES:
+        stem = f"{Path(given.data).stem}-{name}"
+        folder = Path("runs/studies") / f"{name}-{Path(given.data).stem}"
+        began = time.perf_counter()
+        words = [sys.executable, "-m", "autoencode", "study", name, "--data", given.data]
+        done = subprocess.run([*words, "--out", str(folder)]).returncode == 0
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+        if done:
+            keep(folder, given.out, stem)
+        else:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+def keep(folder: Path, out: Path, stem: str) -> None:
+    """Copies a study's page and figures to the docs."""
+    out.mkdir(parents=True, exist_ok=True)
+    page = (folder / "study.md").read_text(encoding="utf-8")
+    for figure in sorted((folder / "figures").iterdir()):
+        shutil.copy(figure, out / f"{stem}-{figure.name}")
+        page = page.replace(f"figures/{figure.name}", f"{stem}-{figure.name}")
+    (out / f"{stem}.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

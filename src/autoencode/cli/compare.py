@@ -1,0 +1,219 @@
+"""`autoencode compare`: several runs side by side, and what of their differences is no noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from shlex import join
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autoencode.cli.options import Images, Json, Measures, Samples
+from autoencode.cli.output import complain, say, say_json
+from autoencode.errors import AutoencodeError, RunError
+
+if TYPE_CHECKING:
+    from autoencode.data import Data
+    from autoencode.evaluation.comparison import Comparison, Figure
+    from autoencode.evaluation.trials import Trial
+    from autoencode.models.run import Run
+
+PAGE, TABLE = "compare.html", "compare.json"
+# Figures that the terminal has room for, those that were measured first.
+MAIN = ("squared_error", "psnr", "ssim", "knn_accuracy", "nll", "frechet_distance", "gaps")
+COLUMNS = 4
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help='Folders of runs, or patterns: "runs/*".')
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = Path("runs/compare"),
+    measures: Measures = "quick",
+    samples: Samples = 1_000,
+    images: Images = 1_000,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier comparison.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Set runs side by side: figures with their noise, and the same images through each model.
+
+    Runs that differ in nothing but the seed are taken together as one model. What was not measured
+    yet is measured first.
+
+    Example: autoencode compare runs/ae runs/vae
+    """
+    free_folder(out, overwrite)
+    from autoencode.cli.measure import wanted
+    from autoencode.models.run import open_run
+    from autoencode.models.store import write_json, writing
+    from autoencode.report import write_comparison_page
+
+    opened = [open_run(folder) for folder in folders_of(runs)]
+    asked = wanted(measures)
+    # Pictures are of the seed of the median squared error.
+    taken = asked if "reconstruction" in asked else ["reconstruction", *asked]
+    options = {"samples": samples, "images": images}
+    found = compared(opened, taken, **options)
+    command = _command(found, out, asked, options)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    page = write_comparison_page(found, out / PAGE, command=command)
+    write_json(out / TABLE, found.to_dict())
+    if json:
+        say_json(found.to_dict())
+        return
+    for line in lines_of(found):
+        say(line)
+    say(f"page     {page}")
+    say(f"figures  {out / TABLE}")
+
+
+def folders_of(given: Sequence[str]) -> list[Path]:
+    """The folders of runs that arguments name; of a pattern those that hold a run.
+
+    Raises:
+        RunError: a pattern that no run fits.
+    """
+    found: list[Path] = []
+    for text in given:
+        path = Path(text).expanduser()
+        if path.exists() or not has_magic(text):
+            # Where the shell has filled in a pattern, an earlier comparison may be among the runs.
+            if (path / "run.json").exists() or not (path / TABLE).exists():
+                found.append(path)
+            continue
+        fit = [Path(match) for match in sorted(glob(str(path)))]
+        fit = [match for match in fit if (match / "run.json").is_file()]
+        if not fit:
+            raise RunError(f"No run fits {text}", "Look where they are, or train one.")
+        found += fit
+    return found
+
+
+def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Comparison:
+    """Measures what is missing of runs, keeps it in them, and sets them side by side.
+
+    Raises:
+        RunError: runs that cannot be set side by side, before anything is measured.
+    """
+    from dataclasses import replace
+
+    from autoencode.data.progress import Bar
+    from autoencode.evaluation.comparison import compare as side_by_side
+    from autoencode.evaluation.trials import check_trials
+
+    trials = list(_trials(runs))
+    check_trials(trials)
+    data: Data | None = None
+    measured = []
+    with Bar("measuring", len(trials)) as bar:
+        # Runs on the same data follow each other, so that these are loaded once.
+        for trial in sorted(trials, key=lambda trial: trial.run.data["fingerprint"]):
+            if data is None or data.fingerprint != trial.run.data["fingerprint"]:
+                data = trial.run.load_data()
+            metrics = _measured(trial.run, data, measures, options)
+            measured.append(replace(trial, metrics=metrics))
+            bar.update(1)
+    return side_by_side(measured)
+
+
+def free_folder(out: Path, overwrite: bool) -> None:
+    """Refuses to write over what is there.
+
+    Raises:
+        RunError: there is a comparison and `overwrite` is not given, or there is a run.
+    """
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file, and a comparison needs a folder", "Choose another --out.")
+    if (out / "run.json").exists():
+        raise RunError(f"{out} holds a run", "Choose another --out for the comparison.")
+    if not overwrite and ((out / PAGE).exists() or (out / TABLE).exists()):
+        raise RunError(
+            f"{out} holds an earlier comparison",
+            "Choose another --out, or replace it with --overwrite.",
+        )
+
+
+def _trials(runs: Sequence[Run]) -> Iterator[Trial]:
+    """The runs with the number of their parameters and the digest of their test part."""
+    from autoencode.evaluation.trials import Trial, digest_of_test
+    from autoencode.models.build import parameter_count
+
+    digests: dict[str, str] = {}
+    for run in runs:
+        if not run.data["source"]:
+            raise RunError(
+                f"{run.folder} was trained on arrays in memory, which a run does not keep",
+                "Save them first, numpy.savez_compressed, and train on the path.",
+            )
+        parameters = parameter_count(run.load_model())
+        of = run.data["fingerprint"]
+        if of not in digests:
+            digests[of] = digest_of_test(run.load_data())
+        yield Trial(run, parameters, digests[of], {})
+
+
+def _measured(
+    run: Run, data: Data, measures: Sequence[str], options: Mapping[str, int]
+) -> dict[str, Any]:
+    """What the measures found of a run, which keeps it; without what only other ones find."""
+    from autoencode.cli.measure import keep, measure
+    from autoencode.evaluation import Shelf
+
+    metrics = measure(run, data, run.load_model(), measures, **options)
+    try:
+        keep(run, data, metrics)
+    except AutoencodeError as error:  # the figures are there all the same
+        complain("warning", f"{error.what}, so the figures are not kept")
+    # Or what stands in the comparison would depend on what had been measured when.
+    others = {record.name for _, of in Shelf(run).others(measures) for record in of}
+    terms = {k: v for k, v in metrics["terms"].items() if f"terms.{k}" not in others}
+    return {k: v for k, v in metrics.items() if k not in others} | {"terms": terms}
+
+
+def _command(
+    found: Comparison, out: Path, measures: Sequence[str], options: Mapping[str, int]
+) -> str:
+    """The command that makes the same again, whatever the order in which runs were given."""
+    from autoencode.data.files import shown
+    from autoencode.evaluation.measures import OPTIONS
+
+    words = ["autoencode", "compare"]
+    words += [trial.folder for model in found.models for trial in model.trials]
+    words += ["--measures", ",".join(measures)]
+    for name in (name for measure in measures for name in OPTIONS.get(measure, ())):
+        words += [f"--{name}", str(options[name])]
+    return shown(join([*words, "--out", str(out)]))
+
+
+def lines_of(found: Comparison) -> Iterator[str]:
+    """The main figures for a person: a row a model, the best with a star."""
+    from autoencode.report.compared import cost_words, estimate_words, title_of
+
+    first = found.models[0].trials[0]
+    yield (
+        f"{len(found.models)} model{'' if len(found.models) == 1 else 's'} on "
+        f"{first.run.data['name']}, {first.metrics['n_test']:,} test examples"
+    )
+    by_name: dict[str, Figure] = {figure.name: figure for figure in reversed(found.figures)}
+    shown = [by_name[name] for name in MAIN if name in by_name][:COLUMNS]
+    rows = [["model", "seeds", *map(title_of, shown), "training"]]
+    for model in found.models:
+        cells = [model.name, str(len(model.trials))]
+        for figure in shown:
+            has = figure.name in model.figures and model in figure.models
+            words = estimate_words(model.figures[figure.name], figure.kind) if has else "–"
+            cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
+        rows.append([*cells, cost_words(model)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+    if any(figure.best for figure in shown):
+        yield "* better than every other model by more than the noise"
+    else:
+        yield "No model is better than every other by more than the noise."

@@ -1,0 +1,213 @@
+"""Lines over one x, each with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.lines import Line2D
+
+from autoencode.report.charts.fit import (
+    FEW,
+    LINE,
+    apart,
+    figure_of,
+    folded,
+    inches,
+    put_ticks,
+    put_values,
+    scale,
+)
+from autoencode.report.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PAPER,
+    RULE,
+    SMALL,
+    SOFT,
+    WIDTH,
+    Picture,
+    colours,
+    legend_rows,
+    new_figure,
+    styled,
+)
+
+# Inches: of the whole, of the axes in it, and of the names at the ends of lines.
+HEIGHT, AROUND_X, AROUND_Y, NAME = 3.7, 0.85, 1.0, 1.45
+# Points: of all letters but the titles.
+LETTERS = SMALL + 0.5
+# Up to so many points each is marked, and has a bar for its interval; beyond, it is a band.
+MARKED, BARS = 40, 12
+# Names stand at the ends of lines that end from here on, and at most so far above or below: in
+# fractions of the axes.
+END, AWAY = 0.85, 0.25
+TIE = {"arrowstyle": "-", "linewidth": 0.9, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 3}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: y [n] at x [n], not finite where there is nothing.
+
+    low, high: the ends of an interval around each y, if there are any.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+    dashed: bool = False
+
+    def array(self, of: Sequence[float] | None) -> np.ndarray:
+        """One of its columns at the points that are there, in the order of x, [m]."""
+        x, y = (np.asarray(column, dtype=float) for column in (self.x, self.y))
+        there = np.isfinite(x) & np.isfinite(y)
+        column = y if of is None else np.asarray(of, dtype=float)
+        found: np.ndarray = column[there][np.argsort(x[there], kind="stable")]
+        return found
+
+
+@styled()
+def curves(
+    series: Sequence[Series],
+    x: str = "steps",
+    y: str = "squared error",
+    log_x: bool = False,
+    log_y: bool = False,
+    marked: Sequence[tuple[float, str]] = (),
+) -> Picture:
+    """Lines over one x; each is named at its end, or below the chart where there is no room.
+
+    x, y: what the axes are, with the unit.   marked: places on x, and what is there.
+    """
+    figure = new_figure(WIDTH, HEIGHT, fitted=True)
+    axes = figure.add_subplot()
+    paint = [BLUE, ORANGE][: len(series)] if len(series) <= 2 else colours(len(series))
+    lines = [_line(axes, each, colour) for each, colour in zip(series, paint, strict=True)]
+    known = np.concatenate([*(each.array(each.x) for each in series), [at for at, _ in marked]])
+    scale(axes.set_xscale, known, log=log_x)
+    values = [each.array(c) for each in series for c in (each.y, each.low, each.high)]
+    scale(axes.set_yscale, np.concatenate(values), log=log_y)
+    axes.margins(x=0.04, y=0.07)
+    axes.set_xlim(*axes.get_xlim())
+    axes.set_ylim(*axes.get_ylim())
+    axes.set_xlabel(x)
+    across, down = WIDTH - AROUND_X, HEIGHT - AROUND_Y
+    names = [folded(each.name, NAME, LETTERS) for each in series]
+    ends = _ends(axes, series)
+    heights = [LINE * (name.count("\n") + 1) / down for name in names]
+    places = apart(ends[:, 1].tolist(), heights, 0, max(1, sum(heights)))
+    if ends[:, 0].min() >= END and np.abs(places - ends[:, 1]).max() <= AWAY:
+        _name_ends(axes, names, paint, ends, places)
+        across -= max(inches(name, LETTERS) for name in names) + 0.1
+    else:
+        rows = legend_rows([each.name for each in series])
+        figure.set_figheight(HEIGHT + 0.21 * rows)
+        columns = -(-len(series) // rows)
+        figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.8)
+    put_ticks(axes.yaxis, *axes.get_ylim(), log=log_y)
+    _x_ticks(axes, np.unique(known), across, log=log_x)
+    rows = _mark(axes, marked, across, down)
+    axes.set_title(y, pad=6 + 72 * LINE * rows)
+    return figure
+
+
+def _line(axes: Axes, series: Series, colour: str) -> Line2D:
+    x, y = series.array(series.x), series.array(series.y)
+    if series.low is not None and series.high is not None:
+        low, high = series.array(series.low), series.array(series.high)
+        if len(x) > BARS:
+            axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        else:
+            axes.vlines(x, low, high, color=colour, linewidth=1.2, alpha=0.75)
+    style = "--" if series.dashed else "-"
+    marker = "o" if len(x) <= MARKED else ""
+    (line,) = axes.plot(x, y, style, color=colour, marker=marker, label=series.name)
+    line.set(markersize=4.5, markeredgewidth=1.3)
+    line.set_markerfacecolor(PAPER if series.dashed else colour)
+    return line
+
+
+def _ends(axes: Axes, series: Sequence[Series]) -> np.ndarray:
+    """Where each line ends, [S, 2], as fractions of the axes; one without points at the left."""
+    to_fraction = axes.transScale + axes.transLimits
+    ends = np.zeros((len(series), 2))
+    for end, each in zip(ends, series, strict=True):
+        if len(x := each.array(each.x)):
+            end[:] = to_fraction.transform((x[-1], each.array(each.y)[-1]))
+    return ends
+
+
+def _name_ends(
+    axes: Axes, names: Sequence[str], paint: Sequence[str], ends: np.ndarray, heights: list[float]
+) -> None:
+    """Names to the right of the axes, each tied to its line's end."""
+    for name, colour, end, height in zip(names, paint, ends, heights, strict=True):
+        axes.annotate(
+            name,
+            tuple(end),
+            (1.05, height),
+            "axes fraction",
+            "axes fraction",
+            {"color": colour, **TIE},
+            annotation_clip=False,
+            va="center",
+            size=LETTERS,
+            # Some of the colours are too light for letters.
+            color=to_hex(tuple((np.add(to_rgb(colour), to_rgb(INK)) / 2).tolist())),
+        )
+
+
+def _x_ticks(axes: Axes, known: np.ndarray, across: float, *, log: bool) -> None:
+    """The values themselves where they are few and have room, else round ones."""
+    low, high = axes.get_xlim()
+    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in known])[:, 0]
+    left, right = axes.transScale.transform([(low, 1), (high, 1)])[:, 0]
+    kept: list[float] = []
+    edge = np.inf
+    # From the right, where values on a linear axis lie apart.
+    for value, place in zip(known[::-1], places[::-1], strict=True):
+        middle = across * (place - left) / (right - left)
+        half = inches(figure_of(value), LETTERS) / 2
+        if middle + half + 0.06 <= edge:
+            kept.append(value)
+            edge = middle - half
+    if len(known) <= FEW and len(kept) >= 0.6 * len(known):
+        put_values(axes.xaxis, kept[::-1])
+    else:
+        put_ticks(axes.xaxis, low, high, log=log)
+
+
+def _mark(axes: Axes, marked: Sequence[tuple[float, str]], across: float, down: float) -> int:
+    """Vertical lines with words beside them, above the axes; how many rows the words take."""
+    to_fraction = axes.transScale + axes.transLimits
+    starts: list[float] = []
+    # From the right: so a line that goes up past other words has them all on its right.
+    for at, words in sorted(marked, reverse=True):
+        line = across * to_fraction.transform((at, axes.get_ylim()[0]))[0]
+        width = inches(words, LETTERS) + 0.06
+        left = line if line + width <= across else line - width
+        row = next((i for i, start in enumerate(starts) if left + width <= start), len(starts))
+        starts[:row] = [min(start, line) for start in starts[:row]]
+        starts[row : row + 1] = [left]
+        middle, top = (1 + (row + share) * LINE / down for share in (0.55, 1))
+        axes.axvline(at, 0, top, color=RULE, linestyle=(0, (3, 2)), linewidth=1, clip_on=False)
+        side, gap = ("left", 4) if left == line else ("right", -4)
+        axes.annotate(
+            words,
+            (at, middle),
+            (gap, 0),
+            axes.get_xaxis_transform(),
+            "offset points",
+            va="center",
+            size=LETTERS,
+            color=SOFT,
+            annotation_clip=False,
+            ha=side,
+        )
+    return len(starts)

@@ -1,0 +1,104 @@
+"""Charts of many small pictures or planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from autoencode.data import scaled
+from autoencode.report.charts.fit import LINE, folded, inches, put_values
+from autoencode.report.figures.plane import window
+from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.images import tiles
+from autoencode.report.style import (
+    BLUE,
+    SMALL,
+    WIDTH,
+    Picture,
+    colours,
+    legend_below,
+    legend_rows,
+    names,
+    new_figure,
+    styled,
+)
+
+# Inches of a row's name, and of a plane's that stands alone.
+NAME, ALONE = 1.05, 4.2
+# More dots than these only hide each other.
+MOST = 5_000
+
+
+@styled()
+def image_rows(rows: Sequence[tuple[str, Tensor]], heads: Sequence[str] = ()) -> Picture:
+    """Rows of images [n, *X] of one size (uint8, or float in [0, 1]), each with its name beside it.
+
+    heads: above the columns, if anything is.
+    """
+    labels = [folded(name, NAME, SMALL + 1) for name, _ in rows]
+    columns = max(len(images) for _, images in rows)
+    room = (WIDTH - 0.3 - max(map(inches, labels))) / columns - 0.08
+    heads = [folded(head, room) for head in heads]
+    drawn: list[Row] = []
+    for label, (_, images) in zip(labels, rows, strict=True):
+        pictures = tiles(scaled(images), kind=images.dim() - 1)
+        drawn.append(Row(pictures, label, [] if drawn else heads))
+    return draw_rows(drawn)
+
+
+@styled()
+def code_planes(
+    panels: Sequence[tuple[str, Float[Tensor, "n 2"], Tensor | None]], classes: Sequence[str]
+) -> Picture:
+    """A small scatter plot for each (name, codes, labels [N] or None), each in limits of its own.
+
+    classes: the names of the labels, which have one colour in all panels.
+    """
+    columns = min(len(panels), 2 if len(panels) in (2, 4) else 3)
+    side = WIDTH / columns - 0.42 if len(panels) > 1 else ALONE
+    titles = [folded(name, side, SMALL + 0.5) for name, *_ in panels]
+    in_rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
+    lines = sum(max(title.count("\n") + 1 for title in row) for row in in_rows)
+    present = sorted({label for *_, y in panels if y is not None for label in y.unique().tolist()})
+    known, paint = names(classes), colours(len(classes))
+    labels = [known[label] for label in present]
+    rows = len(in_rows)
+    height = rows * (side + 0.35) + LINE * lines + 0.1 + 0.21 * legend_rows(labels)
+    figure = new_figure(WIDTH, height, fitted=True)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for axes, title, (_, codes, y) in zip(grid.flat, titles, panels, strict=False):
+        _plane(axes, codes, None if y is None else np.array(paint)[y.cpu().numpy()])
+        axes.set_title(title, size=SMALL + 0.5)
+    if labels:
+        legend_below(figure, grid[0, 0], labels, [paint[label] for label in present])
+    return figure
+
+
+def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
+    codes = codes.detach().float().cpu()
+    there = codes.isfinite().all(1).nonzero().flatten()
+    # In random order: drawn class by class, the last would hide all others.
+    drawn = there[torch.randperm(len(there), generator=torch.Generator().manual_seed(0))[:MOST]]
+    axes.set_box_aspect(1)
+    axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
+    if not len(drawn):
+        put_values(axes.xaxis, [])
+        put_values(axes.yaxis, [])
+        return
+    x, y = codes[drawn].numpy().T
+    size = float(np.clip(12_000 / len(drawn), 2.5, 14))
+    paint = BLUE if dots is None else dots[drawn.numpy()]
+    axes.scatter(x, y, s=size, c=paint, alpha=0.75, linewidths=0, rasterized=True)
+    (left, bottom), (right, top) = (corner.tolist() for corner in window(codes[there]))
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    for axis, low, high in ((axes.xaxis, left, right), (axes.yaxis, bottom, top)):
+        ticks = MaxNLocator(3).tick_values(low, high)
+        put_values(axis, ticks[(ticks >= low) & (ticks <= high)].tolist())

@@ -1,0 +1,115 @@
+"""Figures of several models with their noise, on an axis each."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from autoencode.evaluation.comparison import Comparison, Figure
+from autoencode.report.charts.fit import figure_of, folded
+from autoencode.report.compared import table as table_of
+from autoencode.report.compared import title_of
+from autoencode.report.style import (
+    BLUE,
+    FAINT,
+    INK,
+    SMALL,
+    SOFT,
+    WIDTH,
+    Picture,
+    new_figure,
+    styled,
+)
+from autoencode.report.tables import Table
+
+TITLE = "How sure the figures are"
+# Panels: more of them say no more at a glance; the table has all.
+MOST, COLUMNS = 8, 2
+# Inches of a model's row, of a panel's words, and of the names.
+ROW, WORDS, NAME = 0.24, 0.62, 1.2
+
+
+@styled()
+def draw(found: Comparison) -> Picture:
+    """A panel a figure: a dot for each model's mean, a bar for its interval, rings for the best."""
+    shown = chosen(found)
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    labels = [folded(model.name, NAME, SMALL) for model in found.models]
+    lines = sum(1 + 0.7 * label.count("\n") for label in labels)
+    figure = new_figure(WIDTH, rows * (ROW * lines + WORDS) + 0.1, fitted=True)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, each in zip(grid.flat, shown, strict=False):
+        _panel(axes, each, found, labels)
+    return figure
+
+
+def chosen(found: Comparison) -> list[Figure]:
+    """The first figures that have a better direction and that two models have."""
+    known = [each for each in found.figures if each.kind.better and len(each.models) > 1]
+    return known[:MOST]
+
+
+def _panel(axes: Axes, figure: Figure, found: Comparison, labels: list[str]) -> None:
+    scale = 100 if figure.kind.share else 1
+    for row, model in enumerate(found.models):
+        if model not in figure.models:
+            continue
+        each = model.figures[figure.name]
+        if each.interval is not None:
+            axes.hlines(row, *(scale * np.array(each.interval)), color=BLUE, linewidth=2.2)
+        seeds = scale * np.array(each.values)
+        if len(seeds) > 1:
+            axes.plot(seeds, [row] * len(seeds), "|", color=SOFT, markersize=7, markeredgewidth=0.9)
+        axes.plot(scale * each.mean, row, "o", color=BLUE, markersize=5)
+        if figure.best == model.name:
+            axes.scatter(scale * each.mean, row, s=100, facecolor="none", edgecolor=INK, lw=1.4)
+    axes.set_yticks(range(len(labels)), labels, size=SMALL)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.grid(visible=False, axis="y")
+    axes.set_facecolor("none")
+    axes.spines["left"].set_color(FAINT)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: figure_of(round(value, 9))))
+    unit = ", %" if figure.kind.share else ""
+    arrow = "←" if figure.kind.better == "lower" else "→"
+    axes.set_title(f"{title_of(figure)}{unit}  {arrow} better", size=SMALL + 0.5)
+
+
+def table(found: Comparison) -> Table:
+    """A row for each figure of each model, those without a panel too."""
+    return table_of(found)
+
+
+def about(found: Comparison) -> str:
+    """What the figure is."""
+    return (
+        "Each dot is a model's mean, the line through it the 95 % interval, and each small stroke "
+        "one seed. A ring marks the best where it differs from every other by more than the noise. "
+        "No axis needs to begin at 0: look at how far apart the lines are, not at how long."
+    )
+
+
+def see(found: Comparison) -> str:
+    """What to see in it."""
+    shown = chosen(found)
+    won: dict[str, list[str]] = {}
+    for figure in shown:
+        if figure.best is not None:
+            won.setdefault(figure.best, []).append(title_of(figure))
+    if not won:
+        return "In none of these figures is one model better than every other beyond the noise."
+    words = [f"{name} is best in {', '.join(of)}" for name, of in won.items()]
+    left = len(shown) - sum(map(len, won.values()))
+    rest = f" In {left} of these {len(shown)} no model is best beyond the noise." if left else ""
+    return f"Beyond the noise, {'; '.join(words)}.{rest}"
+
+
+def alt(found: Comparison) -> str:
+    """The figure in words."""
+    names = ", ".join(title_of(figure) for figure in chosen(found))
+    return f"Dots with intervals for each of {len(found.models)} models: {names}. {see(found)}"

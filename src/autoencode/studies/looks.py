@@ -1,0 +1,44 @@
+"""What the pictures of studies look at."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autoencode.data import Data, scaled
+from autoencode.evaluation import decode, reconstruct
+from autoencode.evaluation.subject import Subject
+from autoencode.models.conditions import known
+from autoencode.models.passes import seeded
+from autoencode.studies.study import Result
+
+CPU = torch.device("cpu")
+
+
+def originals(data: Data, n: int) -> Tensor:
+    """The first test examples, [n, *X] in [0, 1]."""
+    return scaled(data.test.x[:n])
+
+
+def reconstructions(result: Result, data: Data, n: int) -> Tensor:
+    """What a model makes of the first test examples, [n, *X]."""
+    told = known(result.training.recipe, data.test)
+    return reconstruct(result.run.load_model(), data.test.x[:n], None if told is None else told[:n])
+
+
+def samples(result: Result, data: Data, n: int) -> Tensor:
+    """Decoded random codes, the same for every model of one code and distribution, [n, *X].
+
+    A model that has no distribution to draw from: codes of the box that its training codes fill.
+    """
+    model = result.run.load_model()
+    told = None
+    if result.training.recipe.context is not None:
+        told = torch.arange(n) % len(data.classes)
+    with torch.no_grad(), seeded(0, CPU):
+        distribution = model.sampler()
+        if distribution is None:
+            codes = Subject(model, data).box_codes(n)
+        else:
+            codes = distribution.sample(torch.Size((n,))).flatten(1).float()
+    return decode(model, codes, told).clamp(0, 1)

@@ -1,0 +1,82 @@
+"""What `evaluate` leaves in the run beside its figures: a map of the codes, and a new report."""
+
+import sys
+
+import pytest
+
+from autoencode.models.run import open_run
+
+TRAIN = "train ae --data digits --steps 4 --batch-size 50 --set network.hidden=[16]"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """How the report is written, in a moment: what was called, with what the run then held."""
+    calls = []
+
+    def note(name):
+        def written(run, **_):
+            calls.append((name, sorted(run.metrics())))
+            return run.folder / name
+
+        return written
+
+    monkeypatch.setattr("autoencode.report.write_report", note("report.html"))
+    monkeypatch.setattr("autoencode.report.write_card", note("card.md"))
+    return calls
+
+
+def test_it_brings_the_report_up_to_date(run, folder, drawn):
+    assert run(f"{TRAIN} --latent 3 --out r").code == 0
+    (folder / "r" / "report.html").write_text("old")
+    drawn.clear()
+    outcome = run("evaluate r --measures quick,space")
+    assert outcome.code == 0, outcome.err
+    assert [name for name, _ in drawn] == ["card.md", "report.html"]
+    assert all("silhouette" in figures for _, figures in drawn)
+    assert "report         r/report.html" in outcome.out
+    assert "map            tsne of 359 of 359 test codes" in outcome.out
+    assert (folder / "r" / "projections" / "tsne.safetensors").exists()
+    drawn.clear()
+    assert "report.html" not in run("evaluate r --measures quick --no-report").out
+    assert run("evaluate r --measures quick --json").json == open_run("r").metrics()
+    assert [name for name, _ in drawn] == ["card.md", "report.html"]
+
+
+def test_a_run_without_a_report_gets_none(run, folder, drawn):
+    assert run(f"{TRAIN} --out r --no-report").code == 0
+    assert run("evaluate r --measures quick").code == 0
+    assert not drawn
+
+
+def test_only_what_was_asked_for_is_mapped(run, folder, drawn):
+    assert run(f"{TRAIN} --latent 3 --out r --no-report").code == 0
+    maps = folder / "r" / "projections"
+    for words in ("quick", "quick,space --projection none"):
+        assert run(f"evaluate r --measures {words}").code == 0
+        assert not maps.exists()
+    assert "pca of 359" in run("evaluate r --measures quick --projection pca").out
+    assert [path.name for path in maps.iterdir()] == ["pca.safetensors"]
+
+
+def test_codes_of_two_numbers_need_no_map(run, folder, ae):
+    assert run("evaluate ae --measures space --no-report").code == 0
+    assert not (ae / "projections").exists()
+
+
+def test_codes_that_have_no_map_cost_no_figure(run, folder, drawn):
+    assert run(f"{TRAIN} --latent 1 --out r --no-report").code == 0
+    outcome = run("evaluate r --measures quick --projection tsne")
+    assert outcome.code == 0
+    assert "squared error" in outcome.out
+    assert "no map of the codes" in outcome.err
+
+
+def test_what_cannot_be_mapped_is_refused_before_anything_is_measured(run, ae, images, monkeypatch):
+    monkeypatch.setattr("autoencode.cli.measure.measure", None)  # would fail if it were called
+    assert 'Did you mean "tsne"' in run("evaluate ae --projection tnse").error
+    assert "Leave out" in run("evaluate ae --data images --projection pca").error
+    monkeypatch.setitem(sys.modules, "umap", None)
+    outcome = run("evaluate ae --projection umap")
+    assert outcome.code == 2
+    assert 'pip install "autoencode[umap]"' in outcome.error

@@ -1,0 +1,184 @@
+import csv
+import itertools
+import shutil
+from dataclasses import replace
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+import torch
+
+from autoencode.contract import Sizes
+from autoencode.evaluation.comparison import RULE, compare
+from autoencode.evaluation.noise import t_interval
+from autoencode.evaluation.trials import Trial
+from autoencode.models.build import build
+from autoencode.models.recipes import RECIPES
+from autoencode.report import write_comparison_page
+from autoencode.report.compared import groups, table
+from autoencode.report.figures.side import draws, sheet, ways
+from autoencode.report.tables import joined_code_columns
+from autoencode.report.view import look
+
+COMMAND = "autoencode compare 'a & b'"
+HEAD = "data:text/csv;charset=utf-8,"
+STORY = ["intervals", "reconstructions", "plane", "paths", "samples", "grid"]
+# Of two seeds each: in squared error one model is better, in k-NN accuracy none.
+ERRORS = {"ae": (9.0, 9.1), "vae": (12.0, 12.1)}
+ACCURACIES = {"ae": (0.5, 0.7), "vae": (0.6, 0.9)}
+
+
+def rows_of(link):
+    assert link["href"].startswith(HEAD)
+    return list(csv.DictReader(unquote(link["href"].removeprefix(HEAD)).splitlines()))
+
+
+@pytest.fixture(scope="module")
+def trials(runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seeds")
+    found = []
+    for name, run in runs.items():
+        for seed in (0, 1):
+            own = replace(run, folder=folder / f"{name}-{seed}", settings={"lr": 0.1, "seed": seed})
+            shutil.copytree(run.folder, own.folder)
+            figures = {
+                "squared_error": ERRORS[name][seed],
+                "knn_accuracy": ACCURACIES[name][seed],
+            }
+            found.append(Trial(own, 1234, "same", {**run.metrics(), **figures}))
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(trials, few, tmp_path_factory, read_page):
+    path = tmp_path_factory.mktemp("page") / "compare.html"
+    before = torch.random.get_rng_state()
+    assert write_comparison_page(compare(trials), path, "", COMMAND, few) == path
+    assert torch.equal(before, torch.random.get_rng_state())
+    return read_page(path)
+
+
+def test_the_page_tells_its_story_and_loads_nothing(page):
+    assert page.sections == ["numbers", *STORY, "model", "made"]
+    assert "<title>2 models on digits</title>" in page.text
+    assert page.loads
+    assert all(load.startswith("data:") for load in page.loads)
+    assert "script" not in page.tags
+    assert page.tags.count("h1") == page.tags.count("main") == page.tags.count("table") == 1
+
+
+def test_means_with_their_noise_and_the_best_of_them(page):
+    said = page.said()
+    half = (t_interval(ERRORS["ae"])[1] - t_interval(ERRORS["ae"])[0]) / 2
+    assert f"9.05 ± {half:.2f}" in said
+    error, accuracy = said.index("Squared error ↓ lower"), said.index("k-NN accuracy ↑ higher")
+    marks = [i for i in range(len(said)) if said.startswith("★ best", i)]
+    assert sum(error < mark < said.index("PSNR") for mark in marks) == 1
+    assert not any(accuracy < mark < accuracy + 200 for mark in marks)
+    assert "no difference beyond the noise" in said[accuracy : accuracy + 200]
+    # Not by colour alone: a star, a word, and heavier letters.
+    assert 'class="best"' in page.text
+    assert RULE in said
+    assert "Parameters numbers that training set ae 1,234 vae 1,234" in said
+
+
+def test_nats_of_two_likelihoods_stand_in_two_rows(page):
+    said = page.said()
+    for row, empty in (
+        ("Reconstruction, gaussian", "vae –"),
+        ("Reconstruction, bernoulli", "ae –"),
+    ):
+        place = said.index(row)
+        assert empty in said[place : place + 60]
+
+
+def test_says_how_to_make_it_again(page):
+    said = page.said()
+    assert COMMAND in said
+    assert said.count("autoencode train ae & co") == 4  # one of each training
+    assert said.count("seed 0, 1") == 2
+    assert "Its seed is, of ae: 0, vae: 0." in said
+    assert "How each figure was measured" in said
+
+
+def test_every_figure_has_words_and_its_data(page, trials):
+    of = [figure["section"] for figure in page.figures]
+    assert [of.count(section) for section in STORY] == [1, 1, 2, 1, 1, 2]
+    for figure in page.figures:
+        assert figure["src"].startswith("data:image/webp;base64,UklGR")
+        assert len(figure["alt"]) > 20
+        assert rows_of(figure["link"])
+    links = {figure["link"]["download"]: figure["link"] for figure in page.figures}
+    assert len(links) == len(page.figures)
+    rows = rows_of(links["compare-intervals.csv"])
+    (error,) = [r for r in rows if r["figure"] == "squared_error" and r["model"] == "vae"]
+    assert float(error["mean"]) == 12.05
+    assert (error["seeds"], error["better"], error["best"]) == ("2", "lower", "")
+    low, high = t_interval(ERRORS["vae"])
+    assert float(error["lower end of 95 % interval"]) == pytest.approx(low, rel=1e-4)
+    assert float(error["upper end of 95 % interval"]) == pytest.approx(high, rel=1e-4)
+
+
+def test_the_order_of_runs_changes_no_byte(trials, few, page, tmp_path):
+    for i, order in enumerate(itertools.permutations(trials)):
+        if i in (5, 23):
+            path = write_comparison_page(compare(order), tmp_path / "a.html", "", COMMAND, few)
+            assert path.read_text(encoding="utf-8") == page.text
+
+
+def test_single_runs_say_what_their_intervals_are_over(trials):
+    found = compare(trials[:3])  # two seeds of one model, one of the other
+    (error,) = [
+        line for group in groups(found) for line in group.lines if line.title == "Squared error"
+    ]
+    assert [cell.note for cell in error.cells] == ["", "over test examples"]
+    over = dict(zip(table(found).columns["model"], table(found).columns["interval over"]))  # noqa: B905
+    assert set(over.values()) <= {"seeds", "test examples", ""}
+
+
+@pytest.fixture(scope="module")
+def views(few):
+    """Three models that are new, with codes of 2, 3 and 2 numbers; one of entries of a book."""
+    made = {}
+    for name, latent in (("ae", 2), ("vae", 3), ("fsq", 2)):
+        recipe = RECIPES[name].but(latent=latent).set("network.hidden", (16,))
+        model = build(recipe, Sizes((8, 8), (latent,), n=100), seed=0).eval()
+        made[name] = look(model, few.test.x, few.test.y, few.classes)
+    return made
+
+
+def test_the_same_examples_go_through_each_model(views):
+    chosen = sheet.chosen(views)
+    mean = torch.stack([view.errors for view in views.values()]).mean(0)
+    assert torch.equal(mean[chosen["hardest"]], mean.topk(10).values)
+    columns = sheet.table(views).columns
+    first = int(columns["position in the test set"][0])
+    for name, view in views.items():
+        assert columns[f"squared error, {name}"][0] == view.errors[first]
+    assert sheet.draw(views).get_size_inches()[0] == 6
+
+
+def test_ways_lead_between_the_same_two_examples(views):
+    assert list(ways.going(views)) == ["ae", "vae"]
+    assert "fsq has no codes between" in ways.about(views)
+    columns = ways.table(views).columns
+    ends = set(zip(columns["left end, position in the test set"],
+                   columns["right end, position in the test set"], strict=True))  # fmt: skip
+    assert len(ends) == ways.PAIRS
+    assert np.isnan(columns["code 3"][: ways.PAIRS * ways.STEPS]).all()
+    assert np.isfinite(columns["code 3"][ways.PAIRS * ways.STEPS :]).all()
+    assert ways.draw(views).get_size_inches()[0] == 6
+
+
+def test_random_codes_of_each_model(views):
+    views = {name: views[name] for name in ("ae", "vae")}
+    columns = draws.table(views).columns
+    assert columns["model"] == [name for name in views for _ in range(20)]
+    assert "ae, from the box of the test codes" in draws.see(views)
+    assert "vae, from the prior" in draws.see(views)
+
+
+def test_codes_of_several_sizes_in_one_table():
+    columns = joined_code_columns([torch.ones(2, 1), torch.full((1, 2), 3.0)])
+    assert columns["code 1"].tolist() == [1, 1, 3]
+    assert np.array_equal(columns["code 2"], [np.nan, np.nan, 3], equal_nan=True)

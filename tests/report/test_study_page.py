@@ -1,0 +1,213 @@
+import csv
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from autoencode.report.charts import bars
+from autoencode.report.facts import Fact
+from autoencode.report.plates import Plate
+from autoencode.report.study_page import StudyPage, study_markdown, write_study_page
+from autoencode.report.tables import Table
+
+EVIL = "<script>alert(1)</script>"
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order, and gathers what the page holds."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.sections, self.tags, self.loads, self.links = [], [], [], [], []
+        self.findings, self.tables, self.words, self.images = [], [], [], []
+        self.text = text
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [v for k, v in attrs if k in ("src", "href", "srcset", "action", "data")]
+        if tag == "section":
+            self.sections.append(given["id"])
+        elif tag == "li":
+            self.findings.append({"class": given["class"], "icons": 0, "words": ""})
+        elif tag == "svg":
+            self.findings[-1]["icons"] += 1
+        elif tag == "img":
+            self.images.append(given)
+        elif tag == "a":
+            self.links.append(given)
+        elif tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append(["", given.get("class", "")])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "li" in self.open:
+            self.findings[-1]["words"] += data
+        if {"th", "td"} & set(self.open):
+            self.tables[-1][-1][-1][0] += data
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def said(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def study():
+    table = Table(
+        {
+            "model": ["d = 2", "d | 16", EVIL],
+            "numbers in the code": [2, 16, 16_000],
+            "squared error, summed": np.array([36.2345, 8.4321, np.nan]),
+        },
+        title="All figures",
+        note="the seeds",
+    )
+    chart = bars(["d = 2", "d = 16"], [36.2, 8.4], "squared error")
+    words = "Bars of errors.", "The second is lower.", "Two bars."
+    plate = Plate("The error falls", chart, *words, table)
+    return StudyPage(
+        title="How many numbers does a code need?",
+        question="From which size on does more gain little?",
+        expects="The error falls with the size.",
+        lead="Two trainings of p(x|z) on digits.",
+        findings=[
+            ("The error falls from 36.2 to 8.4.", True),
+            (f"{EVIL} is no model.", None),
+            ("Seeds differ by 6.2 %.", False),
+        ],
+        tables={"by_model": table, "more": Table({"x": [1]})},
+        plates={"size": plate, "again": replace(plate, title="Once more", table=None)},
+        models=[("d = 2", "autoencode train ae --latent 2 --set a|b", 95), ("d = 16", "ae", 31)],
+        command="autoencode study size --data digits",
+        data=[Fact("name", "digits")],
+        versions=[Fact("torch", "2.10", "on two cores")],
+    )
+
+
+@pytest.fixture(scope="module")
+def page(study, tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "report.html"
+    assert write_study_page(study, path) == path
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_is_one_file_that_asks_nothing_of_the_network(page):
+    assert "http" not in page.text.replace("http-equiv", "")
+    assert "url(" not in page.text
+    assert "script" not in page.tags
+    assert all(load.startswith("data:") for load in page.loads)
+    assert EVIL in page.said()
+    assert page.tags.count("h1") == page.tags.count("main") == 1
+    assert '<meta name="viewport" content="width=device-width' in page.text
+
+
+def test_question_expectation_and_findings_come_first(page, study):
+    assert page.sections == [
+        "findings",
+        "size",
+        "again",
+        "by_model-table",
+        "more-table",
+        "trained",
+        "made",
+    ]
+    order = [study.title, study.question, study.expects, "1 of 2 as expected.", "The error falls"]
+    order += ["Bars of errors. The second is lower.", "Once more", "All figures", "More"]
+    order += ["2 trainings, 2 min 6 s together.", study.command, "digits", "2.10"]
+    said, at = page.said(), 0
+    for words in order:
+        at = said.index(words, at) + len(words)
+
+
+def test_every_verdict_is_a_word_and_an_icon(page):
+    words = [" ".join(finding["words"].split()) for finding in page.findings]
+    assert words == [
+        "as expected The error falls from 36.2 to 8.4.",
+        f"{EVIL} is no model.",
+        "not as expected Seeds differ by 6.2 %.",
+    ]
+    assert [finding["icons"] for finding in page.findings] == [1, 0, 1]
+    assert [finding["class"] for finding in page.findings] == ["held", "open", "failed"]
+
+
+def test_without_expectations_nothing_is_counted(study, tmp_path):
+    bare = replace(study, findings=[("It is so.", None)], expects="", lead="", plates={}, tables={})
+    said = Page(write_study_page(bare, tmp_path / "a.html").read_text(encoding="utf-8")).said()
+    assert "xpected" not in said
+    assert "It is so." in said
+    assert "xpected" not in study_markdown(bare, {})
+
+
+def test_tables_are_tables_with_their_numbers_on_the_right(page):
+    cells = [[cell for cell, _ in row] for row in page.tables[0]]
+    assert cells == [
+        ["model", "numbers in the code", "squared error, summed"],
+        ["d = 2", "2", "36.2"],
+        ["d | 16", "16", "8.43"],
+        [EVIL, "16,000", "–"],
+    ]
+    for row in page.tables[0]:
+        assert [kind for _, kind in row] == ["words", "", ""]
+    trained = [[" ".join(cell.split()) for cell, _ in row] for row in page.tables[-1]]
+    assert trained[1] == ["d = 2", "1 min 35 s", "autoencode train ae --latent 2 --set a|b"]
+
+
+def test_figures_and_tables_have_their_numbers_as_files(page):
+    assert [image["alt"] for image in page.images] == ["Two bars."] * 2
+    files = {link["download"]: link for link in page.links}
+    assert list(files) == ["size.csv", "by_model-table.csv", "more-table.csv"]
+    link = files["by_model-table.csv"]
+    rows = list(csv.reader(unquote(link["href"].split(",", 1)[1]).splitlines()))
+    assert rows[1] == ["d = 2", "2", "36.23"]
+    assert rows[3] == [EVIL, "16000", ""]
+    assert link["aria-label"] == "Data (CSV, 3 rows): All figures"
+    assert "Data (CSV, 3 rows) , the seeds" in page.said()
+
+
+def test_markdown_says_the_same(study):
+    text = study_markdown(study, {"size": "studies/size.png"})
+    lines = text.splitlines()
+    assert lines[0] == "# How many numbers does a code need?"
+    assert "- The error falls from 36.2 to 8.4. **(as expected)**" in lines
+    assert "- Seeds differ by 6.2 %. **(not as expected)**" in lines
+    assert "- \\<script>alert(1)\\</script> is no model." in lines
+    assert "Expected: The error falls with the size." in lines
+    assert "Two trainings of p(x|z) on digits." in lines
+    assert "![Two bars.](studies/size.png)" in lines
+    assert "Bars of errors. The second is lower." in lines
+    assert "Once more" not in text
+    assert "| --- | ---: | ---: |" in lines
+    assert "| d = 2 | 2 | 36.2 |" in lines
+    assert "| d \\| 16 | 16 | 8.43 |" in lines
+    assert "| d = 2 | 1 min 35 s | `autoencode train ae --latent 2 --set a\\|b` |" in lines
+    assert "```sh\nautoencode study size --data digits\n```" in text
+    assert "- torch: 2.10 (on two cores)" in lines
+    assert text.endswith("\n")
+    # Between two blocks stands one empty line, as the lists and tables need.
+    assert "\n\n\n" not in text
+
+
+def test_cells_as_people_read_them():
+    table = Table(
+        {"a": [True, np.float32(0.5)], "b": [-20_000, np.int64(3)], "c": [None, "x|y"]},
+    )
+    assert table.rows() == [["yes", "−20,000", "–"], ["0.500", "3", "x|y"]]
+    assert table.of_numbers() == [False, True, False]

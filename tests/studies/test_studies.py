@@ -1,0 +1,115 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from autoencode.data import load_data
+from autoencode.errors import DataError, RunError
+from autoencode.studies import STUDIES, Plan, carry_out_study, work
+
+
+def carried_out(name, source, folder, steps=6, workers=1, **plan):
+    plan = Plan(load_data(source), steps=steps, seeds=plan.pop("seeds", 1), **plan)
+    command = f"autoencode study {name} --data bars"
+    return carry_out_study(STUDIES[name], plan, folder, command, workers, lambda line: None)
+
+
+def words(conclusion):
+    return " ".join(each.words for each in conclusion.findings)
+
+
+def test_classes_that_can_be_seen_cluster(source, tmp_path):
+    found = carried_out("bottleneck", source, tmp_path / "s", steps=80)
+    assert "classes cluster:" in words(found)
+    assert "do not cluster" not in words(found)
+    assert found.findings[0].holds is True
+    record = json.loads((tmp_path / "s" / "study.json").read_text())
+    assert [each["words"] for each in record["findings"]] == [f.words for f in found.findings]
+    errors = {each["model"]: each["metrics"]["squared_error"] for each in record["trainings"]}
+    assert f"{errors['d = 2']:.2g}"[:3] in words(found), "figures stand in the words"
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert found.findings[0].words.split(";")[0] in page
+    assert (tmp_path / "s" / "figures" / "curve.png").stat().st_size > 5_000
+    assert "autoencode study bottleneck" in (tmp_path / "s" / "study.md").read_text()
+
+
+def test_shuffled_labels_do_not_cluster(shuffled, tmp_path):
+    found = carried_out("bottleneck", shuffled, tmp_path / "s", steps=80)
+    assert words(found).count("classes do not cluster") == 2
+    verdicts = [each.holds for each in found.findings if "do not cluster" in each.words]
+    assert verdicts == [False, False]
+
+
+def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
+    first = carried_out("beta", source, tmp_path / "s")
+    before = json.loads((tmp_path / "s" / "study.json").read_text())
+    monkeypatch.setattr(work, "fit", None)  # would fail if it were called
+    again = carried_out("beta", source, tmp_path / "s")
+    assert again.findings == first.findings
+    assert json.loads((tmp_path / "s" / "study.json").read_text()) == before
+    monkeypatch.undo()
+    other = carried_out("beta", source, tmp_path / "s", steps=7)
+    assert other.findings != first.findings, "other settings are trained anew"
+
+
+def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
+    whole = carried_out("beta", source, tmp_path / "whole")
+    fit, calls = work.fit, []
+
+    def cut(*given, **options):
+        calls.append(options["out"])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return fit(*given, **options)
+
+    monkeypatch.setattr(work, "fit", cut)
+    with pytest.raises(KeyboardInterrupt):
+        carried_out("beta", source, tmp_path / "s")
+    assert carried_out("beta", source, tmp_path / "s").findings == whole.findings
+    assert len(set(calls)) == 3
+    assert len(calls) == 4, "one was done, one was begun twice"
+
+
+def test_a_folder_of_something_else_is_left_alone(source, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="something that is no study"):
+        carried_out("beta", source, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_arrays_in_memory_cannot_be_shared(tmp_path):
+    with pytest.raises(RunError, match="arrays in memory"):
+        carried_out("beta", np.zeros((40, 6, 6), np.uint8), tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["noise", "architecture"])
+def test_vectors_are_refused_where_images_are_needed(name, tmp_path):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).random((60, 20)))
+    with pytest.raises(DataError, match="vectors"):
+        carried_out(name, tmp_path / "v.npy", tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_labels_are_asked_for(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 255, (60, 6, 6), np.uint8))
+    with pytest.raises(DataError, match="about labels"):
+        carried_out("conditional", tmp_path / "x.npy", tmp_path / "s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_ends_in_a_report(name, tmp_path):
+    found = carried_out(name, "digits", tmp_path / "s", steps=20, workers=2)
+    assert len(found.findings) >= 2
+    assert all(each.words.endswith(".") for each in found.findings)
+    assert {path.stem for path in (tmp_path / "s" / "figures").iterdir()} == set(found.plates)
+    shutil.rmtree(tmp_path / "s")
+
+
+@pytest.mark.slow
+def test_processes_beside_each_other_find_the_same(source, tmp_path):
+    one = carried_out("beta", source, tmp_path / "one", workers=1)
+    two = carried_out("beta", source, tmp_path / "two", workers=2)
+    assert one.findings == two.findings
