@@ -252,19 +252,6 @@ def test_weights_of_the_terms_weigh_the_bound():
     torch.testing.assert_close(judged.loss, expected)
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_schedules_reach_the_terms_that_the_model_takes_over_labels(kind):
-    rate = {"rate": Weighted("capacity", {"capacity": 6.0})}
-    m = model(kind, changes={"terms": recipe().terms | rate}.items())
-    moving = m.recipe.set("schedules.terms.rate.capacity", (0.0, 10))
-    objective = Objective(m, moving, m.sizes)
-    inner = m.core if kind is StackedSemiSupervised else m
-    terms = dict(objective.named_terms())["rate"], inner.bound["rate"]
-    for step, expected in ((0, 0.0), (5, 3.0), (math.inf, 6.0)):
-        objective.follow(step)
-        assert [term.capacity for term in terms] == [expected] * 2
-
-
 def test_m1_learns_as_if_alone():
     """No gradient of M2's reaches M1, and M2 sees what M1 drew."""
     m, x = model(StackedSemiSupervised), torch.rand(12, 8, 8)
@@ -313,6 +300,10 @@ def test_refusals():
     bare = recipe(terms={"reconstruction": Weighted("reconstruction")})
     with pytest.raises(RecipeError, match=r"terms\.rate=rate"):
         SemiSupervised(bare, Sizes((8, 8), (2,), context=K))
+    for statistic in ("free-bits", "capacity"):
+        terms = {**bare.terms, "rate": Weighted(statistic)}
+        with pytest.raises(RecipeError, match=r"no nats of single examples.*terms\.rate=rate"):
+            SemiSupervised(recipe(terms=terms), Sizes((8, 8), (2,), context=K))
     m = model()
     with pytest.raises(DataError, match="0 to 3"):
         m.encode(torch.rand(2, 8, 8), torch.tensor([0, 4]))

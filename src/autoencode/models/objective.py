@@ -12,7 +12,6 @@ from autoencode.contract import Adversary, Autoencoder, Pass, Sampler, Sizes, Te
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import part
 from autoencode.models.recipe import Recipe
-from autoencode.models.semisupervised import SemiSupervised
 from autoencode.parts import SLOTS
 
 
@@ -134,10 +133,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _owners(objective: Objective, where: list[str]) -> list[nn.Module]:
-    """All parts that a recipe's slot or term has become: a model may hold several of one."""
+    """The term, or all parts that a recipe's slot has become: a model may hold several of one."""
     if where[0] == "terms":
-        of_models = [m.bound for m in objective.modules() if isinstance(m, SemiSupervised)]
-        inner = [bound[where[1]] for bound in of_models if where[1] in bound]
-        return [dict(objective.named_terms())[where[1]], *inner]
+        return [dict(objective.named_terms())[where[1]]]
     kind = SLOTS[where[0]].get(getattr(objective.recipe, where[0]).kind)
     return [module for module in objective.modules() if type(module) is kind]

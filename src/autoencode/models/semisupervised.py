@@ -21,8 +21,9 @@ from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
 from autoencode.parts.networks import network_class
 
-# The terms that are taken over all classes where the label is unknown.
-BOUND = ("reconstruction", "rate")
+# The terms that are taken over all classes where the label is unknown, and what may fill them: each
+# example is weighed by its own class probabilities, which a statistic of the batch knows nothing of.
+BOUND = {"reconstruction": ("reconstruction",), "rate": ("rate", "cluster-rate")}
 Alpha = Annotated[float, Within(0.0, 1e6)]
 
 
@@ -197,4 +198,10 @@ def _check(recipe: Recipe, sizes: Sizes) -> None:
             raise RecipeError(
                 f'"{recipe.name}" has no term "{name}", which is taken over all labels here',
                 f"Add it: --set terms.{name}={name}.",
+            )
+        if recipe.terms[name].kind not in BOUND[name]:
+            raise RecipeError(
+                f'"{recipe.name}" sums "{name}" over the classes of each example, and term '
+                f'"{recipe.terms[name].kind}" has no nats of single examples to sum',
+                f"Take one that has: --set terms.{name}={BOUND[name][0]}.",
             )

@@ -114,8 +114,7 @@ class Beta(Study):
             ),
             Finding(
                 f"Rate plus distortion is lowest at β = {best:g} ({short(min(bound))} nats), −ln "
-                "p(x) "
-                f"by importance sampling at β = {likeliest:g} ({short(min(nll))} nats).",
+                f"p(x) by importance sampling at β = {likeliest:g} ({short(min(nll))} nats).",
                 0.5 <= best <= 2,
             ),
         ]

@@ -36,13 +36,12 @@ class Bottleneck(Study):
     title = "How many numbers should a code have?"
     question = (
         "How does the error fall as the code grows, from where on is more not worth it, and what "
-        "is "
-        "lost in a plane that one can look at?"
+        "is lost in a plane that one can look at?"
     )
     expects = (
         "The error falls below that of PCA at every size, steeply first and slowly then. Two "
-        "numbers "
-        "show the classes; the size at the elbow reconstructs far better and tells classes better."
+        "numbers show the classes; the size at the elbow reconstructs far better and tells "
+        "classes better."
     )
 
     def trainings(self, plan: Plan) -> list[Training]:
@@ -115,6 +114,11 @@ class Bottleneck(Study):
         self, sizes: Sequence[int], ours: Sequence[float], pca: Sequence[float], chosen: int
     ) -> list[Finding]:
         below = [size for size, a, b in zip(sizes, ours, pca, strict=True) if a < b]
+        where = (
+            f"every size, {_listed(sizes)} numbers"
+            if len(below) == len(sizes)
+            else f"{_listed(below)} of {_listed(sizes)} numbers"
+        )
         first, last, at = ours[0], ours[-1], ours[sizes.index(chosen)]
         gained = (first - at) / (first - last) if first > last else 0.0
         return [
@@ -126,8 +130,7 @@ class Bottleneck(Study):
                 first > last,
             ),
             Finding(
-                f"It is below that of PCA at {_listed(below)}"
-                f"{f' of {_listed(sizes)}' if len(below) < len(sizes) else ', all sizes'} numbers: "
+                f"It is below that of PCA at {where}: "
                 f"{short(first)} against {short(pca[0])} at {sizes[0]}, {short(at)} against "
                 f"{short(pca[sizes.index(chosen)])} at {chosen}."
                 if below
@@ -145,9 +148,8 @@ class Bottleneck(Study):
         found = [
             Finding(
                 f"In {size} numbers {cluster_words(ari[size])}: k-means finds them with an "
-                "adjusted "
-                f"Rand index of {ari[size]:.2f} (0 is chance, 1 all), and the silhouette of the "
-                f"classes is {ends[size]['silhouette']:.2f}.",
+                f"adjusted Rand index of {ari[size]:.2f} (0 is chance, 1 all), and the silhouette "
+                f"of the classes is {ends[size]['silhouette']:.2f}.",
                 ari[size] >= SOME,
             )
             for size in (small, chosen)

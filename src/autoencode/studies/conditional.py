@@ -34,9 +34,8 @@ class Conditional(Study):
     title = "What are labels worth?"
     question = (
         "How much likelihood does a VAE gain by being told the class, does it draw the class that "
-        "it "
-        "is asked for, and how does the error of a semi-supervised model fall with the number of "
-        "labels, against a classifier that sees the labelled examples only?"
+        "it is asked for, and how does the error of a semi-supervised model fall with the number "
+        "of labels, against a classifier that sees the labelled examples only?"
     )
     expects = (
         "The label saves nats, the asked class is drawn, and with few labels the semi-supervised "
@@ -118,15 +117,13 @@ class Conditional(Study):
         found = [
             Finding(
                 f"Told the class, the VAE needs {short(nats[TOLD])} nats for a test example, "
-                "untold "
-                f"{short(nats[UNTOLD])}: the label is worth {nats[UNTOLD] - nats[TOLD]:.1f} nats"
-                f"{'' if better is not None else ', which is within the noise'}.",
+                f"untold {short(nats[UNTOLD])}: the label is worth {nats[UNTOLD] - nats[TOLD]:.1f} "
+                f"nats{'' if better is not None else ', which is within the noise'}.",
                 better is True,
             ),
             Finding(
                 f"{percent(asked)} of its decoded random codes are recognised as the class that "
-                "was "
-                "asked for.",
+                "was asked for.",
                 asked >= 0.9,
             ),
         ]
@@ -136,8 +133,7 @@ class Conditional(Study):
             found.append(
                 Finding(
                     f"With {count(first)} labels M1+M2 is wrong for {percent(errors[first])} of "
-                    "the "
-                    f"test examples, the same classifier on the labelled examples alone for "
+                    "the test examples, the same classifier on the labelled examples alone for "
                     f"{percent(alone[first])}"
                     + (
                         f"; with {count(last)} labels {percent(errors[last])} and "

@@ -111,8 +111,7 @@ def _page(
         expects=study.expects,
         lead=(
             f"{len(results.found)} trainings on {data.name}, {seconds / 60:.0f} minutes of one "
-            "core "
-            f"in all; {len(data.test):,} test examples."
+            f"core in all; {len(data.test):,} test examples."
         ),
         findings=[(each.words, each.holds) for each in conclusion.findings],
         tables=conclusion.tables,

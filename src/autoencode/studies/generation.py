@@ -93,8 +93,7 @@ class Generation(Study):
                     "The share of images of random codes that are farther from every training "
                     "example, in features, than all but 1 % of test examples are. Codes of the AE "
                     "are drawn from the box that its training codes fill, of the VAE from its "
-                    "prior, "
-                    "the others from the mixture.",
+                    "prior, the others from the mixture.",
                     "A model that draws from the distribution of the data would have 1 %.",
                     "Bars of the share of gaps for each model.",
                     table,
@@ -127,9 +126,8 @@ class Generation(Study):
         return [
             Finding(
                 f"{percent(gaps[AE])} of random codes in the box of the autoencoder decode to what "
-                "is "
-                f"no data, {percent(gaps[VAE])} of draws from the VAE's prior"
-                f"{'' if fewer is not None else '; that is no difference beyond the noise'}.",
+                f"is no data, {percent(gaps[VAE])} of draws from the VAE's "
+                f"prior{'' if fewer is not None else '; that is no difference beyond the noise'}.",
                 fewer is True,
             ),
             Finding(

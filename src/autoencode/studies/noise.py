@@ -45,8 +45,7 @@ class Noise(Study):
     title = "Which noise should a model be trained on?"
     question = (
         "How well is noise taken away by a model that was trained on it, on another level of it, "
-        "on "
-        "another kind, or on none, and by classical filters?"
+        "on another kind, or on none, and by classical filters?"
     )
     expects = (
         "Each kind and level is restored best by the model that was trained on it, and far better "
@@ -115,9 +114,8 @@ class Noise(Study):
                         best="low",
                     ),
                     f"Squared error of {len(clean):,} restored test examples against the clean "
-                    "ones. "
-                    "Each filter has the setting that is best on validation examples under that "
-                    "noise; a model has only what it was trained on.",
+                    "ones. Each filter has the setting that is best on validation examples under "
+                    "that noise; a model has only what it was trained on.",
                     "The best of each column is marked: is it the model trained on that noise?",
                     "A table of errors, models and filters by noises.",
                     table,

@@ -36,13 +36,11 @@ class Priors(Study):
     question = (
         "A VAE may be told that codes are normal, uniform in a box, or may learn the prior: as a "
         "mixture of normals, as posteriors of learned examples (VampPrior), or as a flow. What "
-        "does "
-        "that do to the plane of codes, to what is drawn from it, and to the likelihood?"
+        "does that do to the plane of codes, to what is drawn from it, and to the likelihood?"
     )
     expects = (
         "Learned priors have the better likelihood and lie nearer to the codes of the data, so "
-        "that "
-        "fewer of their draws decode to what is no data."
+        "that fewer of their draws decode to what is no data."
     )
 
     def trainings(self, plan: Plan) -> list[Training]:

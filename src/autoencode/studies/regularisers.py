@@ -36,8 +36,7 @@ class Regularisers(Study):
     title = "What does each regulariser change?"
     question = (
         "The same network is trained plain, to be contractive, sparse, to denoise, with small "
-        "codes, "
-        "and as a VAE. What does each cost in error, and what does it give to the codes?"
+        "codes, and as a VAE. What does each cost in error, and what does it give to the codes?"
     )
     expects = (
         "All cost squared error. Contraction and denoising make codes steadier under noise; "
@@ -122,8 +121,7 @@ class Regularisers(Study):
             found.append(
                 Finding(
                     f"{words[0].upper()}{words[1:]}: best {order[0]} ({said}), plain {plain}. "
-                    "Better "
-                    f"than plain beyond the noise: {', '.join(better) or 'none'}; worse: "
+                    f"Better than plain beyond the noise: {', '.join(better) or 'none'}; worse: "
                     f"{', '.join(worse) or 'none'}.",
                     holds,
                 )
