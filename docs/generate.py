@@ -14,9 +14,9 @@ BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"
 ABSENT = (
     "## What is not here\n\n"
     "Hamiltonian and Riemannian Hamiltonian VAEs: their posterior follows the gradient of the "
-    "decoder's ln p(x, z), and here an encoder works without a decoder. The Poincaré VAE: its codes "
-    "lie in a curved ball, and distances, ways between codes and the decoder's first layer would "
-    "all have to be bent to it."
+    "decoder's ln p(x, z), and here an encoder works without a decoder. The Poincaré VAE: its "
+    "codes lie in a curved ball, and distances, ways between codes and the decoder's first layer "
+    "would all have to be bent to it."
 )
 
 

@@ -21,8 +21,8 @@ from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
 from autoencode.parts.networks import network_class
 
-# The terms that are taken over all classes where the label is unknown, and what may fill them: each
-# example is weighed by its own class probabilities, which a statistic of the batch knows nothing of.
+# The terms that are taken over all classes where the label is unknown, and what may fill them:
+# examples are weighed one by one, and a statistic of the batch knows nothing of that.
 BOUND = {"reconstruction": ("reconstruction",), "rate": ("rate", "cluster-rate")}
 Alpha = Annotated[float, Within(0.0, 1e6)]
 
