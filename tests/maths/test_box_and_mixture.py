@@ -53,6 +53,25 @@ def test_mixture_is_torchs_and_its_responsibilities_are_bayes():
     assert ours.expand((5,)).log_prob(torch.zeros(5, 2)).shape == (5,)
 
 
+def test_products_of_matrices_lose_no_digits_of_narrow_far_components():
+    generator = torch.Generator().manual_seed(0)
+    means = (300 + torch.randn(50, 12, generator=generator)).requires_grad_()
+    scales = (0.01 + torch.rand(50, 12, generator=generator)).requires_grad_()
+    weights = torch.randn(50, generator=generator).requires_grad_()
+    z = (means[:20] + 0.02).detach().requires_grad_()
+    ours = Mixture(weights, Independent(Normal(means, scales), 1)).log_prob(z)
+    parts = Independent(Normal(means.double(), scales.double()), 1)
+    theirs = MixtureSameFamily(Categorical(logits=weights.double()), parts).log_prob(z.double())
+    torch.testing.assert_close(ours, theirs.float(), rtol=1e-5, atol=1e-4)
+    leaves = (means, scales, weights, z)
+    for a, b in zip(
+        torch.autograd.grad(ours.sum(), leaves),
+        torch.autograd.grad(theirs.sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
 def test_mixture_integrates_to_one():
     side = torch.linspace(-9, 9, 301)
     density = two_clusters().log_prob(torch.cartesian_prod(side, side)).exp()
