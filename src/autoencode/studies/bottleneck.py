@@ -108,7 +108,11 @@ class Bottleneck(Study):
 
     def _chosen(self, plan: Plan, results: Results) -> int:
         sizes = self._sizes(plan.data)
-        return sizes[elbow(sizes, [results.mean(_name(d), "squared_error") for d in sizes])]
+        errors = [
+            sum(each.validation["squared_error"] for each in results.of(_name(size)))
+            for size in sizes
+        ]
+        return sizes[elbow(sizes, errors)]
 
     def _of_curve(
         self, sizes: Sequence[int], ours: Sequence[float], pca: Sequence[float], chosen: int
@@ -125,8 +129,8 @@ class Bottleneck(Study):
             Finding(
                 f"The error falls from {short(first)} at {sizes[0]} numbers to {short(last)} at "
                 f"{sizes[-1]}; the elbow is at {chosen} numbers, where {percent(gained)} of that "
-                f"fall is behind: the curve lies farthest below its chord there (error over the "
-                "logarithm of the size).",
+                f"fall is behind: on validation examples the curve lies farthest below its chord "
+                "there (error over the logarithm of the size).",
                 first > last,
             ),
             Finding(
@@ -140,7 +144,7 @@ class Bottleneck(Study):
         ]
 
     def _of_classes(self, small: int, chosen: int, ends: dict) -> list[Finding]:
-        if "kmeans_ari" not in ends[small] or small == chosen:
+        if "kmeans_ari" not in ends[small]:
             return []
         ari = {size: ends[size]["kmeans_ari"] for size in ends}
         nearest = {size: ends[size]["knn_accuracy"] for size in ends}
@@ -152,8 +156,10 @@ class Bottleneck(Study):
                 f"of the classes is {ends[size]['silhouette']:.2f}.",
                 ari[size] >= SOME,
             )
-            for size in (small, chosen)
+            for size in ends
         ]
+        if small == chosen:
+            return found
         better = chosen if nearest[chosen] > nearest[small] else small
         tells = (
             f"To tell classes from codes, {better} numbers are better"

@@ -84,6 +84,14 @@ class Result:
             return figure.removeprefix("terms.") in self.metrics["terms"]
         return figure in self.metrics
 
+    @property
+    def validation(self) -> Mapping[str, Any]:
+        """What the last validation of the training found: for choosing, which test data are not."""
+        found: Mapping[str, Any] = [
+            line["validation"] for line in self.run.log() if "validation" in line
+        ][-1]
+        return found
+
 
 @dataclass(frozen=True)
 class Results:
