@@ -39,7 +39,9 @@ def shortened(command):
     if small[0] in ("train", "demo", "study"):
         small += ["--steps", "20"]  # the last one counts
     if small[0] == "study":
-        small += ["--seeds", "1"]
+        small += ["--seeds", "1", "--workers", "1"]
+    if small[0] == "evaluate" and "--samples" not in small:
+        small += ["--samples", "20"]
     if small[0] == "train":
         small += [] if "--data" in small else ["--data", "digits"]
         small += [] if "--out" in small else ["--no-report"]
@@ -54,8 +56,8 @@ def test_pages_show_commands():
 
 
 def quick_and_slow(page):
-    """The table of recipes trains every row there is, the proofs and studies many of them."""
-    many = page.stem in ("recipes", "proof") or page.parent.name == "studies"
+    """The recipes train every row there is, proofs and studies many; measures takes them all."""
+    many = page.stem in ("recipes", "proof", "measures") or page.parent.name == "studies"
     return pytest.param(page, marks=pytest.mark.slow if many else ())
 
 
@@ -64,6 +66,8 @@ def quick_and_slow(page):
 )
 def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
+    monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
     for command in commands(page):
         with pytest.raises(SystemExit) as left:
             main(shortened(command))

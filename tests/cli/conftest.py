@@ -41,7 +41,11 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The empty folder in which a command runs; without network, and without the user's cache."""
+    """The empty folder in which a command runs; without network, and without the user's cache.
+
+    Judges of generated images are trained in a moment.
+    """
+    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
     monkeypatch.setenv("AUTOENCODE_OFFLINE", "1")
     monkeypatch.delenv("AUTOENCODE_DATA", raising=False)
     monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path / "cache"))

@@ -59,6 +59,7 @@ def test_measures_compares_and_says_where(run, runs, folder):
     assert before == [file.read_bytes() for file in files]
 
 
+@pytest.mark.slow
 def test_what_is_compared_does_not_depend_on_what_was_measured_before(run, runs):
     plain = run("compare runs/ae-0 runs/vae-0 --out a --measures codes --json").json
     run("evaluate runs/vae-0 --measures space")
@@ -70,6 +71,7 @@ def test_what_is_compared_does_not_depend_on_what_was_measured_before(run, runs)
     assert "trustworthiness" in open_run("runs/vae-0").metrics()
 
 
+@pytest.mark.slow
 def test_data_with_the_same_test_part_may_differ_in_training(run, runs, digits, folder):
     from autoencode.data import load_data
 

@@ -119,6 +119,7 @@ def test_every_figure_has_words_and_its_data(page, trials):
     assert float(error["upper end of 95 % interval"]) == pytest.approx(high, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_order_of_runs_changes_no_byte(trials, few, page, tmp_path):
     for i, order in enumerate(itertools.permutations(trials)):
         if i in (5, 23):

@@ -130,7 +130,9 @@ def _page(
             Fact("training, validation, test", _sizes(plan)),
             Fact("fingerprint (SHA-256)", data.fingerprint),
         ],
-        versions=[Fact(name, str(value)) for name, value in environment().items()],
+        versions=[
+            Fact(name, str(value)) for name, value in environment().items() if name != "command"
+        ],
     )
 
 
