@@ -40,11 +40,11 @@ def shortened(command):
         small += ["--steps", "20"]  # the last one counts
     if small[0] == "study":
         small += ["--seeds", "1", "--workers", "1"]
-    if small[0] == "evaluate" and "--samples" not in small:
-        small += ["--samples", "20"]
+    if small[0] == "evaluate" and "--measures" not in small:
+        small += ["--measures", "quick,likelihood", "--samples", "20"]
     if small[0] == "train":
         small += [] if "--data" in small else ["--data", "digits"]
-        small += [] if "--out" in small else ["--no-report"]
+        small += ["--no-report"]
     if "--epochs" in small:
         small[small.index("--epochs") + 1] = "1"
     return small

@@ -15,6 +15,8 @@ from autoencode.train import fit
 ALL = tuple(MEASURES)
 KINDS = ["ae", "vae", "cvae", "fsq", "mog-vae", "m2", "sphere-vae", "ae-mixture"]
 
+QUICK_KINDS = ("cvae", "fsq", "mog-vae", "ae-mixture")
+
 
 @pytest.fixture(scope="module")
 def many():
@@ -46,7 +48,9 @@ def made(name, data, **sets):
     return fit(row, data, steps=2, batch_size=40, progress=False, **sets).model
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK_KINDS else pytest.mark.slow) for n in KINDS]
+)
 def test_every_measure_finds_what_has_a_meaning(name, many):
     model = made(name, many)
     before = {key: value.clone() for key, value in model.state_dict().items()}

@@ -116,6 +116,7 @@ def test_all_figures_are_grouped_and_say_their_interval(page, runs):
     assert found["loss"]["lower end of 95 % interval"] == ""
 
 
+@pytest.mark.slow
 def test_a_map_is_drawn_where_one_is_kept(fresh_run, few, read_page):
     for name in ("log.jsonl", "metrics.json"):
         (fresh_run.folder / name).unlink()

@@ -53,6 +53,7 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
         carried_out("beta", source, tmp_path / "s", steps=7)
 
 
+@pytest.mark.slow
 def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
     whole = carried_out("beta", source, tmp_path / "whole")
     fit, calls = work.fit, []
