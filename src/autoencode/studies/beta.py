@@ -107,8 +107,8 @@ class Beta(Study):
                 falls and rises,
             ),
             Finding(
-                f"Of {LATENT} dimensions {short(active[0])} carry something at β = {first:g} and "
-                f"{short(active[-1])} at β = {last:g}"
+                f"Of {LATENT} dimensions {active[0]:g} carry something at β = {first:g} and "
+                f"{active[-1]:g} at β = {last:g}"
                 f"{'' if fewer else ', though not fewer with each step'}.",
                 fewer and active[0] > active[-1],
             ),
