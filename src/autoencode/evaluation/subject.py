@@ -115,15 +115,27 @@ class Subject:
 
         Where the model has no distribution to draw from: of the box that its training codes fill.
         """
-        n = min(len(self.test), MOST_DRAWN)
+        codes, how = self.random_codes(min(len(self.test), MOST_DRAWN))
+        return self.boxed if codes is None else self._seen(codes, how)
+
+    def random_codes(self, n: int) -> tuple[Tensor | None, str]:
+        """Codes [n, d] and where they come from; None where there is nothing to draw from."""
         with torch.no_grad(), seeded(SEED, self.device):
             distribution = self.model.sampler()
             if distribution is None:
-                return self.boxed
+                return None, ""
             codes = distribution.sample(torch.Size((n,))).flatten(1).float().cpu()
         fitted = self.recipe.sampler
-        how = f"the fitted sampler, {fitted.kind}" if fitted else "the prior"
-        return self._seen(codes, how)
+        return codes, f"the fitted sampler, {fitted.kind}" if fitted else "the prior"
+
+    def told_of_random(self, n: int) -> Tensor | None:
+        """What a conditional model is told of n random codes: classes or known vectors in turn."""
+        if self.recipe.context is None:
+            return None
+        source = self.told(self.test)
+        if source is None or source.dim() == 1:
+            return torch.arange(n) % len(self.data.classes)
+        return source[torch.arange(n) % len(source)]
 
     @cached_property
     def boxed(self) -> Drawn:
@@ -149,14 +161,8 @@ class Subject:
         return embed(self.model, part.x, self.told(part), self.batch_size).flatten(1).float().cpu()
 
     def _seen(self, codes: Tensor, how: str) -> Drawn:
-        told, labels = None, None
-        if self.recipe.context is not None:
-            source = self.told(self.test)
-            if source is None or source.dim() == 1:  # classes in turn
-                labels = torch.arange(len(codes)) % len(self.data.classes)
-                told = labels
-            else:
-                told = source[torch.arange(len(codes)) % len(source)]
+        told = self.told_of_random(len(codes))
+        labels = told if told is not None and told.dim() == 1 else None
         features, proba = zip(*self._looks(codes, told), strict=True)
         found = torch.cat(features)
         return Drawn(

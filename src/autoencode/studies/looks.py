@@ -9,7 +9,6 @@ from autoencode.data import Data, scaled
 from autoencode.evaluation import decode, reconstruct
 from autoencode.evaluation.subject import Subject
 from autoencode.models.conditions import known
-from autoencode.models.passes import seeded
 from autoencode.studies.study import Result
 
 CPU = torch.device("cpu")
@@ -31,14 +30,7 @@ def samples(result: Result, data: Data, n: int) -> Tensor:
 
     A model that has no distribution to draw from: codes of the box that its training codes fill.
     """
-    model = result.run.load_model()
-    told = None
-    if result.training.recipe.context is not None:
-        told = torch.arange(n) % len(data.classes)
-    with torch.no_grad(), seeded(0, CPU):
-        distribution = model.sampler()
-        if distribution is None:
-            codes = Subject(model, data).box_codes(n)
-        else:
-            codes = distribution.sample(torch.Size((n,))).flatten(1).float()
-    return decode(model, codes, told).clamp(0, 1)
+    subject = Subject(result.run.load_model(), data)
+    codes, _ = subject.random_codes(n)
+    codes = subject.box_codes(n) if codes is None else codes
+    return decode(subject.model, codes, subject.told_of_random(n)).clamp(0, 1)
