@@ -97,16 +97,28 @@ def importance_weighted(shop: Workshop) -> list[Claim | str]:
 
 
 def vamp(shop: Workshop) -> list[Claim | str]:
-    """The VampPrior and the standard one in the same net of 40 codes."""
-    net = vae(40, 25_000)
-    return gain(
-        shop.train(net),
-        shop.train(net.but(sets={"prior": "vamp"})),
-        shop,
-        "the same net of 40 codes with the standard prior, after as many steps",
-        1.5,
-        "84.45 − 82.43 = 2.02 (Tomczak 2018)",
-    )
+    """The VampPrior against the standard one: at the paper's size, and at that of `vae`."""
+    wide = vae(40, 25_000)
+    paper = vae(40, 30_000).but(sets={"network.hidden": [300, 300]}, batch_size=100, lr=1e-3)
+    return [
+        *gain(
+            shop.train(paper),
+            shop.train(paper.but(sets={"prior": "vamp", "prior.components": 500})),
+            shop,
+            "the same net of the paper's widths with the standard prior, after as many updates of "
+            "batches as small; 500 pseudo-inputs",
+            1.5,
+            "84.45 − 82.43 = 2.02 (Tomczak 2018)",
+        ),
+        *gain(
+            shop.train(wide),
+            shop.train(wide.but(sets={"prior": "vamp"})),
+            shop,
+            "the net of `vae` with the standard prior, after as many updates; 200 pseudo-inputs",
+            0.0,
+        ),
+        "The second pair was measured first, and missed the bound of 1.5 nats.",
+    ]
 
 
 def flow(shop: Workshop) -> list[Claim | str]:
