@@ -132,12 +132,11 @@ class Architecture(Study):
         best, second = (results.of(_name(kind, at)) for kind in order[:2])
         sure = differ(best, second, "squared_error")
         noise = "" if sure else "; the first two do not differ beyond the noise"
-        noise = "" if sure else "; the first two do not differ beyond the noise"
         return Finding(
             f"At {at} the order is "
             + ", ".join(f"{kind} {short(errors[kind])}" for kind in order)
             + f" (squared error){noise}.",
-            order[0] == "conv" if at == PARAMETERS else None,
+            sure and order[0] == "conv" if at == PARAMETERS else None,
         )
 
     def _dropout(self, results: Results) -> Finding:

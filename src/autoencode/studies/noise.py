@@ -25,6 +25,8 @@ from autoencode.studies.looks import CPU
 from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
 
 LEVELS = (0.25, 0.5, 0.75)
+# Two factors are alike where neither is so many times the other.
+ALIKE = 1.1
 PLAIN = "no noise"
 # Other kinds of noise, each at one level.
 KINDS = {
@@ -154,8 +156,8 @@ class Noise(Study):
             Finding(
                 f"Tested at σ = {LEVELS[-1]}, a model trained at {LEVELS[0]} has {up:.1f} times "
                 f"the error of one trained at {LEVELS[-1]}; tested at {LEVELS[0]}, the one trained "
-                f"at {LEVELS[-1]} has {down:.1f} times that of the other: to err towards "
-                f"{'more' if down < up else 'less'} noise costs less.",
+                f"at {LEVELS[-1]} has {down:.1f} times that of the other: "
+                f"{_dearer(up, down)}.",
             ),
         ]
 
@@ -231,3 +233,10 @@ FILTERS: dict[str, list[Filter]] = {
     "median filter": [lambda x, s=s: ndimage.median_filter(x, s) for s in (3, 5, 7)],
     "Gaussian filter": [lambda x, s=s: ndimage.gaussian_filter(x, s) for s in (0.6, 1.0, 1.5, 2.0)],
 }
+
+
+def _dearer(up: float, down: float) -> str:
+    """Which way to be wrong about the level costs more, by the factors that the error grows."""
+    if max(up, down) < ALIKE * min(up, down):
+        return "to err either way costs about as much"
+    return f"to err towards {'more' if down < up else 'less'} noise costs less"
