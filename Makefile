@@ -4,9 +4,9 @@ BIN := .venv/bin
 # See cli/process.py: steady where other programs run, as in CI.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 1000
-SOURCES := src tests benchmarks docs
+SOURCES := src tests benchmarks docs web/test
 
-.PHONY: help setup demo test test-slow check bench proof studies docs clean
+.PHONY: help setup demo test test-slow test-web check web bench proof studies docs clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +27,20 @@ test: setup ## Run the quick test suite.
 test-slow: setup ## Run the tests that take longer: kills, full trainings.
 	$(BIN)/python -m pytest -m slow
 
+test-web: setup web/node_modules/ready ## Test the explorer's page: node 20, Chromium and Firefox.
+	cd web && npm run --silent check && npm run --silent test
+
 check: setup ## Check style and types.
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+web: web/node_modules/ready ## Build the explorer's page into the package; needs node 20.
+	cd web && npm run --silent check && npm run --silent build
+
+web/node_modules/ready: web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.md.
 	$(BIN)/python benchmarks/speed.py

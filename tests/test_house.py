@@ -22,6 +22,7 @@ FLOORS = {
     "train": 4,
     "evaluation": 4,
     "report": 5,
+    "serve": 6,
     "studies": 6,
     "cli": 7,
     "__main__": 8,

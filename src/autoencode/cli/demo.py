@@ -1,4 +1,4 @@
-"""`autoencode demo`: the main job, from nothing to a report of two models."""
+"""`autoencode demo`: the main job, from nothing to a report of two models and their explorer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def demo(
         bool, typer.Option("--overwrite", help="Replace an earlier demo.")
     ] = False,
 ) -> None:
-    """Train an autoencoder and a VAE with 2-D codes, and set them side by side.
+    """Train an autoencoder and a VAE with 2-D codes, set them side by side, and move through both.
 
     Example: autoencode demo
     """
@@ -28,6 +28,7 @@ def demo(
     from autoencode.data import load_data
     from autoencode.evaluation import QUICK
     from autoencode.report import write_comparison_page, write_report
+    from autoencode.serve.page import write_explorer
     from autoencode.train import fit
 
     loaded = load_data(data)
@@ -45,6 +46,7 @@ def demo(
     page = write_comparison_page(
         found, out / "report.html", "An autoencoder and a VAE", data=loaded
     )
-    say(f"report: {page}")
+    say(f"report:   {page}")
     for run in runs:
-        say(f"        {write_report(run, data=loaded)}")
+        say(f"          {write_report(run, data=loaded)}")
+    say(f"explorer: {write_explorer(runs, out / 'explorer.html', data=loaded)}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli import compare, data, demo, evaluate, pictures, recipes, study, train
+from autoencode.cli import compare, data, demo, evaluate, explore, pictures, recipes, study, train
 from autoencode.cli.output import complain, say
 from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory
@@ -49,6 +49,7 @@ app.command()(train.resume)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(study.study)
+app.command()(explore.explore)
 app.command()(pictures.generate)
 app.command()(pictures.reconstruct)
 app.command()(pictures.interpolate)

@@ -1,0 +1,84 @@
+"""`autoencode explore`: move through latent space in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autoencode.cli.compare import folders_of
+from autoencode.cli.output import say
+from autoencode.errors import AutoencodeError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoencode.models.run import Run
+
+SUFFIXES = (".html", ".htm")
+
+
+def explore(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help='Folders of runs, or patterns: "runs/*".')
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page as one file instead.")
+    ] = None,
+    points: Annotated[
+        int, typer.Option(min=10, max=100_000, help="Test examples shown, at most.")
+    ] = 5_000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to serve on; 0 is any that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+) -> None:
+    """Open a page where codes decode under the cursor; two models side by side.
+
+    The page is served on this machine alone, until Ctrl-C. With --html it is one file that works
+    in any browser, without a network and without this program.
+
+    Example: autoencode explore runs/ae-mnist runs/vae-mnist --html explorer.html
+    """
+    if html is not None:
+        _check_file(html, overwrite)
+    from autoencode.models.run import open_run
+
+    opened = [open_run(folder) for folder in folders_of(runs)]
+    if html is not None:
+        from autoencode.serve.page import write_explorer
+
+        path = write_explorer(opened, html, points)
+        say(f"explorer {path}, {path.stat().st_size / 1e6:.1f} MB")
+        return
+    _serve(opened, points, port, browser)
+
+
+def _serve(runs: Sequence[Run], points: int, port: int, browser: bool) -> None:
+    import webbrowser
+
+    from autoencode.serve.page import html, title_of
+    from autoencode.serve.scene import scene
+    from autoencode.serve.server import Explorer
+
+    page = html(scene(runs, points), title_of(runs), live=True)
+    with Explorer(page, [run.load_model() for run in runs], port) as server:
+        say(f"explorer {server.address}")
+        say("         Ctrl-C stops it")
+        if browser:
+            webbrowser.open(server.address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("stopped")
+
+
+def _check_file(path: Path, overwrite: bool) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise AutoencodeError(f"{path} is no name of a page", "End it in .html.")
+    if path.is_dir():
+        raise RunError(f"{path} is a folder", "Name a file, such as explorer.html.")
+    if path.exists() and not overwrite:
+        raise RunError(f"{path} is already there", "Replace it with --overwrite, or take another.")

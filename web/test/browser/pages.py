@@ -1,0 +1,87 @@
+"""Pages for the tests in browsers, and what PyTorch makes of some codes: python pages.py FOLDER."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import autoencode as ae
+from autoencode.data import load_data
+from autoencode.models.run import Run, open_run
+from autoencode.serve.page import write_explorer
+
+HOSTILE = "<img src=x onerror=\"document.title='caught'\">"
+SMALL = {"network.hidden": [48]}
+
+
+def main(folder: Path) -> None:
+    """Trains small models on small images and writes their pages."""
+    torch.set_num_threads(1)
+    digits = load_data("digits")
+    of = {}
+    for name, recipe, latent in (
+        ("ae", "ae", 2),
+        ("vae", "vae", 2),
+        ("wide", "vae", 12),
+        ("cvae", "cvae", 4),
+        # Its own length of code is a multiple of what a group holds.
+        ("vq-vae", "vq-vae", None),
+        ("denoising", "denoising-ae", 8),
+    ):
+        # Without what is fitted to codes after training: it takes longer than all else here.
+        row = ae.RECIPES[recipe].but(sampler=None)
+        for key, value in SMALL.items():
+            row = row.set(key, value)
+        out = folder / "runs" / name
+        more = {} if latent is None else {"latent": latent}
+        ae.fit(
+            row, digits, steps=150, batch_size=64, out=out, progress=False, overwrite=True, **more
+        )
+        of[name] = open_run(out)
+    for page, runs in (
+        ("two", ["ae", "vae"]),
+        ("wide", ["wide"]),
+        ("cvae", ["cvae"]),
+        ("vq", ["vq-vae"]),
+        ("denoising", ["denoising"]),
+    ):
+        write_explorer([of[name] for name in runs], folder / f"{page}.html", data=digits)
+    write_explorer([_hostile(folder)], folder / "hostile.html")
+    known = {name: _known(of[name]) for name in ("ae", "vae", "wide")}
+    (folder / "known.json").write_text(json.dumps(known))
+
+
+def _known(run: Run) -> list[dict[str, list[float]]]:
+    """Codes, and the images that the model in PyTorch decodes them to."""
+    model = run.load_model()
+    codes = torch.randn(5, model.sizes.latent, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        images = model.decoder(codes).clamp(0, 1)
+    return [
+        {"code": z.tolist(), "image": x.flatten().tolist()}
+        for z, x in zip(codes, images, strict=True)
+    ]
+
+
+def _hostile(folder: Path) -> Run:
+    """A model whose name, and whose classes' names, are HTML."""
+    rng = np.random.default_rng(0)
+    source = folder / "images"
+    for label in (HOSTILE, "plain"):
+        (source / label).mkdir(parents=True, exist_ok=True)
+        for i in range(40):
+            pixels = rng.integers(0, 255, (8, 8), np.uint8)
+            Image.fromarray(pixels).save(source / label / f"{i}.png")
+    out = folder / "runs" / HOSTILE
+    row = ae.RECIPES["ae"].set("network.hidden", [8])
+    ae.fit(row, str(source), latent=2, steps=20, batch_size=16, out=out, progress=False)
+    return open_run(out)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
