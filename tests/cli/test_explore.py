@@ -6,6 +6,8 @@ import subprocess
 import sys
 from urllib.request import urlopen
 
+import pytest
+
 
 def test_writes_one_file(run, ae, folder):
     outcome = run("explore ae --html page.html --points 50")
@@ -22,6 +24,12 @@ def test_refuses_in_a_sentence(refused, ae, folder):
     assert "No run fits" in refused('explore "x*" --html page.html')
 
 
+def test_follows_a_training_that_keeps_a_film(refused, ae):
+    assert "keeps no film" in refused("explore ae --watch --no-browser")
+    assert "follows no training" in refused("explore ae --watch --html page.html")
+
+
+@pytest.mark.slow  # a process of its own
 def test_serves_until_it_is_stopped(ae, folder):
     command = [sys.executable, "-m", "autoencode", "explore", "ae", "--no-browser"]
     with subprocess.Popen(
@@ -32,7 +40,7 @@ def test_serves_until_it_is_stopped(ae, folder):
         assert address.startswith("http://127.0.0.1:")
         with urlopen(address, timeout=10) as page:
             assert b'id="content"' in page.read()
-        os.kill(server.pid, signal.SIGINT)
+        os.kill(server.pid, signal.SIGTERM)
         out, err = server.communicate(timeout=20)
     assert server.returncode == 0, err
     assert out.splitlines()[-1] == "stopped"

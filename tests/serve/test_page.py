@@ -119,3 +119,16 @@ def test_refuses_codes_without_a_plane(digits, tmp_path):
     fit(recipe, digits, latent=1, out=tmp_path / "one", **SETTINGS)
     with pytest.raises(AutoencodeError, match="single numbers"):
         scene([open_run(tmp_path / "one")], data=digits)
+
+
+def test_a_film_has_the_plane_of_each_step(digits, tmp_path, unpacked, array_of):
+    recipe = RECIPES["vae"].set("network.hidden", (16,))
+    fit(recipe, digits, latent=3, film=4, out=tmp_path / "filmed", **SETTINGS)
+    header, blobs = unpacked(scene([open_run(tmp_path / "filmed")], data=digits))
+    frames = header["models"][0]["film"]
+    assert [frame["step"] for frame in frames][:1] == [0]
+    assert frames[-1]["step"] == SETTINGS["steps"]
+    points = array_of(blobs, header["models"][0]["points"])
+    last = array_of(blobs, frames[-1]["points"])
+    assert np.allclose(last, points[: len(last)], atol=0.02)
+    assert frames[0]["cell"] == [8, 8]

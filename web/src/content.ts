@@ -27,6 +27,14 @@ export interface ExamplesHeader extends SheetHeader {
   colours: string[];
 }
 
+/** One step of the training: codes on the plane, and pictures of the square from low to high. */
+export interface FrameHeader extends SheetHeader {
+  step: number;
+  points: Reference;
+  low: [number, number];
+  high: [number, number];
+}
+
 export interface NetworkHeader {
   graph: Graph;
   weights: Reference;
@@ -44,6 +52,7 @@ export interface ModelHeader {
   points: Reference;
   plane: { origin: Reference; axes: Reference; share: [number, number]; whole: boolean };
   maps: { method: string; points: Reference }[];
+  film: FrameHeader[];
   mean: Reference;
   spread: Reference;
   /** KL of each number of the code. */
@@ -65,6 +74,8 @@ export interface Header {
   format: number;
   made_by: string;
   data: string;
+  /** Whether the server makes newer pages. */
+  watched: boolean;
   examples: ExamplesHeader;
   models: ModelHeader[];
 }

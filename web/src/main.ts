@@ -4,8 +4,12 @@ import { type Content, fromText, readContent } from "./content";
 import { el } from "./dom";
 import { Model } from "./model";
 import { build } from "./page";
+import { framesOf } from "./panels/film";
 import { Lattice, Sheet } from "./picture";
 import { State } from "./state";
+
+/** Milliseconds between two questions to the server. */
+const EVERY = 1500;
 
 async function begin(into: HTMLElement): Promise<void> {
   const carried = document.getElementById("content");
@@ -15,6 +19,7 @@ async function begin(into: HTMLElement): Promise<void> {
   const content = await readContent(fromText(carried.textContent));
   carried.remove();
   build(await stateOf(content), into);
+  if (content.header.watched) follow();
   document.documentElement.dataset["ready"] = String(Math.round(performance.now()));
 }
 
@@ -29,8 +34,23 @@ async function stateOf(content: Content): Promise<State> {
       return new Lattice(await Sheet.read(content.bytes(lattice.sheet), lattice), lattice.side, lattice.low, lattice.high);
     }),
   );
+  const films = await Promise.all(header.models.map((model) => framesOf(model.film, content)));
   const labels = examples.labels && (content.whole(examples.labels) as Uint16Array);
-  return new State(header, models, sheet, lattices, labels);
+  return new State(header, models, { sheet, lattices, films, labels });
+}
+
+/** Loads the page anew when its server has another; the address keeps what is seen. */
+function follow(): void {
+  let known: string | null = null;
+  window.setInterval(async () => {
+    try {
+      const version = await (await fetch("version")).text();
+      if (known !== null && version !== known) location.reload();
+      known = version;
+    } catch {
+      // The server has stopped: what is here stays.
+    }
+  }, EVERY);
 }
 
 const app = document.getElementById("app") as HTMLElement;

@@ -6,6 +6,7 @@ import { button, count, el } from "./dom";
 import { dimensions } from "./panels/dimensions";
 import { draw } from "./panels/draw";
 import { entries } from "./panels/entries";
+import { film } from "./panels/film";
 import { labels } from "./panels/labels";
 import { Look } from "./panels/look";
 import { restore } from "./panels/restore";
@@ -63,6 +64,7 @@ function shown({ examples, labels }: State): string {
 function room(state: State, seat: Seat, number: number): { element: HTMLElement; plane: Plane } {
   const { model } = seat;
   const look = new Look(state, seat, number);
+  const frames = state.films[number] ?? [];
   const plane = new Plane(state, seat, (z, which) => look.show(z, which));
   plane.element.dataset["seat"] = String(number);
   const says = el("p", { class: "says" });
@@ -77,11 +79,16 @@ function room(state: State, seat: Seat, number: number): { element: HTMLElement;
     el("h2", {}, model.header.name, model.header.recipe !== model.header.name && el("small", {}, model.header.recipe)),
     el("div", { class: "stage" }, el("div", { class: "frame" }, ...charts(seat), plane.element, says, acts(state, plane)), look.element),
     !model.decodes && el("p", { class: "warning" }, withoutDecoder(seat)),
-    model.decodes && strip(state, seat),
-    model.decodes && model.conditional && labels(state, seat),
-    model.decodes && model.book && entries(seat, model.book),
-    model.decodes && !model.book && dimensions(seat),
-    model.decodes && samples(seat),
+    el(
+      "div",
+      { class: "cards" },
+      model.decodes && strip(state, seat),
+      model.decodes && model.conditional && labels(state, seat),
+      model.decodes && model.book && entries(seat, model.book),
+      model.decodes && !model.book && dimensions(seat),
+      model.decodes && samples(seat),
+      frames.length > 1 && film(state, seat, frames),
+    ),
   );
   return { element, plane };
 }

@@ -4,6 +4,7 @@ import { type Chart, chartOf } from "./chart";
 import type { ExamplesHeader, Header } from "./content";
 import type { Point } from "./geometry";
 import type { Model } from "./model";
+import type { Frame } from "./panels/film";
 import { type Lattice, Painter, type Sheet } from "./picture";
 import { colourOf } from "./plane/points";
 import { Topic } from "./topic";
@@ -89,16 +90,23 @@ export class State {
   /** The tool changed. */
   readonly taken = new Topic();
 
+  /** The examples as pictures. */
+  readonly sheet: Sheet;
+  /** Of each model whose decoder the page cannot run. */
+  readonly lattices: readonly (Lattice | null)[];
+  /** Of each model, the steps of its training that were kept. */
+  readonly films: readonly (readonly Frame[])[];
+  /** Of each example; null where the data have none. */
+  readonly labels: Uint16Array | null;
+
   constructor(
     readonly header: Header,
     models: readonly Model[],
-    readonly sheet: Sheet,
-    /** Of each model whose decoder the page cannot run. */
-    readonly lattices: readonly (Lattice | null)[],
-    readonly labels: Uint16Array | null,
+    shown: Pick<State, "sheet" | "lattices" | "films" | "labels">,
   ) {
+    ({ sheet: this.sheet, lattices: this.lattices, films: this.films, labels: this.labels } = shown);
     this.seats = models.map((model) => new Seat(model));
-    this.colouring = labels ? "label" : "error";
+    this.colouring = this.labels ? "label" : "error";
   }
 
   get examples(): ExamplesHeader {

@@ -14,6 +14,7 @@ from autoencode.errors import AutoencodeError, RunError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autoencode.models.build import Model
     from autoencode.models.run import Run
 
 SUFFIXES = (".html", ".htm")
@@ -32,18 +33,24 @@ def explore(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port to serve on; 0 is any that is free.")
     ] = 0,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow a training that keeps a film: train --film 40.")
+    ] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
 ) -> None:
     """Open a page where codes decode under the cursor; two models side by side.
 
     The page is served on this machine alone, until Ctrl-C. With --html it is one file that works
-    in any browser, without a network and without this program.
+    in any browser, without a network and without this program. With --watch the page follows a
+    training that is still running, from one kept step to the next.
 
     Example: autoencode explore runs/ae-mnist runs/vae-mnist --html explorer.html
     """
     if html is not None:
         _check_file(html, overwrite)
+        if watch:
+            raise AutoencodeError("A file follows no training", "Leave out --html or --watch.")
     from autoencode.models.run import open_run
 
     opened = [open_run(folder) for folder in folders_of(runs)]
@@ -53,26 +60,39 @@ def explore(
         path = write_explorer(opened, html, points)
         say(f"explorer {path}, {path.stat().st_size / 1e6:.1f} MB")
         return
-    _serve(opened, points, port, browser)
+    _serve(opened, points, port, browser, watch)
 
 
-def _serve(runs: Sequence[Run], points: int, port: int, browser: bool) -> None:
+def _serve(runs: Sequence[Run], points: int, port: int, browser: bool, watch: bool) -> None:
     import webbrowser
+    from signal import SIGTERM, default_int_handler, signal
 
-    from autoencode.serve.page import html, title_of
-    from autoencode.serve.scene import scene
     from autoencode.serve.server import Explorer
+    from autoencode.serve.watch import Watch
 
-    page = html(scene(runs, points), title_of(runs), live=True)
-    with Explorer(page, [run.load_model() for run in runs], port) as server:
+    watched = Watch(runs, points) if watch else None
+    page, models = _made(runs, points) if watched is None else watched.made()
+    with Explorer(page, models, port) as server:
         say(f"explorer {server.address}")
         say("         Ctrl-C stops it")
         if browser:
             webbrowser.open(server.address)
+        # Stopped by another program, it says goodbye as well.
+        signal(SIGTERM, default_int_handler)
         try:
+            if watched is not None:
+                watched.follow(server)
             server.serve_forever()
         except KeyboardInterrupt:
             say("stopped")
+
+
+def _made(runs: Sequence[Run], points: int) -> tuple[str, Sequence[Model]]:
+    from autoencode.serve.page import html, title_of
+    from autoencode.serve.scene import scene
+
+    models = [run.load_model() for run in runs]
+    return html(scene(runs, points, models=models), title_of(runs), live=True), models
 
 
 def _check_file(path: Path, overwrite: bool) -> None:

@@ -57,6 +57,14 @@ def train(
     patience: Annotated[int | None, Setting] = None,
     validate_every: Annotated[int | None, Setting] = None,
     checkpoint_every: Annotated[int | None, Setting] = None,
+    film: Annotated[
+        int | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="Keep the weights at so many steps: explore shows the training as a film.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     seed: Annotated[int | None, Setting] = None,
     device: Annotated[str | None, Setting] = None,
     precision: Annotated[str | None, Setting] = None,
@@ -98,6 +106,7 @@ def train(
         "patience": patience,
         "validate_every": validate_every,
         "checkpoint_every": checkpoint_every,
+        "film": film,
         "seed": seed,
         "device": device,
         "precision": precision,

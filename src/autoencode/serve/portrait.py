@@ -23,8 +23,10 @@ from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
 from autoencode.report.view import View, look
 from autoencode.serve.container import Container
+from autoencode.serve.film import cells, film
 from autoencode.serve.graph import Graph, Unsupported
 from autoencode.serve.model_graphs import decoder_graph, encoder_graph
+from autoencode.serve.sheet import sheet
 
 # Random codes that travel with a page.
 DRAWS = 256
@@ -79,6 +81,7 @@ def portrait(sitter: Sitter, container: Container) -> dict[str, Any]:
             "whole": plane.whole,
         },
         "maps": _maps(sitter, container),
+        "film": film(sitter.run, sitter.data, sitter.rows, view.c, plane, container),
         "mean": container.add(_numbers(view.codes.mean(0))),
         "spread": container.add(_numbers(spread)),
         "nats": _nats(sitter, view),
@@ -211,14 +214,9 @@ def _context(view: View, container: Container) -> dict[str, Any] | None:
 
 def _lattice(view: View, container: Container) -> dict[str, Any]:
     """Decoded pictures of a lattice over the plane, for a page that cannot decode."""
-    from autoencode.serve.sheet import sheet
-
     points = view.plane.project(view.codes)
     low, high = points.amin(0), points.amax(0)
-    steps = (torch.arange(LATTICE) + 0.5) / LATTICE
-    down, across = torch.meshgrid(1 - steps, steps, indexing="ij")
-    places = torch.stack([across, down], -1).reshape(-1, 2) * (high - low) + low
-    pictures = view.decoded(view.plane.lift(places))
+    pictures = view.decoded(view.plane.lift(cells(low, high, LATTICE)))
     return {
         "side": LATTICE,
         "low": low.tolist(),

@@ -13,6 +13,7 @@ from torch import Tensor
 from autoencode.data import Data, scaled
 from autoencode.errors import RunError
 from autoencode.evaluation.points import chosen, in_proportion
+from autoencode.models.build import Model
 from autoencode.models.conditions import known
 from autoencode.models.run import Run
 from autoencode.report.images import tiles
@@ -28,19 +29,26 @@ MOST_NUMBERS = 4_000_000
 SEED = 0
 
 
-def scene(runs: Sequence[Run], points: int = POINTS, data: Data | None = None) -> bytes:
+def scene(
+    runs: Sequence[Run],
+    points: int = POINTS,
+    data: Data | None = None,
+    models: Sequence[Model] | None = None,
+    watched: bool = False,
+) -> bytes:
     """The content of a page, packed, see `serve.container`.
 
     points: test examples shown; of more, so many are drawn by a fixed seed, each class at its
         share, and fewer where codes are long.
-    data: those of the runs, where they are at hand.
+    data, models: those of the runs, where they are at hand.
+    watched: the page asks its server whether there is a newer one.
 
     Raises:
         RunError: no runs, runs of other data, or without weights.
         AutoencodeError: codes of one number.
     """
     check_alike(runs)
-    models = [run.load_model() for run in runs]
+    models = [run.load_model() for run in runs] if models is None else models
     for model, run in zip(models, runs, strict=True):
         check_explorable(model, run)
     data = runs[0].load_data() if data is None else data
@@ -57,6 +65,7 @@ def scene(runs: Sequence[Run], points: int = POINTS, data: Data | None = None) -
             "format": FORMAT,
             "made_by": f"autoencode {version('autoencode')}",
             "data": data.name,
+            "watched": watched,
             "examples": _examples(data, rows, container),
             "models": portraits,
         }

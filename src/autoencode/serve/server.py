@@ -42,11 +42,15 @@ class Explorer(ThreadingHTTPServer):
             raise AutoencodeError(
                 f"Port {port} cannot be listened on: {error}", "Take another --port, or 0 for any."
             ) from error
-        self.page = page.encode()
-        self.models = list(models)
+        self.show(page, models)
         self.token = secrets.token_urlsafe(16)
         # Models are no place for two threads at once.
         self.turn = Lock()
+
+    def show(self, page: str, models: Sequence[Model]) -> None:
+        """Serves another page from now on; the one before asks for it, where it is watched."""
+        self.page, self.models = page.encode(), list(models)
+        self.version = secrets.token_urlsafe(8)
 
     @property
     def address(self) -> str:
@@ -66,9 +70,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """The page."""
-        if self._known() and self._path() == "":
+        """The page, or which one it is."""
+        path = self._path() if self._known() else None
+        if path == "":
             self._send(HTTPStatus.OK, self.server.page, "text/html; charset=utf-8")
+        elif path == "version":
+            self._send(HTTPStatus.OK, self.server.version.encode(), "text/plain")
         else:
             self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.\n", "text/plain")
 

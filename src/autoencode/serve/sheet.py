@@ -20,10 +20,13 @@ QUALITY = 85
 MOST_WIDE = 16_383
 
 
-def sheet(pictures: Tiles, container: Container, columns: int | None = None) -> dict[str, Any]:
+def sheet(
+    pictures: Tiles, container: Container, columns: int | None = None, exactly: bool = True
+) -> dict[str, Any]:
     """Puts pictures [N, H, W, 3] in, row by row on one sheet; what the header says of it.
 
     Pictures of more than 64 pixels a side are made smaller.
+    exactly: keeps each pixel, where that takes no more than a megabyte.
     """
     small = _shrunk(pictures)
     n, height, width = small.shape[:3]
@@ -35,9 +38,10 @@ def sheet(pictures: Tiles, container: Container, columns: int | None = None) -> 
     whole[:n] = small
     whole = whole.reshape(down, across, height, width, 3).swapaxes(1, 2)
     image = Image.fromarray(whole.reshape(down * height, across * width, 3))
-    exact = _packed(image, lossless=True, quality=60)
-    lossy = len(exact) > MOST_EXACT
-    packed = _packed(image, quality=QUALITY) if lossy else exact
+    packed = _packed(image, lossless=True, quality=60) if exactly else b""
+    lossy = not exactly or len(packed) > MOST_EXACT
+    if lossy:
+        packed = _packed(image, quality=QUALITY)
     return {
         "sheet": container.add_bytes(packed),
         "columns": across,

@@ -18,6 +18,7 @@ from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
 from autoencode.models.arguments import arguments_of
 from autoencode.models.build import Model, batch_norms
 from autoencode.models.conditions import known
+from autoencode.models.film import film_steps, keep_frame
 from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.batches import Batches
@@ -74,6 +75,7 @@ class Loop:
         self.log_every = max(1, self.total // LOG_LINES)
         self.validate_every = settings.validate_every or max(1, self.total // VALIDATIONS)
         self.checkpoint_every = settings.checkpoint_every or max(1, self.total // VALIDATIONS)
+        self.film = set(film_steps(self.total, settings.film)) if settings.film else set()
         self.check_every = CHECK_EVERY.get(self.device.type, 50)
         self.step, self.seconds, self.best_loss, self.waited = 0, 0.0, math.inf, 0
         self.computing_seconds = 0.0
@@ -144,11 +146,13 @@ class Loop:
         self.objective.train()
         if self.step == 0:
             self._checkpoint()
+            self._keep_frame()
         meter = Meter(self.log_every)
         while self.step < self.total and not self._has_waited():
             began = time.perf_counter()
             meter.add(self.update(), self.step)
             self.step += 1
+            self._keep_frame()
             if self.step % self.log_every == 0 or self.step == self.total:
                 meter.seconds += time.perf_counter() - began
                 self.seconds = time.perf_counter() - self._began
@@ -247,6 +251,10 @@ class Loop:
             "waited": self.waited,
         }
         save_checkpoint(self.folder / "state", self.objective, self._optimizers(), self.best, meta)
+
+    def _keep_frame(self) -> None:
+        if self.folder is not None and self.step in self.film:
+            keep_frame(self.folder, self.model, self.step)
 
     def _interrupted(self, signal: int) -> None:
         self._checkpoint()

@@ -34,6 +34,7 @@ class Settings:
         taken; None trains to the end.
     validate_every, checkpoint_every: steps between validations and checkpoints; None is a
         twentieth of the whole.
+    film: steps at which the weights are kept, so that the explorer shows the training as a film.
     device: "auto" is cuda, then mps, then cpu.
     precision: "auto" is bf16 where the processor has it in hardware, else float32.
     """
@@ -51,6 +52,7 @@ class Settings:
     patience: Count | None = None
     validate_every: Count | None = None
     checkpoint_every: Count | None = None
+    film: Annotated[int, Within(2, 1000)] | None = None
     seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     device: Device = "auto"
     precision: Precision = "auto"
