@@ -37,6 +37,7 @@ _HOME = {
     "plot_latent": "autoencode.report.plots",
     "plot_reconstructed": "autoencode.report.plots",
     "write_report": "autoencode.report",
+    "Explorer": "autoencode.serve.notebook",
 }
 
 __all__ = sorted(_HOME)

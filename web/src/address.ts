@@ -10,7 +10,11 @@ const LONGEST = 64;
 /** Writes the address whenever what is seen settles. */
 export function keepAddress(state: State, planes: readonly Plane[]): void {
   const write = settled(() => {
-    history.replaceState(null, "", `#${address(state, planes)}`);
+    try {
+      history.replaceState(null, "", `#${address(state, planes)}`);
+    } catch {
+      // In a notebook the page is a frame that has no address of its own.
+    }
   }, 300);
   for (const topic of [state.restyled, state.pointed]) topic.on(write);
   for (const { seat } of planes) {

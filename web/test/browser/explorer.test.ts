@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BROWSERS, click, drag, launch, moveTo, open, pixels, press, says, text } from "./browsers";
@@ -205,6 +206,25 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     expect(await text(page, ".look .unseen")).toMatch(/Nearest example/);
     await page.keyboard.press("Escape");
     await says(page, ".room:nth-of-type(1) .card", /Click two places/);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("a notebook shows the page in a frame, and in it the cursor decodes", async () => {
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(String(error)));
+    await page.setViewport({ width: 1280, height: 900 });
+    await page.goto(pathToFileURL(file("notebook")).href);
+    const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
+    const plane = await frame?.waitForSelector(".plane");
+    const box = await plane?.boundingBox();
+    if (!frame || !box) throw new Error("There is no plane in the frame.");
+    const before = await frame.$eval(".look .figure", (element) => element.textContent);
+    await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.4 * box.height, { steps: 3 });
+    expect(await frame.$eval(".look .figure", (element) => element.textContent)).not.toBe(before);
+    // Longer than the address takes to follow.
+    await new Promise((resolve) => setTimeout(resolve, 600));
     expect(faults).toEqual([]);
     await page.close();
   });

@@ -52,6 +52,8 @@ def main(folder: Path) -> None:
     ):
         write_explorer([of[name] for name in runs], folder / f"{page}.html", data=digits)
     write_explorer([_hostile(folder)], folder / "hostile.html")
+    frame = ae.Explorer(folder / "runs" / "vae", data=digits)._repr_html_()
+    (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
     known = {name: _known(of[name]) for name in ("ae", "vae", "wide")}
     (folder / "known.json").write_text(json.dumps(known))
 
