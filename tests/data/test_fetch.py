@@ -306,6 +306,7 @@ def workers(mirror, count):
     return started
 
 
+@pytest.mark.slow  # processes of their own
 def test_processes_that_want_the_same_set_at_once_share_one_download(mirror, cache, capfd):
     mirror.slow = 0.15
     running = workers(mirror, 2)

@@ -23,9 +23,8 @@ LONG = (
 ).split()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # processes of their own
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_resuming_ends_it(start, ended, trains, tmp_path, number):
     """Until then the folder is taken; and another number of threads gets a warning."""
     process = start(*LONG, env={"OMP_NUM_THREADS": "2"})

@@ -34,6 +34,7 @@ def test_classes_that_can_be_seen_cluster(source, tmp_path):
     assert "autoencode study bottleneck" in (tmp_path / "s" / "study.md").read_text()
 
 
+@pytest.mark.slow  # a study of its own
 def test_shuffled_labels_do_not_cluster(shuffled, tmp_path):
     found = carried_out("bottleneck", shuffled, tmp_path / "s", steps=50)
     verdicts = [each.holds for each in found.findings if "k-means finds them" in each.words]

@@ -252,6 +252,7 @@ def test_kill_minus_nine_at_random_moments(tmp_path, kills):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow  # processes of their own
 def test_kill_minus_nine_while_saving_leaves_a_whole_checkpoint(tmp_path):
     """A process that does nothing but save is killed at random moments; one file always loads."""
     code = (
