@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -210,6 +210,50 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
+  test("a decoder that the page cannot run is stood in for by pictures, and it says so", async () => {
+    const { page, faults } = await open(browser, file("odd"));
+    await says(page, ".warning", /cannot run the decoder.*fft.*32 × 32/);
+    await moveTo(page, PLANE, 0.2, 0.3);
+    const first = await pixels(page, DECODED);
+    await moveTo(page, PLANE, 0.7, 0.6);
+    expect(Math.max(...first)).toBeGreaterThan(0.2);
+    expect(await pixels(page, DECODED)).not.toEqual(first);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("served, the program decodes what the page cannot, and stops when it is told", async () => {
+    const run = join(folder, "runs", "odd");
+    const trust = JSON.parse(readFileSync(join(run, "run.json"), "utf8")).network_sha256;
+    const server = spawn(PYTHON, ["-m", "autoencode", "explore", run, "--no-browser"], {
+      env: { ...process.env, AUTOENCODE_TRUST: trust },
+    });
+    const stopped = new Promise((resolve) => server.on("exit", resolve));
+    try {
+      const address = await new Promise<string>((resolve, reject) => {
+        server.stdout.on("data", (said) => /http:\S+/.exec(String(said))?.map(resolve));
+        server.stderr.on("data", (said) => reject(new Error(String(said))));
+      });
+      const page = await browser.newPage();
+      await page.setViewport({ width: 1280, height: 900 });
+      await page.goto(address);
+      await says(page, ".warning", /The program that serves the page decodes/);
+      await moveTo(page, PLANE, 0.2, 0.3);
+      await page.waitForFunction(painted, {}, DECODED);
+      const first = await pixels(page, DECODED);
+      await moveTo(page, PLANE, 0.7, 0.6);
+      await page.waitForFunction((selector, old) => {
+        const canvas = document.querySelector(selector) as HTMLCanvasElement;
+        const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, canvas.height);
+        return old.some((value, i) => Math.abs(value - (data[4 * i] as number) / 255) > 0.01);
+      }, {}, DECODED, first);
+      await page.close();
+    } finally {
+      server.kill("SIGTERM");
+    }
+    expect(await stopped).toBe(0);
+  });
+
   test("a notebook shows the page in a frame, and in it the cursor decodes", async () => {
     const page = await browser.newPage();
     const faults: string[] = [];
@@ -271,3 +315,10 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     }
   });
 });
+
+/** Whether a canvas holds anything; runs in the page. */
+function painted(selector: string): boolean {
+  const canvas = document.querySelector(selector) as HTMLCanvasElement;
+  const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value, i) => i % 4 < 3 && value > 50);
+}

@@ -52,6 +52,10 @@ def main(folder: Path) -> None:
     ):
         write_explorer([of[name] for name in runs], folder / f"{page}.html", data=digits)
     write_explorer([_hostile(folder)], folder / "hostile.html")
+    odd = ae.RECIPES["ae"].but(network=ae.Spec(str(Path(__file__).with_name("odd_network.py")), {}))
+    out = folder / "runs" / "odd"
+    ae.fit(odd, digits, latent=2, steps=150, batch_size=64, out=out, progress=False)
+    write_explorer([open_run(out)], folder / "odd.html", data=digits)
     frame = ae.Explorer(folder / "runs" / "vae", data=digits)._repr_html_()
     (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
     known = {name: _known(of[name]) for name in ("ae", "vae", "wide")}
