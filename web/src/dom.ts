@@ -19,37 +19,37 @@ export function el<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** A canvas of so many pixels, shown so many CSS pixels wide. */
-export function canvas(width: number, height: number, label: string, shown?: number): HTMLCanvasElement {
-  const made = el("canvas", { width, height, role: "img", "aria-label": label });
-  if (shown) made.style.width = `${shown}px`;
+/** A canvas of so many pixels for a picture, shown so many CSS pixels wide. */
+export function canvas(width: number, height: number, label: string, shown: number): HTMLCanvasElement {
+  const made = el("canvas", { width, height, class: "picture", role: "img", "aria-label": label });
+  made.style.width = `${shown}px`;
   return made;
 }
 
 /** The drawing context of a canvas; every browser that runs this page has one. */
 export function pen(of: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = of.getContext("2d", { willReadFrequently: false });
+  const context = of.getContext("2d");
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   return context;
 }
 
 /** A choice of one of several, as a row of buttons; arrow keys move in it as radio buttons do. */
 export function choice(
-  legend: string,
+  name: string,
   options: readonly (readonly [value: string, text: string, tip: string])[],
   chosen: string,
   on: (value: string) => void,
-): HTMLFieldSetElement {
-  const name = `choice-${++choices}`;
+): HTMLElement {
+  const group = `choice-${++choices}`;
   return el(
-    "fieldset",
-    { class: "choice" },
-    el("legend", {}, legend),
+    "div",
+    { class: "choice", role: "radiogroup", "aria-label": name },
+    el("b", { "aria-hidden": "true" }, name),
     ...options.map(([value, text, tip]) =>
       el(
         "label",
         { title: tip },
-        el("input", { type: "radio", name, value, checked: value === chosen, onchange: () => on(value) }),
+        el("input", { type: "radio", name: group, value, checked: value === chosen, onchange: () => on(value) }),
         el("span", {}, text),
       ),
     ),

@@ -76,7 +76,12 @@ function room(state: State, seat: Seat, number: number): { element: HTMLElement;
   const element = el(
     "section",
     { class: "room", "aria-label": model.header.name },
-    el("h2", {}, model.header.name, model.header.recipe !== model.header.name && el("small", {}, model.header.recipe)),
+    el(
+      "div",
+      { class: "of" },
+      el("h2", {}, model.header.name, model.header.recipe !== model.header.name && el("small", {}, model.header.recipe)),
+      el("p", { class: "says" }, model.header.formula),
+    ),
     el("div", { class: "stage" }, el("div", { class: "frame" }, ...charts(seat), plane.element, says, acts(state, plane)), look.element),
     !model.decodes && el("p", { class: "warning" }, withoutDecoder(seat)),
     el(

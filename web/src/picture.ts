@@ -1,6 +1,6 @@
 /** Examples as pictures: grey and colour images pixel by pixel, vectors as bars. */
 
-import { pen } from "./dom";
+import { canvas, pen } from "./dom";
 
 /** Height of a vector's picture and its least and greatest width, in pixels; as in the reports. */
 const PROFILE = { height: 40, narrow: 40, wide: 80 } as const;
@@ -101,14 +101,7 @@ export class Painter {
 
   /** A canvas that shows one example, so many CSS pixels wide. */
   canvas(label: string, shown: number): HTMLCanvasElement {
-    const made = document.createElement("canvas");
-    made.width = this.width;
-    made.height = this.height;
-    made.className = "picture";
-    made.style.width = `${shown}px`;
-    made.setAttribute("role", "img");
-    made.setAttribute("aria-label", label);
-    return made;
+    return canvas(this.width, this.height, label, shown);
   }
 
   /** A row of examples in one canvas, a pixel apart. */
@@ -146,13 +139,7 @@ export class Sheet {
 
   /** A canvas that shows one example, so many CSS pixels wide. */
   canvas(which: number, label: string, shown: number): HTMLCanvasElement {
-    const made = document.createElement("canvas");
-    made.width = this.width;
-    made.height = this.height;
-    made.className = "picture";
-    made.style.width = `${shown}px`;
-    made.setAttribute("role", "img");
-    made.setAttribute("aria-label", label);
+    const made = canvas(this.width, this.height, label, shown);
     this.draw(pen(made), which, 0, 0, this.width, this.height);
     return made;
   }
