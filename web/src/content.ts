@@ -18,6 +18,8 @@ export interface SheetHeader {
 }
 
 export interface ExamplesHeader extends SheetHeader {
+  /** Whether no model was trained on any of them. */
+  unseen: boolean;
   shown: number;
   of: number;
   part: string;

@@ -55,9 +55,10 @@ function title({ header }: State): string {
 
 function shown({ examples, labels }: State): string {
   const part = `${examples.part} examples`;
-  if (examples.shown === examples.of) return `All ${count(examples.of)} ${part}, none of which a model was trained on.`;
+  const seen = examples.unseen ? "no model was trained on them" : "of other data than those that were trained on";
+  if (examples.shown === examples.of) return `All ${count(examples.of)} ${part}; ${seen}.`;
   const how = labels ? "each class at its share" : "drawn at random";
-  return `${count(examples.shown)} of ${count(examples.of)} ${part}, ${how}; no model was trained on them.`;
+  return `${count(examples.shown)} of ${count(examples.of)} ${part}, ${how}; ${seen}.`;
 }
 
 /** One model: its plane, what is under the cursor, and its cards. */

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autoencode.cli.compare import folders_of
+from autoencode.cli.options import OtherSource
 from autoencode.cli.output import say
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autoencode.data import Data
     from autoencode.models.build import Model
     from autoencode.models.run import Run
 
@@ -30,6 +32,7 @@ def explore(
     points: Annotated[
         int, typer.Option(min=10, max=100_000, help="Test examples shown, at most.")
     ] = 5_000,
+    data: OtherSource = None,
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port to serve on; 0 is any that is free.")
     ] = 0,
@@ -54,24 +57,36 @@ def explore(
     from autoencode.models.run import open_run
 
     opened = [open_run(folder) for folder in folders_of(runs)]
+    loaded = _data(data)
     if html is not None:
         from autoencode.serve.page import write_explorer
 
-        path = write_explorer(opened, html, points)
+        path = write_explorer(opened, html, points, loaded)
         say(f"explorer {path}, {path.stat().st_size / 1e6:.1f} MB")
         return
-    _serve(opened, points, port, browser, watch)
+    _serve(opened, points, loaded, port, browser, watch)
 
 
-def _serve(runs: Sequence[Run], points: int, port: int, browser: bool, watch: bool) -> None:
+def _data(source: str | None) -> Data | None:
+    """The data that were asked for, if any were."""
+    if source is None:
+        return None
+    from autoencode.data import load_data
+
+    return load_data(source)
+
+
+def _serve(
+    runs: Sequence[Run], points: int, data: Data | None, port: int, browser: bool, watch: bool
+) -> None:
     import webbrowser
     from signal import SIGTERM, default_int_handler, signal
 
     from autoencode.serve.server import Explorer
     from autoencode.serve.watch import Watch
 
-    watched = Watch(runs, points) if watch else None
-    page, models = _made(runs, points) if watched is None else watched.made()
+    watched = Watch(runs, points, data) if watch else None
+    page, models = _made(runs, points, data) if watched is None else watched.made()
     with Explorer(page, models, port) as server:
         say(f"explorer {server.address}")
         say("         Ctrl-C stops it")
@@ -87,12 +102,12 @@ def _serve(runs: Sequence[Run], points: int, port: int, browser: bool, watch: bo
             say("stopped")
 
 
-def _made(runs: Sequence[Run], points: int) -> tuple[str, Sequence[Model]]:
+def _made(runs: Sequence[Run], points: int, data: Data | None) -> tuple[str, Sequence[Model]]:
     from autoencode.serve.page import html, title_of
     from autoencode.serve.scene import scene
 
     models = [run.load_model() for run in runs]
-    return html(scene(runs, points, models=models), title_of(runs), live=True), models
+    return html(scene(runs, points, data, models), title_of(runs), live=True), models
 
 
 def _check_file(path: Path, overwrite: bool) -> None:

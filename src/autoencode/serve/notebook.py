@@ -20,7 +20,7 @@ class Explorer:
 
     runs: opened, or their folders; on one page they share their data.
     points: test examples shown, at most.   height: of the frame, CSS pixels.
-    data: those of the runs, where they are at hand.
+    data: whose test part is shown; None is that of the runs.
 
     Raises:
         RunError: no runs, or runs of other data.

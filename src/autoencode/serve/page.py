@@ -23,6 +23,8 @@ def write_explorer(
 ) -> Path:
     """Writes the page of some runs, which needs nothing but a browser; gives its path.
 
+    points, data: as of `scene`.
+
     Raises:
         RunError, AutoencodeError: as `scene`.
     """

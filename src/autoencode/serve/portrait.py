@@ -174,7 +174,9 @@ def _nats(sitter: Sitter, view: View) -> list[float] | None:
     """KL of each number of the code, where posterior and prior are normal."""
     with measuring(sitter.model):
         nats = kl_per_dimension(sitter.model, view.x, sitter.told)
-    return None if nats is None else [round(value, 4) for value in nats.tolist()]
+    if nats is None or not bool(nats.isfinite().all()):
+        return None
+    return [round(value, 4) for value in nats.tolist()]
 
 
 def _samples(view: View, book: Quantised | None, container: Container) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def scene(
 
     points: test examples shown; of more, so many are drawn by a fixed seed, each class at its
         share, and fewer where codes are long.
-    data, models: those of the runs, where they are at hand.
+    data: whose test part is shown; None is that of the runs.
+    models: those of the runs, where they are at hand.
     watched: the page asks its server whether there is a newer one.
 
     Raises:
@@ -66,7 +67,10 @@ def scene(
             "made_by": f"autoencode {version('autoencode')}",
             "data": data.name,
             "watched": watched,
-            "examples": _examples(data, rows, container),
+            "examples": {
+                "unseen": all(run.data["fingerprint"] == data.fingerprint for run in runs),
+                **_examples(data, rows, container),
+            },
             "models": portraits,
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 
+from autoencode.data import Data
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.models.build import Model
 from autoencode.models.film import frame, frames_of
@@ -26,9 +27,9 @@ class Watch:
         RunError: a run that keeps no film.
     """
 
-    def __init__(self, runs: Sequence[Run], points: int) -> None:
+    def __init__(self, runs: Sequence[Run], points: int, data: Data | None = None) -> None:
         self.runs, self.points = list(runs), points
-        self.data = runs[0].load_data()
+        self.data = runs[0].load_data() if data is None else data
         self.shown: list[Path] = []
         for run in runs:
             if not frames_of(run):
