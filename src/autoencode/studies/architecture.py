@@ -17,6 +17,8 @@ from autoencode.studies.looks import originals, reconstructions
 from autoencode.studies.rules import differ, spread
 from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
 
+# Times that differ by less than this factor are equal enough.
+EVEN = 1.25
 KINDS = ("shallow", "deep", "dropout", "conv")
 LATENT = 16
 # Units of the one hidden layer that sets the number of parameters for all.
@@ -132,11 +134,23 @@ class Architecture(Study):
         best, second = (results.of(_name(kind, at)) for kind in order[:2])
         sure = differ(best, second, "squared_error")
         noise = "" if sure else "; the first two do not differ beyond the noise"
+        if at == TIME:
+            noise += self._uneven(results)
         return Finding(
             f"At {at} the order is "
             + ", ".join(f"{kind} {short(errors[kind])}" for kind in order)
             + f" (squared error){noise}.",
             sure and order[0] == "conv" if at == PARAMETERS else None,
+        )
+
+    def _uneven(self, results: Results) -> str:
+        """How far times differ that were meant to be equal, where other programs ran beside."""
+        seconds = [results.mean(_name(kind, TIME), "seconds") for kind in KINDS]
+        if max(seconds) < EVEN * min(seconds):
+            return ""
+        return (
+            f"; their times came out as {short(min(seconds))} to {short(max(seconds))} s, since "
+            "the machine had other work too"
         )
 
     def _dropout(self, results: Results) -> Finding:
