@@ -50,6 +50,11 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
     again = carried_out("beta", source, tmp_path / "s")
     assert again.findings == first.findings
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == before
+    for file in (tmp_path / "s").rglob("run.json"):  # as a version without this setting wrote it
+        record = json.loads(file.read_text())
+        del record["settings"]["film"]
+        file.write_text(json.dumps(record))
+    assert carried_out("beta", source, tmp_path / "s").findings == first.findings
     with pytest.raises(TypeError):  # other settings are trained anew
         carried_out("beta", source, tmp_path / "s", steps=7)
 

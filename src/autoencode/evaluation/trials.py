@@ -20,6 +20,8 @@ from autoencode.parts.networks.own import is_own
 
 # How many differences of two models of one recipe their names tell.
 TOLD = 3
+# Settings that make no other model: what seeds differ in, and what is only written beside it.
+ASIDE = ("seed", "film", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Trial:
             # Each run has a copy of its own: what counts is what it says.
             name = run.recipe.network.kind.rpartition(".py")[2]
             recipe["network"]["kind"] = f"{run.network_sha256}{name}"
-        settings = {name: value for name, value in run.settings.items() if name != "seed"}
+        settings = {name: value for name, value in run.settings.items() if name not in ASIDE}
         options = {name: value for name, value in run.data["options"].items() if name != "seed"}
         data = {"source": run.data["source"], **options}
         return dict(_flat({"": recipe, "training": settings, "data": data}))

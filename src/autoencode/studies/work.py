@@ -97,12 +97,8 @@ def _trained(task: Task, data: Data) -> Run:
         run = open_run(task.folder)
     except AutoencodeError:
         run = None
-    asked = Settings.of(recipe, settings).to_dict()
-    if run is not None and (run.recipe, dict(run.settings), run.data["fingerprint"]) == (
-        recipe,
-        asked,
-        data.fingerprint,
-    ):
+    asked = (recipe, Settings.of(recipe, settings), data.fingerprint)
+    if run is not None and (run.recipe, _settings(run), run.data["fingerprint"]) == asked:
         if run.status == "done":
             return run
         if run.status == "interrupted" or (run.folder / "state").is_dir():
@@ -114,6 +110,14 @@ def _trained(task: Task, data: Data) -> Run:
         recipe, data, out=task.folder, overwrite=task.folder.exists(), progress=False, **settings
     )
     return _finished(fitted.run)
+
+
+def _settings(run: Run) -> Settings | None:
+    """The settings of a run; those that it was made without are as they are by default."""
+    try:
+        return Settings(**run.settings)
+    except (TypeError, AutoencodeError):  # of a newer version
+        return None
 
 
 def _rests(training: Training) -> dict[str, int]:
