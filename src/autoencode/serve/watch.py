@@ -52,13 +52,18 @@ class Watch:
     def _follow(self, server: Explorer) -> None:
         while True:
             time.sleep(PAUSE)
-            if self._newest() == self.shown:
-                continue
             try:
-                server.show(*self.made())
+                self.renew(server)
             except AutoencodeError:
                 # A run that is being replaced is no run for a moment; the next look finds it.
                 continue
+
+    def renew(self, server: Explorer) -> bool:
+        """Gives the server a new page if a training has kept another step; whether it has."""
+        if self._newest() == self.shown:
+            return False
+        server.show(*self.made())
+        return True
 
     def _newest(self) -> list[Path]:
         return [max(frames_of(run).values(), default=Path()) for run in self.runs]
