@@ -17,7 +17,8 @@ export function keepAddress(state: State, planes: readonly Plane[]): void {
     }
   }, 300);
   for (const topic of [state.restyled, state.pointed]) topic.on(write);
-  for (const { seat } of planes) {
+  for (const { seat, seen } of planes) {
+    seen.on(write);
     seat.moved.on(write);
     seat.turned.on(write);
   }

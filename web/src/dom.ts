@@ -26,9 +26,9 @@ export function canvas(width: number, height: number, label: string, shown: numb
   return made;
 }
 
-/** The drawing context of a canvas; every browser that runs this page has one. */
-export function pen(of: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = of.getContext("2d");
+/** The drawing context of a canvas, whose pixels are read back often or not. */
+export function pen(of: HTMLCanvasElement, read = false): CanvasRenderingContext2D {
+  const context = of.getContext("2d", { willReadFrequently: read });
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   return context;
 }

@@ -149,7 +149,7 @@ export class Sheet {
     const scratch = document.createElement("canvas");
     scratch.width = this.width;
     scratch.height = this.height;
-    const context = pen(scratch);
+    const context = pen(scratch, true);
     this.draw(context, which, 0, 0, this.width, this.height);
     return context.getImageData(0, 0, this.width, this.height).data;
   }

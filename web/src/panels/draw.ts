@@ -36,7 +36,7 @@ export function draw(state: State): HTMLElement {
     for (const { clear } of outcomes) clear();
   };
   const encode = once(() => {
-    const shrunk = pen(small);
+    const shrunk = pen(small, true);
     shrunk.imageSmoothingQuality = "high";
     shrunk.drawImage(pad, 0, 0, width, height);
     const x = asExample(shrunk.getImageData(0, 0, width, height).data, shape);

@@ -3,7 +3,7 @@
 import { el, pen } from "../dom";
 import { type Point, inside } from "../geometry";
 import type { Seat, State } from "../state";
-import { once, settled } from "../topic";
+import { Topic, once, settled } from "../topic";
 import { Backdrop } from "./backdrop";
 import { drawDensity } from "./density";
 import { drawGround, drawOver } from "./marks";
@@ -20,6 +20,8 @@ const STEP = 8;
 export class Plane {
   readonly element: HTMLElement;
   readonly view: View;
+  /** Another part of the plane is seen. */
+  readonly seen = new Topic();
   /** Where the cursor is, in places of the plane; null while it is elsewhere. */
   cursor: Point | null = null;
   /** The line that is being drawn, in pixels. */
@@ -94,6 +96,7 @@ export class Plane {
   changed(): void {
     this.redraw();
     this.refill();
+    this.seen.say();
   }
 
   /** Takes the tools off: no line, no cursor. */

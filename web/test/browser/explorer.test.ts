@@ -196,6 +196,36 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
+  test("two fingers zoom the plane, one pans it", async () => {
+    const { page, faults } = await open(browser, file("two"));
+    const box = await (await page.$(PLANE))?.boundingBox();
+    if (!box) throw new Error("There is no plane.");
+    const zoom = async (): Promise<number[]> => {
+      // Longer than the address takes to follow.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const hash = await page.evaluate(() => location.hash);
+      return (new URLSearchParams(hash.slice(1)).get("view0") ?? "").split(" ").map(Number);
+    };
+    const at = (x: number, y: number): [number, number] => [box.x + x * box.width, box.y + y * box.height];
+    const one = await page.touchscreen.touchStart(...at(0.45, 0.5));
+    const other = await page.touchscreen.touchStart(...at(0.55, 0.5));
+    await other.move(...at(0.7, 0.5));
+    await other.move(...at(0.85, 0.5));
+    await other.end();
+    await one.end();
+    const [x, , closer] = await zoom();
+    expect(closer).toBeGreaterThan(2);
+    const finger = await page.touchscreen.touchStart(...at(0.5, 0.5));
+    await finger.move(...at(0.6, 0.5));
+    await finger.move(...at(0.8, 0.5));
+    await finger.end();
+    const [moved, , same] = await zoom();
+    expect(moved).toBeLessThan(x as number);
+    expect(same).toBeCloseTo(closer as number, 3);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   test("the keyboard alone moves, pins and zooms", async () => {
     const { page, faults } = await open(browser, file("two"));
     await page.focus(PLANE);
