@@ -324,6 +324,7 @@ def test_processes_that_want_the_same_set_at_once_share_one_download(mirror, cac
     assert {p.name: p.read_bytes() for p in (cache / "made").iterdir()} == CONTENT
 
 
+@pytest.mark.slow  # processes of their own
 def test_a_process_killed_in_the_middle_blocks_nobody(mirror, cache):
     mirror.slow = 0.5
     (worker,) = workers(mirror, 1)

@@ -257,6 +257,7 @@ def test_a_good_link_is_followed(images, tmp_path):
     assert load_data(tmp_path / "linked").fingerprint == load_data(images).fingerprint
 
 
+@pytest.mark.slow  # processes of their own
 def test_files_and_folders_without_permission_are_reported():
     code = (
         "import os, sys, PIL.Image, autoencode.data as d, autoencode.data.folder\n"

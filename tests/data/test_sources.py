@@ -122,6 +122,7 @@ def test_memory_that_runs_out_is_told_as_such():
         load_data(Greedy())
 
 
+@pytest.mark.slow  # processes of their own
 def test_a_limit_on_the_process_bounds_what_is_loaded(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((500, 1), np.uint8))
     head = (tmp_path / "x.npy").read_bytes()[:128].replace(b"(500, 1), }", b"(500, 1048576), }")

@@ -23,6 +23,7 @@ def test_a_training_goes_on_when_nobody_reads_what_it_says(start, ended, tmp_pat
     assert open_run(tmp_path / "run").metrics()["n_test"] == 359
 
 
+@pytest.mark.slow  # processes of their own
 def test_lines_that_nobody_reads_are_no_fault(start, ended):
     """The reader has left before the first line comes."""
     process = start("recipes", env=BARE)

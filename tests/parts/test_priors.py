@@ -180,6 +180,7 @@ def test_flow_refuses_codes_that_are_no_vectors():
         Flow(Sizes((8, 8), (4, 2, 2)))
 
 
+@pytest.mark.slow  # processes of their own
 def test_models_without_a_flow_do_not_import_one():
     code = (
         "import sys; from autoencode.parts import PRIORS; from autoencode.contract import Sizes\n"

@@ -325,6 +325,7 @@ def test_memory_errors_are_a_sentence(digits, tmp_path, monkeypatch, error):
     assert list((tmp_path / "run" / "state").glob("*.safetensors")), "the checkpoint is there"
 
 
+@pytest.mark.slow  # processes of their own
 def test_memory_limit_of_the_process_is_a_sentence(tmp_path):
     """A process that may not take more memory leaves with 4 and a sentence."""
     code = (
