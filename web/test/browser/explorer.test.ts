@@ -75,6 +75,27 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
+  test("an example that is pointed at in one model is shown in the other, both ways", async () => {
+    const { page, faults } = await open(browser, file("two"));
+    const look = (room: number): string => `.room:nth-of-type(${room}) .look`;
+    for (const [here, there] of [[1, 2], [2, 1]] as const) {
+      const plane = `.room:nth-of-type(${here}) .plane`;
+      let met = false;
+      // Across the middle, where the codes lie, until the cursor meets one.
+      for (let x = 0.25; x < 0.75 && !met; x += 0.008) {
+        await moveTo(page, plane, x, 0.5);
+        met = !(await text(page, `${look(there)} .figure`)).startsWith("at rest");
+      }
+      expect(met).toBe(true);
+      const [mine, other] = [await pixels(page, `${look(here)} figure:nth-of-type(2) canvas`), await pixels(page, `${look(there)} figure:nth-of-type(2) canvas`)];
+      expect(other).toEqual(mine);
+      await moveTo(page, "h1", 0.5, 0.5);
+      expect(await text(page, `${look(there)} .figure`)).toMatch(/^at rest/);
+    }
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   test("two pins make a strip whose ends are the pins, and a film", async () => {
     const { page, faults } = await open(browser, file("two"));
     await click(page, PLANE, 0.3, 0.4);
