@@ -15,10 +15,11 @@ from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.evaluation.codes import kl_per_dimension
 from autoencode.evaluation.projections import kept_projection
+from autoencode.evaluation.subject import Subject
 from autoencode.explore import METHODS, in_box
 from autoencode.models.build import Model
 from autoencode.models.describe import formula
-from autoencode.models.passes import measuring, seeded
+from autoencode.models.passes import measuring
 from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
 from autoencode.report.view import View, look
@@ -86,7 +87,7 @@ def portrait(sitter: Sitter, container: Container) -> dict[str, Any]:
         "spread": container.add(_numbers(spread)),
         "nats": _nats(sitter, view),
         "errors": container.add(_numbers(view.errors)),
-        "samples": _samples(view, discrete, container),
+        "samples": _samples(sitter, view, discrete, container),
         "context": _context(view, container),
         "corruption": recipe.corruption
         and {
@@ -179,19 +180,17 @@ def _nats(sitter: Sitter, view: View) -> list[float] | None:
     return [round(value, 4) for value in nats.tolist()]
 
 
-def _samples(view: View, book: Quantised | None, container: Container) -> dict[str, Any]:
+def _samples(
+    sitter: Sitter, view: View, book: Quantised | None, container: Container
+) -> dict[str, Any]:
     """Random codes as `generate` draws them; without a distribution, of the box that codes fill."""
+    codes, how = Subject(sitter.model, sitter.data).random_codes(DRAWS)
     generator = torch.Generator().manual_seed(0)
-    with measuring(view.model) as device, seeded(0, device):
-        distribution = view.model.sampler()
-        if distribution is None and book is not None:
-            entries = torch.randint(book.entries, (DRAWS, book.groups), generator=generator)
-            codes, how = book.codes_of(entries).flatten(1), "all entries of the book alike"
-        elif distribution is None:
-            codes, how = in_box(view.codes, DRAWS, generator), "the box that the codes fill"
-        else:
-            codes = distribution.sample(torch.Size((DRAWS,))).flatten(1)
-            how = "the fitted sampler" if view.fitted else "the prior"
+    if codes is None and book is not None:
+        entries = torch.randint(book.entries, (DRAWS, book.groups), generator=generator)
+        codes, how = book.codes_of(entries).flatten(1), "all entries of the book alike"
+    elif codes is None:
+        codes, how = in_box(view.codes, DRAWS, generator), "the box that the codes fill"
     return {"codes": container.add(_numbers(codes)), "how": how}
 
 
