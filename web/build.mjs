@@ -8,14 +8,19 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/autoencode/serve/assets");
 
 mkdirSync(out, { recursive: true });
-await build({
-  entryPoints: { explorer: join(here, "src/main.ts"), looks: join(here, "src/page.css") },
+const settings = {
   outdir: out,
   bundle: true,
   minify: true,
-  format: "iife",
   target: ["chrome111", "firefox115", "safari16.4"],
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
+};
+await build({
+  ...settings,
+  entryPoints: { explorer: join(here, "src/main.ts"), looks: join(here, "src/page.css") },
+  format: "iife",
 });
+// What a notebook loads is a module.
+await build({ ...settings, entryPoints: { widget: join(here, "src/widget.ts") }, format: "esm" });

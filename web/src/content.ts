@@ -23,6 +23,8 @@ export interface ExamplesHeader extends SheetHeader {
   shown: number;
   of: number;
   part: string;
+  /** Where in that part each example stands. */
+  rows: Reference;
   kind: "image" | "vector";
   labels: Reference | null;
   classes: string[];

@@ -2,6 +2,7 @@
 
 import { type Content, fromText, readContent } from "./content";
 import { el } from "./dom";
+import { speakWithHost } from "./host";
 import { Model } from "./model";
 import { build } from "./page";
 import { framesOf } from "./panels/film";
@@ -18,7 +19,9 @@ async function begin(into: HTMLElement): Promise<void> {
   }
   const content = await readContent(fromText(carried.textContent));
   carried.remove();
-  build(await stateOf(content), into);
+  const state = await stateOf(content);
+  build(state, into);
+  speakWithHost(state, content.whole(content.header.examples.rows) as Uint32Array);
   if (content.header.watched) follow();
   document.documentElement.dataset["ready"] = String(Math.round(performance.now()));
 }

@@ -54,13 +54,13 @@ export class Seat {
   }
 
   pin(z: Float32Array): void {
-    this.pins = [...this.pins, z.slice()].slice(-2);
-    this.path = [];
-    this.restAt(z);
+    this.rest = z.slice();
+    this.pinAll([...this.pins, z.slice()]);
   }
 
-  unpin(): void {
-    this.pins = [];
+  /** Takes these pins, at most the last two, in place of those that are there. */
+  pinAll(pins: readonly Float32Array[]): void {
+    this.pins = pins.slice(-2);
     this.path = [];
     this.moved.say();
   }

@@ -5,18 +5,23 @@ from __future__ import annotations
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoencode.data import Data
+from autoencode.errors import AutoencodeError
 from autoencode.models.run import Run, open_run
 from autoencode.serve.page import html, title_of, write_explorer
 from autoencode.serve.scene import POINTS, check_alike, scene
+
+if TYPE_CHECKING:
+    from autoencode.serve.widget import ExplorerWidget
 
 
 class Explorer:
     """The explorer's page of some runs, which Jupyter and marimo show where it is.
 
     The page stands in the notebook as a frame with everything in it, so that a saved notebook still
-    shows it, without this package and without a kernel.
+    shows it, without this package and without a kernel. `widget` is one that the kernel hears from.
 
     runs: opened, or their folders; on one page they share their data.
     points: test examples shown, at most.   height: of the frame, CSS pixels.
@@ -46,10 +51,30 @@ class Explorer:
         """Writes the page as one file."""
         return write_explorer(self.runs, Path(path), self.points, self.data)
 
+    def widget(self) -> ExplorerWidget:
+        """The page as a widget, which shares with the kernel what is selected, pinned and shown.
+
+        Raises:
+            AutoencodeError: anywidget, an extra, is not installed.
+        """
+        try:
+            from autoencode.serve.widget import ExplorerWidget
+        except ImportError as error:
+            raise AutoencodeError(
+                "A widget needs anywidget, which is not installed",
+                'Install it: pip install "autoencode[notebook]"',
+            ) from error
+        return ExplorerWidget(
+            page=self.html,
+            title=title_of(self.runs),
+            height=self.height,
+            sizes=[run.load_model().sizes.latent for run in self.runs],
+        )
+
     def _repr_html_(self) -> str:
         # Scripts run in the frame, and can reach nothing of the notebook.
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(title_of(self.runs))}" '
-            'sandbox="allow-scripts allow-downloads" loading="lazy" '
+            'sandbox="allow-scripts allow-downloads" allow="clipboard-write *" loading="lazy" '
             f'style="width: 100%; height: {int(self.height)}px; border: 0"></iframe>'
         )

@@ -109,6 +109,7 @@ def _examples(data: Data, rows: Tensor, container: Container) -> dict[str, Any]:
         "shown": len(rows),
         "of": len(test),
         "part": "test",
+        "rows": container.add(rows.numpy().astype(np.uint32)),
         "kind": "vector" if kind == 1 else "image",
         "labels": None,
         "classes": list(data.classes),

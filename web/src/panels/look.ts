@@ -17,6 +17,8 @@ export class Look {
   private readonly real: CanvasRenderingContext2D;
   private readonly where = el("span", { class: "figure" });
   private readonly near = el("span", { class: "figure" });
+  private readonly copied = el("p", { class: "says", role: "status" });
+  private readonly lines = el("textarea", { class: "lines", readonly: true, hidden: true, rows: 5, "aria-label": "Lines of Python" });
   private readonly spoken = el("p", { class: "unseen", "aria-live": "polite" });
 
   constructor(
@@ -43,6 +45,8 @@ export class Look {
         { class: "acts" },
         button("Copy as Python", "Copies lines that decode this code", () => void this.copy()),
       ),
+      this.copied,
+      this.lines,
       this.spoken,
     );
     seat.moved.on(() => this.show(null, null));
@@ -56,6 +60,7 @@ export class Look {
     const { seat, state } = this;
     const { model } = seat;
     this.z = z ?? seat.rest;
+    this.copied.textContent = "";
     const { which: nearest, distance } = which === null || !model.book ? model.nearest(this.z) : { which, distance: 0 };
     const image = model.decode(this.z, undefined, nearest);
     if (image) seat.painter.paint(this.decoded, image);
@@ -98,8 +103,17 @@ export class Look {
   }
 
   private async copy(): Promise<void> {
-    await navigator.clipboard.writeText(python(this.seat, this.z));
-    this.spoken.textContent = "Copied.";
+    this.lines.value = python(this.seat, this.z);
+    try {
+      await navigator.clipboard.writeText(this.lines.value);
+      this.copied.textContent = "Copied.";
+      this.lines.hidden = true;
+    } catch {
+      // A frame, or a browser, may keep the clipboard to itself.
+      this.copied.textContent = "This page may not copy by itself; here are the lines:";
+      this.lines.hidden = false;
+      this.lines.select();
+    }
   }
 }
 

@@ -47,7 +47,7 @@ export function strip(state: State, seat: Seat): HTMLElement {
       frame++;
     }, 50);
   });
-  const clear = button("Clear", "Takes pins and path away", () => seat.unpin());
+  const clear = button("Clear", "Takes pins and path away", () => seat.pinAll([]));
   const acts = el("div", { class: "acts" }, play, clear);
   const straight = choice(
     "Way",

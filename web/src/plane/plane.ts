@@ -364,7 +364,7 @@ export class Plane {
       "-": () => zoom(0.8),
       "0": () => this.reset(),
       Escape: () => {
-        this.seat.unpin();
+        this.seat.pinAll([]);
         this.state.select([]);
       },
     };

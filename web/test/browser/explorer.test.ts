@@ -324,6 +324,56 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
+  test("a widget and its kernel hear of each other", async () => {
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(String(error)));
+    await page.setViewport({ width: 1280, height: 900 });
+    await page.goto(pathToFileURL(file("widget")).href);
+    const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
+    const plane = await frame?.waitForSelector(".plane");
+    const box = await plane?.boundingBox();
+    if (!frame || !box) throw new Error("There is no plane in the frame.");
+    // What was set before the page was there.
+    await frame.waitForFunction("document.body.textContent.includes('1 of 359 examples')");
+    await page.waitForFunction("kernel.codes.length === 1 && kernel.selected.length === 1");
+    // From the page to the kernel.
+    const before = await page.evaluate("kernel.codes[0]");
+    await page.mouse.click(box.x + 0.3 * box.width, box.y + 0.4 * box.height);
+    await page.waitForFunction("kernel.pins[0].length === 1");
+    expect(await page.evaluate("kernel.pins[0][0]")).toEqual(await page.evaluate("kernel.codes[0]"));
+    expect(await page.evaluate("kernel.codes[0]")).not.toEqual(before);
+    expect(await page.evaluate("kernel.selected")).toEqual([5]);
+    // And back.
+    await page.evaluate("tell('codes', [[0.25, -0.5]]); tell('pins', [[]]); tell('selected', [3, 4, 9])");
+    await frame.waitForFunction("document.querySelector('.look .figure').textContent === 'at rest (0.25, −0.50)'");
+    await frame.waitForFunction("document.body.textContent.includes('3 of 359 examples')");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(await page.evaluate("[kernel.codes, kernel.pins, kernel.selected]")).toEqual([[[0.25, -0.5]], [[]], [3, 4, 9]]);
+    // A widget that was taken away hears no more.
+    await page.evaluate("end()");
+    await page.evaluate("document.querySelector('iframe').contentWindow.postMessage({ autoencode: { selected: [] } }, '*')");
+    await frame.waitForFunction("!document.body.textContent.includes('3 of 359 examples')");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(await page.evaluate("kernel.selected")).toEqual([3, 4, 9]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("lines of Python are shown where a page may not copy them", async () => {
+    const { page, faults } = await open(browser, file("two"));
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (t) => { window.copied = t; } } })");
+    await press(page, "Copy as Python", ".room:nth-of-type(1)");
+    await says(page, ".room:nth-of-type(1) .look > .says", /^Copied/);
+    expect(await page.evaluate("copied")).toContain("model.decoder(z)");
+    await page.evaluate("navigator.clipboard.writeText = async () => { throw new Error('no'); }");
+    await press(page, "Copy as Python", ".room:nth-of-type(1)");
+    await says(page, ".room:nth-of-type(1) .look > .says", /here are the lines/);
+    expect(await page.$eval(".look .lines", (lines) => (lines as HTMLTextAreaElement).value)).toBe(await page.evaluate("copied"));
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   test("names that are HTML are shown as text", async () => {
     const { page, faults } = await open(browser, file("hostile"));
     expect(await text(page, "h1")).toContain("<img src=x onerror=");

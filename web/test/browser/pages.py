@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from autoencode.models.run import Run, open_run
 from autoencode.serve.page import write_explorer
 
 HOSTILE = "<img src=x onerror=\"document.title='caught'\">"
+TRAITS = ("_page", "_title", "height", "selected", "codes", "pins")
 SMALL = {"network.hidden": [48]}
 
 
@@ -58,8 +60,36 @@ def main(folder: Path) -> None:
     write_explorer([open_run(out)], folder / "odd.html", data=digits)
     frame = ae.Explorer(folder / "runs" / "vae", data=digits)._repr_html_()
     (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
+    (folder / "widget.html").write_text(_widget(ae.Explorer(folder / "runs" / "vae", data=digits)))
     known = {name: _known(of[name]) for name in ("ae", "vae", "wide")}
     (folder / "known.json").write_text(json.dumps(known))
+
+
+def _widget(explorer: ae.Explorer) -> str:
+    """A page that shows the explorer's widget as a notebook does, its kernel a mere dictionary."""
+    widget = explorer.widget()
+    module = base64.b64encode(widget._esm.encode()).decode()
+    state = json.dumps({name: getattr(widget, name) for name in widget.keys if name in TRAITS})
+    return f"""<!doctype html><title>a notebook</title><div id="cell"></div>
+<script id="state" type="application/json">{state.replace("<", chr(92) + "u003c")}</script>
+<script type="module">
+const heard = {{}};
+window.kernel = JSON.parse(document.getElementById("state").textContent);
+window.tell = (name, value) => {{
+  kernel[name] = value;
+  heard[`change:${{name}}`]?.forEach((f) => f());
+}};
+const model = {{
+  get: (name) => kernel[name],
+  set: (name, value) => JSON.stringify(kernel[name]) === JSON.stringify(value) || tell(name, value),
+  on: (event, f) => (heard[event] ??= []).push(f),
+  off: (event, f) => (heard[event] = heard[event].filter((other) => other !== f)),
+  save_changes: () => {{}},
+}};
+window.tell("selected", [5]);
+const {{ default: widget }} = await import("data:text/javascript;base64,{module}");
+window.end = widget.render({{ model, el: document.getElementById("cell") }});
+</script>"""
 
 
 def _known(run: Run) -> list[dict[str, list[float]]]:
