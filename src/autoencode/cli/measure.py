@@ -75,9 +75,12 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         yield f"k-NN accuracy  {metrics['knn_accuracy']:.4f} of the codes"
     yield from _further(metrics)
     summary = run.summary
+    compiling = summary.get("compiling_seconds", 0.0)
+    compiled = f", compiled in {compiling:.0f} s" if compiling else ""
     yield (
         f"training       {summary['steps']:,} steps in {summary['seconds']:.0f} s, "
-        f"{summary['images_per_second']:,} images/s ({summary['device']}, {summary['precision']})"
+        f"{summary['images_per_second']:,} images/s ({summary['device']}, {summary['precision']}"
+        f"{compiled})"
     )
 
 

@@ -12,6 +12,7 @@ from autoencode.maths.precision import Float32Linear, widen
 from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
 from autoencode.maths.spline_flow import SplineFlow
+from autoencode.maths.tracing import traced, tracing
 
 __all__ = [
     "Bijection",
@@ -33,5 +34,7 @@ __all__ = [
     "squared_jacobian",
     "ssim",
     "standard_normal",
+    "traced",
+    "tracing",
     "widen",
 ]

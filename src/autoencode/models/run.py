@@ -203,13 +203,14 @@ _RECORD: Mapping[str, Any] = {
         "images_per_second": float,
         "device": str,
         "precision": str,
+        "compiling_seconds": float,
     },
     "network_sha256": str | None,
 }
 
 
 # What files of older versions lack.
-_LATER = ("labelled", "network_sha256")
+_LATER = ("labelled", "network_sha256", "compiling_seconds")
 
 
 def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:

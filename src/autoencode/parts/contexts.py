@@ -7,6 +7,7 @@ from torch import Tensor
 
 from autoencode.contract import Context
 from autoencode.errors import DataError
+from autoencode.maths import traced
 
 
 class Labels(Context):
@@ -26,7 +27,9 @@ class Labels(Context):
         classes = self.sizes.context
         if known.is_floating_point():
             return _features(known, classes)
-        if known.dim() != 1 or (known.numel() and int(known.max()) >= classes):
+        # What a training is traced with was checked as the data were read.
+        beyond = not traced() and known.numel() and int(known.max()) >= classes
+        if known.dim() != 1 or beyond:
             raise DataError(
                 f"This model is conditioned on {classes} classes, and the labels given are not "
                 "whole numbers below that",

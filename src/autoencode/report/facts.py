@@ -81,6 +81,7 @@ def _of_training(run: Run, model: Model) -> list[Fact]:
         facts.append(Fact("Training time", duration(summary["seconds"]), note))
     if "images_per_second" in summary:
         where = ", ".join(str(summary[k]) for k in ("device", "precision") if k in summary)
+        where += ", compiled" if summary.get("compiling_seconds") else ""
         speed = count(round(summary["images_per_second"]))
         facts.append(Fact("Examples a second", speed, f"in training; {where}"))
     return facts

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from autoencode.data import Split, scaled
 from autoencode.errors import DataError
+from autoencode.train.augment import augmented
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
 STRIDE = 1_000_003
@@ -30,16 +31,24 @@ class Batches:
         seed: int,
         device: torch.device,
         labelled: float | None = None,
+        augment: float = 0.0,
     ) -> None:
         """The training examples and what is known of each, [N] or [N, C], where a model asks.
 
         labelled: the share of each batch that is drawn from the examples whose label is known;
             None leaves it to chance.
+        augment: the share of each batch that is seen under small affine maps.
 
         Raises:
-            DataError: such a share, and no label is known or none is hidden, or batches of one.
+            DataError: augmented vectors; such a share, and no label is known or none is hidden, or batches of one.
         """
         x = train.x
+        if augment and x.dim() < 3:
+            raise DataError(
+                "Only images can be turned and stretched, and these are vectors",
+                "Leave --augment out.",
+            )
+        self.augment = augment
         self.x, self.random = x.to(device), train.random
         self.known = None if known is None else known.to(device)
         self.batch_size = min(batch_size, len(x))
@@ -67,16 +76,22 @@ class Batches:
         self.per_epoch = self.streams[0].per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
-        """The examples of that step, [B, *X], floats in [0, 1], and what is known of them.
-
-        Bits are drawn from torch's own random state, as all the noise of training is.
-        """
+        """The examples of that step as they lie in memory, [B, *X], and what is known of them."""
         parts = [stream[step] for stream in self.streams]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
         known = None if self.known is None else self.known.index_select(0, chosen)
-        x = scaled(self.x.index_select(0, chosen))
+        return self.x.index_select(0, chosen), known
+
+    def look(self, raw: Tensor) -> Tensor:
+        """What a model sees of such examples: floats in [0, 1], [B, *X].
+
+        Bits are drawn from torch's own random state, as all the noise of training is.
+        """
+        x = scaled(raw)
+        if self.augment:
+            x = augmented(x, self.augment)
         # Three times as quick as torch.bernoulli.
-        return (torch.rand_like(x) < x).to(x.dtype) if self.random else x, known
+        return (torch.rand_like(x) < x).to(x.dtype) if self.random else x
 
 
 class Stream:

@@ -21,9 +21,12 @@ from autoencode.models.conditions import known
 from autoencode.models.film import film_steps, keep_frame
 from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
+from autoencode.train.adam import Adam
 from autoencode.train.batches import Batches
 from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
+from autoencode.train.compiled import Step
 from autoencode.train.log import Log, summary_writer
+from autoencode.train.meter import Meter, Stepped
 from autoencode.train.precision import choose_device, choose_precision, computing
 from autoencode.train.progress import TrainingBar
 from autoencode.train.schedules import learning_rate
@@ -36,6 +39,8 @@ LOG_LINES = 300
 VALIDATIONS = 20
 # Looking at a number that lies on an accelerator makes the processor wait for it.
 CHECK_EVERY = {"cpu": 1}
+# Steps of a training that tracing alone would not pay for.
+SHORTEST = 5_000
 
 
 class Loop:
@@ -69,6 +74,7 @@ class Loop:
             settings.seed,
             self.device,
             settings.labelled,
+            settings.augment,
         )
         self.validation = Validation(data.validation.x, known(recipe, data.validation), self.device)
         self.total = settings.total_steps(len(data.train))
@@ -77,8 +83,10 @@ class Loop:
         self.checkpoint_every = settings.checkpoint_every or max(1, self.total // VALIDATIONS)
         self.film = set(film_steps(self.total, settings.film)) if settings.film else set()
         self.check_every = CHECK_EVERY.get(self.device.type, 50)
+        self.program: Step | None = None
+        self.may_compile = self.compiles()
         self.step, self.seconds, self.best_loss, self.waited = 0, 0.0, math.inf, 0
-        self.computing_seconds = 0.0
+        self.computing_seconds, self.compiling_seconds = 0.0, 0.0
         self.best: dict[str, Tensor] = {}
         if settings.tensorboard:
             summary_writer()
@@ -89,6 +97,24 @@ class Loop:
                 "Batch normalisation needs at least two images in a batch, and there is one",
                 f"Use --batch-size 2 or more{_or_without_batch_norm(self.objective)}.",
             )
+
+    def compiles(self) -> bool:
+        """Whether the step may be compiled: what moves from step to step is not traced.
+
+        Raises:
+            RecipeError: it may not, and was to be.
+        """
+        wanted, moving = self.settings.compile, self.objective.moving
+        plain = self.critics_optimizer is None and self.settings.clip is None
+        if wanted == "on" and not (plain and not moving and not self.fitted_priors):
+            raise RecipeError(
+                "This training cannot be compiled: it has a critic, clipped gradients, a number "
+                "that moves or a prior that is fitted on the way",
+                "Leave --compile out.",
+            )
+        if wanted == "auto" and self.device.type != "cpu":
+            return False  # not measured there
+        return wanted != "off" and plain and not moving and not self.fitted_priors
 
     def restore(self) -> list[str]:
         """Goes back to the newest whole checkpoint; a sentence for each damaged one."""
@@ -135,6 +161,7 @@ class Loop:
             "images_per_second": round(rate),
             "device": self.device.type,
             "precision": str(self.precision).removeprefix("torch."),
+            "compiling_seconds": round(self.compiling_seconds, 2),
         }
 
     def _loop(self, log: Log | None, bar: TrainingBar, signals: StopSignals | None) -> None:
@@ -149,6 +176,7 @@ class Loop:
             self._keep_frame()
         meter = Meter(self.log_every)
         while self.step < self.total and not self._has_waited():
+            self._compile(bar)
             began = time.perf_counter()
             meter.add(self.update(), self.step)
             self.step += 1
@@ -157,7 +185,7 @@ class Loop:
                 meter.seconds += time.perf_counter() - began
                 self.seconds = time.perf_counter() - self._began
                 self.computing_seconds += meter.seconds
-                report(meter.line(self))
+                report(self._line(meter))
                 meter = Meter(self.log_every)
             else:
                 meter.seconds += time.perf_counter() - began
@@ -168,33 +196,74 @@ class Loop:
             if self.step % self.checkpoint_every == 0 and self.step < self.total:
                 self._checkpoint()
 
-    def update(self) -> Judged:
+    def _line(self, meter: Meter) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "epoch": round(self.step / self.batches.per_epoch, 3),
+            "seconds": round(self.seconds, 3),
+            **meter.line(self.batches.batch_size),
+            "lr": self.optimizer.param_groups[0]["lr"],
+        }
+
+    def update(self) -> Stepped:
         """One update of the weights; `step` is left to the caller.
 
         Raises:
             Diverged: loss or gradient is not finite; the weights are as they were.
         """
         rate = learning_rate(self.settings, self.step, self.total)
+        if self.program is not None:
+            stepped = self.program(*self.batches[self.step], rate)
+            self._check(stepped.loss, stepped.terms)
+            return stepped
         for optimizer in self._optimizers().values():
             for group in optimizer.param_groups:
                 group["lr"] = rate
         self.objective.follow(self.step)
         self._fit_priors()
-        x, known = self.batches[self.step]
+        raw, known = self.batches[self.step]
+        x = self.batches.look(raw)
         with computing(self.precision, self.device):
             judged: Judged = self.objective(x, known)
-        if self.step % self.check_every == 0 and not math.isfinite(judged.loss.item()):
-            raise self._diverged(judged.terms)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._check(judged.loss, judged.terms)
         judged.loss.backward()
         if self.settings.clip is not None:
             norm = nn.utils.clip_grad_norm_(self.objective.model_parameters(), self.settings.clip)
-            if self.step % self.check_every == 0 and not math.isfinite(norm.item()):
-                raise self._diverged({"gradient": norm})
-        self.optimizer.step()
+            self._check(norm, {"gradient": norm})
+        self.optimizer.update()
         if self.critics_optimizer is not None:
             self._update_critics(self.critics_optimizer, judged)
-        return judged
+        terms = {name: term.detach() for name, term in judged.terms.items()}
+        return Stepped(judged.loss.detach(), terms, lambda: _error(judged))
+
+    def _check(self, value: Tensor, told: Mapping[str, Tensor]) -> None:
+        if self.step % self.check_every == 0 and not math.isfinite(value.item()):
+            raise self._diverged(told)
+
+    def _compile(self, bar: TrainingBar) -> None:
+        """Compiles the step, once the optimiser holds its state, where that saves time."""
+        if not self.may_compile or not self.optimizer.state:
+            return
+        self.may_compile = False
+        began = time.perf_counter()
+        always = self.settings.compile == "on"
+        # Of the whole training, so that a resumed one decides alike.
+        if not always and self.total < SHORTEST:
+            return
+        try:
+            program = Step(self.objective, self.optimizer, self.batches, self.precision)
+            if always or program.saves() * self.total > program.costs():
+                bar.say("compiling the step")
+                program.compile()
+                self.program = program
+                self.compiling_seconds = time.perf_counter() - began
+        except Exception as error:
+            # The compiler is there to save time: where it cannot, the step goes on as it is.
+            if always:
+                raise RecipeError(
+                    f"The step cannot be compiled: {type(error).__name__}: {_first_line(error)}",
+                    "Leave --compile out.",
+                ) from error
 
     def _fit_priors(self) -> None:
         """Fits the priors whose step this is; their part in the optimiser begins anew."""
@@ -204,17 +273,18 @@ class Loop:
                 for parameter in prior.parameters():
                     self.optimizer.state.pop(parameter, None)
 
-    def _update_critics(self, optimizer: torch.optim.Optimizer, judged: Judged) -> None:
+    def _update_critics(self, optimizer: Adam, judged: Judged) -> None:
         with computing(self.precision, self.device):
             loss = self.objective.critics_loss(judged.trip)
-        if self.step % self.check_every == 0 and not math.isfinite(loss.item()):
-            raise self._diverged({"critic": loss})
+        self._check(loss, {"critic": loss})
         # The model's own update has left gradients in the critics.
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        optimizer.update()
+        # And theirs in the model.
+        self.optimizer.zero_grad(set_to_none=True)
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+    def _optimizers(self) -> dict[str, Adam]:
         named = {"optimizer": self.optimizer, "critics": self.critics_optimizer}
         return {name: each for name, each in named.items() if each is not None}
 
@@ -280,47 +350,20 @@ class Loop:
         return Log(self.folder / "log.jsonl", self.step, self.settings.tensorboard)
 
 
-class Meter:
-    """Sums of what the steps since the last line of the log reported."""
-
-    def __init__(self, steps: int) -> None:
-        # The squared error costs one more pass over the images, so only some steps pay it.
-        self.every = max(1, steps // 5)
-        self.sums: dict[str, Tensor] = {}
-        self.errors: list[Tensor] = []
-        self.steps, self.seconds = 0, 0.0
-
-    def add(self, judged: Judged, step: int) -> None:
-        """Takes one step in, without waiting for an accelerator."""
-        for name, value in {"loss": judged.loss, **judged.terms}.items():
-            value = value.detach()
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-        if step % self.every == 0 or self.steps == 0:
-            with torch.no_grad():
-                self.errors.append(squared_error(judged.trip.px.mean, judged.trip.x))
-        self.steps += 1
-
-    def line(self, loop: Loop) -> dict[str, Any]:
-        """One line of the log: means over the steps."""
-        means = {name: total.item() / self.steps for name, total in self.sums.items()}
-        images = self.steps * loop.batches.batch_size
-        return {
-            "step": loop.step,
-            "epoch": round(loop.step / loop.batches.per_epoch, 3),
-            "seconds": round(loop.seconds, 3),
-            "loss": means.pop("loss"),
-            "terms": means,
-            "squared_error": torch.stack(self.errors).mean().item(),
-            "images_per_second": round(images / self.seconds) if self.seconds else 0,
-            "lr": loop.optimizer.param_groups[0]["lr"],
-        }
-
-
 def _adam(
     parameters: Iterable[nn.Parameter], settings: Settings, weight_decay: float = 0.0
-) -> torch.optim.Optimizer:
-    """Adam; weight decay is the decoupled one."""
-    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=weight_decay, fused=True)
+) -> Adam:
+    betas = (0.9, settings.beta2)
+    return Adam(parameters, lr=settings.lr, betas=betas, weight_decay=weight_decay, fused=True)
+
+
+def _error(judged: Judged) -> Tensor:
+    with torch.no_grad():
+        return squared_error(judged.trip.px.mean, judged.trip.x)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
 
 
 def _has_batch_norm(module: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from autoencode.models.recipe import Recipe
 Count = Annotated[int, Within(1, 10**9)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "float32"]
+Compile = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Settings:
     warmup: steps over which lr first rises from 0.
     clip: largest norm of the gradient; None for no limit.
     weight_decay: decoupled, as in AdamW.
+    beta2: how slowly Adam forgets the squares of the gradient.
+    augment: share of the images of a batch that are turned, stretched and slanted a little, input
+        and target alike; 0 for none.
     labelled: share of each batch that is drawn from the examples whose label is known, for models
         that learn from few labels; None leaves it to chance.
     init: folder of a run whose weights the training begins with, to go on with other data or
@@ -37,6 +41,8 @@ class Settings:
     film: steps at which the weights are kept, so that the explorer shows the training as a film.
     device: "auto" is cuda, then mps, then cpu.
     precision: "auto" is bf16 where the processor has it in hardware, else float32.
+    compile: "auto" compiles the whole step on a processor where the training is so long that it
+        saves more than the half minute it takes; the weights differ by rounding.
     """
 
     steps: Count = 15_000
@@ -47,6 +53,8 @@ class Settings:
     warmup: Annotated[int, Within(0, 10**9)] = 0
     clip: Annotated[float, Within(1e-9, 1e9)] | None = None
     weight_decay: Annotated[float, Within(0.0, 100.0)] = 0.0
+    beta2: Annotated[float, Within(0.0, 0.999999)] = 0.999
+    augment: Annotated[float, Within(0.0, 1.0)] = 0.0
     labelled: Annotated[float, Within(0.0, 1.0)] | None = None
     init: str | None = None
     patience: Count | None = None
@@ -56,6 +64,7 @@ class Settings:
     seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     device: Device = "auto"
     precision: Precision = "auto"
+    compile: Compile = "auto"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:

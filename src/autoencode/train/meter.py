@@ -1,0 +1,50 @@
+"""Sums of what the steps between two lines of the log reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Stepped(NamedTuple):
+    """What one update of the weights reports, without gradients.
+
+    loss: [].   terms: each unweighted, nats for an example, [].
+    error: gives the squared error, summed over pixels, for an example, [].
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    error: Callable[[], Tensor]
+
+
+class Meter:
+    """Sums of what the steps since the last line of the log reported."""
+
+    def __init__(self, steps: int) -> None:
+        # The squared error costs one more pass over the images, so only some steps pay it.
+        self.every = max(1, steps // 5)
+        self.sums: dict[str, Tensor] = {}
+        self.errors: list[Tensor] = []
+        self.steps, self.seconds = 0, 0.0
+
+    def add(self, stepped: Stepped, step: int) -> None:
+        """Takes one step in, without waiting for an accelerator."""
+        for name, value in {"loss": stepped.loss, **stepped.terms}.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        if step % self.every == 0 or self.steps == 0:
+            self.errors.append(stepped.error())
+        self.steps += 1
+
+    def line(self, images: int) -> dict[str, Any]:
+        """What a line of the log says of them: means over the steps, of so many images each."""
+        means = {name: total.item() / self.steps for name, total in self.sums.items()}
+        return {
+            "loss": means.pop("loss"),
+            "terms": means,
+            "squared_error": torch.stack(self.errors).mean().item(),
+            "images_per_second": round(self.steps * images / self.seconds) if self.seconds else 0,
+        }

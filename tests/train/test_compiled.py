@@ -1,0 +1,197 @@
+"""The step that is traced and compiled, beside the one that is not."""
+
+import json
+
+import pytest
+import torch
+
+from autoencode.errors import Diverged, RecipeError
+from autoencode.models.build import build, sizes_for
+from autoencode.models.conditions import context_width
+from autoencode.models.recipes import RECIPES
+from autoencode.train import fit, resume
+from autoencode.train import loop as loop_module
+from autoencode.train.adam import Adam
+from autoencode.train.compiled import Step
+from autoencode.train.loop import Loop
+from autoencode.train.settings import Settings
+
+SMALL = RECIPES["ae"].set("network.hidden", (16,))
+
+
+def loop_of(recipe, digits, **settings):
+    sizes = sizes_for(
+        recipe, digits.shape, n=len(digits.train), context=context_width(recipe, digits)
+    )
+    model = build(recipe, sizes, seed=0)
+    chosen = Settings.of(recipe, {"batch_size": 32, "compile": "off", "labelled": None, **settings})
+    loop = Loop(model, recipe, digits, chosen, None, False)
+    loop.objective.train()
+    return loop
+
+
+def advance(loop, steps):
+    found = []
+    for _ in range(steps):
+        torch.manual_seed(loop.step)
+        stepped = loop.update()
+        found.append((stepped.loss, stepped.terms, stepped.error()))
+        loop.step += 1
+    return found
+
+
+def traced(loop):
+    """As the loop goes on once a step is compiled, but for the compiler."""
+    loop.program = Step(loop.objective, loop.optimizer, loop.batches, loop.precision)
+    return loop
+
+
+# One of each kind of what a step does: noise, labels, discrete codes, batch normalisation, samples.
+@pytest.mark.parametrize(
+    "name", ["ae", "vae", "cvae", "vq-vae", "denoising-ae", "ae-dropout", "iwae", "contractive-ae"]
+)
+def test_the_traced_step_is_the_step(name, digits):
+    recipe = RECIPES[name].set("network.hidden", (16,)).but(sampler=None, schedules={})
+    plain, other = loop_of(recipe, digits), loop_of(recipe, digits)
+    advance(plain, 1), advance(other, 1)
+    expected, found = advance(plain, 3), advance(traced(other), 3)
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
+    weights = plain.objective.state_dict(), other.objective.state_dict()
+    torch.testing.assert_close(*weights, rtol=2e-3, atol=2e-4)
+    for a, b in zip(plain.optimizer.state.values(), other.optimizer.state.values(), strict=True):
+        torch.testing.assert_close(a["step"], b["step"])
+        torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
+
+
+def test_batch_normalisation_goes_on_counting(digits):
+    recipe = RECIPES["conv-ae"].set("network.width", 4)
+    loop = loop_of(recipe, digits)
+    advance(loop, 1)
+    before = {name: b.clone() for name, b in loop.objective.named_buffers()}
+    assert any("num_batches" in name for name in before), "the row has none any more"
+    advance(traced(loop), 2)
+    for name, now in loop.objective.named_buffers():
+        if "num_batches" in name:
+            assert now == before[name] + 2
+        if "running_mean" in name:
+            assert not torch.equal(now, before[name])
+
+
+def test_tracing_changes_nothing(digits):
+    loop = loop_of(SMALL, digits)
+    advance(loop, 2)
+    before = {name: t.clone() for name, t in loop.objective.state_dict().items()}
+    state = torch.get_rng_state()
+    traced(loop)
+    torch.testing.assert_close(loop.objective.state_dict(), before, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_weights(digits):
+    loop = loop_of(SMALL, digits)
+    advance(loop, 1)
+    traced(loop)
+    before = {name: t.clone() for name, t in loop.objective.state_dict().items()}
+    loop.batches.look = lambda raw: raw.float() * torch.inf
+    traced(loop)
+    with pytest.raises(Diverged):
+        loop.update()
+    torch.testing.assert_close(loop.objective.state_dict(), before, rtol=0, atol=0)
+
+
+def test_adam_is_torchs_bit_for_bit():
+    torch.manual_seed(0)
+    ours = [torch.randn(5, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
+    theirs = [p.detach().clone().requires_grad_() for p in ours]
+    settings = {"lr": 1e-2, "weight_decay": 0.1, "fused": True}
+    mine, reference = Adam(ours, **settings), torch.optim.AdamW(theirs, **settings)
+    for step in range(4):
+        for a, b in zip(ours, theirs, strict=True):
+            # A weight without a gradient stays where it is.
+            if step != 2 or a.dim() == 2:
+                a.grad = torch.randn_like(a)
+                b.grad = a.grad.clone()
+        mine.update()
+        reference.step()
+        reference.zero_grad()
+        assert all(p.grad is None for p in ours)
+        assert all(map(torch.equal, ours, theirs))
+    found, known = mine.state_dict()["state"], reference.state_dict()["state"]
+    torch.testing.assert_close(found, known, rtol=0, atol=0)
+
+
+def test_what_moves_is_not_compiled(digits):
+    moving = RECIPES["vae"].but(schedules={"terms.rate.weight": (0.0, 10)}, sampler=None)
+    with pytest.raises(RecipeError, match="cannot be compiled"):
+        fit(moving, digits, steps=5, compile="on", progress=False)
+    with pytest.raises(RecipeError, match="cannot be compiled"):
+        fit(SMALL, digits, steps=5, compile="on", clip=1.0, progress=False)
+
+
+def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
+    def fails(step):
+        raise RuntimeError("no compiler\nmore of it")
+
+    monkeypatch.setattr(Step, "compile", fails)
+    monkeypatch.setattr(loop_module, "SHORTEST", 1)
+    monkeypatch.setattr(Step, "costs", lambda step: 0.0)
+    settings = {"steps": 5, "batch_size": 32, "progress": False}
+    plain = fit(SMALL, digits, compile="off", **settings)
+    found = fit(SMALL, digits, **settings)
+    assert found.summary["compiling_seconds"] == 0
+    torch.testing.assert_close(found.model.state_dict(), plain.model.state_dict(), rtol=0, atol=0)
+    with pytest.raises(RecipeError, match="RuntimeError: no compiler"):
+        fit(SMALL, digits, compile="on", **settings)
+
+
+def test_long_trainings_of_small_models_are_worth_compiling(digits):
+    loop = loop_of(SMALL, digits)
+    advance(loop, 1)
+    step = traced(loop).program
+    assert step.saves() * 1_000 < step.costs() < step.saves() * 50_000
+
+
+@pytest.mark.slow
+def test_compiled_trainings_resume_bit_for_bit(digits, tmp_path, monkeypatch):
+    recipe = RECIPES["vae"].set("network.hidden", (16,)).but(sampler=None)
+    settings = {"steps": 40, "batch_size": 32, "checkpoint_every": 10, "progress": False}
+    plain = fit(recipe, digits, compile="off", out=tmp_path / "plain", **settings)
+    whole = fit(recipe, digits, compile="on", out=tmp_path / "whole", **settings)
+    assert whole.summary["compiling_seconds"] > 0
+    # Another generator draws the noise of a compiled step.
+    errors = [fitted.run.folder / "log.jsonl" for fitted in (plain, whole)]
+    lines = [[json.loads(line) for line in path.read_text().splitlines()] for path in errors]
+    last = [[e["squared_error"] for e in each if "squared_error" in e][-1] for each in lines]
+    assert last[0] == pytest.approx(last[1], rel=0.1)
+
+    class Stop(Exception):
+        pass
+
+    done = Loop.update
+
+    def stopping(loop):
+        if loop.step == 25:
+            raise Stop
+        return done(loop)
+
+    monkeypatch.setattr(Loop, "update", stopping)
+    with pytest.raises(Stop):
+        fit(recipe, digits, compile="on", out=tmp_path / "cut", **settings)
+    monkeypatch.undo()
+    again = resume(tmp_path / "cut", data=digits, progress=False)
+    torch.testing.assert_close(again.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_row_is_traced_as_it_is(name, digits):
+    recipe = RECIPES[name].but(sampler=None, schedules={})
+    plain = loop_of(recipe, digits)
+    if not plain.compiles():
+        pytest.skip("what moves, or has a critic, is not compiled")
+    other = loop_of(recipe, digits)
+    advance(plain, 1), advance(other, 1)
+    expected, found = advance(plain, 2), advance(traced(other), 2)
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-3)
