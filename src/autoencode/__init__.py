@@ -28,6 +28,8 @@ _HOME = {
     "load_data": "autoencode.data",
     "sample_train": "autoencode.data",
     "fit": "autoencode.train",
+    "fit_many": "autoencode.train",
+    "Job": "autoencode.train",
     "resume": "autoencode.train",
     "evaluate": "autoencode.evaluation",
     "embed": "autoencode.evaluation",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class AutoencodeError(Exception):
@@ -19,6 +20,10 @@ class AutoencodeError(Exception):
     def __init__(self, what: str, fix: str = "") -> None:
         self.what, self.fix = what, fix
         super().__init__(f"{what.rstrip('.')}. {fix}".rstrip() if fix else what)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Crosses to another process with all that it says."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class DataError(AutoencodeError):

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, ResourceError
+
+disk_usage = namedtuple("disk_usage", "total used free")
 
 
 def refusal(source, **options):
@@ -229,9 +232,13 @@ def test_a_real_bomb_is_not_decoded(images):
     assert sum(map(len, (data.train, data.validation, data.test))) == 20
 
 
-def test_images_that_exceed_memory_are_refused_before_they_are_decoded(images, monkeypatch):
+def test_images_that_exceed_memory_and_disk_are_refused_before_they_are_decoded(
+    images, monkeypatch
+):
     monkeypatch.setattr("autoencode.data.memory.available", lambda: 1500)
-    with pytest.raises(ResourceError, match=r"20 images of 6×8.*--size"):
+    monkeypatch.setattr("autoencode.data.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 900))
+    monkeypatch.setattr("autoencode.data.folder.decode", None)
+    with pytest.raises(ResourceError, match=r"disk.*need 960 bytes and 900 bytes are free"):
         load_data(images)
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, RunError
-from autoencode.studies import STUDIES, Plan, beta, carry_out_study, work
+from autoencode.studies import STUDIES, Plan, beta, carry_out_study
+from autoencode.train import many
 
 
 def carried_out(name, source, folder, steps=6, workers=1, **plan):
@@ -46,7 +47,7 @@ def test_shuffled_labels_do_not_cluster(shuffled, tmp_path):
 def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
     first = carried_out("beta", source, tmp_path / "s")
     before = json.loads((tmp_path / "s" / "study.json").read_text())
-    monkeypatch.setattr(work, "fit", None)  # would fail if it were called
+    monkeypatch.setattr(many, "fit", None)  # would fail if it were called
     again = carried_out("beta", source, tmp_path / "s")
     assert again.findings == first.findings
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == before
@@ -62,7 +63,7 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
     whole = carried_out("beta", source, tmp_path / "whole")
-    fit, calls = work.fit, []
+    fit, calls = many.fit, []
 
     def cut(*given, **options):
         calls.append(options["out"])
@@ -70,7 +71,7 @@ def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return fit(*given, **options)
 
-    monkeypatch.setattr(work, "fit", cut)
+    monkeypatch.setattr(many, "fit", cut)
     with pytest.raises(KeyboardInterrupt):
         carried_out("beta", source, tmp_path / "s")
     assert carried_out("beta", source, tmp_path / "s").findings == whole.findings

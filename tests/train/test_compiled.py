@@ -149,7 +149,13 @@ def test_long_trainings_of_small_models_are_worth_compiling(digits):
     loop = loop_of(SMALL, digits)
     advance(loop, 1)
     step = traced(loop).program
-    assert step.saves() * 1_000 < step.costs() < step.saves() * 50_000
+    assert step.saves() * 1_000 < step.costs() < step.saves() * 15_000
+
+
+def test_convolutions_are_not(digits):
+    loop = loop_of(RECIPES["conv-ae"].set("network.width", 4), digits)
+    advance(loop, 1)
+    assert traced(loop).program.saves() == 0
 
 
 @pytest.mark.slow

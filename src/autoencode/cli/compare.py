@@ -213,6 +213,8 @@ def lines_of(found: Comparison) -> Iterator[str]:
     for row in rows:
         cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
         yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+    if len(found.models) == 1:
+        return
     if any(figure.best for figure in shown):
         yield "* better than every other model by more than the noise"
     else:

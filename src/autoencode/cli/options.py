@@ -70,6 +70,13 @@ Binarise = Annotated[
         "images anew at each look)."
     ),
 ]
+Mapped = Annotated[
+    bool,
+    typer.Option(
+        "--mapped",
+        help="Read the data from a file on disk while training, even where they fit into memory.",
+    ),
+]
 Labelled = Annotated[
     int | None,
     typer.Option(help="Training images that keep their label; all others are hidden."),
@@ -87,6 +94,7 @@ def data_options(
     vectors: Path | None = None,
     labelled: int | None = None,
     binarise: str | None = None,
+    mapped: bool = False,
 ) -> dict[str, Any]:
     """The keyword arguments of `load_data`."""
     return {
@@ -99,6 +107,7 @@ def data_options(
         "max_bad": max_bad,
         "seed": split_seed,
         "binarise": binarise,
+        "memory": "map" if mapped else "auto",
     }
 
 

@@ -32,6 +32,9 @@ def _keep_freed_memory() -> None:
     """
     if sys.platform != "linux":
         return
+    # Processes that this one starts, for several trainings at once, read it when they begin.
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(KEPT))
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(LARGEST))
     import ctypes
 
     # Other C libraries have no such function, and other habits.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +68,7 @@ def study(
         plan,
         folder,
         shlex.join(words),
-        workers or os.cpu_count() or 1,
+        workers,
         (lambda line: None) if json else say,
     )
     if json:

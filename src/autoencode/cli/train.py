@@ -13,6 +13,7 @@ from autoencode.cli.options import (
     Json,
     Labelled,
     Labels,
+    Mapped,
     MaxBad,
     OnBad,
     Range,
@@ -46,6 +47,15 @@ def train(
     warmup: Annotated[int | None, Setting] = None,
     clip: Annotated[float | None, Setting] = None,
     weight_decay: Annotated[float | None, Setting] = None,
+    beta2: Annotated[float | None, Setting] = None,
+    augment: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the images turned and stretched a little.",
+            show_default="the recipe's",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     init: Annotated[
         Path | None,
         typer.Option(
@@ -66,8 +76,26 @@ def train(
         ),
     ] = None,
     seed: Annotated[int | None, Setting] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            help="Train so many runs, from --seed on: OUT/seed-0, … side by side on a processor.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     device: Annotated[str | None, Setting] = None,
     precision: Annotated[str | None, Setting] = None,
+    compile_: Annotated[
+        str | None,
+        typer.Option(
+            "--compile",
+            help="auto, on or off: the whole step as one program, where it pays.",
+            show_default="auto",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     tensorboard: Annotated[bool | None, Setting] = None,
     set_: Annotated[
         list[str] | None,
@@ -77,19 +105,25 @@ def train(
     vectors: Vectors = None,
     labelled: Labelled = None,
     binarise: Binarise = None,
+    mapped: Mapped = False,
     value_range: Range = None,
     size: Size = None,
     on_bad: OnBad = "fail",
     max_bad: MaxBad = 0.01,
     split_seed: SplitSeed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="runs/RECIPE-DATA")
+        Path | None,
+        typer.Option(help="Folder of the run, or of the runs.", show_default="runs/RECIPE-DATA"),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace that run, or those.")
+    ] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
     json: Json = False,
 ) -> None:
     """Train a recipe on data, measure it on the test part, and write a report.
+
+    With --seeds, runs in the folder that are this very training are kept or continued.
 
     Example: autoencode train vae --data mnist --latent 2 --steps 5000
     """
@@ -102,6 +136,8 @@ def train(
         "warmup": warmup,
         "clip": clip,
         "weight_decay": weight_decay,
+        "beta2": beta2,
+        "augment": augment,
         "init": None if init is None else str(init),
         "patience": patience,
         "validate_every": validate_every,
@@ -110,6 +146,7 @@ def train(
         "seed": seed,
         "device": device,
         "precision": precision,
+        "compile": compile_,
         "tensorboard": tensorboard,
     }
     changes = dict(assignment(text) for text in set_ or [])
@@ -130,12 +167,19 @@ def train(
     from autoencode.train import fit
 
     options = data_options(
-        labels, value_range, size, on_bad, max_bad, split_seed, vectors, labelled, binarise
+        labels, value_range, size, on_bad, max_bad, split_seed, vectors, labelled, binarise, mapped
     )
     loaded = load_data(data, **options)
     for notice in loaded.notices:
         complain("note", notice)
     folder = out if out is not None else _free_folder(f"{recipe}-{loaded.name}")
+    if seeds is not None:
+        from autoencode.cli.seeds import train_seeds
+
+        train_seeds(
+            row, loaded, folder, seeds, settings, overwrite=overwrite, report=report, json=json
+        )
+        return
     fitted = fit(row, loaded, out=folder, overwrite=overwrite, **settings)
     _conclude(fitted, report, json)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor, bfloat16
 
-from autoencode.data.memory import claim
 from autoencode.errors import DataError
 
 # Float arithmetic that is meant to end at 1 may end a little beyond.
 SLACK = 1e-5
 # Eight-bit images that nowhere reach this are likely in another range than 0..255.
 DARK = 64
-BLOCK = 2**22  # numbers looked at in one go, so that no copy of a whole array is made
+BLOCK = 2**20  # numbers looked at in one go, so that no copy of a whole array is made
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -59,10 +59,31 @@ def examples(x: np.ndarray, what: str) -> np.ndarray:
     return x
 
 
-def unit(
+@dataclass(frozen=True)
+class Change:
+    """How values become uint8 (0..255) or float32 in [0, 1].
+
+    bottom, top: what becomes 0 and 1, for float32; uint8 is taken as it is.
+    """
+
+    dtype: np.dtype
+    bottom: float = 0.0
+    top: float = 1.0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Some examples, changed; reckoned in double, which large ranges need."""
+        if self.dtype == np.uint8:
+            return x.astype(np.uint8, copy=False)
+        moved = x.astype(np.float64)
+        moved -= self.bottom
+        moved /= self.top - self.bottom
+        return moved.clip(0, 1, out=moved).astype(np.float32)
+
+
+def change_for(
     parts: Arrays, value_range: Sequence[float] | None, names: Sequence[str] = ()
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """All parts of a set as uint8 (0..255) or float32 in [0, 1], with notices.
+) -> tuple[Change, list[str]]:
+    """What brings all parts of a set to uint8 (0..255) or float32 in [0, 1], with notices.
 
     uint8 stays uint8. With a range, values are moved from it to [0, 1]; whole numbers in the range
     0..255 become uint8. Without one, values beyond [0, 1] are refused: a sigmoid would train on
@@ -71,11 +92,10 @@ def unit(
     Raises:
         DataError: NaN, infinity, or values outside of the range.
     """
-    for part, x in parts.items():
-        _finite(x, part, names)
-    low = min(x.min().item() for x in parts.values())
-    high = max(x.max().item() for x in parts.values())
+    bounds = [_bounds(x, part, names) for part, x in parts.items()]
+    low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
     eight = all(x.dtype == np.uint8 for x in parts.values())
+    as_bytes, as_floats = Change(np.dtype(np.uint8)), np.dtype(np.float32)
     if value_range is not None:
         bottom, top = value_range
         if low < bottom or high > top:
@@ -85,10 +105,10 @@ def unit(
                 f"Give the whole range: {_fix(min(low, bottom), max(high, top))}.",
             )
         if (bottom, top) == (0, 255) and (eight or all(map(_whole, parts.values()))):
-            return {p: x.astype(np.uint8, copy=False) for p, x in parts.items()}, []
-        return {p: _moved(x, bottom, top) for p, x in parts.items()}, []
+            return as_bytes, []
+        return Change(as_floats, bottom, top), []
     if eight:
-        return dict(parts), _eight_bit(high)
+        return as_bytes, _eight_bit(high)
     if len({x.dtype.kind in "bui" for x in parts.values()}) > 1:
         told = ", ".join(f"{part} {x.dtype}" for part, x in parts.items())
         raise DataError(f"The parts are of different types: {told}", "Give all in one type.")
@@ -99,7 +119,7 @@ def unit(
             f"No value is above {_say(high)}: if these were divided by 255 twice, "
             f"give {_fix(0, 1 / 255)}."
         )
-    return {p: _moved(x, 0.0, 1.0) for p, x in parts.items()}, notices
+    return Change(as_floats), notices
 
 
 def blocks(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -120,9 +140,11 @@ def not_finite(x: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _finite(x: np.ndarray, part: str, names: Sequence[str]) -> None:
-    bad = not_finite(x)
-    if len(bad):
+def _bounds(x: np.ndarray, part: str, names: Sequence[str]) -> tuple[float, float]:
+    """The lowest and the highest value, all of which are finite."""
+    bounds = [(block.min().item(), block.max().item()) for _, block in blocks(x)]
+    if not all(math.isfinite(low) and math.isfinite(high) for low, high in bounds):
+        bad = not_finite(x)
         first = f"Example {bad[0]}" + ("" if part == "all" else f" of the {part} part")
         if names:
             first += f" ({names[bad[0]]})"
@@ -130,6 +152,7 @@ def _finite(x: np.ndarray, part: str, names: Sequence[str]) -> None:
             f"{first} holds NaN or infinity ({len(bad):,} of {len(x):,} examples do)",
             "Remove these examples or fill in the values.",
         )
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
 def _eight_bit(high: float) -> list[str]:
@@ -166,16 +189,6 @@ def _within(low: float, high: float, whole: bool) -> None:
 
 def _whole(x: np.ndarray) -> bool:
     return x.dtype.kind in "bui" or all((block == np.rint(block)).all() for _, block in blocks(x))
-
-
-def _moved(x: np.ndarray, bottom: float, top: float) -> np.ndarray:
-    """Values from bottom..top to [0, 1], float32; reckoned in double, which large ranges need."""
-    claim(4 * x.size, "The data as float32", "Give fewer examples, or uint8.")
-    out = np.empty(x.shape, np.float32)
-    for start, block in blocks(x):
-        moved = (block.astype(np.float64) - bottom) / (top - bottom)
-        out[start : start + len(block)] = moved.clip(0, 1)
-    return out
 
 
 def _say(value: float) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autoencode.data.arrays import as_array, blocks, not_finite
+from autoencode.data.gather import Memory
 from autoencode.data.labels import encode
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.records import PARTS, BadFile, Data, Raw, digests
-from autoencode.data.sources import read
+from autoencode.data.sources import origin, read
 from autoencode.errors import DataError
 
 
@@ -84,18 +85,18 @@ def check_source(source: Any, **options: Any) -> Check:
     asked = Options(**options)
     # All files are looked at; what the options say about bad ones comes afterwards.
     loose = Options(**{**options, "on_bad": "skip", "max_bad": 1})
-    raw, name, origin = read(source, loose)
-    problems = _bad_files(raw, asked)
+    raw, (name, where) = read(source, loose, Memory(owned=True)), origin(source, loose)
+    problems, values = _bad_files(raw, asked), _values(raw)
     data: Data | None = None
     try:
-        data = prepare(raw, loose, name, origin)
+        data = prepare(raw, loose, name, where, Memory(owned=not raw.borrowed))
     except DataError as error:
         problems.append(str(error))
     parts, classes = (_divided(data), data.classes) if data else _undivided(raw)
     return Check(
         name=name,
-        source=origin,
-        **_values(raw),
+        source=where,
+        **values,
         classes=classes,
         parts=_counted(parts, classes),
         bad_files=raw.bad,
@@ -163,10 +164,10 @@ def _counted(
 ) -> tuple[PartCheck, ...]:
     """Sizes, classes, and what is there twice."""
     seen = {
-        name: digests(x) if x.ndim and x.size and x.dtype != object else []
+        name: digests(x) if x.ndim and x.size and x.dtype != object else np.zeros(0, np.uint64)
         for name, (x, _) in parts.items()
     }
-    train = set(seen.get("train", []))
+    train = seen.get("train", np.zeros(0, np.uint64))
     checked = []
     for name, (x, y) in parts.items():
         checked.append(
@@ -174,8 +175,8 @@ def _counted(
                 part=name,
                 examples=len(x) if x.ndim else 0,
                 per_class={} if y is None else _per_class(y, classes),
-                repeated=len(seen[name]) - len(set(seen[name])),
-                in_train=0 if name == "train" else sum(d in train for d in seen[name]),
+                repeated=len(seen[name]) - len(np.unique(seen[name])),
+                in_train=0 if name == "train" else int(np.isin(seen[name], train).sum()),
             )
         )
     return tuple(checked)

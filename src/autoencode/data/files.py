@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from gzip import GzipFile
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from autoencode.errors import DataError
 
@@ -24,7 +26,7 @@ class Unusable(Exception):
     """A file that cannot be used; the text is the reason, without the path."""
 
 
-def opened(path: str | Path) -> BinaryIO:
+def opened(path: str | Path) -> BufferedReader:
     """Open a regular file for reading; a pipe or device is refused before it can block.
 
     Raises:
@@ -41,7 +43,21 @@ def opened(path: str | Path) -> BinaryIO:
     return os.fdopen(number, "rb")
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def filled(file: IO[bytes] | GzipFile, size: int) -> bytearray:
+    """The next `size` bytes of a file, or fewer where it ends; never held twice."""
+    content = bytearray(size)
+    view, done = memoryview(content), 0
+    while done < size:
+        count = file.readinto(view[done : done + 2**24])  # type: ignore[union-attr]
+        if not count:
+            break
+        done += count
+    view.release()
+    del content[done:]
+    return content
+
+
+def open_regular(path: str | Path) -> BufferedReader:
     """As `opened`, for a file that the user named.
 
     Raises:

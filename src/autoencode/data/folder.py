@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from autoencode.data.files import Unusable, shown
-from autoencode.data.memory import claim
+from autoencode.data.files import Unusable, opened, shown
+from autoencode.data.gather import Keep
 from autoencode.data.options import Options
 from autoencode.data.picture import ENDINGS, Header, decode, header, quiet_pillow
 from autoencode.data.progress import Bar
@@ -27,7 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def read_folder(folder: Path, options: Options) -> Raw:
+def read_folder(folder: Path, options: Options, keep: Keep) -> Raw:
     """All images of a folder, decoded.
 
     Images that lie directly in the folder have no labels. Images of one depth keep it; a mix of
@@ -36,7 +38,7 @@ def read_folder(folder: Path, options: Options) -> Raw:
     Raises:
         DataError: no images, images of several sizes without `size`, or bad files, as `on_bad` and
             `max_bad` say.
-        ResourceError: the images do not fit into memory.
+        ResourceError: the images do not fit into memory, or not on the disk.
     """
     walk = Walk()
     found = scan(folder, walk)
@@ -55,7 +57,7 @@ def read_folder(folder: Path, options: Options) -> Raw:
             else:
                 heads.append((file, head))
         _stop_at_bad(walk.bad, looked, folder, options)
-        kept, x, notices = _decoded(heads, walk, looked, folder, options)
+        kept, x, notices = _decoded(heads, walk, looked, folder, options, keep)
     notices = [*_left_out(walk, looked, folder, options), *notices]
     return _assembled(kept, x, walk, looked, notices, _top(heads))
 
@@ -82,36 +84,59 @@ def _pooled(work: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[t
             raise
 
 
+def content_of_folder(folder: Path) -> str | None:
+    """SHA-256 over parts, classes, names and bytes of all images; None where there are none."""
+    found = scan(folder, Walk())
+    sha = hashlib.sha256()
+    for file, content in _pooled(lambda f: _try(_hash, f.path), found, "looking for changes"):
+        told = content.reason if isinstance(content, BadFile) else content
+        sha.update(repr((file.part, file.label, os.path.relpath(file.path, folder), told)).encode())
+    return sha.hexdigest() if found else None
+
+
+def _hash(path: str) -> str:
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _decoded(
-    heads: list[tuple[Found, Header]], walk: Walk, looked: int, folder: Path, options: Options
+    heads: list[tuple[Found, Header]],
+    walk: Walk,
+    looked: int,
+    folder: Path,
+    options: Options,
+    keep: Keep,
 ) -> tuple[list[Found], np.ndarray, list[str]]:
     """The pixels of all good files as one array, in the shape that fits them all."""
     _any_good(heads, walk, folder)
     size, notices = _one_size([(file, head.size) for file, head in heads], options)
     colour, dtype, told = _one_kind([head for _, head in heads], options)
-    shape = (len(heads), *((3,) if colour else ()), *size)
-    claim(
-        int(np.prod(shape, dtype=object)) * dtype.itemsize,
-        f"{len(heads):,} images of {size[0]}×{size[1]}",
-        "Make them smaller with --size, or give fewer.",
-    )
-    x = np.empty(shape, dtype)
+    shape = (*((3,) if colour else ()), *size)
     kept: list[Found] = []
 
     def read(item: tuple[Found, Header]) -> np.ndarray | BadFile:
         array = _try(decode, item[0].path, item[1])
         return array if isinstance(array, BadFile) else resized(array, size)
 
-    for (file, _), array in _pooled(read, heads, "decoding images"):
-        if isinstance(array, BadFile):
-            walk.bad.append(array)
-            _stop_at_bad(walk.bad, looked, folder, options)
-            continue
-        # Grey spreads over the three channels.
-        x[len(kept)] = array if array.dtype == dtype else array / np.float32(_most(array.dtype))
-        kept.append(file)
-    _any_good(kept, walk, folder)
-    return kept, x[: len(kept)], notices + told
+    rows = keep.rows(
+        len(heads),
+        shape,
+        dtype,
+        f"{len(heads):,} images of {size[0]}×{size[1]}",
+        "Make them smaller with --size, or give fewer.",
+    )
+    with closing(rows):
+        for (file, _), array in _pooled(read, heads, "decoding images"):
+            if isinstance(array, BadFile):
+                walk.bad.append(array)
+                _stop_at_bad(walk.bad, looked, folder, options)
+                continue
+            image = array if array.dtype == dtype else array / np.float32(_most(array.dtype))
+            # Grey spreads over the three channels.
+            rows.add(np.broadcast_to(image, (1, *shape)))
+            kept.append(file)
+        _any_good(kept, walk, folder)
+        return kept, rows.done(), notices + told
 
 
 def _any_good(good: Sequence[object], walk: Walk, folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from autoencode.data.files import open_regular, shown
+from autoencode.data.files import filled, open_regular, shown
 from autoencode.data.memory import claim
 from autoencode.data.records import Raw
 from autoencode.errors import DataError
@@ -57,14 +57,15 @@ def _read(file: BinaryIO | gzip.GzipFile, path: str | Path) -> np.ndarray:
     dtype = np.dtype(TYPES[head[2]])
     size = math.prod(shape) * dtype.itemsize
     claim(size, shown(path), "Give a smaller file.")
-    body = file.read(size + 1)
-    if len(body) != size:
+    body = filled(file, size)
+    if len(body) != size or file.read(1):
         state = "cut short" if len(body) < size else "too long"
         raise DataError(
             f"{shown(path)} is {state}: its header says {shape}, which is {size:,} bytes",
             "Get it again.",
         )
-    return np.frombuffer(body, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+    array = np.frombuffer(body, dtype).astype(dtype.newbyteorder("="), copy=False)
+    return array.reshape(shape)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

@@ -47,12 +47,12 @@ def read_memory(source: Any) -> Raw:
 def _dataset(dataset: Dataset[Any]) -> Raw:
     """All items of a torch data set, stacked."""
     total = 0 if isinstance(dataset, IterableDataset) else len(dataset)  # type: ignore[arg-type]
-    xs: list[np.ndarray] = []
+    xs: np.ndarray | list[np.ndarray] = []
     ys: list[Any] = []
     with Bar("reading the data set", total) as bar:
         for i, item in enumerate(_items(dataset, total)):
             x, y = _pair(item, i)
-            if xs and (x.shape != xs[0].shape or x.dtype != xs[0].dtype):
+            if i and (x.shape != xs[0].shape or x.dtype != xs[0].dtype):
                 raise DataError(
                     f"Item {i} of the data set is {x.dtype} of shape {x.shape}, and item 0 is "
                     f"{xs[0].dtype} of shape {xs[0].shape}",
@@ -60,15 +60,20 @@ def _dataset(dataset: Dataset[Any]) -> Raw:
                 )
             if (y is None) != (len(ys) == 0 and i > 0) and i > 0:
                 raise DataError(f"Item {i} of the data set lacks a label, or item 0 does", "")
-            if i == 0:
+            if i == 0 and total:
                 claim(x.nbytes * total, "The data set", "Give fewer or smaller items.")
-            xs.append(x)
+                xs = np.empty((total, *x.shape), x.dtype)
+            if isinstance(xs, list):
+                xs.append(x)  # how many will come is not known
+            else:
+                xs[i] = x
             if y is not None:
                 ys.append(y)
             bar.update(1)
-    if not xs:
+    if not len(xs):
         raise DataError("The data set is empty", "Give some examples.")
-    return Raw({"all": (np.stack(xs), np.array(ys) if ys else None)})
+    whole = np.stack(xs) if isinstance(xs, list) else xs
+    return Raw({"all": (whole, np.array(ys) if ys else None)})
 
 
 def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:

@@ -17,15 +17,19 @@ def available() -> int:
     return max(min(bounds), 0)
 
 
+class TooLarge(ResourceError):
+    """Data that do not fit into memory, and may fit on the disk."""
+
+
 def claim(needed: int, what: str, fix: str) -> None:
     """Refuse to go on when `needed` bytes are more than half of the memory available.
 
     Raises:
-        ResourceError: naming both figures and `fix`.
+        TooLarge: naming both figures and `fix`.
     """
     free = available()
     if needed > SHARE * free:
-        raise ResourceError(
+        raise TooLarge(
             f"{what} needs {gigabytes(needed)} of memory, and half of what is available here is "
             f"{gigabytes(int(SHARE * free))}",
             fix,
@@ -38,6 +42,8 @@ def gigabytes(count: int) -> str:
     >>> gigabytes(53_000_000), gigabytes(8_400_000_000)
     ('53 MB', '8.4 GB')
     """
+    if count < 1e6:
+        return f"{count:,} bytes"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+import mmap
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 from numpy.lib import format as npy_format
 
-from autoencode.data.files import open_regular, shown
+from autoencode.data.files import filled, open_regular, reason, shown
 from autoencode.data.keys import raw_parts
-from autoencode.data.memory import claim
+from autoencode.data.memory import claim, gigabytes
 from autoencode.data.records import Raw
-from autoencode.errors import DataError
+from autoencode.errors import DataError, ResourceError
 
 MAGIC = b"\x93NUMPY"
+# Writable, because torch takes nothing else, and private. Linux would promise memory for all of it,
+# and refuse a file larger than memory, but for the flag that Python 3.11 has no name for.
+_NO_RESERVE = 0x4000
+_PRIVATE: dict[str, int] = (
+    {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
+    if sys.platform == "linux"
+    else {"access": mmap.ACCESS_COPY}
+)
 _DAMAGED = (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError)
 
 
@@ -33,6 +43,36 @@ def read_npy(path: Path) -> np.ndarray:
         size = file.seek(0, 2)
         file.seek(0)
         return _array(file, size, shown(path))
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """The array of one .npy file, of which the system reads what is looked at.
+
+    What is written to it stays in memory and never reaches the file.
+
+    Raises:
+        DataError: as `read_npy`.
+        ResourceError: a limit on the process leaves no room for the addresses.
+    """
+    what = shown(path)
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        try:
+            shape, order, dtype, needed = _promised(file, size, what)
+        except _DAMAGED as error:
+            raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+        if not needed:
+            return np.zeros(shape, dtype)
+        try:
+            content = mmap.mmap(file.fileno(), size, **_PRIVATE)
+        except OSError as error:
+            raise ResourceError(
+                f"The limits on this process leave no addresses for {what}, {gigabytes(size)}: "
+                f"{reason(error)}",
+                "Raise them: ulimit -v unlimited.",
+            ) from error
+        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
 
 
 def read_npz(path: Path) -> Raw:
@@ -76,34 +116,37 @@ class _Members(Mapping[str, np.ndarray]):
 def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
     """One array in numpy's format, of which `size` bytes are there."""
     try:
-        shape, fortran, dtype = _header(file, what)
-        if dtype.hasobject:
-            raise DataError(
-                f"{what} holds Python objects, which may run code when they are opened",
-                "Save a plain array: np.save(path, np.stack(list_of_images)).",
-            )
-        there = size - file.tell()
-        needed = math.prod(shape) * dtype.itemsize
-        if needed != there:
-            state = "cut short" if needed > there else "too long"
-            raise DataError(
-                f"{what} is {state}: {dtype} of shape {shape} is {needed:,} bytes, and it has "
-                f"{there:,}",
-                "Get or save it again.",
-            )
+        shape, order, dtype, needed = _promised(file, size, what)
         # Before its bytes are unpacked: a few kilobytes can stand for a terabyte of zeros.
         claim(needed, what, "Give a smaller file.")
-        content = bytearray(needed)
-        view, done = memoryview(content), 0
-        while done < needed:
-            count = file.readinto(view[done : done + 2**24])  # type: ignore[attr-defined]
-            if not count:
-                raise DataError(f"{what} is cut short", "Get or save it again.")
-            done += count
-        array = np.frombuffer(content, dtype)
-        return array.reshape(shape, order="F" if fortran else "C")
+        content = filled(file, needed)
+        if len(content) < needed:
+            raise DataError(f"{what} is cut short", "Get or save it again.")
+        return np.frombuffer(content, dtype).reshape(shape, order=order)
     except _DAMAGED as error:
         raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+
+
+def _promised(
+    file: IO[bytes], size: int, what: str
+) -> tuple[tuple[int, ...], Literal["F", "C"], np.dtype, int]:
+    """Shape, order, type and bytes of the array behind the header, all of which are there."""
+    shape, fortran, dtype = _header(file, what)
+    if dtype.hasobject:
+        raise DataError(
+            f"{what} holds Python objects, which may run code when they are opened",
+            "Save a plain array: np.save(path, np.stack(list_of_images)).",
+        )
+    there = size - file.tell()
+    needed = math.prod(shape) * dtype.itemsize
+    if needed != there:
+        state = "cut short" if needed > there else "too long"
+        raise DataError(
+            f"{what} is {state}: {dtype} of shape {shape} is {needed:,} bytes, and it has "
+            f"{there:,}",
+            "Get or save it again.",
+        )
+    return shape, "F" if fortran else "C", dtype, needed
 
 
 def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:

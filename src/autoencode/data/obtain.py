@@ -6,26 +6,23 @@ enter the cache, by renaming, under a lock that all processes of the machine sha
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from autoencode.data.catalogue import SOURCES, File, Source
 from autoencode.data.files import reason, shown
 from autoencode.data.idx import GZIP
+from autoencode.data.lock import locked
 from autoencode.data.memory import gigabytes
 from autoencode.data.mirrors import download, host, reachable
 from autoencode.data.packages import Unavailable, described, unpack
@@ -154,7 +151,7 @@ def _fill(folder: Path, source: Source) -> Files:
     root = folder.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root / f".{source.name}.lock", source):
+        with locked(root / f".{source.name}.lock", f"fetching {source.name}"):
             files, damaged = _read(folder, source)
             if files:
                 return files
@@ -235,33 +232,3 @@ def _scratch(root: Path, source: Source) -> Iterator[Path]:
     """A folder beside the set, so that renaming stays on one disk; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix=f".{source.name}-", suffix=".part", dir=root) as name:
         yield Path(name)
-
-
-@contextmanager
-def _locked(path: Path, source: Source) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends."""
-    with path.open("w") as file:
-        told = False
-        while not _try_lock(file):
-            if not told:
-                say(f"waiting for another process, which is fetching {source.name}")
-                told = True
-            time.sleep(0.1)
-        yield
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            return False
-        raise
-    return True

@@ -12,6 +12,7 @@ from autoencode.data.binarise import BINARISE
 from autoencode.errors import DataError, did_you_mean
 
 ON_BAD = ("fail", "skip")
+MEMORY = ("auto", "map")
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Options:
     validation: int | float | None = None
     seed: int = 0
     binarise: str | None = None
+    memory: str = "auto"
 
     def __post_init__(self) -> None:
         if self.binarise is not None and self.binarise not in BINARISE:
             raise DataError(
                 f'binarise is "{self.binarise}"', did_you_mean(str(self.binarise), BINARISE)
             )
+        if self.memory not in MEMORY:
+            raise DataError(f'memory is "{self.memory}"', did_you_mean(str(self.memory), MEMORY))
         if self.on_bad not in ON_BAD:
             raise DataError(f'on_bad is "{self.on_bad}"', did_you_mean(self.on_bad, ON_BAD))
         if not _number(self.max_bad) or not 0 <= self.max_bad <= 1:
@@ -82,6 +86,8 @@ class Options:
         for name in ("labelled", "binarise"):
             if getattr(self, name) is not None:
                 kept[name] = getattr(self, name)
+        if self.memory != "auto":
+            kept["memory"] = self.memory
         for name in ("labels", "vectors"):
             given = getattr(self, name)
             if isinstance(given, str | Path):

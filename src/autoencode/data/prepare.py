@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from autoencode.data.arrays import as_array, examples, unit
+from autoencode.data.arrays import as_array, change_for, examples
 from autoencode.data.binarise import binarised
 from autoencode.data.files import shown
+from autoencode.data.gather import Form, Keep, Share
 from autoencode.data.labels import encode
 from autoencode.data.options import Options
 from autoencode.data.records import PARTS, Data, Raw, Split, digests, fingerprint
@@ -18,14 +18,16 @@ from autoencode.data.split import draw, split
 from autoencode.errors import DataError
 
 
-def prepare(raw: Raw, options: Options, name: str, source: str) -> Data:
+def prepare(raw: Raw, options: Options, name: str, source: str, keep: Keep) -> Data:
     """Check values and labels, divide what the source does not divide, and say what was done.
+
+    keep: where the examples stay. In memory that is ours they are moved: `raw` is used up.
 
     Raises:
         DataError: anything that would train in silence and mean nothing.
     """
     try:
-        return _prepared(raw, options, name, source)
+        return _prepared(raw, options, name, source, keep)
     except DataError as error:
         if source in ("", name):
             raise
@@ -33,19 +35,19 @@ def prepare(raw: Raw, options: Options, name: str, source: str) -> Data:
         raise DataError(what, error.fix) from error
 
 
-def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
+def _prepared(raw: Raw, options: Options, name: str, source: str, keep: Keep) -> Data:
     notices = list(raw.notices)
-    x, told = _values(raw, options)
+    x, form, told = _values(raw, options)
     y, classes, missing = _labels(raw, {part: len(a) for part, a in x.items()})
     factors = np.stack(list(raw.factors.values()), 1) if raw.factors else None
-    parts = _divided(x, y, _vectors(raw), factors, options)
+    parts = _divided(x, form, y, _vectors(raw), factors, options, keep)
     if options.validation is not None and "validation" in raw.parts:
         missing.append("The source has a validation part of its own, so none was drawn.")
     notices += told + missing
     if not raw.trusted:
         notices += _twice(parts)
     if options.binarise is not None:
-        parts = binarised(parts, options.binarise, options.seed)
+        parts = binarised(parts, options.binarise, options.seed, keep.replace)
     return Data(
         name=name,
         source=source,
@@ -59,8 +61,8 @@ def _prepared(raw: Raw, options: Options, name: str, source: str) -> Data:
     )
 
 
-def _values(raw: Raw, options: Options) -> tuple[dict[str, np.ndarray], list[str]]:
-    """All parts in one shape, type and range."""
+def _values(raw: Raw, options: Options) -> tuple[dict[str, np.ndarray], Form, list[str]]:
+    """All parts as they came, and what brings them to one shape, type and range."""
     arrays = {}
     for part, (x, _) in raw.parts.items():
         what = "The data" if part == "all" else f"The {part} part"
@@ -70,25 +72,20 @@ def _values(raw: Raw, options: Options) -> tuple[dict[str, np.ndarray], list[str
         told = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
         raise DataError(f"The parts hold examples of different shapes: {told}", "Give one shape.")
     wanted = options.value_range if options.value_range is not None else raw.value_range
-    united, notices = unit(arrays, wanted, raw.names)
-    if raw.borrowed:
-        for part, x in united.items():
-            united[part] = x.copy() if np.may_share_memory(x, arrays[part]) else x
+    change, notices = change_for(arrays, wanted, raw.names)
     shape = next(iter(shapes.values()))
     if options.size is not None and shape[-2:] != tuple(options.size):
         if len(shape) < 2:
             raise DataError(
                 f"size is {tuple(options.size)}, and the data are vectors", "Leave it out."
             )
-        from autoencode.data.resize import all_resized
-
         height, width = options.size
-        united = {part: all_resized(x, (height, width)) for part, x in united.items()}
         notices.append(
             f"The images were brought from {shape[-2]}×{shape[-1]} to {height}×{width} (height × "
             "width): scaled to cover it, cropped about the centre."
         )
-    return united, notices
+        shape = (*shape[:-2], height, width)
+    return arrays, Form(change, shape), notices
 
 
 def _labels(
@@ -126,10 +123,12 @@ def _vectors(raw: Raw) -> np.ndarray | None:
 
 def _divided(
     x: dict[str, np.ndarray],
+    form: Form,
     y: dict[str, np.ndarray] | None,
     c: np.ndarray | None,
     factors: np.ndarray | None,
     options: Options,
+    keep: Keep,
 ) -> dict[str, Split]:
     """Draw the parts that the source lacks from its training part, or from all of it."""
     whole = "all" if "all" in x else "train"
@@ -143,30 +142,33 @@ def _divided(
         validation="validation" not in x,
         wanted=options.validation,
     )
-    parts = {}
+    shares: dict[str, Share] = {}
+    beside: dict[str, dict[str, Any]] = {}
     for part in PARTS:
         from_ = whole if part in drawn else part
         fewer = part in drawn and len(drawn[part]) < len(x[from_])
-        rows: np.ndarray | slice = drawn[part] if fewer else slice(None)
-        parts[part] = Split(
-            _tensor(x[from_][rows]),
-            None if y is None else _tensor(y[from_][rows]),
-            None if c is None else _tensor(c[rows]),
-            factors=None if factors is None else _tensor(factors[rows]),
-        )
+        rows = drawn[part] if fewer else None
+        shares[part] = Share(x[from_], rows)
+        kept = slice(None) if rows is None else rows
+        beside[part] = {
+            "y": None if y is None else _tensor(y[from_][kept]),
+            "c": None if c is None else _tensor(c[kept]),
+            "factors": None if factors is None else _tensor(factors[kept]),
+        }
     if options.labelled is not None:
-        parts["train"] = _hidden(parts["train"], options.labelled, options.seed)
-    return parts
+        train = beside["train"]
+        train["y"] = _hidden(train["y"], len(shares["train"]), options.labelled, options.seed)
+    examples = keep.gather(shares, form)
+    return {part: Split(x, **beside[part]) for part, x in examples.items()}
 
 
-def _hidden(train: Split, kept: int, seed: int) -> Split:
-    """The training part with all but `kept` labels hidden."""
-    if train.y is None or kept > len(train):
-        there = "no labels" if train.y is None else f"{len(train):,} training examples"
+def _hidden(y: torch.Tensor | None, n: int, kept: int, seed: int) -> torch.Tensor:
+    """The labels of the training part, all but `kept` of them hidden."""
+    if y is None or kept > n:
+        there = "no labels" if y is None else f"{n:,} training examples"
         raise DataError(f"{kept:,} labels were to be kept, and there are {there}", "Keep fewer.")
-    y = train.y.numpy()
-    chosen = draw(kept, y, len(y), np.random.default_rng((seed, 3)))
-    return replace(train, y=_tensor(np.where(chosen, y, -1)))
+    chosen = draw(kept, y.numpy(), n, np.random.default_rng((seed, 3)))
+    return torch.where(torch.from_numpy(chosen), y, -1)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:
@@ -176,10 +178,13 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 
 def _twice(parts: dict[str, Split]) -> list[str]:
     """A notice when examples are measured on that were also trained on."""
-    seen = set(digests(parts["train"].x.numpy()))
+    seen = digests(parts["train"].x.numpy())
+    seen.sort()
     found = []
     for part in ("validation", "test"):
-        same = sum(digest in seen for digest in digests(parts[part].x.numpy()))
+        these = digests(parts[part].x.numpy())
+        nearest = np.searchsorted(seen, these).clip(max=len(seen) - 1)
+        same = int((seen[nearest] == these).sum())
         if same:
             found.append(
                 f"{same:,} of {len(parts[part]):,} {part} examples also appear in the training "

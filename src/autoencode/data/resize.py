@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
-from autoencode.data.progress import Bar
-
 
 def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """One image [H, W] or [C, H, W] in the new height and width, its type kept.
@@ -31,8 +29,6 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def all_resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """All images [N, ...] of an array in the new size, as `resized`."""
     out = np.empty((*x.shape[:-2], *size), x.dtype)
-    with Bar("resizing", len(x)) as bar:
-        for old, new in zip(x, out, strict=True):
-            new[...] = resized(old, size)
-            bar.update(1)
+    for old, new in zip(x, out, strict=True):
+        new[...] = resized(old, size)
     return out

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -16,13 +17,16 @@ from torch import Tensor
 from autoencode.data.catalogue import SOURCES
 from autoencode.data.cifar import read_archive, read_batches
 from autoencode.data.files import open_regular, reason, shown
+from autoencode.data.gather import Keep, Memory
 from autoencode.data.idx import GZIP, is_idx, read_idx, read_idx_file, read_idx_folder
 from autoencode.data.inmemory import read_memory
+from autoencode.data.memory import TooLarge
 from autoencode.data.named import read_named
-from autoencode.data.npy import MAGIC, read_npy, read_npz
+from autoencode.data.npy import MAGIC, map_npy, read_npy, read_npz
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.records import Data, Raw, scaled
+from autoencode.data.stored import add_array, alone, content_of, making, place, store, stored
 from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory
 
 _KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"
@@ -41,6 +45,7 @@ def load_data(
     validation: int | float | None = None,
     seed: int = 0,
     binarise: str | None = None,
+    memory: str = "auto",
 ) -> Data:
     """Load data, check them, and divide them into training, validation and test.
 
@@ -68,50 +73,132 @@ def load_data(
     binarise: every pixel black or white, white with the probability that its grey says: "static"
             draws once, "dynamic" draws the training examples anew at each look; validation and
             test are drawn once. None leaves the greys. Likelihoods compare only within one kind.
+    memory: "auto" holds the data in memory where half of what is free suffices. Else, and always
+            with "map", arrays, .npy files and folders of images are brought into files in the
+            cache folder, once, from which the system reads what is looked at; nothing but the
+            speed of a disk is different.
 
     Raises:
         DataError: the data cannot be used as they are; says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
     """
     options = Options(
-        labels, vectors, labelled, value_range, size, on_bad, max_bad, validation, seed, binarise
+        labels,
+        vectors,
+        labelled,
+        value_range,
+        size,
+        on_bad,
+        max_bad,
+        validation,
+        seed,
+        binarise,
+        memory,
     )
     try:
-        raw, name, origin = read(source, options)
-        return prepare(raw, options, name, origin)
+        data = _in_memory(source, options) if memory == "auto" else None
+        return data or _mapped(source, options)
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise ResourceError("Memory ran out while loading the data", "Give fewer.") from error
         raise
 
 
-def read(source: Any, options: Options) -> tuple[Raw, str, str]:
-    """What a source holds, its name, and where it can be had again ("" if nowhere).
+def _in_memory(source: Any, options: Options) -> Data | None:
+    """The data, or None where they are too large."""
+    try:
+        raw = read(source, options, Memory(owned=True))
+        return prepare(raw, options, *origin(source, options), Memory(owned=not raw.borrowed))
+    except TooLarge:
+        return None
+
+
+def _mapped(source: Any, options: Options) -> Data:
+    """The data in files, which are made when they are not there yet."""
+    named, raw = origin(source, options), None
+    content = _content(source, options)
+    if content is None:
+        raw = read(source, options, Memory(owned=True))
+        content = content_of(raw)
+    folder = place(content, options)
+    if (data := stored(folder, options, *named)) is not None:
+        return data
+    with alone(folder.parent):
+        if stored(folder, options, *named) is None:
+            with making(folder) as files:
+                raw = raw or read(source, options, files)
+                store(files, prepare(raw, options, *named, files))
+    data = stored(folder, options, *named)
+    assert data is not None  # nobody removes what was made a moment ago
+    return data
+
+
+def _content(source: Any, options: Options) -> str | None:
+    """A hash of what a path holds, known before it is decoded; None where it is to be read."""
+    if not isinstance(source, str | Path) or source in SOURCES:
+        return None
+    path = _existing(source)
+    if path.is_dir():
+        from autoencode.data.folder import content_of_folder
+
+        content = None if _folder_of_arrays(path) else content_of_folder(path)
+    else:
+        with open_regular(path) as file:
+            npy = _is_npy(path, file)
+            file.seek(0)
+            content = hashlib.file_digest(file, "sha256").hexdigest() if npy else None
+    if content is None:
+        return None
+    sha = hashlib.sha256(content.encode())
+    for what, given in _given(options).items():
+        add_array(sha, what, given)
+    return sha.hexdigest()
+
+
+def origin(source: Any, options: Options) -> tuple[str, str]:
+    """The name of the data, and where they can be had again ("" if nowhere)."""
+    if not isinstance(source, str | Path):
+        return "array", ""
+    again = all(
+        given is None or isinstance(given, str | Path)
+        for given in (options.labels, options.vectors)
+    )
+    if isinstance(source, str) and source in SOURCES:
+        return source, source if again else ""
+    path = _existing(source)
+    return _stem(path), str(path) if again else ""
+
+
+def read(source: Any, options: Options, keep: Keep) -> Raw:
+    """What a source holds; `keep` has room for what must be decoded.
 
     Raises:
         DataError: no such source, or it cannot be read.
     """
     if not isinstance(source, str | Path):
-        raw, name, origin = read_memory(source), "array", ""
+        raw = read_memory(source)
     elif isinstance(source, str) and source in SOURCES:
-        raw, name, origin = read_named(SOURCES[source]), source, source
+        raw = read_named(SOURCES[source])
     else:
-        path = _existing(source)
-        raw, name, origin = _read_path(path, options), _stem(path), str(path)
-    for what in ("labels", "vectors"):
-        given = getattr(options, what)
-        if given is None:
-            continue
+        raw = _read_path(_existing(source), options, keep)
+    for what, found in _given(options).items():
         if list(raw.parts) != ["all"]:
             raise DataError(
                 f"{what} were given, and the source is divided into {', '.join(raw.parts)}",
                 f"{what.capitalize()} go with a source in one piece; leave them out.",
             )
-        named = isinstance(given, str | Path)
-        found = _read_array(_existing(Path(given))) if named else given
         raw = _with_labels(raw, found) if what == "labels" else replace(raw, vectors=found)
-        origin = origin if named else ""
-    return raw, name, origin
+    return raw
+
+
+def _given(options: Options) -> dict[str, Any]:
+    """The labels and vectors that are to stand beside the examples, where there are any."""
+    given = {"labels": options.labels, "vectors": options.vectors}
+    return {
+        what: _read_array(_existing(Path(each))) if isinstance(each, str | Path) else each
+        for what, each in given.items()
+        if each is not None
+    }
 
 
 def _with_labels(raw: Raw, labels: Any) -> Raw:
@@ -138,21 +225,20 @@ def _existing(source: str | Path) -> Path:
     )
 
 
-def _read_path(path: Path, options: Options) -> Raw:
+def _read_path(path: Path, options: Options, keep: Keep) -> Raw:
     if path.is_dir():
-        try:
-            raw = read_idx_folder(path) or read_batches(path)
-        except OSError as error:
-            raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
+        raw = _folder_of_arrays(path)
         if raw is not None:
             return raw
         from autoencode.data.folder import read_folder
 
-        return read_folder(path, options)
+        return read_folder(path, options, keep)
     with open_regular(path) as file:
+        npy = _is_npy(path, file)
+        file.seek(0)
         head = file.read(6)
-    if path.suffix.lower() == ".npy" or head == MAGIC:
-        return Raw({"all": (read_npy(path), None)})
+    if npy:
+        return Raw({"all": (read_npy(path) if isinstance(keep, Memory) else map_npy(path), None)})
     if head[:2] == b"PK" or path.suffix.lower() == ".npz":
         return read_npz(path)
     if path.name.lower().endswith((".tar.gz", ".tgz")):
@@ -163,10 +249,22 @@ def _read_path(path: Path, options: Options) -> Raw:
     raise DataError(f"{shown(path)} {what}", "For images, give the folder that holds them.")
 
 
+def _folder_of_arrays(path: Path) -> Raw | None:
+    """The set in a folder with files of many images each; None for any other folder."""
+    try:
+        return read_idx_folder(path) or read_batches(path)
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
+
+
+def _is_npy(path: Path, file: IO[bytes]) -> bool:
+    return path.suffix.lower() == ".npy" or file.read(len(MAGIC)) == MAGIC
+
+
 def _read_array(path: Path) -> np.ndarray:
     with open_regular(path) as file:
-        head = file.read(6)
-    return read_npy(path) if head == MAGIC or path.suffix == ".npy" else read_idx(path)
+        npy = _is_npy(path, file)
+    return read_npy(path) if npy else read_idx(path)
 
 
 def _stem(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from autoencode.data import Data, scaled
 from autoencode.evaluation import QUICK, embed
 from autoencode.explore.projection import project
+from autoencode.models.passes import BATCH_SIZE, split
 from autoencode.models.recipes import recipe_named
 from autoencode.report.charts import Series, code_planes, curves, image_rows
 from autoencode.report.plates import Plate
@@ -222,10 +224,12 @@ def pca_errors(data: Data, sizes: Sequence[int]) -> list[float]:
     rows = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
     train = scaled(data.train.x[rows[:MOST_FITTED]]).flatten(1).double().numpy()
     pca = PCA(min(max(sizes), len(train)), svd_solver="randomized", random_state=0).fit(train)
-    centred = scaled(data.test.x).flatten(1).double().numpy() - pca.mean_
-    along = centred @ pca.components_.T
-    whole = (centred**2).sum(1).mean()
-    return [float(whole - (along[:, :size] ** 2).sum(1).mean()) for size in sizes]
+    whole, along = 0.0, np.zeros(len(pca.components_))
+    for x in split(data.test.x, BATCH_SIZE):
+        centred = scaled(x).flatten(1).double().numpy() - pca.mean_
+        whole += (centred**2).sum()
+        along += ((centred @ pca.components_.T) ** 2).sum(0)
+    return [float(whole - along[:size].sum()) / len(data.test) for size in sizes]
 
 
 def _name(size: int) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from autoencode.errors import RunError
 from autoencode.models.describe import slots
-from autoencode.models.store import write_bytes, write_json, write_text
+from autoencode.models.store import read_json, write_bytes, write_json, write_text
 from autoencode.report.facts import Fact
 from autoencode.report.study_page import StudyPage, study_markdown, write_study_page
 from autoencode.studies.study import Conclusion, Plan, Result, Results, Study, Training
@@ -25,7 +26,7 @@ def carry_out_study(
     plan: Plan,
     folder: Path,
     command: str,
-    workers: int,
+    workers: int | None,
     tell: Callable[[str], None],
 ) -> Conclusion:
     """Trains, measures and concludes; `folder` then holds all of it.
@@ -68,20 +69,21 @@ def _trained(
     before: list[Result],
     plan: Plan,
     folder: Path,
-    workers: int,
+    workers: int | None,
     tell: Callable[[str], None],
 ) -> list[Result]:
     """Results in the order of the trainings, after those from before."""
-    done: dict[str, Result] = {}
     began = time.monotonic()
-    for result in carry_out(trainings, folder / RUNS, plan.data, workers):
+    number = count(1)
+
+    def ended(result: Result) -> None:
         training = result.training
-        done[training.folder] = result
         tell(
-            f"[{len(done)}/{len(trainings)}] {training.model}, seed {training.seed}: squared error "
-            f"{result['squared_error']:.2f}, {time.monotonic() - began:.0f} s since the start"
+            f"[{next(number)}/{len(trainings)}] {training.model}, seed {training.seed}: squared "
+            f"error {result['squared_error']:.2f}, {time.monotonic() - began:.0f} s since the start"
         )
-    return [*before, *(done[training.folder] for training in trainings)]
+
+    return [*before, *carry_out(trainings, folder / RUNS, plan.data, workers, ended)]
 
 
 def _write(
@@ -131,9 +133,17 @@ def _page(
             Fact("fingerprint (SHA-256)", data.fingerprint),
         ],
         versions=[
-            Fact(name, str(value)) for name, value in environment().items() if name != "command"
+            Fact(name, str(value))
+            for name, value in {**environment(), "threads": _threads(results)}.items()
+            if name != "command"
         ],
     )
+
+
+def _threads(results: Results) -> str:
+    """Those that the trainings had, which is what their times go by."""
+    records = (read_json(each.run.folder / "environment.json") for each in results)
+    return ", ".join(map(str, sorted({record["threads"] for record in records})))
 
 
 def _described(result: Result) -> str:

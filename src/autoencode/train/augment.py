@@ -19,7 +19,9 @@ def augmented(x: Tensor, share: float) -> Tensor:
     Source: [simard2003].
     """
     u = torch.rand(4, len(x), device=x.device)
-    turn, slant, size = (2 * u[:3] - 1) * torch.tensor([[TURN], [SLANT], [STRETCH]], device=x.device)
+    turn, slant, size = (2 * u[:3] - 1) * torch.tensor(
+        [[TURN], [SLANT], [STRETCH]], device=x.device
+    )
     chosen = u[3] < share
     return torch.where(_like(chosen, x), warped(x, matrices(turn, slant, 1 + size)), x)
 

@@ -40,7 +40,8 @@ class Batches:
         augment: the share of each batch that is seen under small affine maps.
 
         Raises:
-            DataError: augmented vectors; such a share, and no label is known or none is hidden, or batches of one.
+            DataError: augmented vectors; a share of labels where none is known or none is hidden,
+                or in batches of one.
         """
         x = train.x
         if augment and x.dim() < 3:

@@ -177,6 +177,9 @@ class Loop:
         meter = Meter(self.log_every)
         while self.step < self.total and not self._has_waited():
             self._compile(bar)
+            # A signal ends the compiler too: a step that is not compiled would be another one.
+            if signals is not None and signals.received:
+                self._interrupted(signals.received)
             began = time.perf_counter()
             meter.add(self.update(), self.step)
             self.step += 1

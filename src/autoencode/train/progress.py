@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,6 +44,10 @@ class TrainingBar:
         )
         self.progress.update(self.task, completed=line["step"], figures=figures)
 
+    def say(self, words: str) -> None:
+        """Shows what keeps the steps waiting."""
+        self.progress.update(self.task, figures=words)
+
     def __enter__(self) -> Self:
         self.progress.start()
         return self
@@ -53,3 +60,70 @@ class TrainingBar:
     ) -> None:
         self.progress.stop()
         sys.stderr.flush()
+
+
+# Bytes at the end of a log that hold its last line.
+TAIL = 4_096
+
+
+class RunsBar:
+    """Steps done of many trainings, which other processes write into the logs of their runs."""
+
+    def __init__(
+        self, folders: Sequence[Path], totals: Sequence[int], wanted: bool | None = None
+    ) -> None:
+        """The folder and the steps of each; `wanted` as of `TrainingBar`."""
+        console = Console(stderr=True)
+        self.shown = console.is_terminal or console.is_jupyter if wanted is None else wanted
+        self.progress = Progress(
+            TextColumn("[bold]{task.fields[runs]}[/]/{task.fields[all]} runs"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:,}/{task.total:,} steps"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self.shown,
+        )
+        self.folders, self.totals = list(folders), list(totals)
+        self.done = [0] * len(self.totals)
+        self.open = set(range(len(self.totals)))
+        self.task = self.progress.add_task(
+            "train", total=sum(self.totals), runs=0, all=len(self.totals)
+        )
+
+    def ended(self, position: int) -> None:
+        """One of them has ended, whatever became of it."""
+        self.open.discard(position)
+        self.done[position] = self.totals[position]
+
+    def look(self) -> None:
+        """Shows how far they are."""
+        if not self.shown:
+            return
+        for position in self.open:
+            self.done[position] = last_step(self.folders[position])
+        runs = len(self.totals) - len(self.open)
+        self.progress.update(self.task, completed=sum(self.done), runs=runs)
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.look()
+        self.progress.stop()
+        sys.stderr.flush()
+
+
+def last_step(folder: Path) -> int:
+    """The step of the last line in the log of a run; 0 where there is none."""
+    with suppress(OSError), (folder / "log.jsonl").open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - TAIL))
+        for line in reversed(file.read().splitlines()):
+            with suppress(ValueError, KeyError, TypeError):  # half a line
+                return int(json.loads(line)["step"])
+    return 0

@@ -48,8 +48,9 @@ def draw(found: Comparison) -> Picture:
 
 
 def chosen(found: Comparison) -> list[Figure]:
-    """The first figures that have a better direction and that two models have."""
-    known = [each for each in found.figures if each.kind.better and len(each.models) > 1]
+    """The first figures that have a better direction and that two models have, if there are two."""
+    least = min(2, len(found.models))
+    known = [each for each in found.figures if each.kind.better and len(each.models) >= least]
     return known[:MOST]
 
 
@@ -96,6 +97,8 @@ def about(found: Comparison) -> str:
 
 def see(found: Comparison) -> str:
     """What to see in it."""
+    if len(found.models) == 1:
+        return "How far the seeds of this model are apart is what another model has to differ by."
     shown = chosen(found)
     won: dict[str, list[str]] = {}
     for figure in shown:
@@ -112,4 +115,5 @@ def see(found: Comparison) -> str:
 def alt(found: Comparison) -> str:
     """The figure in words."""
     names = ", ".join(title_of(figure) for figure in chosen(found))
-    return f"Dots with intervals for each of {len(found.models)} models: {names}. {see(found)}"
+    models = f"each of {len(found.models)} models" if len(found.models) > 1 else "one model"
+    return f"Dots with intervals for {models}: {names}. {see(found)}"

@@ -1,0 +1,116 @@
+"""Data that several processes look at: their numbers lie in files, which each maps into memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoencode.data import Data, Split, load_data
+from autoencode.data.memory import SHARE, available
+from autoencode.models.store import writing
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A tensor whose numbers are a file; the processes that map it share one copy in memory."""
+
+    path: Path
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: Tensor, path: Path) -> Mapped:
+        """Writes the numbers of a tensor.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        numbers = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        with writing(path), path.open("wb") as file:
+            file.write(numbers.data)
+        return cls(path, tensor.dtype, tuple(tensor.shape))
+
+    def tensor(self) -> Tensor:
+        """The tensor; what is written into it stays in this process."""
+        size = math.prod(self.shape)
+        if size == 0:  # no file of no bytes can be mapped
+            return torch.empty(self.shape, dtype=self.dtype)
+        flat = torch.from_file(str(self.path), shared=False, size=size, dtype=self.dtype)
+        return flat.reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class SharedData:
+    """`Data` as another process can be told of them: by the names of files.
+
+    words: the fields of `Data` but its parts.   parts: the fields of each, `Mapped` for a tensor.
+    """
+
+    words: Mapping[str, Any]
+    parts: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, data: Data, folder: Path) -> SharedData:
+        """Writes the tensors of data into a folder, one file each.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        with writing(folder):
+            folder.mkdir(parents=True)
+        words: dict[str, Any] = {}
+        parts: dict[str, dict[str, Any]] = {}
+        for each in fields(Data):
+            value = getattr(data, each.name)
+            if not isinstance(value, Split):
+                words[each.name] = value
+                continue
+            held = {inner.name: getattr(value, inner.name) for inner in fields(Split)}
+            parts[each.name] = {
+                name: Mapped.of(v, folder / f"{each.name}.{name}") if isinstance(v, Tensor) else v
+                for name, v in held.items()
+            }
+        return cls(words, parts)
+
+    def data(self) -> Data:
+        """The data, with the tensors mapped."""
+        parts = {
+            part: Split(**{k: v.tensor() if isinstance(v, Mapped) else v for k, v in held.items()})
+            for part, held in self.parts.items()
+        }
+        return Data(**self.words, **parts)
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """Data that the system reads from files as it is; each process maps these."""
+
+    source: str
+    options: Mapping[str, Any]
+
+    def data(self) -> Data:
+        """The data, mapped."""
+        return load_data(self.source, **self.options)
+
+
+def share(data: Data, folder: Path) -> SharedData | OnDisk:
+    """Data for other processes: of those in memory one copy, in a new folder.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    mapped = data.options.get("memory") == "map" or _size(data) > SHARE * available()
+    if data.source and mapped:
+        return OnDisk(data.source, data.options)
+    return SharedData.of(data, folder)
+
+
+def _size(data: Data) -> int:
+    """Bytes of the examples."""
+    return sum(part.x.numel() * part.x.element_size() for part in (data.train, data.test))

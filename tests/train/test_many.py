@@ -1,0 +1,390 @@
+"""Many trainings at once: each is what it would be alone, and none can hurt another."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autoencode.data import Split, load_data
+from autoencode.errors import Diverged, Interrupted, ResourceError, RunError
+from autoencode.models.recipes import RECIPES
+from autoencode.models.run import load, open_run
+from autoencode.models.store import read_json
+from autoencode.train import Fitted, Job, fit, fit_many, resume
+from autoencode.train import many as many_module
+from autoencode.train.checkpoint import checkpoints
+from autoencode.train.loop import Loop
+from autoencode.train.many import standing, worth_at_once
+from autoencode.train.progress import RunsBar, last_step
+from autoencode.train.shared import OnDisk, SharedData, share
+
+SMALL = RECIPES["vae"].set("network.hidden", (16,))
+BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
+SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10}
+
+
+def jobs_of(data, folder, seeds=range(3), recipe=SMALL, **settings):
+    return [
+        Job(recipe, data, folder / f"seed-{s}", {**SETTINGS, "seed": s, **settings}) for s in seeds
+    ]
+
+
+def same(first, second):
+    a, b = first.state_dict(), second.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def ill(job):
+    """The job with a step size that no training survives."""
+    return replace(job, recipe=BRITTLE, settings={**job.settings, "lr": 1e6, "steps": 2000})
+
+
+def steps_of(fitted: Fitted) -> int:
+    return fitted.summary["steps"]
+
+
+def killed_at(seed: int, fitted: Fitted) -> int:
+    if fitted.run.settings["seed"] == seed:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def unforeseen(fitted: Fitted) -> None:
+    raise ZeroDivisionError("of our own")
+
+
+def memory_of(fitted: Fitted) -> tuple[int, bool]:
+    """This process, and whether its training data are those of another's memory."""
+    x = fitted.data.train.x
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    ranges = [line for line in maps if "train.x" in line]
+    within = [tuple(int(end, 16) for end in line.split()[0].split("-")) for line in ranges]
+    return os.getpid(), any(low <= x.data_ptr() < high for low, high in within)
+
+
+# In this process, one after another.
+
+
+def test_one_after_another_is_as_each_alone(digits, tmp_path):
+    told = []
+    found = fit_many(
+        jobs_of(digits, tmp_path), workers=1, finish=steps_of, tell=told.append, progress=False
+    )
+    assert [outcome.found for outcome in found] == [40, 40, 40]
+    assert told == found
+    for outcome in found:
+        alone = fit(SMALL, digits, progress=False, **outcome.job.settings)
+        assert same(load(outcome.job.out), alone.model)
+        assert outcome.run.status == "done"
+
+
+def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path, monkeypatch):
+    jobs = jobs_of(digits, tmp_path)
+    update = Loop.update
+
+    def stopped(self):
+        if self.step == 25 and self.settings.seed == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(self)
+
+    monkeypatch.setattr(Loop, "update", stopped)
+    with pytest.raises(Interrupted, match="1 of 3 trainings done; everything is saved") as caught:
+        fit_many(jobs, workers=1, progress=False)
+    assert caught.value.exit_code == 128 + signal.SIGTERM
+    monkeypatch.undo()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["seed-0", "seed-1"]
+    first = (tmp_path / "seed-0" / "weights.safetensors").stat().st_mtime_ns
+
+    called = []
+    for name in ("fit", "resume"):
+        real = getattr(many_module, name)
+        monkeypatch.setattr(
+            many_module,
+            name,
+            lambda *a, real=real, name=name, **k: (called.append(name), real(*a, **k))[1],
+        )
+    found = fit_many(jobs, workers=1, progress=False)
+    assert called == ["resume", "fit"]
+    assert (tmp_path / "seed-0" / "weights.safetensors").stat().st_mtime_ns == first
+    assert same(load(found[1].job.out), fit(SMALL, digits, **jobs[1].settings).model)
+
+
+def test_one_that_diverges_leaves_the_others_alone(digits, tmp_path):
+    jobs = jobs_of(digits, tmp_path)
+    jobs[0] = ill(jobs[0])
+    found = fit_many(jobs, workers=1, finish=steps_of, progress=False)
+    assert isinstance(found[0].error, Diverged)
+    assert found[0].run is None
+    assert [outcome.found for outcome in found[1:]] == [40, 40]
+
+
+def test_folders_are_refused_before_anything_is_trained(digits, tmp_path):
+    jobs = jobs_of(digits, tmp_path)
+    with pytest.raises(RunError, match="is given twice"):
+        fit_many([*jobs, jobs[0]])
+    fit_many(jobs[1:2], progress=False)
+    other = [replace(job, settings={**job.settings, "steps": 41}) for job in jobs]
+    with pytest.raises(RunError, match="seed-1 exists and is not this training"):
+        fit_many(other)
+    (tmp_path / "seed-2").mkdir()
+    (tmp_path / "seed-2" / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="seed-2 exists and is not this training"):
+        fit_many(jobs)
+    assert not (tmp_path / "seed-0").exists()
+    replaced = fit_many([replace(other[1], overwrite=True)], progress=False)
+    assert replaced[0].run.summary["steps"] == 41
+
+
+def test_a_folder_from_a_kill_before_there_was_a_run_is_free(digits, tmp_path):
+    (tmp_path / "seed-0" / "state").mkdir(parents=True)
+    (tmp_path / "seed-0" / "state" / "probe").write_bytes(bytes(10))
+    (tmp_path / "seed-0" / "run.lock").touch()
+    (found,) = fit_many(jobs_of(digits, tmp_path, seeds=[0]), progress=False)
+    assert found.run.status == "done"
+
+
+def test_the_same_training_is_known(digits, tmp_path):
+    """By recipe, settings and data; a network of one's own by what its file says."""
+    (tmp_path / "nets.py").write_text(
+        "import torch\n"
+        "class Encoder(torch.nn.Sequential):\n"
+        "    def __init__(self, sizes, features):\n"
+        "        super().__init__(torch.nn.Flatten(), torch.nn.Linear(64, features))\n"
+        "class Decoder(torch.nn.Sequential):\n"
+        "    def __init__(self, sizes, channels):\n"
+        "        super().__init__(torch.nn.Linear(2, 64), torch.nn.Unflatten(1, (1, 8, 8)))\n"
+    )
+    recipe = RECIPES["ae"].set("network", str(tmp_path / "nets.py"))
+    (job,) = jobs_of(digits, tmp_path / "runs", seeds=[0], recipe=recipe)
+    assert standing(job) is None
+    fit_many([job], progress=False)
+    assert standing(job).status == "done"
+    assert standing(replace(job, recipe=recipe.but(latent=3))) is None
+    assert standing(replace(job, data=load_data("digits", seed=1))) is None
+    assert standing(replace(job, settings={**job.settings, "lr": 1e-4})) is None
+    other = (tmp_path / "nets.py").read_text() + "# more\n"
+    (tmp_path / "nets.py").write_text(other)
+    assert standing(Job(recipe, digits, job.out, job.settings)) is None
+
+
+def test_how_many_at_once(digits, tmp_path, monkeypatch):
+    jobs = jobs_of(digits, tmp_path)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 5})
+    assert worth_at_once(jobs) == 3
+    monkeypatch.setattr(
+        many_module, "choose_device", lambda wanted: torch.device("cuda")
+    )  # nothing is trained on it
+    assert worth_at_once(jobs) == 1
+
+
+# What they share.
+
+
+def test_shared_data_are_the_same(tmp_path):
+    sources = {
+        "labels": load_data("digits"),
+        "factors": load_data("sprites"),
+        "vectors beside": load_data(
+            np.random.default_rng(0).random((60, 6, 6), np.float32),
+            vectors=np.random.default_rng(1).random((60, 3), np.float32),
+        ),
+        "bits": load_data("digits", binarise="dynamic"),
+    }
+    for name, data in sources.items():
+        shared = pickle.loads(pickle.dumps(SharedData.of(data, tmp_path / name)))
+        again = shared.data()
+        for part in ("train", "validation", "test"):
+            for each in fields(Split):
+                before, after = (getattr(getattr(d, part), each.name) for d in (data, again))
+                if isinstance(before, torch.Tensor):
+                    assert before.dtype == after.dtype
+                    assert torch.equal(before, after)
+                else:
+                    assert before == after
+        assert replace(again, train=None, validation=None, test=None) == replace(
+            data, train=None, validation=None, test=None
+        )
+        again.train.x[0] = 0  # reaches no one else
+        assert torch.equal(shared.data().train.x, data.train.x)
+
+
+def test_data_larger_than_memory_are_not_copied(digits, tmp_path, monkeypatch):
+    assert isinstance(share(digits, tmp_path / "small"), SharedData)
+    monkeypatch.setattr("autoencode.train.shared.available", lambda: digits.train.x.numel())
+    shared = share(digits, tmp_path / "large")
+    assert isinstance(shared, OnDisk)
+    assert not (tmp_path / "large").exists()
+    assert shared.data().fingerprint == digits.fingerprint
+    arrays = load_data(digits.train.x)
+    assert isinstance(share(arrays, tmp_path / "array"), SharedData), "nowhere else to be had"
+
+
+def test_errors_cross_to_another_process_whole():
+    for error in (Diverged("It diverged", "Less."), Interrupted("Stopped", "Go on.", signal=15)):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert (str(again), again.what, again.fix) == (str(error), error.what, error.fix)
+        assert again.exit_code == error.exit_code
+
+
+def test_the_bar_follows_the_logs(tmp_path, capsys):
+    for name, text in {
+        "a": '{"step": 10}\n{"step": 30}\n',
+        "b": '{"step": 5}\n{"st',
+        "c": "",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.jsonl").write_text(text)
+    folders = [tmp_path / name for name in "abcd"]
+    assert [last_step(folder) for folder in folders] == [30, 5, 0, 0]
+    with RunsBar(folders, [100] * 4, wanted=True) as bar:
+        bar.look()
+        assert bar.progress.tasks[0].completed == 35
+        bar.ended(2)
+        bar.look()
+        assert bar.progress.tasks[0].completed == 135
+    assert "1/4 runs" in capsys.readouterr().err
+
+
+# With processes of their own.
+
+
+@pytest.mark.slow
+def test_side_by_side_is_as_each_alone(digits, tmp_path):
+    """Also a run that is resumed there; and data that have no source."""
+    (tmp_path / "cut").mkdir()
+    jobs = jobs_of(digits, tmp_path / "runs", seeds=range(4))
+    arrays = load_data((digits.train.x, digits.train.y))
+    jobs.append(Job(SMALL, arrays, tmp_path / "runs" / "arrays", SETTINGS))
+    update = Loop.update
+
+    def stopped(self):
+        if self.step == 25:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "update", stopped)
+        with pytest.raises(Interrupted):
+            fit(SMALL, digits, out=jobs[2].out, **jobs[2].settings)
+    before = torch.get_num_threads()
+    found = fit_many(jobs, workers=2, finish=memory_of, progress=False)
+    assert [outcome.error for outcome in found] == [None] * 5
+    assert len({outcome.found[0] for outcome in found}) == 2, "processes are kept"
+    assert all(outcome.found[1] for outcome in found), "no copy of the data"
+    for outcome in found:
+        alone = fit(SMALL, outcome.job.data, progress=False, **outcome.job.settings)
+        assert same(load(outcome.job.out), alone.model)
+        assert read_json(outcome.job.out / "environment.json")["threads"] == 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_one_that_is_killed_or_diverges_leaves_the_others_alone(digits, tmp_path):
+    jobs = jobs_of(digits, tmp_path, seeds=range(5))
+    jobs[2] = ill(jobs[2])
+    found = fit_many(jobs, workers=2, finish=partial(killed_at, 1), progress=False)
+    assert isinstance(found[1].error, ResourceError)
+    assert "was ended by SIGKILL, as happens when memory runs out" in str(found[1].error)
+    assert found[1].run.status == "done", "it was killed after that"
+    assert isinstance(found[2].error, Diverged)
+    assert open_run(jobs[2].out).status == "diverged"
+    assert all(isinstance(found[i].found, int) for i in (0, 3, 4))
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
+        fit_many(jobs[3:], workers=2, finish=unforeseen, progress=False)
+
+
+SCRIPT = """
+import autoencode as ae
+from autoencode.train import Job, fit_many
+recipe = ae.RECIPES["vae"].set("network.hidden", (16,))
+jobs = [
+    Job(recipe, ae.load_data("digits"), f"runs/{s}",
+        {"seed": s, "steps": 200_000, "checkpoint_every": 50, "validate_every": 100_000})
+    for s in range(3)
+]
+"""
+
+
+def begun(folder, seeds, step=50):
+    """Until these runs have a checkpoint at that step."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        states = [checkpoints(folder / str(seed) / "state") for seed in seeds]
+        if all(found and int(found[0].stem[6:]) >= step for found in states):
+            return
+        time.sleep(0.02)
+    raise AssertionError("they do not begin to train")
+
+
+def children(pid):
+    """The processes that a process has started, by their identity."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_outlives_the_one_that_started_it(tmp_path, number):
+    (tmp_path / "many.py").write_text(
+        SCRIPT + "if __name__ == '__main__':\n    fit_many(jobs, workers=2)\n"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "many.py"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begun(tmp_path / "runs", (0, 1))
+    started = children(process.pid)
+    assert len(list(scratch.glob("autoencode-*"))) == 1
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while any(map(alive, started)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, started))
+    assert list(scratch.glob("autoencode-*")) == []
+    assert [open_run(tmp_path / "runs" / s).status for s in "01"] == ["interrupted"] * 2
+    assert not (tmp_path / "runs" / "2").exists()
+    if number == signal.SIGTERM:
+        assert "Stopped with 0 of 3 trainings done; everything is saved" in error
+    run = open_run(tmp_path / "runs" / "0")
+    replace(run, settings={**run.settings, "steps": run.summary["steps"] + 5}).write()
+    assert resume(run.folder, progress=False).run.status == "done"
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    (tmp_path / "many.py").write_text(
+        SCRIPT + "try:\n    fit_many(jobs, workers=2)\n"
+        "except ae.AutoencodeError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "many.py"], cwd=tmp_path, capture_output=True, text=True, timeout=90
+    )
+    assert done.stderr == ""
+    assert done.stdout.endswith('Put what it does under: if __name__ == "__main__":\n')
+    assert done.stdout.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
