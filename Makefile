@@ -42,8 +42,15 @@ web/node_modules/ready: web/package-lock.json
 	cd web && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-bench: setup ## Time training beside the notebook loop; writes docs/benchmarks.md.
-	$(BIN)/python benchmarks/speed.py
+bench: setup .venv-peers/ready ## Time all beside other libraries; writes docs/benchmarks.md.
+	$(BIN)/python benchmarks/speed
+
+# One at a time: what cannot be installed is not measured, and the page says so.
+.venv-peers/ready: benchmarks/speed/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	while read -r peer; do .venv-peers/bin/python -m pip install --quiet \
+	    --disable-pip-version-check "$$peer" || echo "not installed: $$peer"; done < $<
+	@touch $@
 
 proof: setup ## Hold the rows of the table to their papers; writes docs/proof.md, takes hours.
 	$(BIN)/python benchmarks/papers.py
@@ -55,5 +62,5 @@ docs: setup ## Write the pages that are made from the table of recipes.
 	$(BIN)/python docs/generate.py
 
 clean: ## Take away what the other verbs made; runs/ stays.
-	rm -rf .venv build dist .mypy_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

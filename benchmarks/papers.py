@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -21,8 +19,7 @@ from autoencode.cli.process import prepare
 
 prepare()  # as the command does, before torch is loaded
 
-import torch  # noqa: E402
-
+from machine import machine  # noqa: E402
 from proofs import PROOFS  # noqa: E402
 from proofs.claim import Claim  # noqa: E402
 from proofs.page import page  # noqa: E402
@@ -53,14 +50,6 @@ def prove(row: str, shop: Workshop) -> dict[str, Any]:
         "seeds": max(len(each["reached"]) for each in claims),
         "machine": machine(),
     }
-
-
-def machine() -> str:
-    """What the figures were measured with."""
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, "
-        f"Python {platform.python_version()}"
-    )
 
 
 def main() -> int:

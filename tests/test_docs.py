@@ -40,6 +40,8 @@ def shortened(command):
         small += ["--steps", "20"]  # the last one counts
     if small[0] == "study":
         small += ["--seeds", "1", "--workers", "1"]
+    if "--seeds" in small and small[0] == "train":
+        small += ["--seeds", "2"]
     if small[0] == "evaluate" and "--measures" not in small:
         small += ["--measures", "quick,likelihood", "--samples", "20"]
     if small[0] == "train":
@@ -72,6 +74,7 @@ def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
     monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
+    monkeypatch.setattr("autoencode.train.many.worth_at_once", lambda jobs: 1)  # starts nothing
     for command in commands(page):
         with pytest.raises(SystemExit) as left:
             main(shortened(command))

@@ -1,0 +1,1 @@
+"""Speed beside other libraries and beside the machine's limit: `make bench`."""

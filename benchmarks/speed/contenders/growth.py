@@ -1,0 +1,109 @@
+"""This program on data of one size, in memory or mapped."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autoencode.cli.process import prepare
+
+prepare()  # before torch is loaded
+
+import numpy as np  # noqa: E402
+
+from autoencode.data import load_data  # noqa: E402
+from autoencode.models.build import build, sizes_for  # noqa: E402
+from autoencode.models.recipes import RECIPES  # noqa: E402
+from autoencode.train import fit  # noqa: E402
+from autoencode.train.loop import Loop  # noqa: E402
+from autoencode.train.settings import Settings  # noqa: E402
+from speed.contenders.steps import Steps  # noqa: E402
+
+ROW, BATCH = "ae", 200
+PLAINLY = {"batch_size": BATCH, "device": "cpu", "compile": "off"}
+EVERY = 0.002  # seconds between two looks at the memory
+
+
+def trained(source: str, cache: str, memory: str, **length: int) -> dict[str, Any]:
+    """Loads data and trains on them for so many `steps` or `epochs`.
+
+    Gives seconds of both, steps, and MB above what the libraries and a first small training take:
+    "own", which the system can take back from nobody else, and "resident", pages of files included.
+    """
+    fit(ROW, np.zeros((64, 8, 8), np.uint8), **{**PLAINLY, "steps": 3}, progress=False)
+    os.environ["AUTOENCODE_CACHE"] = cache
+    before, resident = _own(), _resident()
+    with _watched() as seen:
+        began = time.perf_counter()
+        data = load_data(source, memory=memory)
+        loaded = time.perf_counter()
+        done = fit(ROW, data, **PLAINLY, **length, progress=False)
+        ended = time.perf_counter()
+    return {
+        "load": loaded - began,
+        "train": ended - loaded,
+        "steps": done.summary["steps"],
+        "own": (max(seen) - before) / 1e6,
+        "resident": (_resident() - resident) / 1e6,
+        "data": sum(p.x.numel() * p.x.element_size() for p in _parts(data)) / 1e6,
+    }
+
+
+def training(source: str, cache: str, memory: str) -> Steps:
+    """The training loop alone."""
+    os.environ["AUTOENCODE_CACHE"] = cache
+
+    def steps() -> Iterator[None]:
+        data, row = load_data(source, memory=memory), RECIPES[ROW]
+        model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=0)
+        loop = Loop(model, row, data, Settings.of(row, PLAINLY), None, False)
+        loop.objective.train()
+        while True:
+            loop.update()
+            loop.step += 1
+            yield
+
+    return Steps(steps())
+
+
+def _parts(data: Any) -> tuple[Any, ...]:
+    return data.train, data.validation, data.test
+
+
+@contextmanager
+def _watched() -> Iterator[list[int]]:
+    """Bytes of this process's own memory, looked at again and again."""
+    seen, over = [_own()], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(EVERY):
+            seen.append(_own())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _own() -> int:
+    """Bytes that lie in no file; all that is resident where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return _resident()
+    lines = status.read_text(encoding="ascii").splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
+
+
+def _resident() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,102 @@
+"""What error is reached in which time: rows of the table, trained whole."""
+
+from __future__ import annotations
+
+from statistics import mean, median
+from typing import Any
+
+from speed.bench import Bench, Contender
+from speed.figures import Claim, at_least, milliseconds
+from speed.sections.training import NOTEBOOK
+
+SEEDS = (0, 1, 2)
+# The row, numbers in a code, its settings, the error asked for, and within how many seconds.
+COURSE = "ae-funnel, 1,000 steps"
+ROWS: dict[str, tuple[str, int, dict[str, Any], float | None, float | None]] = {
+    COURSE: ("ae-funnel", 2, {"steps": 1_000, "compile": "off"}, 31.1, None),
+    "ae-funnel": ("ae-funnel", 2, {}, 25.0, 300),
+    "ae-deep, d=16": ("ae-deep", 16, {}, None, 300),
+    "ae-deep, d=30": ("ae-deep", 30, {}, 2.75, 300),
+}
+# What the course's net is trained for.
+STEPS = 50_000
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    by_hand = {"folder": bench.mnist.folder, "latent": 2}
+    notebook = bench.race([Contender(NOTEBOOK, "plain", "plain:notebook", by_hand)])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, (recipe, latent, settings, _, _) in ROWS.items():
+        given = {**settings, **({"steps": 4, "warmup": 0} if bench.pace.quick else {})}
+        found[name] = [
+            bench.call(
+                "ours",
+                "ours:trained",
+                source=bench.mnist.source,
+                recipe=recipe,
+                latent=latent,
+                settings={**given, "seed": seed},
+            )
+            for seed in SEEDS[: bench.pace.of(3, 1)]
+        ]
+    return {"notebook": notebook, "rows": found}
+
+
+def page(record: dict[str, Any]) -> str:
+    lines = [
+        "## What error is reached in which time",
+        "",
+        "Rows of the table on MNIST, each trained whole, with its validations, in a process of its "
+        "own: squared error summed over pixels, mean over the 10,000 test images, and the seconds "
+        "of the training, compiling included, without the loading of data. The settings were "
+        "chosen by the error on validation images.",
+        "",
+        "| row | codes | steps | seeds | squared error: mean, and each | s: median, min to max |",
+        "|---|---:|---:|---:|---|---:|",
+    ]
+    for name, runs in record["rows"].items():
+        errors, took = ([run[what] for run in runs] for what in ("error", "seconds"))
+        each = ", ".join(f"{error:.2f}" for error in errors)
+        lines.append(
+            f"| `{ROWS[name][0]}` | {ROWS[name][1]} | {runs[0]['steps']:,} | {len(runs)} "
+            f"| {mean(errors):.2f} ({each}) "
+            f"| {median(took):.0f} ({min(took):.0f} to {max(took):.0f}) |"
+        )
+    lines += [
+        "",
+        f"The notebook loop takes {_notebook(record):,.0f} s for the course's {STEPS:,} steps at "
+        "the speed that it had in this run.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _notebook(record: dict[str, Any]) -> float:
+    """Seconds of the course's training."""
+    took = milliseconds(record["notebook"], NOTEBOOK)
+    assert took is not None
+    return took * STEPS / 1e3
+
+
+def claims(record: dict[str, Any]) -> list[Claim]:
+    found = []
+    for name, runs in record["rows"].items():
+        _, latent, _, asked, within = ROWS[name]
+        seconds = median(run["seconds"] for run in runs)
+        error = mean(run["error"] for run in runs)
+        if asked is not None:
+            words = f" within {within:.0f} s" if within else ""
+            in_time = within is None or seconds <= within
+            found.append(
+                Claim(
+                    4,
+                    f"Squared error, d={latent}, of `{ROWS[name][0]}`{words}",
+                    f"at most {asked:g}",
+                    f"{error:.2f} in {seconds:.0f} s",
+                    error <= asked and in_time,
+                )
+            )
+        if name == COURSE:
+            ratio = _notebook(record) / seconds
+            found.append(at_least(4, "That, times the notebook's 50,000 steps", ratio, 40))
+    return found
