@@ -1,7 +1,7 @@
 """One run: processes that take turns, and the figures that they give.
 
-Contenders live in processes of their own kind ("places"), so that none profits from what another
-arranges for itself. All blocks of all contenders take turns, round after round, so that a machine
+Each contender lives in a process of its own, of one of three kinds ("places"), so that none profits
+or suffers from what another arranges for itself. All blocks of all contenders take turns, round after round, so that a machine
 that speeds up or slows down does so for all; only one process computes at a time.
 """
 
@@ -165,9 +165,11 @@ class Bench:
         self, each: Contender, row: dict[str, Any], processes: dict[str, Process], first: bool
     ) -> float:
         """Milliseconds a step of one block."""
-        if each.place not in processes:
-            processes[each.place] = Process(self.pythons[each.place])
-        process = processes[each.place]
+        # Trainings that own their loop would otherwise wait in threads of one process, and what
+        # one thread's share of the processors is would depend on the others.
+        if each.name not in processes:
+            processes[each.name] = Process(self.pythons[each.place])
+        process = processes[each.name]
         if first:
             process.ask("open", key=each.name, make=each.make, args=dict(each.args))
         lead = 1 if row["block"] > 1 else 0

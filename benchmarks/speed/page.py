@@ -16,7 +16,7 @@ and as many threads. They take turns, a block of steps each, round after round, 
 that slows down does so for all. Times are medians over the rounds, ratios are ratios of medians.
 Loading, building and the first block of each are left out, unless a table is about them.
 
-Contenders are in processes of their own: this program's set up as the command `autoencode` sets up
+Each contender is in a process of its own: this program's set up as the command `autoencode` sets up
 its own, loops by hand in the same Python with nothing set up, other libraries in an environment of
 their own (`benchmarks/speed/peers.txt`). How threads wait is the same for all.
 """
