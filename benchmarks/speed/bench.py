@@ -1,8 +1,9 @@
 """One run: processes that take turns, and the figures that they give.
 
-Each contender lives in a process of its own, of one of three kinds ("places"), so that none profits
-or suffers from what another arranges for itself. All blocks of all contenders take turns, round after round, so that a machine
-that speeds up or slows down does so for all; only one process computes at a time.
+Each contender lives in a process of its own, of one of three kinds ("places"), so that none
+profits or suffers from what another arranges for itself. All blocks of all contenders take turns,
+round after round, so that a machine that speeds up or slows down does so for all; only one process
+computes at a time.
 """
 
 from __future__ import annotations
