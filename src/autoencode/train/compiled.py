@@ -21,7 +21,7 @@ from autoencode.models.objective import Objective
 from autoencode.train.adam import Adam, adam, factors
 from autoencode.train.batches import Batches
 from autoencode.train.meter import Stepped
-from autoencode.train.precision import computing
+from autoencode.train.precision import computing, exact_products
 from autoencode.train.track import squared_error
 
 # What is saved in a step for each small operation that is fused away, and what compiling costs:
@@ -35,12 +35,18 @@ LARGEST = {"convolution", "convolution_backward"}
 
 
 def _mm(a: Tensor, b: Tensor) -> Any:
-    """A product of which one side is a few numbers long, as sums that fuse with what is around."""
-    if min(*a.shape, b.shape[1]) > FEW or a.dtype != torch.float32:
+    """A product of which one side is a few numbers long, as sums that fuse with what is around.
+
+    Each runs along what lies side by side in memory.
+    """
+    rows, inner, columns = *a.shape, b.shape[1]
+    if min(rows, inner, columns) > FEW or a.dtype != torch.float32:
         return NotImplemented
-    if a.shape[1] <= FEW:
+    if inner <= FEW:
         return (a.unsqueeze(2) * b.unsqueeze(0)).sum(1)
-    return (a.unsqueeze(1) * b.t().unsqueeze(0)).sum(2)
+    if columns <= FEW:
+        return (a.unsqueeze(1) * b.t().unsqueeze(0)).sum(2)
+    return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
 
 
 def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
@@ -48,6 +54,7 @@ def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
     return found if found is NotImplemented else c + found
 
 
+STATE = ("exp_avg", "exp_avg_sq", "step")
 # A library's product of so few numbers takes longer than reading them.
 FEW = 4
 THIN: dict[Any, Callable[..., Any]] = {
@@ -77,25 +84,23 @@ class Step:
         names = {id(p): name for name, p in objective.named_parameters()}
         weights = [p for p in self.group["params"] if p in optimizer.state]
         self.names = [names[id(p)] for p in weights]
-        self.weights = [p.detach() for p in weights]
-        self.buffers = dict(objective.named_buffers())
         held = [optimizer.state[p] for p in weights]
-        self.states = [(s["exp_avg"], s["exp_avg_sq"], s["step"]) for s in held]
         (self.count,) = {int(state["step"]) for state in held}
+        self.buffers = [name for name, _ in objective.named_buffers()]
+        # One flat list: what is nested is taken apart anew at each call.
+        self.held: list[Tensor] = [
+            *(p.detach() for p in weights),
+            *(state[what] for what in STATE for state in held),
+            *objective.buffers(),
+        ]
         self.device, self.precision = batches.x.device, precision
-        raw, known = batches[0]
+        copies = [t.clone() for t in self.held]
+        for copy in copies[: len(weights)]:
+            copy.requires_grad_()
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), tracing():
-            # The tracer counts the arguments of functions, not of methods.
-            trace = make_fx(lambda w, b, s, f, x, c: self._whole(w, b, s, f, x, c), THIN)
-            self.graph = trace(
-                [w.clone().requires_grad_() for w in self.weights],
-                {name: b.clone() for name, b in self.buffers.items()},
-                [tuple(s.clone() for s in state) for state in self.states],
-                self._factors(),
-                raw,
-                known,
-            )
+            self.terms: list[str] = []
+            self.graph = make_fx(self._whole, THIN)(*copies, *self._moving(*batches[0]))
         self.program: Callable[..., Any] = self.graph
 
     def compile(self) -> None:
@@ -104,8 +109,7 @@ class Step:
         Raises:
             Whatever the compiler raises, for one that there is no C++ compiler for it to use.
         """
-        raw, known = self.batches[0]
-        given: Any = (self.weights, self.buffers, self.states, self._factors(), raw, known)
+        given: Any = (*self.held, *self._moving(*self.batches[0]))
         with torch.no_grad(), warnings.catch_warnings():
             # Of torch's own parts about each other.
             warnings.simplefilter("ignore")
@@ -117,11 +121,9 @@ class Step:
         """One update by a batch as `Batches` gives it; where the loss is not finite, none."""
         self.count += 1
         self.group["lr"] = lr
-        with torch.no_grad():
-            loss, terms, error = self.program(
-                self.weights, self.buffers, self.states, self._factors(), raw, known
-            )
-        return Stepped(loss, terms, lambda: error)
+        with torch.no_grad(), exact_products():
+            loss, error, *terms = self.program(*self.held, *self._moving(raw, known))
+        return Stepped(loss, dict(zip(self.terms, terms, strict=True)), lambda: error)
 
     def saves(self) -> float:
         """Seconds that each step is expected to become shorter by, on a processor."""
@@ -136,30 +138,26 @@ class Step:
         called = [node.target for node in self.graph.graph.nodes if node.op == "call_function"]
         return [getattr(target, "overloadpacket", target).__name__ for target in called]
 
-    def _factors(self) -> Tensor:
-        group = self.group
-        return factors(
-            max(1, self.count), group["lr"], group["betas"], group["weight_decay"], self.device
-        )
+    def _moving(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
+        """What is another in each step."""
+        group, count = self.group, max(1, self.count)
+        now = factors(count, group["lr"], group["betas"], group["weight_decay"], self.device)
+        return [now, raw] if known is None else [now, raw, known]
 
-    def _whole(
-        self,
-        weights: list[Tensor],
-        buffers: dict[str, Tensor],
-        states: list[tuple[Tensor, Tensor, Tensor]],
-        factors: Tensor,
-        raw: Tensor,
-        known: Tensor | None,
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        x = self.batches.look(raw)
-        held = {**dict(zip(self.names, weights, strict=True)), **buffers}
+    def _whole(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """The step, of `held` and what `_moving` gives."""
+        n, k = len(self.names), len(self.names) + len(STATE) * len(self.names)
+        weights, states, buffers = given[:n], given[n:k], given[k : len(self.held)]
+        now, raw, *told = given[len(self.held) :]
+        held = dict(zip([*self.names, *self.buffers], [*weights, *buffers], strict=True))
+        x, known = self.batches.look(raw), told[0] if told else None
         with computing(self.precision, self.device):
             judged = functional_call(self.objective, held, (x, known))
         grads = torch.autograd.grad(judged.loss, weights)
         with torch.no_grad():
             keep = ~judged.loss.isfinite()
-            for p, grad, state in zip(weights, grads, states, strict=True):
-                adam(p, grad, state, factors, self.group["betas"], self.group["eps"], keep)
+            for i, (p, grad) in enumerate(zip(weights, grads, strict=True)):
+                adam(p, grad, states[i::n], now, self.group["betas"], self.group["eps"], keep)
             error = squared_error(judged.trip.px.mean, judged.trip.x)
-        terms = {name: term.detach() for name, term in judged.terms.items()}
-        return judged.loss.detach(), terms, error
+        self.terms = list(judged.terms)
+        return judged.loss.detach(), error, *(term.detach() for term in judged.terms.values())

@@ -27,7 +27,12 @@ from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
 from autoencode.train.compiled import Step
 from autoencode.train.log import Log, summary_writer
 from autoencode.train.meter import Meter, Stepped
-from autoencode.train.precision import choose_device, choose_precision, computing
+from autoencode.train.precision import (
+    choose_device,
+    choose_precision,
+    computing,
+    exact_products,
+)
 from autoencode.train.progress import TrainingBar
 from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
@@ -226,10 +231,11 @@ class Loop:
         self._fit_priors()
         raw, known = self.batches[self.step]
         x = self.batches.look(raw)
-        with computing(self.precision, self.device):
-            judged: Judged = self.objective(x, known)
-        self._check(judged.loss, judged.terms)
-        judged.loss.backward()
+        with exact_products():
+            with computing(self.precision, self.device):
+                judged: Judged = self.objective(x, known)
+            self._check(judged.loss, judged.terms)
+            judged.loss.backward()
         if self.settings.clip is not None:
             norm = nn.utils.clip_grad_norm_(self.objective.model_parameters(), self.settings.clip)
             self._check(norm, {"gradient": norm})
