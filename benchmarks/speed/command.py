@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python benchmarks/speed", description=main.__doc__)
     parser.add_argument("--only", choices=SECTIONS, action="append", help="this section; repeat")
     parser.add_argument("--rounds", type=int, default=9, help="rounds that count")
-    parser.add_argument("--block", type=int, default=30, help="training steps of each in a round")
+    parser.add_argument("--block", type=int, default=100, help="training steps of each in a round")
     parser.add_argument("--threads", type=int, default=2, help="of every process that computes")
     parser.add_argument("--peers", type=Path, default=PEERS, help="python that has the peers")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for the figures")
