@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoencode.train.precision import exact_products
 from speed.contenders.nets import conv_net, course_net
 from speed.contenders.steps import Steps
 
@@ -52,27 +53,12 @@ def _arithmetic(
 
     def steps() -> Iterator[None]:
         while True:
-            with torch.no_grad(), _computed(by):
+            with torch.no_grad(), exact_products() if by == "oneDNN" else nullcontext():
                 for operation in operations:
                     operation()
             yield
 
     return Steps(steps())
-
-
-@contextmanager
-def _computed(by: str) -> Iterator[None]:
-    if by == "default":
-        yield
-        return
-    matmul = torch.backends.mkldnn.matmul
-    before = matmul.fp32_precision
-    # Allows oneDNN to round to bf16; without AMX it does not, and is as exact as MKL (1e-6).
-    matmul.fp32_precision = "bf16"
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
 
 
 def _operations(

@@ -14,7 +14,26 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class TrainingBar:
+class Live:
+    """A display that is there while its `with` lasts."""
+
+    progress: Progress
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+        sys.stderr.flush()
+
+
+class TrainingBar(Live):
     """Steps done, the terms in nats, squared error, images/s and the time left."""
 
     def __init__(self, total: int, done: int, wanted: bool | None = None) -> None:
@@ -48,25 +67,12 @@ class TrainingBar:
         """Shows what keeps the steps waiting."""
         self.progress.update(self.task, figures=words)
 
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.progress.stop()
-        sys.stderr.flush()
-
 
 # Bytes at the end of a log that hold its last line.
 TAIL = 4_096
 
 
-class RunsBar:
+class RunsBar(Live):
     """Steps done of many trainings, which other processes write into the logs of their runs."""
 
     def __init__(
@@ -94,6 +100,7 @@ class RunsBar:
         """One of them has ended, whatever became of it."""
         self.open.discard(position)
         self.done[position] = self.totals[position]
+        self.look()
 
     def look(self) -> None:
         """Shows how far they are."""
@@ -103,20 +110,6 @@ class RunsBar:
             self.done[position] = last_step(self.folders[position])
         runs = len(self.totals) - len(self.open)
         self.progress.update(self.task, completed=sum(self.done), runs=runs)
-
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.look()
-        self.progress.stop()
-        sys.stderr.flush()
 
 
 def last_step(folder: Path) -> int:

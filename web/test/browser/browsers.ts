@@ -4,7 +4,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import puppeteer, { type BoundingBox, type Browser, type Frame, type Page } from "puppeteer-core";
 
 export const BROWSERS = ["chrome", "firefox"] as const;
 export type Name = (typeof BROWSERS)[number];
@@ -49,6 +49,25 @@ export async function open(browser: Browser, file: string, hash = ""): Promise<O
   await page.goto(pathToFileURL(file).href + hash);
   await page.waitForFunction("document.documentElement.dataset.ready || document.querySelector('.failed')", { timeout: 20_000 });
   return { page, faults };
+}
+
+/** A page with the explorer in a frame, the frame, and where its first plane is. */
+export interface Notebook extends Opened {
+  frame: Frame;
+  box: BoundingBox;
+}
+
+/** Opens a file that shows the explorer as a notebook does, in a frame. */
+export async function openNotebook(browser: Browser, file: string): Promise<Notebook> {
+  const page = await browser.newPage();
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(String(error)));
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.goto(pathToFileURL(file).href);
+  const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
+  const box = await (await frame?.waitForSelector(".plane"))?.boundingBox();
+  if (!frame || !box) throw new Error("There is no plane in the frame.");
+  return { page, frame, box, faults };
 }
 
 /** The brightness of a canvas's pixels, in [0, 1]. */

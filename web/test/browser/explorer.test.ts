@@ -3,10 +3,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BROWSERS, click, drag, launch, moveTo, open, pixels, press, says, text } from "./browsers";
+import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, says, text } from "./browsers";
 
 const PYTHON = process.env["PYTHON"] ?? join(import.meta.dirname, "../../../.venv/bin/python");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -306,15 +305,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   });
 
   test("a notebook shows the page in a frame, and in it the cursor decodes", async () => {
-    const page = await browser.newPage();
-    const faults: string[] = [];
-    page.on("pageerror", (error) => faults.push(String(error)));
-    await page.setViewport({ width: 1280, height: 900 });
-    await page.goto(pathToFileURL(file("notebook")).href);
-    const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
-    const plane = await frame?.waitForSelector(".plane");
-    const box = await plane?.boundingBox();
-    if (!frame || !box) throw new Error("There is no plane in the frame.");
+    const { page, frame, box, faults } = await openNotebook(browser, file("notebook"));
     const before = await frame.$eval(".look .figure", (element) => element.textContent);
     await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.4 * box.height, { steps: 3 });
     expect(await frame.$eval(".look .figure", (element) => element.textContent)).not.toBe(before);
@@ -325,15 +316,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   });
 
   test("a widget and its kernel hear of each other", async () => {
-    const page = await browser.newPage();
-    const faults: string[] = [];
-    page.on("pageerror", (error) => faults.push(String(error)));
-    await page.setViewport({ width: 1280, height: 900 });
-    await page.goto(pathToFileURL(file("widget")).href);
-    const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
-    const plane = await frame?.waitForSelector(".plane");
-    const box = await plane?.boundingBox();
-    if (!frame || !box) throw new Error("There is no plane in the frame.");
+    const { page, frame, box, faults } = await openNotebook(browser, file("widget"));
     // What was set before the page was there.
     await frame.waitForFunction("document.body.textContent.includes('1 of 359 examples')");
     await page.waitForFunction("kernel.codes.length === 1 && kernel.selected.length === 1");
