@@ -24,7 +24,8 @@ def loop_of(recipe, digits, **settings):
         recipe, digits.shape, n=len(digits.train), context=context_width(recipe, digits)
     )
     model = build(recipe, sizes, seed=0)
-    chosen = Settings.of(recipe, {"batch_size": 32, "compile": "off", "labelled": None, **settings})
+    given = {"batch_size": 32, "compile": "off", "labelled": None, "precision": "float32"}
+    chosen = Settings.of(recipe, {**given, **settings})
     loop = Loop(model, recipe, digits, chosen, None, False)
     loop.objective.train()
     return loop
@@ -62,6 +63,19 @@ def test_the_traced_step_is_the_step(name, digits):
     for a, b in zip(plain.optimizer.state.values(), other.optimizer.state.values(), strict=True):
         torch.testing.assert_close(a["step"], b["step"])
         torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
+
+
+def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
+    plain, other = (loop_of(SMALL, digits, precision="bf16") for _ in range(2))
+    advance(plain, 1), advance(other, 1)
+    expected, found = advance(plain, 30), advance(traced(other), 30)
+    # A sum is rounded where its product is not, so that both end with another last bit.
+    torch.testing.assert_close(found[-1], expected[-1], rtol=1e-2, atol=1e-3)
+    large = [p for p in other.objective.parameters() if p.dim() == 2 and min(p.shape) > 2]
+    kept = [t for t in other.program.copies if t.dim() == 2]
+    assert len(kept) == len(large) == 2
+    for weight, copy in zip(large, kept, strict=True):
+        torch.testing.assert_close(copy, weight.bfloat16(), rtol=0, atol=0)
 
 
 def test_batch_normalisation_goes_on_counting(digits):
@@ -189,15 +203,23 @@ def test_compiled_trainings_resume_bit_for_bit(digits, tmp_path, monkeypatch):
     torch.testing.assert_close(again.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
 
 
+# They part a batch by its labels, whose number is not known before: the step goes on as it is.
+CHOOSE = {"m2", "m1-m2"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_every_row_is_traced_as_it_is(name, digits):
     recipe = RECIPES[name].but(sampler=None, schedules={})
-    plain = loop_of(recipe, digits)
+    plain = loop_of(recipe, digits, compile="auto")
     if not plain.compiles():
         pytest.skip("what moves, or has a critic, is not compiled")
     other = loop_of(recipe, digits)
     advance(plain, 1), advance(other, 1)
+    if name in CHOOSE:
+        with pytest.raises(RuntimeError, match="value out of a tracing tensor"):
+            traced(other)
+        return
     expected, found = advance(plain, 2), advance(traced(other), 2)
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-3)

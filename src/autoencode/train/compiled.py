@@ -43,18 +43,35 @@ def _mm(a: Tensor, b: Tensor) -> Any:
     if min(rows, inner, columns) > FEW or a.dtype != torch.float32:
         return NotImplemented
     if inner <= FEW:
-        return (a.unsqueeze(2) * b.unsqueeze(0)).sum(1)
+        return (a.unsqueeze(2) * _laid_out(b).unsqueeze(0)).sum(1)
     if columns <= FEW:
-        return (a.unsqueeze(1) * b.t().unsqueeze(0)).sum(2)
+        return (a.unsqueeze(1) * _laid_out(b.t()).unsqueeze(0)).sum(2)
     return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
 
 
+def _laid_out(few: Tensor) -> Tensor:
+    """The same numbers, turned once: the compiler would gather them anew for every row."""
+    few = few.contiguous()
+    # A view of its memory, so that it must have one.
+    return few.as_strided(few.shape, few.stride())
+
+
 def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
-    found = NotImplemented if scales else _mm(a, b)
-    return found if found is NotImplemented else c + found
+    """A product to which what is added is fused with what comes next, not copied there before."""
+    if scales:
+        return NotImplemented
+    found = _mm(a, b)
+    # In three dimensions, as the compiler would make one operation of a product and a sum again.
+    return ((a @ b if found is NotImplemented else found).unsqueeze(0) + c).squeeze(0)
+
+
+def _is_cast(node: Any, to: torch.dtype) -> bool:
+    cast = node.target is torch.ops.aten._to_copy.default
+    return bool(cast and node.kwargs.get("dtype") == to == torch.bfloat16)
 
 
 STATE = ("exp_avg", "exp_avg_sq", "step")
+COPY = torch.ops.aten.copy_.default
 # A library's product of so few numbers takes longer than reading them.
 FEW = 4
 THIN: dict[Any, Callable[..., Any]] = {
@@ -101,6 +118,8 @@ class Step:
         with torch.random.fork_rng(devices=cuda), tracing():
             self.terms: list[str] = []
             self.graph = make_fx(self._whole, THIN)(*copies, *self._moving(*batches[0]))
+        self.copies: list[Tensor] = []
+        self._keep_copies()
         self.program: Callable[..., Any] = self.graph
 
     def compile(self) -> None:
@@ -109,7 +128,7 @@ class Step:
         Raises:
             Whatever the compiler raises, for one that there is no C++ compiler for it to use.
         """
-        given: Any = (*self.held, *self._moving(*self.batches[0]))
+        given: Any = (*self.held, *self._moving(*self.batches[0]), *self.copies)
         with torch.no_grad(), warnings.catch_warnings():
             # Of torch's own parts about each other.
             warnings.simplefilter("ignore")
@@ -122,8 +141,31 @@ class Step:
         self.count += 1
         self.group["lr"] = lr
         with torch.no_grad(), exact_products():
-            loss, error, *terms = self.program(*self.held, *self._moving(raw, known))
+            loss, error, *terms = self.program(*self.held, *self._moving(raw, known), *self.copies)
         return Stepped(loss, dict(zip(self.terms, terms, strict=True)), lambda: error)
+
+    def _keep_copies(self) -> None:
+        """Keeps the weights that are read in bfloat16 in that type, too, from step to step.
+
+        They are written as they are changed, while the numbers are at hand, and not read once more.
+        """
+        graph = self.graph.graph
+        inputs = graph.find_nodes(op="placeholder")
+        last = inputs[-1]
+        for given, weight in zip(inputs, self.held[: len(self.names)], strict=False):
+            casts = [each for each in given.users if _is_cast(each, self.precision)]
+            if not casts:
+                continue
+            with graph.inserting_after(last):
+                last = graph.placeholder(f"copy_{len(self.copies)}")
+            (written,) = (each for each in given.users if each.target is COPY)
+            with graph.inserting_after(written):
+                graph.call_function(COPY, (last, written.args[1]))
+            for cast in casts:
+                cast.replace_all_uses_with(last)
+                graph.erase_node(cast)
+            self.copies.append(weight.to(self.precision))
+        self.graph.recompile()
 
     def saves(self) -> float:
         """Seconds that each step is expected to become shorter by, on a processor."""

@@ -75,7 +75,7 @@ class Validation:
 
 def squared_error(mean: Tensor, x: Tensor) -> Tensor:
     """Summed over pixels and averaged over [*S, B], []: what one reconstruction misses."""
-    return (mean - x).square().sum() / (mean.numel() / x[0].numel())
+    return (mean - x).square().flatten(mean.dim() - x.dim() + 1).sum(-1).mean()
 
 
 def _write_row(path: Path, images: Tensor) -> None:
