@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # See cli/process.py: steady where other programs run, as in CI.
 export OMP_WAIT_POLICY ?= passive
-export GOMP_SPINCOUNT ?= 1000
+export GOMP_SPINCOUNT ?= 2000
 SOURCES := src tests benchmarks docs web/test
 
 .PHONY: help setup demo test test-slow test-web check web bench proof studies docs clean

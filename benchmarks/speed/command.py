@@ -16,7 +16,7 @@ from speed.sections import SECTIONS, growth
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 # Short spins, then sleep: as `autoencode.cli.process.prepare`, here for every process alike.
-WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}
 
 
 def main() -> None:

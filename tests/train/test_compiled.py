@@ -166,10 +166,14 @@ def test_long_trainings_of_small_models_are_worth_compiling(digits):
     assert step.saves() * 1_000 < step.costs() < step.saves() * 15_000
 
 
-def test_convolutions_are_not(digits):
-    loop = loop_of(RECIPES["conv-ae"].set("network.width", 4), digits)
-    advance(loop, 1)
-    assert traced(loop).program.saves() == 0
+def test_so_are_convolutions_of_few_channels_and_not_those_of_many(digits):
+    saved = []
+    for width in (4, 64):
+        recipe = RECIPES["conv-ae"].set("network.width", width).set("network.stages", 2)
+        loop = loop_of(recipe, digits)
+        advance(loop, 1)
+        saved.append(traced(loop).program.saves())
+    assert saved[0] > 0 == saved[1]
 
 
 @pytest.mark.slow

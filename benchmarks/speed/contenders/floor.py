@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoencode.train.precision import exact_products
+from autoencode.maths import exact_products
 from speed.contenders.nets import conv_net, course_net
 from speed.contenders.steps import Steps
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-# Loops of GNU OpenMP's waiting, about 20 µs: most gaps between the parts of a step are shorter.
-SPINS = "1000"
+# Loops of GNU OpenMP's waiting, about 40 µs: the gaps between the parts of a step are shorter.
+SPINS = "2000"
 # Numbers of `mallopt`, from glibc's malloc.h, and bytes.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 KEPT, LARGEST = 256 * 2**20, 32 * 2**20

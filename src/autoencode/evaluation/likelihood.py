@@ -18,8 +18,10 @@ from autoencode.models.passes import measuring, seeded, split
 
 BATCH_SIZE = 100
 SAMPLES = 5_000
-# Numbers in the images decoded at once, which bounds the memory whatever `samples` is.
-MOST_NUMBERS = 2**22
+# Numbers in the images decoded at once: on a processor few enough to stay in its cache from one
+# operation to the next, on an accelerator enough to keep it busy.
+MOST_NUMBERS = {"cpu": 2**19}
+MOST_ELSEWHERE = 2**24
 
 
 class Bounds(NamedTuple):
@@ -74,7 +76,6 @@ def likelihood_bounds(
         check_value(value, Annotated[int, Within(1, 10**9)], name)
     if len(x) == 0:
         raise DataError("There are no examples to take ln p(x) of", "Give at least one.")
-    numbers = model.sizes.pixels
     found: list[Bounds] = []
     start = 0
     with (
@@ -82,22 +83,25 @@ def likelihood_bounds(
         seeded(seed, device),
         Bar("likelihood", len(x) * samples) as bar,
     ):
-        for batch in split(x, min(batch_size, max(1, MOST_NUMBERS // numbers))):
+        most = MOST_NUMBERS.get(device.type, MOST_ELSEWHERE)
+        at_once = max(1, most // model.sizes.pixels)
+        # Many draws of few images and not the other way round: encoding is then done seldom.
+        draws = math.ceil(samples / math.ceil(samples / at_once))
+        for batch in split(x, min(batch_size, max(1, at_once // draws))):
             exact = batch.float() if batch.is_floating_point() else batch
             images = scaled(exact.to(device))
             known = None if c is None else c[start : start + len(batch)].to(device)
             start += len(batch)
             prior = model.prior(known)
-            at_once = max(1, MOST_NUMBERS // (numbers * len(batch)))
             total = torch.full((len(batch),), -math.inf, dtype=torch.float64)
             plain = torch.zeros(len(batch), dtype=torch.float64)
-            for done in range(0, samples, at_once):
-                draws = min(at_once, samples - done)
+            for done in range(0, samples, draws):
+                now = min(draws, samples - done)
                 # On the CPU, because not every accelerator has float64.
-                weights = _log_weights(model, prior, images, known, draws).cpu().double()
+                weights = _log_weights(model, prior, images, known, now).cpu().double()
                 total = torch.logaddexp(total, weights.logsumexp(0))
                 plain += weights.sum(0)
-                bar.update(len(batch) * draws)
+                bar.update(len(batch) * now)
             found.append(Bounds(plain / samples, total - math.log(samples)))
     return Bounds(*(torch.cat(each).float().to(x.device) for each in zip(*found, strict=True)))
 

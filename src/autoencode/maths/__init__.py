@@ -1,5 +1,6 @@
 """Distributions and divergences that torch lacks, and the arithmetic that models share."""
 
+from autoencode.maths.bernoulli import BernoulliImages
 from autoencode.maths.box import BoxUniform
 from autoencode.maths.clusters import neighbour_clusters
 from autoencode.maths.jacobian import squared_jacobian
@@ -8,13 +9,14 @@ from autoencode.maths.mixture import Mixture
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
 from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
-from autoencode.maths.precision import Float32Linear, widen
+from autoencode.maths.precision import Float32Linear, exact_products, widen
 from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
 from autoencode.maths.spline_flow import SplineFlow
 from autoencode.maths.tracing import traced, tracing
 
 __all__ = [
+    "BernoulliImages",
     "Bijection",
     "BoxUniform",
     "Composed",
@@ -28,6 +30,7 @@ __all__ = [
     "SphereUniform",
     "SplineFlow",
     "Tanh",
+    "exact_products",
     "ms_ssim",
     "neighbour_clusters",
     "neighbour_map",

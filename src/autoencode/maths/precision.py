@@ -1,6 +1,11 @@
-"""Where half precision stops: codes and likelihoods are computed in float32 or better."""
+"""How exact the arithmetic is: codes and likelihoods are computed in float32 or better."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,3 +38,46 @@ class Float32Linear(nn.Linear):
                 turned = self.weight.t().contiguous()
                 return x @ turned if self.bias is None else torch.addmm(self.bias, x, turned)
             return functional.linear(x, self.weight, self.bias)
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Lets oneDNN make the products of float32 matrices, on processors where it is exact there.
+
+    torch leaves them to another library, which is slower on some processors, unless less than
+    float32 is allowed; what oneDNN does with that leave is float32 still, to 1e-6, where the
+    processor has no matrix unit for bfloat16. The setting is torch's, for the whole process, and
+    is put back.
+    """
+    if not _onednn_is_exact():
+        yield
+        return
+    products = _onednn().matmul
+    before = products.fp32_precision
+    products.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        products.fp32_precision = before
+
+
+@cache
+def _onednn_is_exact() -> bool:
+    """Whether it keeps float32 here: tried, not looked up."""
+    products = _onednn().matmul
+    if not _onednn().is_available():
+        return False
+    draw = torch.Generator().manual_seed(0)
+    a, b = torch.rand(64, 256, generator=draw), torch.rand(256, 64, generator=draw)
+    before = products.fp32_precision
+    try:
+        products.fp32_precision = "bf16"
+        found = a @ b
+    finally:
+        products.fp32_precision = before
+    exact = a.double() @ b.double()
+    return bool(((found - exact) / exact).abs().max() < 1e-5)
+
+
+def _onednn() -> Any:
+    return torch.backends.mkldnn

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from autoencode import maths
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.data.progress import Bar
@@ -123,7 +124,7 @@ def measuring(model: Autoencoder) -> Iterator[torch.device]:
         model.eval()
         for backend in backends:
             backend.fp32_precision = "ieee"
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(device.type, enabled=False), maths.exact_products():
             yield device
     finally:
         for backend, precision in precisions:

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from autoencode.maths import tracing
+from autoencode.maths import exact_products, tracing
 from autoencode.models.objective import Objective
 from autoencode.train.adam import Adam, adam, factors
 from autoencode.train.batches import Batches
 from autoencode.train.meter import Stepped
-from autoencode.train.precision import computing, exact_products
+from autoencode.train.precision import computing
+from autoencode.train.products import AS_PRODUCTS
 from autoencode.train.track import squared_error
 
 # What is saved in a step for each small operation that is fused away, and what compiling costs:
@@ -34,37 +35,6 @@ LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 LARGEST = {"convolution", "convolution_backward"}
 
 
-def _mm(a: Tensor, b: Tensor) -> Any:
-    """A product of which one side is a few numbers long, as sums that fuse with what is around.
-
-    Each runs along what lies side by side in memory.
-    """
-    rows, inner, columns = *a.shape, b.shape[1]
-    if min(rows, inner, columns) > FEW or a.dtype != torch.float32:
-        return NotImplemented
-    if inner <= FEW:
-        return (a.unsqueeze(2) * _laid_out(b).unsqueeze(0)).sum(1)
-    if columns <= FEW:
-        return (a.unsqueeze(1) * _laid_out(b.t()).unsqueeze(0)).sum(2)
-    return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
-
-
-def _laid_out(few: Tensor) -> Tensor:
-    """The same numbers, turned once: the compiler would gather them anew for every row."""
-    few = few.contiguous()
-    # A view of its memory, so that it must have one.
-    return few.as_strided(few.shape, few.stride())
-
-
-def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
-    """A product to which what is added is fused with what comes next, not copied there before."""
-    if scales:
-        return NotImplemented
-    found = _mm(a, b)
-    # In three dimensions, as the compiler would make one operation of a product and a sum again.
-    return ((a @ b if found is NotImplemented else found).unsqueeze(0) + c).squeeze(0)
-
-
 def _is_cast(node: Any, to: torch.dtype) -> bool:
     cast = node.target is torch.ops.aten._to_copy.default
     return bool(cast and node.kwargs.get("dtype") == to == torch.bfloat16)
@@ -72,12 +42,6 @@ def _is_cast(node: Any, to: torch.dtype) -> bool:
 
 STATE = ("exp_avg", "exp_avg_sq", "step")
 COPY = torch.ops.aten.copy_.default
-# A library's product of so few numbers takes longer than reading them.
-FEW = 4
-THIN: dict[Any, Callable[..., Any]] = {
-    torch.ops.aten.mm.default: _mm,
-    torch.ops.aten.addmm.default: _addmm,
-}
 
 
 class Step:
@@ -117,7 +81,7 @@ class Step:
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), tracing():
             self.terms: list[str] = []
-            self.graph = make_fx(self._whole, THIN)(*copies, *self._moving(*batches[0]))
+            self.graph = make_fx(self._whole, AS_PRODUCTS)(*copies, *self._moving(*batches[0]))
         self.copies: list[Tensor] = []
         self._keep_copies()
         self.program: Callable[..., Any] = self.graph

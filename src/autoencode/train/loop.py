@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autoencode.contract import FittedPrior, Part
 from autoencode.data import Data
 from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
+from autoencode.maths import exact_products
 from autoencode.models.arguments import arguments_of
 from autoencode.models.build import Model, batch_norms
 from autoencode.models.conditions import known
@@ -31,7 +32,6 @@ from autoencode.train.precision import (
     choose_device,
     choose_precision,
     computing,
-    exact_products,
 )
 from autoencode.train.progress import TrainingBar
 from autoencode.train.schedules import learning_rate

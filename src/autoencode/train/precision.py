@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-
 import torch
 
 from autoencode.errors import RecipeError
@@ -53,42 +49,3 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
 def computing(precision: torch.dtype, device: torch.device) -> torch.autocast:
     """The context in which a training step computes."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
-
-
-@contextmanager
-def exact_products() -> Iterator[None]:
-    """Lets oneDNN make the products of float32 matrices, on processors where it is exact there.
-
-    torch leaves them to another library, which is slower on some processors, unless less than
-    float32 is allowed; what oneDNN does with that leave is float32 still, to 1e-6, where the
-    processor has no matrix unit for bfloat16. The setting is torch's, for the whole process, and
-    is put back.
-    """
-    if not _onednn_is_exact():
-        yield
-        return
-    products = torch.backends.mkldnn.matmul
-    before = products.fp32_precision
-    products.fp32_precision = "bf16"
-    try:
-        yield
-    finally:
-        products.fp32_precision = before
-
-
-@cache
-def _onednn_is_exact() -> bool:
-    """Whether it keeps float32 here: tried, not looked up."""
-    products = torch.backends.mkldnn.matmul
-    if not torch.backends.mkldnn.is_available():
-        return False
-    draw = torch.Generator().manual_seed(0)
-    a, b = torch.rand(64, 256, generator=draw), torch.rand(256, 64, generator=draw)
-    before = products.fp32_precision
-    try:
-        products.fp32_precision = "bf16"
-        found = a @ b
-    finally:
-        products.fp32_precision = before
-    exact = a.double() @ b.double()
-    return bool(((found - exact) / exact).abs().max() < 1e-5)

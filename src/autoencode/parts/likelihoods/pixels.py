@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Laplace
+from torch.distributions import Distribution, Independent, Laplace
 
+from autoencode import maths
 from autoencode.contract import Likelihood, Sizes, Within
 from autoencode.maths import SharedScaleNormal, widen
 
@@ -90,4 +91,4 @@ class BernoulliPixels(Likelihood):
     def forward(self, theta: Tensor) -> Distribution:
         """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
-        return Independent(Bernoulli(logits=theta, validate_args=False), len(self.sizes.x))
+        return maths.BernoulliImages(theta, len(self.sizes.x))

@@ -1,0 +1,194 @@
+"""Operations of a traced step, written as what a compiler does well: large products and sums.
+
+A library's products of thin matrices, and its convolutions of a few channels, take longer than
+reading their numbers; and what lies between two calls of a library is not fused with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# A side of a product that is no longer than this makes it a sum, unless another is long.
+FEW, LONG = 4, 4096
+# Channels on the narrower side of a convolution that is better off as a product of patches, and
+# numbers in these.
+NARROW, MOST_NUMBERS = 32, 2**24
+
+
+def _mm(a: Tensor, b: Tensor) -> Any:
+    """A product of which one side is a few numbers long, as sums that fuse with what is around.
+
+    Each runs along what lies side by side in memory.
+    """
+    rows, inner, columns = *a.shape, b.shape[1]
+    sides = rows, inner, columns
+    if min(sides) > FEW or max(sides) > LONG or a.dtype != torch.float32:
+        return NotImplemented
+    if inner <= FEW:
+        return (a.unsqueeze(2) * _laid_out(b).unsqueeze(0)).sum(1)
+    if columns <= FEW:
+        return (a.unsqueeze(1) * _laid_out(b.t()).unsqueeze(0)).sum(2)
+    return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """The same numbers side by side in memory; the compiler would make each anew at each use."""
+    x = x.contiguous()
+    # A view of its memory, so that it must have one.
+    return x.as_strided(x.shape, x.stride())
+
+
+def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
+    """A product to which what is added is fused with what comes next, not copied there before."""
+    if scales:
+        return NotImplemented
+    found = _mm(a, b)
+    # In three dimensions, as the compiler would make one operation of a product and a sum again.
+    return ((a @ b if found is NotImplemented else found).unsqueeze(0) + c).squeeze(0)
+
+
+def _convolution(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Any:
+    """A convolution of images [B, C, H, W] as a product with patches of them."""
+    if not _is_narrow(x, w, [1, 1] if transposed else stride, dilation, groups):
+        return NotImplemented
+    if transposed:
+        sides = [
+            (n - 1) * s - 2 * p + k + more
+            for n, s, p, k, more in zip(
+                x.shape[2:], stride, padding, w.shape[2:], output_padding, strict=True
+            )
+        ]
+        out = _spread(x, w, stride, padding, sides)
+    else:
+        patches = _patches(x, w.shape[2:], stride, padding)
+        out = _images(w.flatten(1) @ patches.flatten(1), patches.shape[1:3])
+    # As a library leaves it: views that were taken of that are taken of this.
+    return (out if bias is None else out + bias[:, None, None]).contiguous()
+
+
+def _convolution_backward(
+    g: Tensor,
+    x: Tensor,
+    w: Tensor,
+    bias_sizes: Any,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+    mask: Sequence[bool],
+) -> Any:
+    """The gradients of its input, its weights and its bias, of that of its output."""
+    wide, narrow = (g, x) if transposed else (x, g)
+    if not _is_narrow(wide, w, stride, dilation, groups):
+        return NotImplemented
+    patches = _patches(wide, w.shape[2:], stride, padding)
+    # Both lie with their channels first, [C, numbers].
+    of_w = (_channels_first(narrow) @ patches.flatten(1).t()).view(w.shape) if mask[1] else None
+    of_x = None
+    if mask[0] and transposed:
+        of_x = _images(w.flatten(1) @ patches.flatten(1), patches.shape[1:3])
+    elif mask[0]:
+        of_x = _spread(g, w, stride, padding, x.shape[2:])
+    of_x = None if of_x is None else of_x.contiguous()
+    return of_x, of_w, g.sum((0, 2, 3)) if mask[2] else None
+
+
+def _is_narrow(
+    wide: Tensor, w: Tensor, stride: Sequence[int], dilation: Sequence[int], groups: int
+) -> bool:
+    """wide: the images on the side of the convolution where they are large."""
+    plain = wide.dim() == 4 and groups == 1 and set(dilation) == {1}
+    numbers = wide.numel() * prod(w.shape[2:]) // prod(stride)
+    few = min(w.shape[:2]) <= NARROW and numbers <= MOST_NUMBERS
+    return plain and few and wide.device.type == "cpu"
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    """[B, C, H, W] to [C, H·W·B]."""
+    return _laid_out(x.permute(1, 2, 3, 0)).flatten(1)
+
+
+def _images(rows: Tensor, sides: Sequence[int]) -> Tensor:
+    """[C, h·w·B] to [B, C, h, w]."""
+    return rows.view(len(rows), *sides, -1).permute(3, 0, 1, 2)
+
+
+def _patches(
+    x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """What a kernel sees at each of its places: [B, C, H, W] to [C·k·k, h, w, B].
+
+    The examples lie innermost, so that whatever the stride all is read in long runs.
+    """
+    (high, wide), (down, along), (top, left) = kernel, stride, padding
+    sides = [
+        (n + 2 * p - k) // s + 1
+        for n, p, k, s in zip(x.shape[2:], padding, kernel, stride, strict=True)
+    ]
+    x = _laid_out(functional.pad(x.permute(1, 2, 3, 0), (0, 0, left, left, top, top)))
+    seen = [
+        x[:, i : i + down * sides[0] : down, j : j + along * sides[1] : along]
+        for i in range(high)
+        for j in range(wide)
+    ]
+    return _laid_out(torch.stack(seen, 1).flatten(0, 1))
+
+
+def _spread(
+    y: Tensor, w: Tensor, stride: Sequence[int], padding: Sequence[int], sides: Sequence[int]
+) -> Tensor:
+    """The turned convolution of y [B, O, h, w] by w [O, C, k, k], to images [B, C, *sides].
+
+    Pixels that lie alike between the strides see the same neighbours by the same weights, so that
+    one product gives all of them: [s·s·C, O·m·m] with [O·m·m, places].
+    """
+    (down, along), (top, left) = stride, padding
+    taps = [-(-k // s) for k, s in zip(w.shape[2:], stride, strict=True)]
+    places = [-(-(n + p) // s) for n, p, s in zip(sides, padding, stride, strict=True)]
+    outputs, channels = w.shape[:2]
+    missing = [m * s - k for m, s, k in zip(taps, stride, w.shape[2:], strict=True)]
+    w = functional.pad(w, (0, missing[1], 0, missing[0]))
+    # Kernel row r + s·m is seen by pixels r of each stride, m places on.
+    parts = w.view(outputs, channels, taps[0], down, taps[1], along)
+    turned = parts.permute(3, 5, 1, 0, 2, 4).reshape(down * along * channels, -1)
+    above, before = (m - 1 for m in taps)
+    below, after = (max(0, q - n) for q, n in zip(places, y.shape[2:], strict=True))
+    y = _laid_out(functional.pad(y.permute(1, 2, 3, 0), (0, 0, before, after, above, below)))
+    seen = [
+        y[:, above - m : above - m + places[0], before - n : before - n + places[1]]
+        for m in range(taps[0])
+        for n in range(taps[1])
+    ]
+    neighbours = _laid_out(torch.stack(seen, 1).flatten(0, 1))
+    found = _laid_out(turned) @ neighbours.flatten(1)
+    found = found.view(down, along, channels, *places, -1)
+    images = found.permute(2, 3, 0, 4, 1, 5).reshape(
+        channels, places[0] * down, places[1] * along, -1
+    )
+    return images[:, top : top + sides[0], left : left + sides[1]].permute(3, 0, 1, 2)
+
+
+AS_PRODUCTS: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.mm.default: _mm,
+    torch.ops.aten.addmm.default: _addmm,
+    torch.ops.aten.convolution.default: _convolution,
+    torch.ops.aten.convolution_backward.default: _convolution_backward,
+}

@@ -1,0 +1,42 @@
+"""What a compiled step computes instead of a library's products and convolutions."""
+
+import pytest
+import torch
+
+from autoencode.train import products
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("kernel", [(3, 3), (4, 4), (1, 1), (5, 2), (2, 3)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_convolutions_are_torchs(transposed, kernel, stride, padding):
+    if padding >= min(kernel):
+        pytest.skip("no such layer")
+    torch.manual_seed(0)
+    x = torch.randn(3, 4, 9, 8, dtype=torch.float64)
+    w = torch.randn(*((4, 5) if transposed else (5, 4)), *kernel, dtype=torch.float64)
+    bias = torch.randn(5, dtype=torch.float64)
+    extra = 1 if transposed and stride > 1 else 0
+    rest = ([stride] * 2, [padding] * 2, [1, 1], transposed, [extra] * 2, 1)
+    expected = torch.ops.aten.convolution(x, w, bias, *rest)
+    torch.testing.assert_close(products._convolution(x, w, bias, *rest), expected)
+    g = torch.randn_like(expected)
+    wanted = [True, True, True]
+    torch.testing.assert_close(
+        products._convolution_backward(g, x, w, [5], *rest, wanted),
+        torch.ops.aten.convolution_backward(g, x, w, [5], *rest, wanted),
+    )
+
+
+@pytest.mark.parametrize("sides", [(50, 60, 2), (50, 2, 60), (2, 60, 50), (3, 3, 3), (7, 8, 9)])
+def test_thin_products_are_torchs(sides):
+    torch.manual_seed(0)
+    a, b = torch.randn(sides[0], sides[1]), torch.randn(sides[2], sides[1]).t()
+    c = torch.randn(sides[2])
+    torch.testing.assert_close(products._addmm(c, a, b), torch.addmm(c, a, b))
+    found = products._mm(a, b)
+    if min(sides) > products.FEW:
+        assert found is NotImplemented
+    else:
+        torch.testing.assert_close(found, a @ b)
