@@ -18,10 +18,9 @@ from autoencode.models.passes import measuring, seeded, split
 
 BATCH_SIZE = 100
 SAMPLES = 5_000
-# Numbers in the images decoded at once: on a processor few enough to stay in its cache from one
-# operation to the next, on an accelerator enough to keep it busy.
-MOST_NUMBERS = {"cpu": 2**19}
-MOST_ELSEWHERE = 2**24
+# Numbers in the images decoded at once: few enough for a processor's cache to hold them from one
+# operation to the next, and many enough to keep an accelerator busy.
+MOST_NUMBERS = 2**20
 
 
 class Bounds(NamedTuple):
@@ -83,8 +82,7 @@ def likelihood_bounds(
         seeded(seed, device),
         Bar("likelihood", len(x) * samples) as bar,
     ):
-        most = MOST_NUMBERS.get(device.type, MOST_ELSEWHERE)
-        at_once = max(1, most // model.sizes.pixels)
+        at_once = max(1, MOST_NUMBERS // model.sizes.pixels)
         # Many draws of few images and not the other way round: encoding is then done seldom.
         draws = math.ceil(samples / math.ceil(samples / at_once))
         for batch in split(x, min(batch_size, max(1, at_once // draws))):

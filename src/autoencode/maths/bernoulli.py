@@ -49,7 +49,15 @@ class BernoulliImages(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats, [*batch]: Σᵢ xᵢ θᵢ − ln(1 + exp θᵢ); grey values count in proportion."""
         event = tuple(range(-len(self.event_shape), 0))
-        return (value * self.logits).sum(event) - functional.softplus(self.logits).sum(event)
+        return self._agreement(value, event) - functional.softplus(self.logits).sum(event)
+
+    def _agreement(self, value: Tensor, event: tuple[int, ...]) -> Tensor:
+        """Σᵢ xᵢ θᵢ, [*batch]."""
+        if value.numel() > self.event_shape.numel():
+            return (value * self.logits).sum(event)
+        # Many draws and one image: a product of a matrix and a vector, and nothing written between.
+        image = value.reshape(-1).to(self.logits.dtype)
+        return (self.logits.reshape(-1, len(image)) @ image).reshape(self.batch_shape)
 
     def entropy(self) -> Tensor:
         """Nats, [*batch]."""

@@ -15,15 +15,16 @@ def augmented(x: Tensor, share: float) -> Tensor:
 
     Turned by up to 0.15 radians, larger or smaller by up to a tenth, slanted by up to 0.15, each
     drawn uniformly from torch's own random state; between the pixels by bilinear interpolation,
-    beyond the edge as at the edge. What a model is to reconstruct is the image it then sees.
-    Source: [simard2003].
+    beyond the edge as at the edge. What a model is to reconstruct is the image it then sees. Which
+    images of a batch it is stays the same: batches are shuffled.  Source: [simard2003].
     """
-    u = torch.rand(4, len(x), device=x.device)
-    turn, slant, size = (2 * u[:3] - 1) * torch.tensor(
-        [[TURN], [SLANT], [STRETCH]], device=x.device
-    )
-    chosen = u[3] < share
-    return torch.where(_like(chosen, x), warped(x, matrices(turn, slant, 1 + size)), x)
+    count = round(share * len(x))
+    if count == 0:
+        return x
+    chosen = torch.arange(count, device=x.device) * len(x) // count
+    u = torch.rand(3, count, device=x.device)
+    turn, slant, size = (2 * u - 1) * torch.tensor([[TURN], [SLANT], [STRETCH]], device=x.device)
+    return x.index_copy(0, chosen, warped(x[chosen], matrices(turn, slant, 1 + size)))
 
 
 def matrices(turn: Tensor, slant: Tensor, size: Tensor) -> Tensor:
@@ -42,7 +43,3 @@ def warped(x: Tensor, maps: Tensor) -> Tensor:
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     seen = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     return seen.reshape(x.shape)
-
-
-def _like(chosen: Tensor, x: Tensor) -> Tensor:
-    return chosen.reshape(-1, *[1] * (x.dim() - 1))

@@ -37,19 +37,15 @@ class Batches:
 
         labelled: the share of each batch that is drawn from the examples whose label is known;
             None leaves it to chance.
-        augment: the share of each batch that is seen under small affine maps.
+        augment: the share of each batch of images that is seen under small affine maps.
 
         Raises:
-            DataError: augmented vectors; a share of labels where none is known or none is hidden,
-                or in batches of one.
+            DataError: a share of labels where none is known or none is hidden, or in batches of
+                one.
         """
         x = train.x
-        if augment and x.dim() < 3:
-            raise DataError(
-                "Only images can be turned and stretched, and these are vectors",
-                "Leave --augment out.",
-            )
-        self.augment = augment
+        # A row may ask for it, and vectors are seen as they are.
+        self.augment = augment if x.dim() > 2 else 0.0
         self.x, self.random = x.to(device), train.random
         self.known = None if known is None else known.to(device)
         self.batch_size = min(batch_size, len(x))

@@ -13,7 +13,14 @@ from typing import Any
 import torch
 
 from autoencode.data import Data, load_data
-from autoencode.errors import AutoencodeError, Diverged, Interrupted, RecipeError, RunError
+from autoencode.errors import (
+    AutoencodeError,
+    DataError,
+    Diverged,
+    Interrupted,
+    RecipeError,
+    RunError,
+)
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.own_code import keep_code
@@ -76,6 +83,11 @@ def fit(
     recipe = recipe if latent is None else recipe.but(latent=latent)
     chosen = Settings.of(recipe, settings)
     data = data if isinstance(data, Data) else load_data(data)
+    if settings.get("augment") and len(data.shape) < 2:
+        raise DataError(
+            "Only images can be turned and stretched, and these are vectors",
+            "Leave --augment out.",
+        )
     y, mixed = data.train.y, chosen.labelled is not None
     sizes = sizes_for(
         recipe,

@@ -39,9 +39,8 @@ def first() -> Iterable[Recipe]:
     yield AE.but(
         name="ae-funnel",
         about="Layers that narrow towards the code, without normalisation: low error on a plane.",
-        network=Spec("mlp", {"hidden": (512, 512, 256, 128), "activation": "silu"}),
-        likelihood=Spec("bernoulli"),
-        training={"steps": 25_000, "lr": 2e-3, "warmup": 300, "beta2": 0.95},
+        network=Spec("mlp", {"hidden": (1000, 500, 250), "activation": "silu"}),
+        training={"steps": 18_000, "warmup": 300, "augment": 0.3},
         papers=("hinton2006",),
     )
     yield AE.but(
