@@ -25,6 +25,7 @@ class Split:
        without labels.
     c: [N, C], float32, a vector beside each example, for models that are conditioned on one.
     random: are the numbers of x probabilities, of which each look draws bits anew?
+    mapped: does x lie in a file, of which a system reads what is looked at?
     factors: [N, F], int64, from which value of each factor an example was made; None where that is
        not known. For measuring only: no model sees them.
     """
@@ -33,6 +34,7 @@ class Split:
     y: Tensor | None
     c: Tensor | None = None
     random: bool = False
+    mapped: bool = False
     factors: Tensor | None = None
 
     def __len__(self) -> int:

@@ -157,4 +157,4 @@ def _part(folder: Path, part: str, random: list[str]) -> Split:
         if (path := folder / f"{part}.{what}.npy").exists()
     }
     x = torch.from_numpy(map_npy(folder / f"{part}.npy"))
-    return replace(Split(x, None, random=part in random), **beside)
+    return replace(Split(x, None, random=part in random, mapped=True), **beside)

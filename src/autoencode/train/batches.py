@@ -1,4 +1,4 @@
-"""Batches as slices of one tensor that lies on the training device."""
+"""Batches as slices of one tensor, on the training device or over a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from autoencode.data import Split, scaled
 from autoencode.errors import DataError
+from autoencode.train.ahead import DEPTH, Ahead
 from autoencode.train.augment import augmented
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
@@ -46,7 +47,10 @@ class Batches:
         x = train.x
         # A row may ask for it, and vectors are seen as they are.
         self.augment = augment if x.dim() > 2 else 0.0
-        self.x, self.random = x.to(device), train.random
+        self.device, self.random = device, train.random
+        # What is larger than memory stays where it is, and is read before it is needed.
+        self.ahead = Ahead(x) if train.mapped else None
+        self.x = x if train.mapped else x.to(device)
         self.known = None if known is None else known.to(device)
         self.batch_size = min(batch_size, len(x))
         if labelled is None:
@@ -74,10 +78,21 @@ class Batches:
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
         """The examples of that step as they lie in memory, [B, *X], and what is known of them."""
-        parts = [stream[step] for stream in self.streams]
-        chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        if self.ahead is None:
+            chosen = self._chosen(step)
+            raw = self.x.index_select(0, chosen)
+        else:
+            for each in range(step, step + DEPTH):
+                if not self.ahead.has(each):
+                    self.ahead.ask(each, self._chosen(each))
+            chosen, raw = self.ahead.take(step)
         known = None if self.known is None else self.known.index_select(0, chosen)
-        return self.x.index_select(0, chosen), known
+        return raw.to(self.device), known
+
+    def _chosen(self, step: int) -> Tensor:
+        """Positions of that step's examples, [B]."""
+        parts = [stream[step] for stream in self.streams]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def look(self, raw: Tensor) -> Tensor:
         """What a model sees of such examples: floats in [0, 1], [B, *X].
