@@ -35,13 +35,8 @@ LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 LARGEST = {"convolution", "convolution_backward"}
 
 
-def _is_cast(node: Any, to: torch.dtype) -> bool:
-    cast = node.target is torch.ops.aten._to_copy.default
-    return bool(cast and node.kwargs.get("dtype") == to == torch.bfloat16)
-
-
 STATE = ("exp_avg", "exp_avg_sq", "step")
-COPY = torch.ops.aten.copy_.default
+CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
 
 
 class Step:
@@ -74,7 +69,7 @@ class Step:
             *(state[what] for what in STATE for state in held),
             *objective.buffers(),
         ]
-        self.device, self.precision = batches.x.device, precision
+        self.device, self.precision = batches.device, precision
         copies = [t.clone() for t in self.held]
         for copy in copies[: len(weights)]:
             copy.requires_grad_()
@@ -117,7 +112,7 @@ class Step:
         inputs = graph.find_nodes(op="placeholder")
         last = inputs[-1]
         for given, weight in zip(inputs, self.held[: len(self.names)], strict=False):
-            casts = [each for each in given.users if _is_cast(each, self.precision)]
+            casts = [each for each in given.users if _is_cast(each)]
             if not casts:
                 continue
             with graph.inserting_after(last):
@@ -128,7 +123,7 @@ class Step:
             for cast in casts:
                 cast.replace_all_uses_with(last)
                 graph.erase_node(cast)
-            self.copies.append(weight.to(self.precision))
+            self.copies.append(weight.bfloat16())
         self.graph.recompile()
 
     def saves(self) -> float:
@@ -167,3 +162,7 @@ class Step:
             error = squared_error(judged.trip.px.mean, judged.trip.x)
         self.terms = list(judged.terms)
         return judged.loss.detach(), error, *(term.detach() for term in judged.terms.values())
+
+
+def _is_cast(node: Any) -> bool:
+    return node.target is CAST and node.kwargs.get("dtype") == torch.bfloat16
