@@ -65,15 +65,18 @@ def _convolution(
     groups: int,
 ) -> Any:
     """A convolution of images [B, C, H, W] as a product with patches of them."""
-    if not _is_narrow(x, w, [1, 1] if transposed else stride, dilation, groups):
-        return NotImplemented
+    sides = x.shape[2:]
     if transposed:
-        sides = [
+        sides = torch.Size(
             (n - 1) * s - 2 * p + k + more
             for n, s, p, k, more in zip(
-                x.shape[2:], stride, padding, w.shape[2:], output_padding, strict=True
+                sides, stride, padding, w.shape[2:], output_padding, strict=True
             )
-        ]
+        )
+    wide = (len(x), w.shape[1], *sides) if transposed else x.shape
+    if not _is_narrow(wide, w, stride, dilation, groups):
+        return NotImplemented
+    if transposed:
         out = _spread(x, w, stride, padding, sides)
     else:
         patches = _patches(x, w.shape[2:], stride, padding)
@@ -97,7 +100,7 @@ def _convolution_backward(
 ) -> Any:
     """The gradients of its input, its weights and its bias, of that of its output."""
     wide, narrow = (g, x) if transposed else (x, g)
-    if not _is_narrow(wide, w, stride, dilation, groups):
+    if not _is_narrow(wide.shape, w, stride, dilation, groups):
         return NotImplemented
     patches = _patches(wide, w.shape[2:], stride, padding)
     # Both lie with their channels first, [C, numbers].
@@ -112,13 +115,16 @@ def _convolution_backward(
 
 
 def _is_narrow(
-    wide: Tensor, w: Tensor, stride: Sequence[int], dilation: Sequence[int], groups: int
+    wide: Sequence[int], w: Tensor, stride: Sequence[int], dilation: Sequence[int], groups: int
 ) -> bool:
-    """wide: the images on the side of the convolution where they are large."""
-    plain = wide.dim() == 4 and groups == 1 and set(dilation) == {1}
-    numbers = wide.numel() * prod(w.shape[2:]) // prod(stride)
-    few = min(w.shape[:2]) <= NARROW and numbers <= MOST_NUMBERS
-    return plain and few and wide.device.type == "cpu"
+    """Whether it has few channels, and strides: a library is good at those that have none.
+
+    wide: the shape of the images on the side where they are large.
+    """
+    plain = len(wide) == 4 and min(stride) > 1 and set(dilation) == {1} and groups == 1
+    few = min(w.shape[:2]) <= NARROW
+    numbers = prod(wide) * prod(w.shape[2:]) // prod(stride)
+    return plain and few and numbers <= MOST_NUMBERS and w.device.type == "cpu"
 
 
 def _channels_first(x: Tensor) -> Tensor:
