@@ -17,7 +17,7 @@ from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.train import Settings, ahead, fit, resume
+from autoencode.train import Settings, fit, resume
 from autoencode.train import loop as loop_module
 from autoencode.train.batches import Batches
 from autoencode.train.folder import locked
@@ -378,22 +378,6 @@ def test_tensorboard_gets_every_figure(digits, tmp_path):
 def test_tensorboard_without_a_folder_is_refused(digits):
     with pytest.raises(AutoencodeError, match="--out"):
         fit(SMALL, digits, tensorboard=True, **QUICK)
-
-
-def test_batches_of_mapped_data_are_those_of_data_in_memory():
-    x = torch.arange(70, dtype=torch.uint8).view(35, 2)
-    known = torch.arange(35)
-    here = torch.device("cpu")
-    held, mapped = (
-        Batches(Split(x, None, mapped=mapped), known, 10, seed=3, device=here)
-        for mapped in (False, True)
-    )
-    # In order over several epochs, then as a resumed training begins, and back.
-    for step in [*range(12), 40, 41, 0, 1]:
-        for one, other in zip(held[step], mapped[step], strict=True):
-            assert torch.equal(one, other)
-    assert max(mapped.ahead.coming) == 1 + ahead.DEPTH - 1
-    assert len(mapped.ahead.coming) == ahead.DEPTH - 1
 
 
 def test_vectors_and_colour_train(tmp_path):
