@@ -40,7 +40,7 @@ def first() -> Iterable[Recipe]:
         name="ae-funnel",
         about="Layers that narrow towards the code, without normalisation: low error on a plane.",
         network=Spec("mlp", {"hidden": (1000, 500, 250), "activation": "silu"}),
-        training={"steps": 18_000, "warmup": 300, "augment": 0.3},
+        training={"steps": 16_500, "warmup": 300, "augment": 0.3},
         papers=("hinton2006",),
     )
     yield AE.but(
