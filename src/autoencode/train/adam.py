@@ -23,7 +23,7 @@ class Adam(torch.optim.AdamW):
                 changed = [p for p in group["params"] if p.grad is not None]
                 if not changed:
                     continue
-                states = [self._state_of(p) for p in changed]
+                states = [self.state_of(p) for p in changed]
                 steps = [state["step"] for state in states]
                 torch._foreach_add_(steps, 1)
                 beta1, beta2 = group["betas"]
@@ -45,7 +45,8 @@ class Adam(torch.optim.AdamW):
                 for p in changed:
                     p.grad = None
 
-    def _state_of(self, p: nn.Parameter) -> dict[str, Tensor]:
+    def state_of(self, p: nn.Parameter) -> dict[str, Tensor]:
+        """What is kept of a weight; zeros before its first update."""
         state: dict[str, Tensor] = self.state[p]
         if not state:
             state["step"] = torch.zeros((), device=p.device)

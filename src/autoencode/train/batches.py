@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -120,8 +122,42 @@ class Stream:
     def __getitem__(self, step: int) -> Tensor:
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self.epoch:
-            shuffle = torch.Generator().manual_seed((self.seed * STRIDE + epoch) % 2**63)
-            order = torch.randperm(len(self.rows), generator=shuffle)
-            self.epoch, self.order = epoch, self.rows[order.to(self.rows.device)]
+            self.epoch, self.order = epoch, self.order_of(epoch)
         start = place * self.count
         return self.order[start : start + self.count]
+
+    def order_of(self, epoch: int) -> Tensor:
+        """The positions of all examples, in the order of that epoch."""
+        shuffle = torch.Generator().manual_seed((self.seed * STRIDE + epoch) % 2**63)
+        order = torch.randperm(len(self.rows), generator=shuffle)
+        return self.rows[order.to(self.rows.device)]
+
+
+class BatchesOfMany:
+    """The batches of several models of the same data, each in an order of its own."""
+
+    def __init__(self, batches: Sequence[Batches]) -> None:
+        first = batches[0]
+        self.batches, self.x, self.known = batches, first.x, first.known
+        self.epochs = [-1] * len(first.streams)
+        self.orders = [torch.empty(0)] * len(first.streams)
+
+    def chosen(self, step: int) -> Tensor:
+        """Positions of that step's examples, [models, B]."""
+        parts = []
+        for which, stream in enumerate(self.batches[0].streams):
+            epoch, place = divmod(step, stream.per_epoch)
+            if epoch != self.epochs[which]:
+                orders = [each.streams[which].order_of(epoch) for each in self.batches]
+                self.epochs[which], self.orders[which] = epoch, torch.stack(orders)
+            start = place * stream.count
+            parts.append(self.orders[which][:, start : start + stream.count])
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+    def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
+        """These examples as they lie in memory, [models, B, *X], and what is known of them."""
+        return _rows(self.x, chosen), None if self.known is None else _rows(self.known, chosen)
+
+
+def _rows(x: Tensor, chosen: Tensor) -> Tensor:
+    return x.index_select(0, chosen.flatten()).view(*chosen.shape, *x.shape[1:])

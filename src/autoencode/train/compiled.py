@@ -8,22 +8,20 @@ all that lies between the products.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
-from autoencode.maths import exact_products, tracing
+from autoencode.maths import exact_products
 from autoencode.models.objective import Objective
-from autoencode.train.adam import Adam, adam, factors
+from autoencode.train.adam import Adam
 from autoencode.train.batches import Batches
+from autoencode.train.held import Held
 from autoencode.train.meter import Stepped
-from autoencode.train.precision import computing
 from autoencode.train.products import AS_PRODUCTS
-from autoencode.train.track import squared_error
+from autoencode.train.traced import Traced, compiled
 
 # What is saved in a step for each small operation that is fused away, and what compiling costs:
 # seconds, of two cores. Constants, so that the same training is compiled always or never.
@@ -34,8 +32,6 @@ LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 # Beside them all else is little: nothing was gained where they are.
 LARGEST = {"convolution", "convolution_backward"}
 
-
-STATE = ("exp_avg", "exp_avg_sq", "step")
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
 
 
@@ -52,56 +48,29 @@ class Step:
         Raises:
             Whatever tracing raises, where the step asks for values of tensors.
         """
-        # Not needed by most trainings, and slow to load.
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        self.objective, self.batches = objective, batches
-        (self.group,) = optimizer.param_groups
-        names = {id(p): name for name, p in objective.named_parameters()}
-        weights = [p for p in self.group["params"] if p in optimizer.state]
-        self.names = [names[id(p)] for p in weights]
-        held = [optimizer.state[p] for p in weights]
-        (self.count,) = {int(state["step"]) for state in held}
-        self.buffers = [name for name, _ in objective.named_buffers()]
-        # One flat list: what is nested is taken apart anew at each call.
-        self.held: list[Tensor] = [
-            *(p.detach() for p in weights),
-            *(state[what] for what in STATE for state in held),
-            *objective.buffers(),
-        ]
-        self.device, self.precision = batches.device, precision
-        copies = [t.clone() for t in self.held]
-        for copy in copies[: len(weights)]:
-            copy.requires_grad_()
-        cuda = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda), tracing():
-            self.terms: list[str] = []
-            self.graph = make_fx(self._whole, AS_PRODUCTS)(*copies, *self._moving(*batches[0]))
+        self.held, self.batches = Held(objective, optimizer), batches
+        self.traced = Traced(objective, self.held, batches, precision, AS_PRODUCTS)
+        self.graph, self.count = self.traced.graph, self.held.count
         self.copies: list[Tensor] = []
         self._keep_copies()
         self.program: Callable[..., Any] = self.graph
 
     def compile(self) -> None:
-        """Compiles what was traced: some ten seconds, a few where it was compiled before.
-
-        Raises:
-            Whatever the compiler raises, for one that there is no C++ compiler for it to use.
-        """
-        given: Any = (*self.held, *self._moving(*self.batches[0]), *self.copies)
-        with torch.no_grad(), warnings.catch_warnings():
-            # Of torch's own parts about each other.
-            warnings.simplefilter("ignore")
-            from torch._inductor import compile as inductor
-
-            self.program = inductor(self.graph, given)
+        """Compiles what was traced; raises as `compiled` does."""
+        self.program = compiled(self.graph, self._given(*self.batches[0]))
 
     def __call__(self, raw: Tensor, known: Tensor | None, lr: float) -> Stepped:
         """One update by a batch as `Batches` gives it; where the loss is not finite, none."""
         self.count += 1
-        self.group["lr"] = lr
+        self.held.group["lr"] = lr
         with torch.no_grad(), exact_products():
-            loss, error, *terms = self.program(*self.held, *self._moving(raw, known), *self.copies)
-        return Stepped(loss, dict(zip(self.terms, terms, strict=True)), lambda: error)
+            loss, error, *terms = self.program(*self._given(raw, known))
+        return Stepped(loss, dict(zip(self.traced.terms, terms, strict=True)), lambda: error)
+
+    def _given(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
+        lr = self.held.group["lr"]
+        moving = self.traced.moving(max(1, self.count), lr, raw, known)
+        return [*self.held.tensors, *moving, *self.copies]
 
     def _keep_copies(self) -> None:
         """Keeps the weights that are read in bfloat16 in that type, too, from step to step.
@@ -111,7 +80,7 @@ class Step:
         graph = self.graph.graph
         inputs = graph.find_nodes(op="placeholder")
         last = inputs[-1]
-        for given, weight in zip(inputs, self.held[: len(self.names)], strict=False):
+        for given, weight in zip(inputs, self.held.tensors[: len(self.held.names)], strict=False):
             casts = [each for each in given.users if _is_cast(each)]
             if not casts:
                 continue
@@ -138,30 +107,6 @@ class Step:
     def _operations(self) -> list[str]:
         called = [node.target for node in self.graph.graph.nodes if node.op == "call_function"]
         return [getattr(target, "overloadpacket", target).__name__ for target in called]
-
-    def _moving(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
-        """What is another in each step."""
-        group, count = self.group, max(1, self.count)
-        now = factors(count, group["lr"], group["betas"], group["weight_decay"], self.device)
-        return [now, raw] if known is None else [now, raw, known]
-
-    def _whole(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """The step, of `held` and what `_moving` gives."""
-        n, k = len(self.names), len(self.names) + len(STATE) * len(self.names)
-        weights, states, buffers = given[:n], given[n:k], given[k : len(self.held)]
-        now, raw, *told = given[len(self.held) :]
-        held = dict(zip([*self.names, *self.buffers], [*weights, *buffers], strict=True))
-        x, known = self.batches.look(raw), told[0] if told else None
-        with computing(self.precision, self.device):
-            judged = functional_call(self.objective, held, (x, known))
-        grads = torch.autograd.grad(judged.loss, weights)
-        with torch.no_grad():
-            keep = ~judged.loss.isfinite()
-            for i, (p, grad) in enumerate(zip(weights, grads, strict=True)):
-                adam(p, grad, states[i::n], now, self.group["betas"], self.group["eps"], keep)
-            error = squared_error(judged.trip.px.mean, judged.trip.x)
-        self.terms = list(judged.terms)
-        return judged.loss.detach(), error, *(term.detach() for term in judged.terms.values())
 
 
 def _is_cast(node: Any) -> bool:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autoencode.contract import FittedPrior, Part
+from autoencode.contract import FittedPrior
 from autoencode.data import Data
 from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
 from autoencode.maths import exact_products
-from autoencode.models.arguments import arguments_of
-from autoencode.models.build import Model, batch_norms
+from autoencode.models.build import Model
 from autoencode.models.conditions import known
 from autoencode.models.film import film_steps, keep_frame
 from autoencode.models.objective import Judged, Objective
@@ -34,6 +33,7 @@ from autoencode.train.precision import (
     computing,
 )
 from autoencode.train.progress import TrainingBar
+from autoencode.train.refusals import not_compiled, refuse_single
 from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
 from autoencode.train.signals import StopSignals
@@ -97,11 +97,7 @@ class Loop:
             summary_writer()
             if folder is None:
                 raise RunError("TensorBoard's log needs a run folder", "Give one: --out runs/NAME.")
-        if self.batches.batch_size < 2 and _has_batch_norm(self.objective):
-            raise RecipeError(
-                "Batch normalisation needs at least two images in a batch, and there is one",
-                f"Use --batch-size 2 or more{_or_without_batch_norm(self.objective)}.",
-            )
+        refuse_single(self.objective, self.batches.batch_size)
 
     def compiles(self) -> bool:
         """Whether the step may be compiled: what moves from step to step is not traced.
@@ -140,13 +136,44 @@ class Loop:
             Diverged: the loss is not finite.     Interrupted: a signal asked for a stop.
             ResourceError: the disk is full.
         """
-        log = self._log()
-        self._began = time.perf_counter() - self.seconds
         # Without a folder nothing could be saved, so Ctrl-C keeps its usual meaning.
         stop: AbstractContextManager[Any] = StopSignals() if self.folder else nullcontext()
+        bar = TrainingBar(self.total, self.step, self.progress)
+        with stop as signals, bar, self.running(bar.show):
+            while not self.ended:
+                self._compile(bar)
+                # A signal ends the compiler too: a step not compiled would be another one.
+                self._heed(signals)
+                began = time.perf_counter()
+                self.meter.add(self.update(), self.step)
+                self.step += 1
+                self.meter.seconds += time.perf_counter() - began
+                self.look()
+                self._heed(signals)
+                self.save()
+
+    @contextmanager
+    def running(self, show: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
+        """While updates are made; at the end the model holds the weights to keep.
+
+        show: is told each line of the log.
+        """
+        log = self._log()
+
+        def report(line: Mapping[str, Any]) -> None:
+            show(line)
+            if log is not None:
+                log.write(line)
+
+        self.report = report
+        self._began = time.perf_counter() - self.seconds
+        self.objective.train()
+        if self.step == 0:
+            self.checkpoint()
+            self._keep_frame()
+        self.meter = Meter(self.log_every)
         try:
-            with stop as signals, TrainingBar(self.total, self.step, self.progress) as bar:
-                self._loop(log, bar, signals)
+            yield
         finally:
             if log is not None:
                 log.close()
@@ -169,47 +196,55 @@ class Loop:
             "compiling_seconds": round(self.compiling_seconds, 2),
         }
 
-    def _loop(self, log: Log | None, bar: TrainingBar, signals: StopSignals | None) -> None:
-        def report(line: Mapping[str, Any]) -> None:
-            bar.show(line)
-            if log is not None:
-                log.write(line)
+    @property
+    def ended(self) -> bool:
+        """Whether the last update was made, or enough validations brought nothing."""
+        patience = self.settings.patience
+        return self.step >= self.total or (patience is not None and self.waited >= patience)
 
-        self.objective.train()
-        if self.step == 0:
-            self._checkpoint()
-            self._keep_frame()
-        meter = Meter(self.log_every)
-        while self.step < self.total and not self._has_waited():
-            self._compile(bar)
-            # A signal ends the compiler too: a step that is not compiled would be another one.
-            if signals is not None and signals.received:
-                self._interrupted(signals.received)
-            began = time.perf_counter()
-            meter.add(self.update(), self.step)
-            self.step += 1
-            self._keep_frame()
-            if self.step % self.log_every == 0 or self.step == self.total:
-                meter.seconds += time.perf_counter() - began
-                self.seconds = time.perf_counter() - self._began
-                self.computing_seconds += meter.seconds
-                report(self._line(meter))
-                meter = Meter(self.log_every)
-            else:
-                meter.seconds += time.perf_counter() - began
-            if self.step % self.validate_every == 0 or self.step == self.total:
-                self._validate(report)
-            if signals is not None and signals.received:
-                self._interrupted(signals.received)
-            if self.step % self.checkpoint_every == 0 and self.step < self.total:
-                self._checkpoint()
+    def looks(self, step: int) -> bool:
+        """Whether anything is done after that many updates but to go on."""
+        also = step % self.validate_every == 0 or step % self.checkpoint_every == 0
+        return self.writes(step) or step in self.film or also
 
-    def _line(self, meter: Meter) -> dict[str, Any]:
+    def writes(self, step: int) -> bool:
+        """Whether a line of the log is written after that many updates."""
+        return step % self.log_every == 0 or step == self.total
+
+    def look(self) -> None:
+        """What comes after an update: a frame of the film, a line of the log, a validation."""
+        self._keep_frame()
+        if self.writes(self.step):
+            self.seconds = time.perf_counter() - self._began
+            self.computing_seconds += self.meter.seconds
+            self.report(self._line())
+            self.meter = Meter(self.log_every)
+        if self.step % self.validate_every == 0 or self.step == self.total:
+            self._validate()
+
+    def save(self) -> None:
+        """A checkpoint, where it is time for one."""
+        if self.step % self.checkpoint_every == 0 and self.step < self.total:
+            self.checkpoint()
+
+    def _heed(self, signals: StopSignals | None) -> None:
+        if signals is not None and signals.received:
+            self._interrupted(signals.received)
+
+    def _interrupted(self, signal: int) -> None:
+        self.checkpoint()
+        raise Interrupted(
+            f"Stopped at step {self.step:,} of {self.total:,}; everything is saved",
+            f"Continue: autoencode resume {self.folder}",
+            signal=signal,
+        )
+
+    def _line(self) -> dict[str, Any]:
         return {
             "step": self.step,
             "epoch": round(self.step / self.batches.per_epoch, 3),
             "seconds": round(self.seconds, 3),
-            **meter.line(self.batches.batch_size),
+            **self.meter.line(self.batches.batch_size),
             "lr": self.optimizer.param_groups[0]["lr"],
         }
 
@@ -247,7 +282,7 @@ class Loop:
 
     def _check(self, value: Tensor, told: Mapping[str, Tensor]) -> None:
         if self.step % self.check_every == 0 and not math.isfinite(value.item()):
-            raise self._diverged(told)
+            raise self.diverged(told)
 
     def _compile(self, bar: TrainingBar) -> None:
         """Compiles the step, once the optimiser holds its state, where that saves time."""
@@ -269,10 +304,7 @@ class Loop:
         except Exception as error:
             # The compiler is there to save time: where it cannot, the step goes on as it is.
             if always:
-                raise RecipeError(
-                    f"The step cannot be compiled: {type(error).__name__}: {_first_line(error)}",
-                    "Leave --compile out.",
-                ) from error
+                raise not_compiled(error) from error
 
     def _fit_priors(self) -> None:
         """Fits the priors whose step this is; their part in the optimiser begins anew."""
@@ -297,11 +329,11 @@ class Loop:
         named = {"optimizer": self.optimizer, "critics": self.critics_optimizer}
         return {name: each for name, each in named.items() if each is not None}
 
-    def _validate(self, report: Callable[[Mapping[str, Any]], None]) -> None:
+    def _validate(self) -> None:
         # Judged by the objective that training ends with, so that early stopping compares alike.
         self.objective.follow(math.inf)
         found = self.validation.measure(self.objective)
-        report({"step": self.step, "validation": found})
+        self.report({"step": self.step, "validation": found})
         if self.folder is not None:
             self.validation.write_strip(
                 self.objective, self.folder / "figures" / "training", self.step
@@ -314,14 +346,16 @@ class Loop:
         else:
             self.waited += 1
 
-    def _has_waited(self) -> bool:
-        return self.settings.patience is not None and self.waited >= self.settings.patience
+    def checkpoint(self) -> None:
+        """Saves all that resuming needs; without a folder nothing.
 
-    def _checkpoint(self) -> None:
+        Raises:
+            Diverged: a weight is not finite.     ResourceError: the disk is full.
+        """
         if self.folder is None:
             return
         if not all(bool(p.isfinite().all()) for p in self.objective.parameters()):
-            raise self._diverged({"weights": torch.tensor(math.nan)})
+            raise self.diverged({"weights": torch.tensor(math.nan)})
         meta = {
             "step": self.step,
             "seconds": time.perf_counter() - self._began,
@@ -335,15 +369,8 @@ class Loop:
         if self.folder is not None and self.step in self.film:
             keep_frame(self.folder, self.model, self.step)
 
-    def _interrupted(self, signal: int) -> None:
-        self._checkpoint()
-        raise Interrupted(
-            f"Stopped at step {self.step:,} of {self.total:,}; everything is saved",
-            f"Continue: autoencode resume {self.folder}",
-            signal=signal,
-        )
-
-    def _diverged(self, values: Mapping[str, Tensor]) -> Diverged:
+    def diverged(self, values: Mapping[str, Tensor]) -> Diverged:
+        """That one of these numbers, [], is not finite, as an error."""
         bad = [name for name, value in values.items() if not math.isfinite(value.item())]
         named = f'"{bad[0]}" is {values[bad[0]].item()}' if bad else "the loss is not finite"
         kept = "" if self.folder is None else f"; the last good state is in {self.folder / 'state'}"
@@ -369,20 +396,3 @@ def _adam(
 def _error(judged: Judged) -> Tensor:
     with torch.no_grad():
         return squared_error(judged.trip.px.mean, judged.trip.x)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
-
-
-def _has_batch_norm(module: nn.Module) -> bool:
-    return any(isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d) for each in module.modules())
-
-
-def _or_without_batch_norm(objective: Objective) -> str:
-    """The settings that leave no batch normalisation in a model; "" where some is always there."""
-    parts = [module for module in objective.modules() if isinstance(module, Part)]
-    if any(_has_batch_norm(p) and "norm" not in arguments_of(type(p)) for p in parts):
-        return ""
-    settings = " ".join(f"--set {address}=none" for address in batch_norms(objective.recipe))
-    return settings and f", or {settings}"

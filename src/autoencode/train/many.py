@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,13 +17,16 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.own import file_of, is_own
+from autoencode.train.alike import likeness, on_device, train_together
 from autoencode.train.checkpoint import checkpoints
-from autoencode.train.fit import Fitted, fit, resume
+from autoencode.train.draws import Untraceable
+from autoencode.train.fit import fit, resume
 from autoencode.train.folder import discard_unstarted, locked
 from autoencode.train.precision import choose_device
 from autoencode.train.progress import RunsBar
 from autoencode.train.settings import Settings
 from autoencode.train.shared import OnDisk, SharedData, share
+from autoencode.train.training import Fitted, interrupted, prepared
 from autoencode.train.workers import Ended, side_by_side
 
 
@@ -75,6 +79,7 @@ def fit_many(
     jobs: Sequence[Job],
     *,
     workers: int | None = None,
+    stacked: bool | None = None,
     finish: Callable[[Fitted], Any] | None = None,
     tell: Callable[[Outcome], None] | None = None,
     progress: bool | None = None,
@@ -83,8 +88,11 @@ def fit_many(
 
     On a processor with several cores they are trained beside each other, one thread each, in
     processes that are kept from one run to the next: the weights are bit for bit those that `fit`
-    gives with one thread. On an accelerator, or with `workers=1`, they are trained in this process
-    one after another. The data are in memory once for all processes.
+    gives with one thread. On an accelerator those that differ only in their seeds and in the
+    weights of their terms are trained in lockstep, their weights in common tensors, so that one
+    operation serves them all: each sees the batches and the noise that it would see alone, and its
+    weights differ by rounding. What cannot be, and all with `workers=1` on a processor, is trained
+    in this process one after another. The data are in memory once for all.
 
     A folder that holds this very training is taken as it is if it was finished, and continued if
     it was cut short; so the same call goes on where it was stopped. A training that fails leaves
@@ -92,6 +100,7 @@ def fit_many(
     imports the script.
 
     workers: processes at once; None is one for each core of a processor.
+    stacked: whether those that are alike are trained in lockstep; None is on an accelerator only.
     finish: called with each model where it was trained, to measure it for instance; a function at
         the top of a module, whose result is handed back.
     tell: called here with each outcome as it comes.
@@ -113,8 +122,11 @@ def fit_many(
             tell(found[position])
 
     count = min(workers or worth_at_once(jobs), len(jobs))
-    if count <= 1:
-        stopped = _one_by_one(jobs, finish, ended, progress)
+    on_gpu = any(choose_device(job.chosen.device).type == "cuda" for job in jobs)
+    # Asked for, even one is trained so.
+    fewest = 1 if stacked else 2 if on_gpu and stacked is None else None
+    if fewest is not None or count <= 1:
+        stopped = _here(jobs, fewest, finish, ended, progress)
     else:
         stopped = _beside(jobs, finish, ended, progress, count)
     if stopped is not None and len(found) < len(jobs):
@@ -179,21 +191,93 @@ def _is_no_run_yet(out: Path) -> bool:
     )
 
 
-def _one_by_one(
+def _here(
     jobs: Sequence[Job],
+    fewest: int | None,
     finish: Callable[[Fitted], Any] | None,
     ended: Callable[[int, Ended], None],
     progress: bool | None,
 ) -> int | None:
-    for position, job in enumerate(jobs):
-        try:
-            end = Ended(_carry_out(job, finish, progress))
-        except Interrupted as stopped:
-            return stopped.exit_code - 128
-        except AutoencodeError as error:
-            end = Ended(error=error)
-        ended(position, end)
+    """Trains in this process; gives the signal that stopped it.
+
+    fewest: so many that are alike are trained in lockstep; None is never.
+    """
+    try:
+        for group in _groups(jobs) if fewest else [[i] for i in range(len(jobs))]:
+            enough = fewest is not None and len(group) >= fewest
+            joined = enough and not _is_done(jobs[group[0]])
+            found = _of_group(jobs, group, joined, progress)
+            for position, trained in zip(group, found, strict=True):
+                ended(position, _finished(trained, finish))
+    except Interrupted as stopped:
+        return stopped.exit_code - 128
     return None
+
+
+def _groups(jobs: Sequence[Job]) -> list[list[int]]:
+    """Positions of the jobs that can be done in lockstep."""
+    groups: dict[Any, list[int]] = {}
+    for position, job in enumerate(jobs):
+        key = position if _is_done(job) else (id(job.data), likeness(job.recipe, job.chosen))
+        groups.setdefault(key, []).append(position)
+    return list(groups.values())
+
+
+def _is_done(job: Job) -> bool:
+    run = standing(job)
+    return run is not None and run.status == "done"
+
+
+def _of_group(
+    jobs: Sequence[Job], group: Sequence[int], joined: bool, progress: bool | None
+) -> Iterator[Fitted | AutoencodeError]:
+    """What becomes of each.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM, after saving.
+    """
+    if joined:
+        with suppress(Untraceable):
+            yield from _lockstep([jobs[position] for position in group], progress)
+            return
+    for position in group:
+        try:
+            yield _trained(jobs[position], progress)
+        except Interrupted:
+            raise
+        except AutoencodeError as error:
+            yield error
+
+
+def _lockstep(jobs: Sequence[Job], progress: bool | None) -> list[Fitted | AutoencodeError]:
+    try:
+        trainings, held = [], None
+        for job in jobs:
+            run = standing(job)
+            if run is not None and checkpoints(job.out / "state"):
+                training = interrupted(run, job.data, progress, held)
+            else:
+                _clear(job.out)
+                training = prepared(job.recipe, job.data, job.settings, job.out, progress, held)
+            held = held or on_device(job.data, training)
+            trainings.append(training)
+    except AutoencodeError as error:
+        # They are alike: what is wrong with one is wrong with all.
+        return [error] * len(jobs)
+    replacing = [job.overwrite or standing(job) is not None for job in jobs]
+    return train_together(trainings, replacing, progress)
+
+
+def _finished(trained: Fitted | AutoencodeError, finish: Callable[[Fitted], Any] | None) -> Ended:
+    """Raises Interrupted: Ctrl-C or SIGTERM."""
+    if isinstance(trained, AutoencodeError):
+        return Ended(error=trained)
+    try:
+        return Ended(None if finish is None else finish(trained))
+    except Interrupted:
+        raise
+    except AutoencodeError as error:
+        return Ended(error=error)
 
 
 def _carry_out(
@@ -210,9 +294,7 @@ def _trained(job: Job, progress: bool | None) -> Fitted:
         return Fitted(run.load_model(), dict(run.summary), job.data, run)
     if run is not None and checkpoints(job.out / "state"):
         return resume(job.out, data=job.data, progress=progress)
-    if job.out.is_dir() and _is_no_run_yet(job.out):
-        with locked(job.out):
-            discard_unstarted(job.out)
+    _clear(job.out)
     return fit(
         job.recipe,
         job.data,
@@ -221,6 +303,13 @@ def _trained(job: Job, progress: bool | None) -> Fitted:
         progress=progress,
         **job.settings,
     )
+
+
+def _clear(out: Path) -> None:
+    """Takes away what a kill has left of a run that was being made."""
+    if out.is_dir() and _is_no_run_yet(out):
+        with locked(out):
+            discard_unstarted(out)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,19 @@ class Meter:
             self.errors.append(stepped.error())
         self.steps += 1
 
+    def of_each(self) -> list[Meter]:
+        """Where the numbers are those of many models, [models], a meter of each."""
+        sums = {name: total.cpu().unbind() for name, total in self.sums.items()}
+        errors = torch.stack(self.errors).cpu().unbind(1)
+        found = []
+        for i, own in enumerate(errors):
+            meter = Meter(self.steps)
+            meter.steps, meter.seconds = self.steps, self.seconds
+            meter.sums = {name: each[i] for name, each in sums.items()}
+            meter.errors = list(own.unbind())
+            found.append(meter)
+        return found
+
     def line(self, images: int) -> dict[str, Any]:
         """What a line of the log says of them: means over the steps, of so many images each."""
         means = {name: total.item() / self.steps for name, total in self.sums.items()}
