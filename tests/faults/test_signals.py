@@ -55,7 +55,7 @@ def test_a_signal_saves_and_resuming_ends_it(start, ended, trains, tmp_path, num
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
     """Whatever the first one was waiting for; the checkpoint before it is whole."""
-    update, save = Loop.update, Loop._checkpoint
+    update, save = Loop.update, Loop.checkpoint
 
     def pressed(self):
         if self.step == 60:
@@ -72,7 +72,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
     line = f"train ae --data digits {short} --no-report --out run"
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "update", pressed)
-        patch.setattr(Loop, "_checkpoint", pressed_again)
+        patch.setattr(Loop, "checkpoint", pressed_again)
         with pytest.raises(SystemExit) as left:
             main(line.split())
     assert left.value.code == 130

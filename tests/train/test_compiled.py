@@ -118,8 +118,8 @@ def test_adam_is_torchs_bit_for_bit():
     torch.manual_seed(0)
     ours = [torch.randn(5, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
     theirs = [p.detach().clone().requires_grad_() for p in ours]
-    settings = {"lr": 1e-2, "weight_decay": 0.1, "fused": True}
-    mine, reference = Adam(ours, **settings), torch.optim.AdamW(theirs, **settings)
+    settings = {"lr": 1e-2, "weight_decay": 0.1}
+    mine, reference = Adam(ours, **settings), torch.optim.AdamW(theirs, **settings, fused=True)
     for step in range(4):
         for a, b in zip(ours, theirs, strict=True):
             # A weight without a gradient stays where it is.
@@ -131,8 +131,15 @@ def test_adam_is_torchs_bit_for_bit():
         reference.zero_grad()
         assert all(p.grad is None for p in ours)
         assert all(map(torch.equal, ours, theirs))
-    found, known = mine.state_dict()["state"], reference.state_dict()["state"]
-    torch.testing.assert_close(found, known, rtol=0, atol=0)
+    known = {
+        f"{place}.{name}": tensor
+        for place, state in reference.state_dict()["state"].items()
+        for name, tensor in state.items()
+    }
+    torch.testing.assert_close(mine.tensors(), known, rtol=0, atol=0)
+    again = Adam(ours, **settings)
+    again.restore(mine.tensors())
+    torch.testing.assert_close(again.tensors(), known, rtol=0, atol=0)
 
 
 def test_what_moves_is_not_compiled(digits):

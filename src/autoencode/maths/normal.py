@@ -53,8 +53,7 @@ class SharedScaleNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats, [*batch]: −½‖x − μ‖²/σ² − n·ln σ − ½n·ln 2π, with n numbers in one event."""
         event = tuple(range(-len(self.event_shape), 0))
-        shape = torch.broadcast_shapes(value.shape, self.loc.shape)  # type: ignore[no-untyped-call]
-        value, loc = value.expand(shape), self.loc.expand(shape)
+        value, loc = torch.broadcast_tensors(value, self.loc)  # type: ignore[no-untyped-call]
         # One pass over the images, where a difference and its square are two, and four backwards.
         squares = functional.mse_loss(loc, value, reduction="none").sum(event)
         n = self.event_shape.numel()

@@ -98,10 +98,11 @@ class SimilarityEnergy(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats but for a constant, [*batch]: −scale · (1 − MS-SSIM(value, loc))."""
-        shape = torch.broadcast_shapes(value.shape, self.loc.shape)  # type: ignore[no-untyped-call]
-        lead, image = shape[: len(shape) - len(self.event_shape)], self.event_shape[-3:]
+        both = torch.broadcast_tensors(value, self.loc)  # type: ignore[no-untyped-call]
+        lead = both[0].shape[: both[0].dim() - len(self.event_shape)]
+        image = self.event_shape[-3:]
         channels = (1, *image) if len(image) == 2 else tuple(image)
-        value, loc = (t.expand(shape).reshape(-1, *channels) for t in (value, self.loc))
+        value, loc = (t.reshape(-1, *channels) for t in both)
         return -self.scale * (1 - ms_ssim(value, loc, reflect=True)).reshape(lead)
 
 

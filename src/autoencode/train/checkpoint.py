@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from autoencode.errors import RunError
 from autoencode.models.objective import Objective
 from autoencode.models.run import load_weights
 from autoencode.models.store import read_tensors, sweep, write_tensors
+from autoencode.train.adam import Adam
 
 KEPT = 2
 
@@ -22,7 +22,7 @@ KEPT = 2
 def save_checkpoint(
     folder: Path,
     objective: Objective,
-    optimizers: Mapping[str, Optimizer],
+    optimizers: Mapping[str, Adam],
     best: Mapping[str, Tensor],
     meta: Mapping[str, Any],
 ) -> None:
@@ -34,8 +34,7 @@ def save_checkpoint(
     """
     tensors = {f"model.{name}": t for name, t in objective.state_dict().items()}
     for which, optimizer in optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"{which}.{index}.{name}": t for name, t in state.items()}
+        tensors |= {f"{which}.{name}": t for name, t in optimizer.tensors().items()}
     tensors |= {f"best.{name}": t for name, t in best.items()}
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -52,7 +51,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def restore_checkpoint(
-    folder: Path, objective: Objective, optimizers: Mapping[str, Optimizer]
+    folder: Path, objective: Objective, optimizers: Mapping[str, Adam]
 ) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
     """Puts the newest whole checkpoint into the model, the optimisers and torch's random state.
 
@@ -72,7 +71,7 @@ def restore_checkpoint(
             continue
         load_weights(objective, _under("model.", tensors), path)
         for which, optimizer in optimizers.items():
-            _restore_optimizer(optimizer, _under(f"{which}.", tensors))
+            optimizer.restore(_under(f"{which}.", tensors))
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["rng.cuda"])
@@ -82,15 +81,6 @@ def restore_checkpoint(
         + (f" ({'; '.join(passed_over)})" if passed_over else ""),
         "Train again.",
     )
-
-
-def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

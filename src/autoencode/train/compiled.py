@@ -43,7 +43,7 @@ class Step:
     ) -> None:
         """Traces the step; nothing is changed and no random number is drawn.
 
-        The optimiser has made at least one update, and holds one group.
+        The optimiser has made at least one update.
 
         Raises:
             Whatever tracing raises, where the step asks for values of tensors.
@@ -62,13 +62,13 @@ class Step:
     def __call__(self, raw: Tensor, known: Tensor | None, lr: float) -> Stepped:
         """One update by a batch as `Batches` gives it; where the loss is not finite, none."""
         self.count += 1
-        self.held.group["lr"] = lr
+        self.held.optimizer.lr = lr
         with torch.no_grad(), exact_products():
             loss, error, *terms = self.program(*self._given(raw, known))
         return Stepped(loss, dict(zip(self.traced.terms, terms, strict=True)), lambda: error)
 
     def _given(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
-        lr = self.held.group["lr"]
+        lr = self.held.optimizer.lr
         moving = self.traced.moving(max(1, self.count), lr, raw, known)
         return [*self.held.tensors, *moving, *self.copies]
 

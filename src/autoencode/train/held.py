@@ -21,7 +21,7 @@ class Held:
     """
 
     def __init__(self, module: nn.Module, optimizer: Adam, names: Sequence[str] = ()) -> None:
-        """Of a module and the optimiser of its weights, which holds one group.
+        """Of a module and the optimiser of its weights.
 
         names: the weights that are updated, where the optimiser has not updated them yet.
         """
@@ -29,9 +29,8 @@ class Held:
         known = dict(module.named_parameters())
         for name in names:
             optimizer.state_of(known[name])
-        (self.group,) = optimizer.param_groups
         called = {id(p): name for name, p in known.items()}
-        self.weights = [p for p in self.group["params"] if p in optimizer.state]
+        self.weights = [p for p in optimizer.parameters if p in optimizer.state]
         self.names = [called[id(p)] for p in self.weights]
         self.buffers = [name for name, _ in module.named_buffers()]
         # One flat list: what is nested is taken apart anew at each call.

@@ -245,7 +245,7 @@ class Loop:
             "epoch": round(self.step / self.batches.per_epoch, 3),
             "seconds": round(self.seconds, 3),
             **self.meter.line(self.batches.batch_size),
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.optimizer.lr,
         }
 
     def update(self) -> Stepped:
@@ -260,8 +260,7 @@ class Loop:
             self._check(stepped.loss, stepped.terms)
             return stepped
         for optimizer in self._optimizers().values():
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            optimizer.lr = rate
         self.objective.follow(self.step)
         self._fit_priors()
         raw, known = self.batches[self.step]
@@ -319,11 +318,11 @@ class Loop:
             loss = self.objective.critics_loss(judged.trip)
         self._check(loss, {"critic": loss})
         # The model's own update has left gradients in the critics.
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.forget()
         loss.backward()
         optimizer.update()
         # And theirs in the model.
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.forget()
 
     def _optimizers(self) -> dict[str, Adam]:
         named = {"optimizer": self.optimizer, "critics": self.critics_optimizer}
@@ -390,7 +389,7 @@ def _adam(
     parameters: Iterable[nn.Parameter], settings: Settings, weight_decay: float = 0.0
 ) -> Adam:
     betas = (0.9, settings.beta2)
-    return Adam(parameters, lr=settings.lr, betas=betas, weight_decay=weight_decay, fused=True)
+    return Adam(parameters, lr=settings.lr, betas=betas, weight_decay=weight_decay)
 
 
 def _error(judged: Judged) -> Tensor:

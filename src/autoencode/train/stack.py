@@ -36,9 +36,13 @@ class Plan:
         """
         try:
             objective = deepcopy(objective).train()
-            group = optimizer.param_groups[0]
-            given = {name: group[name] for name in ("lr", "betas", "weight_decay", "eps")}
-            trial = Adam(objective.model_parameters(), fused=True, **given)
+            trial = Adam(
+                objective.model_parameters(),
+                optimizer.lr,
+                optimizer.betas,
+                optimizer.eps,
+                optimizer.weight_decay,
+            )
             cuda = [batches.device] if batches.device.type == "cuda" else []
             with torch.random.fork_rng(devices=cuda):
                 # Says which weights have a gradient.
@@ -133,7 +137,7 @@ class Stack:
             else:
                 found += self.made(given)
         for each in self.held:
-            each.group["lr"] = rates[-1]
+            each.optimizer.lr = rates[-1]
         return found
 
     def made(self, given: Sequence[tuple[Tensor, Tensor]]) -> list[Stepped]:

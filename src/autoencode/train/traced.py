@@ -55,7 +55,7 @@ class Traced:
         for copy in copies[: len(held.names)]:
             copy.requires_grad_()
         cuda = [self.device] if self.device.type == "cuda" else []
-        given = [*copies, *self.moving(1, held.group["lr"], *batches[0])]
+        given = [*copies, *self.moving(1, held.optimizer.lr, *batches[0])]
         given += [weights_of(objective)] if free else []
         with torch.random.fork_rng(devices=cuda), tracing():
             self.graph = make_fx(self._whole, dict(rewritten))(*given)
@@ -67,11 +67,11 @@ class Traced:
 
     def numbers(self, count: int, lr: float) -> Tensor:
         """The numbers of Adam's `count`-th step, [3]."""
-        group = self.held.group
-        return factors(count, lr, group["betas"], group["weight_decay"], self.device)
+        adam = self.held.optimizer
+        return factors(count, lr, adam.betas, adam.weight_decay, self.device)
 
     def _whole(self, *given: Tensor) -> tuple[Tensor, ...]:
-        held, group = self.held, self.held.group
+        held, optimizer = self.held, self.held.optimizer
         n = len(held.names)
         k = n + len(STATE) * n
         weights, states, buffers = given[:n], given[n:k], given[k : len(held.tensors)]
@@ -90,7 +90,7 @@ class Traced:
         with torch.no_grad():
             keep = ~judged.loss.isfinite()
             for i, (p, grad) in enumerate(zip(weights, grads, strict=True)):
-                adam(p, grad, states[i::n], now, group["betas"], group["eps"], keep)
+                adam(p, grad, states[i::n], now, optimizer.betas, optimizer.eps, keep)
             error = squared_error(judged.trip.px.mean, judged.trip.x)
         self.terms = list(judged.terms)
         return judged.loss.detach(), error, *(term.detach() for term in judged.terms.values())

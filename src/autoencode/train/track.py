@@ -15,7 +15,8 @@ from autoencode.models.objective import Objective
 from autoencode.models.store import write_bytes, writing
 
 STRIP = 12
-CHUNK = 1_000
+# More would only take more memory.
+CHUNK = 250
 
 
 class Validation:

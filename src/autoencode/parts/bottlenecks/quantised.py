@@ -116,7 +116,8 @@ class VectorQuantised(Quantised):
         super().__init__(sizes, dim, codes)
         self.commitment, self.decay, self.revival = commitment, decay, revival
         self.averaged = learn == "averages"
-        book = torch.randn(codes, dim)
+        # As torch.randn, which loads a compiler where only shapes are asked for.
+        book = torch.empty(codes, dim).normal_()
         self.register_buffer("usage", torch.zeros(codes))
         if self.averaged:
             self.register_buffer("book", book)
