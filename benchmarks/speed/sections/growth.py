@@ -25,9 +25,9 @@ def measure(bench: Bench) -> dict[str, Any]:
     sizes = of(4, 2)
     growth["images"] = [
         {"size": n, **_trained(bench, _noise(bench, n, SIDE), epochs=1)}
-        for n in (of(n, n // 50) for n in (10_000, 20_000, 40_000, 80_000)[:sizes])
+        for n in (of(n, n // 50) for n in (20_000, 40_000, 80_000, 160_000)[:sizes])
     ]
-    few = of(4_000, 300)
+    few = of(8_000, 300)
     growth["pixels"] = [
         {"size": side * side, **_trained(bench, _noise(bench, few, side), epochs=of(2, 1))}
         for side in (16, 32, 64, 128)[:sizes]
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     source = _noise(bench, of(20_000, 300), SIDE)
     growth["steps"] = [
         {"size": n, **_trained(bench, source, steps=n)}
-        for n in (of(n, n // 50) for n in (100, 200, 400, 800)[:sizes])
+        for n in (of(n, n // 50) for n in (400, 800, 1_600, 3_200)[:sizes])
     ]
     larger = [
         {"source": what, **_larger(bench, source)}

@@ -44,7 +44,7 @@ def train_together(
         Untraceable: they cannot be; nothing was changed.
         Interrupted: Ctrl-C or SIGTERM, after all of them were saved.
     """
-    plan = plan_of(trainings[0].loop)
+    plan = plan_of(trainings[0].loop, len(trainings))
     found: dict[int, Fitted | AutoencodeError] = {}
     with ExitStack() as held:
         members: dict[int, Member] = {}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from autoencode.train.meter import Stepped
-
-if TYPE_CHECKING:
-    from autoencode.train.stack import Stack
 
 # Updates that are played back at once; the rest, before there is something to look at, singly.
 SIZES = (10, 1)
@@ -22,18 +19,31 @@ WITHIN = {"rtol": 1e-2, "atol": 1e-4}
 Recorder = Callable[[Callable[[], None], Sequence[Generator]], Callable[[], None]]
 
 
-class Recorded:
-    """So many updates of a stack, played back on the examples that it is given."""
+class Updates(Protocol):
+    """What makes updates: what they change, where they draw from, and how they are made."""
 
-    def __init__(self, stack: Stack, count: int, record: Recorder) -> None:
+    tensors: list[Tensor]
+    generators: Sequence[Generator]
+
+    def made(self, given: Sequence[tuple[Tensor, Tensor]]) -> list[Stepped]:
+        """Updates by positions of examples and the numbers of Adam's step, one for each."""
+
+
+class Recorded:
+    """Several updates of a stack, played back on the examples that it is given."""
+
+    def __init__(
+        self, stack: Updates, given: Sequence[tuple[Tensor, Tensor]], record: Recorder
+    ) -> None:
         """Records them; weights and random state stay as they are.
+
+        given: what they take, for one; with steps of size 0, as Adam makes much of the last bit
+            of a small gradient.
 
         Raises:
             RuntimeError: what is played back is not what is made, or nothing can be recorded.
         """
-        # With steps of size 0, as Adam makes much of the last bit of a small gradient.
-        chosen, now = stack.batches.chosen(0), stack.traced.numbers(1, 0.0)
-        self.given = [(chosen.clone(), now.clone()) for _ in range(count)]
+        self.given = [(chosen.clone(), now.clone()) for chosen, now in given]
         before = [tensor.clone() for tensor in stack.tensors]
         states = [generator.get_state() for generator in stack.generators]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.fx import GraphModule
 
 from autoencode.maths import exact_products
 from autoencode.models.objective import Objective
@@ -27,9 +28,16 @@ class Plan:
     """One update of a model, as it is to be done for many like it at once."""
 
     def __init__(
-        self, objective: Objective, optimizer: Adam, batches: Batches, precision: torch.dtype
+        self,
+        objective: Objective,
+        optimizer: Adam,
+        batches: Batches,
+        precision: torch.dtype,
+        count: int,
     ) -> None:
         """Traces the update of a copy; the model and torch's random state stay as they are.
+
+        count: models that are meant to be updated at once.
 
         Raises:
             Untraceable: it depends on values, or draws random numbers as no other place can.
@@ -51,16 +59,39 @@ class Plan:
             held = Held(objective, trial)
             self.names = held.names
             self.traced = Traced(objective, held, batches, precision, {}, free=True)
-            self.graph = self.traced.graph
-            self.draws = taken_out(self.graph)
-            for node in self.graph.graph.find_nodes(op="call_function", target=aten.view.default):
+            graph = self.traced.graph
+            self.draws = taken_out(graph)
+            for node in graph.graph.find_nodes(op="call_function", target=aten.view.default):
                 # What can be seen as another shape in one model may not lie so in many.
                 node.target = aten.reshape.default
-            self.graph.recompile()
+            graph.recompile()
+            self.graphs: dict[int, GraphModule] = {}
             # Whatever it is that fails, it must do so before anything is trained.
-            Stack(self, [objective], [held], [batches], [Generator(batches.device)])
+            self.graph_of(count)
         except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
             raise Untraceable(str(error)) from error
+
+    def graph_of(self, count: int) -> GraphModule:
+        """The update of so many models, of what `Stack` holds and gives; traced once."""
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        if count not in self.graphs:
+            traced = self.traced
+            now, *raw = traced.moving(1, 0.0, *traced.batches[0])
+            each = [*raw, weights_of(traced.objective)]
+            held, others = (
+                [t.repeat(count, *[1] * t.dim()) for t in tensors]
+                for tensors in (traced.held.tensors, each)
+            )
+            drawn = [draw.memory(count, traced.device) for draw in self.draws]
+            given = [*held, now, *others, *drawn]
+            # The numbers of Adam's step are the same for all.
+            along = [None if tensor is now else 0 for tensor in given]
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                at_once = torch.func.vmap(traced.graph, in_dims=tuple(along), randomness="error")
+                self.graphs[count] = make_fx(at_once)(*given)
+        return self.graphs[count]
 
 
 class Stack:
@@ -79,8 +110,6 @@ class Stack:
 
         generators: where each model draws its noise from.
         """
-        from torch.fx.experimental.proxy_tensor import make_fx
-
         self.terms, self.traced = plan.traced.terms, plan.traced
         self.batches, self.generators = BatchesOfMany(batches), generators
         self.held = held
@@ -92,15 +121,7 @@ class Stack:
         device = plan.traced.device
         self.draws = plan.draws
         self.drawn = [draw.memory(len(held), device) for draw in plan.draws]
-        given = self._given(*self._at(0, 1, 0.0))
-        # The numbers of Adam's step are the same for all.
-        of_each = [0] * len(given)
-        of_each[len(self.tensors)] = None  # type: ignore[call-overload]
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            at_once = torch.func.vmap(plan.graph, in_dims=tuple(of_each), randomness="error")
-            copies = [t.clone() for t in given]
-            self.graph = make_fx(at_once)(*copies)
+        self.graph = plan.graph_of(len(held))
         self.program: Callable[..., Any] = self.graph
         # By how many updates each makes at once.
         self.recorded: dict[int, Recorded] = {}
@@ -115,7 +136,8 @@ class Stack:
         Raises:
             RuntimeError: what is played back is not what is made, or nothing can be recorded.
         """
-        self.recorded = {size: Recorded(self, size, record) for size in SIZES}
+        example = self._at(0, 1, 0.0)
+        self.recorded = {size: Recorded(self, [example] * size, record) for size in SIZES}
 
     def update(self, step: int, lr: float) -> Stepped:
         """One update of each model by its batch of that step; numbers are [models]."""

@@ -69,8 +69,8 @@ class Member:
             yield
 
 
-def plan_of(loop: Loop) -> Plan:
-    """How an update of a training is done for many like it.
+def plan_of(loop: Loop, count: int) -> Plan:
+    """How an update of a training is done for `count` like it.
 
     Raises:
         Untraceable: it cannot be.
@@ -78,7 +78,7 @@ def plan_of(loop: Loop) -> Plan:
     plain = loop.critics_optimizer is None and loop.settings.clip is None
     if not plain or loop.objective.moving or loop.fitted_priors or loop.data.train.mapped:
         raise Untraceable("its steps are not alike, or its data lie in a file")
-    return Plan(loop.objective, loop.optimizer, loop.batches, loop.precision)
+    return Plan(loop.objective, loop.optimizer, loop.batches, loop.precision, count)
 
 
 class Together:
