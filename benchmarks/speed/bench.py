@@ -181,7 +181,8 @@ class Bench:
         """One contender in a fresh process: seconds from its start to its first step, and memory.
 
         Gives "first_step" and "third_step" (seconds; some compile in between), "imported" and
-        "peak" (MB resident, with the libraries alone and at most in so many steps).
+        "peak" (MB resident, with the libraries alone and at most in so many steps), and
+        "own_imported" and "own" (the same without what lies in files, at the end of the steps).
 
         Raises:
             Failed: it cannot be run.

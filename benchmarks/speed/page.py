@@ -38,8 +38,6 @@ def _claims(found: Mapping[str, Any]) -> str:
         "| | asked | seen | |",
         "|---|---|---|---|",
         *(_line(each) for each in sorted(claims, key=lambda claim: claim.number)),
-        "",
-        "No GPU has been measured: the path to one is tested on the processor only.",
     ]
     return "\n".join(lines)
 

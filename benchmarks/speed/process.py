@@ -71,12 +71,12 @@ class Worker:
 
     def __init__(self) -> None:
         self.contenders: dict[str, Any] = {}
-        self.imported = 0.0
+        self.imported, self.own_imported = 0.0, 0.0
 
     def open(self, key: str, make: str, args: dict[str, Any]) -> dict[str, Any]:
         """Makes a contender ready."""
         function = _function(make)
-        self.imported = _peak_megabytes()
+        self.imported, self.own_imported = _peak_megabytes(), _own_megabytes()
         self.contenders[key] = function(**args)
         return {}
 
@@ -94,8 +94,16 @@ class Worker:
         return {"result": _function(what)(**args)}
 
     def memory(self) -> dict[str, Any]:
-        """MB that were resident, at most: with the libraries alone, and since."""
-        return {"imported": self.imported, "peak": _peak_megabytes()}
+        """MB that were resident, at most: with the libraries alone, and since.
+
+        "own_imported" and "own" are those that lie in no file, then and now.
+        """
+        return {
+            "imported": self.imported,
+            "peak": _peak_megabytes(),
+            "own_imported": self.own_imported,
+            "own": _own_megabytes(),
+        }
 
 
 def _inherited() -> dict[str, str]:
@@ -116,6 +124,15 @@ def _peak_megabytes() -> float:
 
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _own_megabytes() -> float:
+    """All that is resident where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return _peak_megabytes()
+    lines = status.read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:"))) / 2**10
 
 
 def answer() -> None:

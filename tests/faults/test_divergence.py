@@ -59,7 +59,11 @@ def test_a_nan_gradient_without_clipping_spares_the_checkpoints(
 def test_a_huge_step_size_leaves_with_3_and_can_be_looked_into(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for line, code in (
-        ("train ae-linear --data digits --lr 1e6 --set network.hidden=[16,16] --out run", 3),
+        (
+            "train ae-linear --data digits --lr 1e6 --set network.hidden=[16,16] --compile off "
+            "--out run",
+            3,
+        ),
         ("evaluate run", 2),
     ):
         with pytest.raises(SystemExit) as left:

@@ -18,6 +18,7 @@ from autoencode.train import alike as alike_module
 from autoencode.train import many as many_module
 from autoencode.train.alike import likeness
 from autoencode.train.batches import Batches, BatchesOfMany
+from autoencode.train.checkpoint import checkpoints
 from autoencode.train.draws import Untraceable
 from autoencode.train.held import Held
 from autoencode.train.loop import Loop
@@ -292,6 +293,26 @@ def test_one_that_diverges_leaves_the_others_alone(digits, tmp_path, monkeypatch
     for outcome in (found[0], found[2]):
         single = fit(SMALL, digits, progress=False, **outcome.job.settings)
         alike(load(outcome.job.out), single.model, rtol=1e-2, atol=1e-3)
+
+
+def test_weights_that_are_not_finite_are_not_saved(digits, tmp_path, monkeypatch):
+    """A gradient may be NaN where the loss is finite."""
+    updates = Stack.updates
+
+    def poisoned(self, step, rates):
+        found = updates(self, step, rates)
+        if step == 9:
+            self.tensors[0][1] = torch.nan
+        return found
+
+    monkeypatch.setattr(Stack, "updates", poisoned)
+    found = fit_many(jobs_of(digits, tmp_path), stacked=True, progress=False)
+    assert isinstance(found[1].error, Diverged)
+    assert '"weights" is nan' in str(found[1].error)
+    assert [found[i].error for i in (0, 2)] == [None, None]
+    assert [path.name for path in checkpoints(tmp_path / "seed-1" / "state")] == [
+        "state-000000000.safetensors"
+    ]
 
 
 def test_each_may_stop_early(digits, tmp_path):

@@ -12,6 +12,7 @@ from speed.bench import Bench
 from speed.figures import Claim
 from speed.sections import (
     convolutions,
+    gpu,
     growth,
     parity,
     quality,
@@ -20,6 +21,7 @@ from speed.sections import (
     training,
     use,
     variational,
+    wider,
 )
 
 
@@ -40,10 +42,12 @@ SECTIONS: dict[str, Section] = {
     "training": training,
     "parity": parity,
     "quality": quality,
+    "wider": wider,
     "convolutions": convolutions,
     "variational": variational,
     "seeds": seeds,
     "use": use,
     "start": start,
     "growth": growth,
+    "gpu": gpu,
 }

@@ -68,7 +68,8 @@ class Plan:
             self.graphs: dict[int, GraphModule] = {}
             # Whatever it is that fails, it must do so before anything is trained.
             self.graph_of(count)
-        except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+        except Exception as error:
+            # Of whatever kind: one after another they can still be trained.
             raise Untraceable(str(error)) from error
 
     def graph_of(self, count: int) -> GraphModule:

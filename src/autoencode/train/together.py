@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +68,14 @@ class Member:
                 torch.cuda.set_rng_state(cuda.get_state(), cuda.device)
             yield
 
+    def keep(self, save: Callable[[], None]) -> None:
+        """Saves it; where a weight is not finite, that is its end."""
+        try:
+            with self.drawing():
+                save()
+        except Diverged as error:
+            self.error = error
+
 
 def plan_of(loop: Loop, count: int) -> Plan:
     """How an update of a training is done for `count` like it.
@@ -123,8 +131,7 @@ class Together:
                         member.loop.look()
                 self._heed(signals, live)
                 for member in live:
-                    with member.drawing():
-                        member.loop.save()
+                    member.keep(member.loop.save)
 
     def _compile(self, stack: Stack, bar: TrainingBar) -> None:
         wanted, loop = self.first.settings.compile, self.first
@@ -177,8 +184,7 @@ class Together:
         if not signals.received:
             return
         for member in live:
-            with member.drawing():
-                member.loop.checkpoint()
+            member.keep(member.loop.checkpoint)
         raise Interrupted(
             f"Stopped at step {self.step:,} of {self.first.total:,}; everything is saved",
             "Give the same again to go on.",

@@ -177,7 +177,8 @@ class VectorQuantised(Quantised):
     def _count(self, vectors: Tensor, index: Tensor) -> None:
         """Takes a batch into the moving averages and, where it follows them, into the book."""
         # A product with indicators gives the same sums each time; adding by index may not.
-        mine = (index[:, None] == torch.arange(self.entries, device=index.device)).to(vectors.dtype)
+        mine = torch.zeros(len(index), self.entries, dtype=vectors.dtype, device=vectors.device)
+        mine = mine.scatter(1, index[:, None], 1.0)
         self.usage.lerp_(mine.sum(0).to(self.usage.dtype), 1 - self.decay)
         if not self.averaged:
             return
