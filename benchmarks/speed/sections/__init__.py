@@ -21,7 +21,7 @@ from speed.sections import (
     training,
     use,
     variational,
-    wider,
+    within,
 )
 
 
@@ -42,7 +42,8 @@ SECTIONS: dict[str, Section] = {
     "training": training,
     "parity": parity,
     "quality": quality,
-    "wider": wider,
+    "plane": within.PLANE,
+    "wider": within.WIDER,
     "convolutions": convolutions,
     "variational": variational,
     "seeds": seeds,

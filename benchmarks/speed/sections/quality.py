@@ -11,13 +11,10 @@ from speed.sections.training import NOTEBOOK
 
 SEEDS = (0, 1, 2)
 # The row, numbers in a code, its settings, the error asked for, and within how many seconds.
-COURSE = "ae-funnel, 1,000 steps"
-SHORT = {"steps": 1_000, "lr": 2e-3, "beta2": 0.95, "augment": 0.0}
+COURSE = "ae-funnel, 800 steps"
+SHORT = {"steps": 800, "warmup": 100, "lr": 2e-3, "beta2": 0.95, "augment": 0.0}
 Rows = dict[str, tuple[str, int, dict[str, Any], float | None, float | None]]
-ROWS: Rows = {
-    COURSE: ("ae-funnel", 2, SHORT, 31.1, None),
-    "ae-funnel": ("ae-funnel", 2, {}, 25.0, 300),
-}
+ROWS: Rows = {COURSE: ("ae-funnel", 2, SHORT, 31.1, None)}
 # What the course's net is trained for.
 STEPS = 50_000
 
@@ -92,8 +89,7 @@ def _notebook(record: dict[str, Any]) -> float:
 def claims(record: dict[str, Any]) -> list[Claim]:
     ratio = _notebook(record) / median(run["seconds"] for run in record["rows"][COURSE])
     times = at_least(4, "That, times the notebook's 50,000 steps", ratio, 40)
-    first, *others = reached(record["rows"], ROWS)
-    return [first, times, *others]
+    return [*reached(record["rows"], ROWS), times]
 
 
 def reached(found: dict[str, list[dict[str, Any]]], rows: Rows) -> list[Claim]:
