@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from speed.memory import own, resident
+
 HERE = Path(__file__).parents[1]
 
 
@@ -76,7 +78,7 @@ class Worker:
     def open(self, key: str, make: str, args: dict[str, Any]) -> dict[str, Any]:
         """Makes a contender ready."""
         function = _function(make)
-        self.imported, self.own_imported = _peak_megabytes(), _own_megabytes()
+        self.imported, self.own_imported = resident() / 2**20, own() / 2**20
         self.contenders[key] = function(**args)
         return {}
 
@@ -100,9 +102,9 @@ class Worker:
         """
         return {
             "imported": self.imported,
-            "peak": _peak_megabytes(),
+            "peak": resident() / 2**20,
             "own_imported": self.own_imported,
-            "own": _own_megabytes(),
+            "own": own() / 2**20,
         }
 
 
@@ -117,22 +119,6 @@ def _function(name: str) -> Callable[..., Any]:
         importlib.import_module(f"speed.contenders.{module}"), function
     )
     return found
-
-
-def _peak_megabytes() -> float:
-    import resource
-
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def _own_megabytes() -> float:
-    """All that is resident where the system does not say."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return _peak_megabytes()
-    lines = status.read_text(encoding="ascii").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:"))) / 2**10
 
 
 def answer() -> None:

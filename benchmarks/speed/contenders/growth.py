@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from autoencode.cli.process import prepare
@@ -25,6 +22,7 @@ from autoencode.train import fit  # noqa: E402
 from autoencode.train.loop import Loop  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
 from speed.contenders.steps import Steps  # noqa: E402
+from speed.memory import own, resident  # noqa: E402
 
 ROW, BATCH = "ae", 200
 PLAINLY = {"batch_size": BATCH, "device": "cpu", "compile": "off"}
@@ -39,7 +37,7 @@ def trained(source: str, cache: str, memory: str, **length: int) -> dict[str, An
     """
     fit(ROW, np.zeros((64, 8, 8), np.uint8), **{**PLAINLY, "steps": 3}, progress=False)
     os.environ["AUTOENCODE_CACHE"] = cache
-    before, resident = _own(), _resident()
+    before, resident_before = own(), resident()
     with _watched() as seen:
         began = time.perf_counter()
         data = load_data(source, memory=memory)
@@ -51,7 +49,7 @@ def trained(source: str, cache: str, memory: str, **length: int) -> dict[str, An
         "train": ended - loaded,
         "steps": done.summary["steps"],
         "own": (max(seen) - before) / 1e6,
-        "resident": (_resident() - resident) / 1e6,
+        "resident": (resident() - resident_before) / 1e6,
         "data": sum(p.x.numel() * p.x.element_size() for p in _parts(data)) / 1e6,
     }
 
@@ -80,11 +78,11 @@ def _parts(data: Any) -> tuple[Any, ...]:
 @contextmanager
 def _watched() -> Iterator[list[int]]:
     """Bytes of this process's own memory, looked at again and again."""
-    seen, over = [_own()], threading.Event()
+    seen, over = [own()], threading.Event()
 
     def watch() -> None:
         while not over.wait(EVERY):
-            seen.append(_own())
+            seen.append(own())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -93,17 +91,3 @@ def _watched() -> Iterator[list[int]]:
     finally:
         over.set()
         watcher.join()
-
-
-def _own() -> int:
-    """Bytes that lie in no file; all that is resident where the system does not say."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return _resident()
-    lines = status.read_text(encoding="ascii").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
-
-
-def _resident() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -21,7 +21,7 @@ from autoencode.train.batches import Batches
 from autoencode.train.held import Held
 from autoencode.train.meter import Stepped
 from autoencode.train.products import AS_PRODUCTS
-from autoencode.train.traced import Traced, compiled
+from autoencode.train.traced import Traced, compiled, moving
 
 # What is saved in a step for each small operation that is fused away, and what compiling costs:
 # seconds, of two cores. Constants, so that the same training is compiled always or never.
@@ -68,9 +68,8 @@ class Step:
         return Stepped(loss, dict(zip(self.traced.terms, terms, strict=True)), lambda: error)
 
     def _given(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
-        lr = self.held.optimizer.lr
-        moving = self.traced.moving(max(1, self.count), lr, raw, known)
-        return [*self.held.tensors, *moving, *self.copies]
+        now = self.traced.numbers(max(1, self.count), self.held.optimizer.lr)
+        return [*self.held.tensors, *moving(now, raw, known), *self.copies]
 
     def _keep_copies(self) -> None:
         """Keeps the weights that are read in bfloat16 in that type, too, from step to step.

@@ -88,7 +88,7 @@ def fit_many(
 
     On a processor with several cores they are trained beside each other, one thread each, in
     processes that are kept from one run to the next: the weights are bit for bit those that `fit`
-    gives with one thread. On an accelerator those that differ only in their seeds and in the
+    gives with one thread. On a GPU of CUDA those that differ only in their seeds and in the
     weights of their terms are trained in lockstep, their weights in common tensors, so that one
     operation serves them all: each sees the batches and the noise that it would see alone, and its
     weights differ by rounding. What cannot be, and all with `workers=1` on a processor, is trained
@@ -100,7 +100,7 @@ def fit_many(
     imports the script.
 
     workers: processes at once; None is one for each core of a processor.
-    stacked: whether those that are alike are trained in lockstep; None is on an accelerator only.
+    stacked: whether those that are alike are trained in lockstep; None is on a GPU of CUDA only.
     finish: called with each model where it was trained, to measure it for instance; a function at
         the top of a module, whose result is handed back.
     tell: called here with each outcome as it comes.

@@ -19,7 +19,7 @@ from autoencode.train.draws import Untraceable, taken_out
 from autoencode.train.held import Held
 from autoencode.train.meter import Stepped
 from autoencode.train.recorded import SIZES, Recorded, Recorder
-from autoencode.train.traced import Traced, compiled, weights_of
+from autoencode.train.traced import Traced, compiled, moving, weights_of
 
 aten = torch.ops.aten
 
@@ -78,7 +78,7 @@ class Plan:
 
         if count not in self.graphs:
             traced = self.traced
-            now, *raw = traced.moving(1, 0.0, *traced.batches[0])
+            now, *raw = moving(traced.numbers(1, 0.0), *traced.batches[0])
             each = [*raw, weights_of(traced.objective)]
             held, others = (
                 [t.repeat(count, *[1] * t.dim()) for t in tensors]
@@ -186,6 +186,5 @@ class Stack:
         return self.batches.chosen(step), self.traced.numbers(count, lr)
 
     def _given(self, chosen: Tensor, now: Tensor) -> list[Tensor]:
-        raw, known = self.batches.rows(chosen)
-        moving = [now, raw] if known is None else [now, raw, known]
-        return [*self.tensors, *moving, self.weights, *self.drawn]
+        changing = moving(now, *self.batches.rows(chosen))
+        return [*self.tensors, *changing, self.weights, *self.drawn]

@@ -22,7 +22,7 @@ from autoencode.train.track import squared_error
 class Traced:
     """The graph of one update, and what it takes.
 
-    graph: takes what `held` holds, and changes that in place, and then what `moving` gives, and
+    graph: takes what `held` holds, and changes that in place, and then what `moving` lists, and
         the weights of the terms, [T], where they were to be free. It gives the loss, the squared
         error and each of `terms`, []. Where the loss is not finite it changes no weight.
     """
@@ -55,15 +55,10 @@ class Traced:
         for copy in copies[: len(held.names)]:
             copy.requires_grad_()
         cuda = [self.device] if self.device.type == "cuda" else []
-        given = [*copies, *self.moving(1, held.optimizer.lr, *batches[0])]
+        given = [*copies, *moving(self.numbers(1, held.optimizer.lr), *batches[0])]
         given += [weights_of(objective)] if free else []
         with torch.random.fork_rng(devices=cuda), tracing():
             self.graph = make_fx(self._whole, dict(rewritten))(*given)
-
-    def moving(self, count: int, lr: float, raw: Tensor, known: Tensor | None) -> list[Tensor]:
-        """What is another in each update, of which this is the `count`-th."""
-        now = self.numbers(count, lr)
-        return [now, raw] if known is None else [now, raw, known]
 
     def numbers(self, count: int, lr: float) -> Tensor:
         """The numbers of Adam's `count`-th step, [3]."""
@@ -94,6 +89,11 @@ class Traced:
             error = squared_error(judged.trip.px.mean, judged.trip.x)
         self.terms = list(judged.terms)
         return judged.loss.detach(), error, *(term.detach() for term in judged.terms.values())
+
+
+def moving(now: Tensor, raw: Tensor, known: Tensor | None) -> list[Tensor]:
+    """What is another in each update: the numbers of Adam's step, and a batch."""
+    return [now, raw] if known is None else [now, raw, known]
 
 
 def weights_of(objective: Objective) -> Tensor:
