@@ -1,6 +1,7 @@
 """The step that is traced and compiled, beside the one that is not."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from autoencode.models.recipes import RECIPES
 from autoencode.train import fit, resume
 from autoencode.train import loop as loop_module
 from autoencode.train.adam import Adam
-from autoencode.train.compiled import Step
+from autoencode.train.compiled import PREPARED, Step
 from autoencode.train.loop import Loop
 from autoencode.train.settings import Settings
 
@@ -41,9 +42,14 @@ def advance(loop, steps):
     return found
 
 
+def advanced(loop, steps=1):
+    advance(loop, steps)
+    return loop
+
+
 def traced(loop):
     """As the loop goes on once a step is compiled, but for the compiler."""
-    loop.program = Step(loop.objective, loop.optimizer, loop.batches, loop.precision)
+    loop.program = Step(loop.objective, loop.optimizer, loop.batches, loop.precision, loop.rate)
     return loop
 
 
@@ -76,6 +82,29 @@ def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
     assert len(kept) == len(large) == 2
     for weight, copy in zip(large, kept, strict=True):
         torch.testing.assert_close(copy, weight.bfloat16(), rtol=0, atol=0)
+
+
+def test_what_is_made_for_many_steps_at_once_is_what_each_takes(digits):
+    # More steps than are prepared at once, and more than an epoch.
+    steps = 2 * PREPARED + 5
+    plain, other = loop_of(SMALL, digits), loop_of(SMALL, digits)
+    assert steps > 2 * plain.batches.per_epoch
+    advance(plain, 1), advance(other, 1)
+    step = traced(other).program
+    for number in range(1, steps):
+        advance(other, 1)
+        lr, (now, chosen) = step.prepared[number]
+        assert lr == other.optimizer.lr == other.rate(number)
+        torch.testing.assert_close(now, step.traced.numbers(number + 1, lr), rtol=0, atol=0)
+        assert torch.equal(chosen, plain.batches.chosen(number))
+
+
+def test_examples_that_lie_in_a_file_come_as_they_are_read(digits):
+    in_file = replace(digits, train=replace(digits.train, mapped=True))
+    memory, mapped = (traced(advanced(loop_of(SMALL, data))) for data in (digits, in_file))
+    assert memory.program.batches.ahead is None
+    assert mapped.program.batches.ahead is not None
+    torch.testing.assert_close(advance(mapped, 3), advance(memory, 3), rtol=0, atol=0)
 
 
 def test_batch_normalisation_goes_on_counting(digits):

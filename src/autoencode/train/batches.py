@@ -81,17 +81,17 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
         """The examples of that step as they lie in memory, [B, *X], and what is known of them."""
         if self.ahead is None:
-            chosen = self._chosen(step)
+            chosen = self.chosen(step)
             raw = self.x.index_select(0, chosen)
         else:
             for each in range(step, step + DEPTH):
                 if not self.ahead.has(each):
-                    self.ahead.ask(each, self._chosen(each))
+                    self.ahead.ask(each, self.chosen(each))
             chosen, raw = self.ahead.take(step)
         known = None if self.known is None else self.known.index_select(0, chosen)
         return raw.to(self.device), known
 
-    def _chosen(self, step: int) -> Tensor:
+    def chosen(self, step: int) -> Tensor:
         """Positions of that step's examples, [B]."""
         parts = [stream[step] for stream in self.streams]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

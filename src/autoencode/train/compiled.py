@@ -8,13 +8,12 @@ all that lies between the products.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autoencode.maths import exact_products
 from autoencode.models.objective import Objective
 from autoencode.train.adam import Adam
 from autoencode.train.batches import Batches
@@ -27,49 +26,92 @@ from autoencode.train.traced import Traced, compiled, moving
 # seconds, of two cores. Constants, so that the same training is compiled always or never.
 SAVED = 8e-6
 COST, COST_OF_ONE = 10.0, 0.04
+# Steps whose numbers are made at once.
+PREPARED = 64
 # Their time is the arithmetic's own, whoever starts them.
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 # Beside them all else is little: nothing was gained where they are.
 LARGEST = {"convolution", "convolution_backward"}
 
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
+SELECT = torch.ops.aten.index_select.default
 
 
 class Step:
     """One update of an objective's weights; the weights and the optimiser's state stay theirs."""
 
     def __init__(
-        self, objective: Objective, optimizer: Adam, batches: Batches, precision: torch.dtype
+        self,
+        objective: Objective,
+        optimizer: Adam,
+        batches: Batches,
+        precision: torch.dtype,
+        rate: Callable[[int], float],
     ) -> None:
         """Traces the step; nothing is changed and no random number is drawn.
 
-        The optimiser has made at least one update.
+        The optimiser has made at least one update.   rate: the size of a step, by its number.
 
         Raises:
             Whatever tracing raises, where the step asks for values of tensors.
         """
-        self.held, self.batches = Held(objective, optimizer), batches
+        self.held, self.batches, self.rate = Held(objective, optimizer), batches, rate
         self.traced = Traced(objective, self.held, batches, precision, AS_PRODUCTS)
         self.graph, self.count = self.traced.graph, self.held.count
         self.copies: list[Tensor] = []
+        # Between two operations on large tensors Python finds nothing of its own in the caches:
+        # what can be made for many steps at once takes a tenth of the time.
+        self.prepared: dict[int, tuple[float, list[Tensor]]] = {}
+        self._take_rows()
         self._keep_copies()
         self.program: Callable[..., Any] = self.graph
 
     def compile(self) -> None:
         """Compiles what was traced; raises as `compiled` does."""
-        self.program = compiled(self.graph, self._given(*self.batches[0]))
+        _, changing = self._prepare(0, 1)
+        self.program = compiled(self.graph, self._given(0, changing))
 
-    def __call__(self, raw: Tensor, known: Tensor | None, lr: float) -> Stepped:
-        """One update by a batch as `Batches` gives it; where the loss is not finite, none."""
+    def __call__(self, step: int) -> Stepped:
+        """One update by the batch of a step; where the loss is not finite, none."""
         self.count += 1
-        self.held.optimizer.lr = lr
-        with torch.no_grad(), exact_products():
-            loss, error, *terms = self.program(*self._given(raw, known))
+        if step not in self.prepared:
+            made = range(step, step + PREPARED)
+            self.prepared = {s: self._prepare(s, self.count + s - step) for s in made}
+        self.held.optimizer.lr, changing = self.prepared[step]
+        loss, error, *terms = self.program(*self._given(step, changing))
         return Stepped(loss, dict(zip(self.traced.terms, terms, strict=True)), lambda: error)
 
-    def _given(self, raw: Tensor, known: Tensor | None) -> list[Tensor]:
-        now = self.traced.numbers(max(1, self.count), self.held.optimizer.lr)
-        return [*self.held.tensors, *moving(now, raw, known), *self.copies]
+    def _prepare(self, step: int, count: int) -> tuple[float, list[Tensor]]:
+        """The size of a step, and what the program takes that is another in each step."""
+        lr = self.rate(step)
+        now = self.traced.numbers(count, lr)
+        in_memory = self.batches.ahead is None
+        return lr, [now, self.batches.chosen(step)] if in_memory else [now]
+
+    def _given(self, step: int, changing: Sequence[Tensor]) -> list[Tensor]:
+        now, *chosen = changing
+        batches = self.batches
+        examples = (batches.x, batches.known) if chosen else batches[step]
+        return [*self.held.tensors, *moving(now, *examples), *chosen, *self.copies]
+
+    def _take_rows(self) -> None:
+        """Lets the step take its batch out of all examples, where these are in memory.
+
+        A row is then read where it is used, and not written down before.
+        """
+        if self.batches.ahead is not None:
+            return
+        graph = self.graph.graph
+        given = graph.find_nodes(op="placeholder")
+        with graph.inserting_after(given[-1]):
+            last = chosen = graph.placeholder("chosen")
+        for examples in given[len(self.held.tensors) + 1 :]:
+            users = list(examples.users)
+            with graph.inserting_after(last):
+                last = graph.call_function(SELECT, (examples, 0, chosen))
+            for user in users:
+                user.replace_input_with(examples, last)
+        self.graph.recompile()
 
     def _keep_copies(self) -> None:
         """Keeps the weights that are read in bfloat16 in that type, too, from step to step.

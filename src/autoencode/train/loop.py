@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import FittedPrior
 from autoencode.data import Data
-from autoencode.errors import Diverged, Interrupted, RecipeError, RunError
+from autoencode.errors import Diverged, Interrupted, RunError
 from autoencode.maths import exact_products
 from autoencode.models.build import Model
 from autoencode.models.conditions import known
@@ -33,7 +33,7 @@ from autoencode.train.precision import (
     computing,
 )
 from autoencode.train.progress import TrainingBar
-from autoencode.train.refusals import not_compiled, refuse_single
+from autoencode.train.refusals import may_compile, not_compiled, refuse_single
 from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
 from autoencode.train.signals import StopSignals
@@ -100,22 +100,10 @@ class Loop:
         refuse_single(self.objective, self.batches.batch_size)
 
     def compiles(self) -> bool:
-        """Whether the step may be compiled: what moves from step to step is not traced.
-
-        Raises:
-            RecipeError: it may not, and was to be.
-        """
-        wanted, moving = self.settings.compile, self.objective.moving
-        plain = self.critics_optimizer is None and self.settings.clip is None
-        if wanted == "on" and not (plain and not moving and not self.fitted_priors):
-            raise RecipeError(
-                "This training cannot be compiled: it has a critic, clipped gradients, a number "
-                "that moves or a prior that is fitted on the way",
-                "Leave --compile out.",
-            )
-        if wanted == "auto" and self.device.type != "cpu":
-            return False  # not measured there
-        return wanted != "off" and plain and not moving and not self.fitted_priors
+        """Whether the step may be compiled; raises as `may_compile` does."""
+        moving = self.objective.moving or self.fitted_priors or self.critics_optimizer
+        moves = bool(moving) or self.settings.clip is not None
+        return may_compile(self.settings.compile, moves, self.device)
 
     def restore(self) -> list[str]:
         """Goes back to the newest whole checkpoint; a sentence for each damaged one."""
@@ -144,13 +132,21 @@ class Loop:
                 self._compile(bar)
                 # A signal ends the compiler too: a step not compiled would be another one.
                 self._heed(signals)
-                began = time.perf_counter()
-                self.meter.add(self.update(), self.step)
-                self.step += 1
-                self.meter.seconds += time.perf_counter() - began
+                self._advance(signals)
                 self.look()
                 self._heed(signals)
                 self.save()
+
+    def _advance(self, signals: StopSignals | None) -> None:
+        """Updates until there is something to look at, to compile or to heed."""
+        steps = range(self.step + 1, self.step + 1 if self.may_compile else self.total)
+        until = next(filter(self.looks, steps), steps.stop)
+        began = time.perf_counter()
+        with exact_products():
+            while self.step < until and not (signals and signals.received):
+                self.meter.add(self.update(), self.step)
+                self.step += 1
+        self.meter.seconds += time.perf_counter() - began
 
     @contextmanager
     def running(self, show: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
@@ -249,27 +245,25 @@ class Loop:
         }
 
     def update(self) -> Stepped:
-        """One update of the weights; `step` is left to the caller.
+        """One update of the weights; `step`, and how exact products are, is left to the caller.
 
         Raises:
             Diverged: loss or gradient is not finite; the weights are as they were.
         """
-        rate = learning_rate(self.settings, self.step, self.total)
         if self.program is not None:
-            stepped = self.program(*self.batches[self.step], rate)
+            stepped = self.program(self.step)
             self._check(stepped.loss, stepped.terms)
             return stepped
         for optimizer in self._optimizers().values():
-            optimizer.lr = rate
+            optimizer.lr = self.rate(self.step)
         self.objective.follow(self.step)
         self._fit_priors()
         raw, known = self.batches[self.step]
         x = self.batches.look(raw)
-        with exact_products():
-            with computing(self.precision, self.device):
-                judged: Judged = self.objective(x, known)
-            self._check(judged.loss, judged.terms)
-            judged.loss.backward()
+        with computing(self.precision, self.device):
+            judged: Judged = self.objective(x, known)
+        self._check(judged.loss, judged.terms)
+        judged.loss.backward()
         if self.settings.clip is not None:
             norm = nn.utils.clip_grad_norm_(self.objective.model_parameters(), self.settings.clip)
             self._check(norm, {"gradient": norm})
@@ -278,6 +272,10 @@ class Loop:
             self._update_critics(self.critics_optimizer, judged)
         terms = {name: term.detach() for name, term in judged.terms.items()}
         return Stepped(judged.loss.detach(), terms, lambda: _error(judged))
+
+    def rate(self, step: int) -> float:
+        """The size of that step."""
+        return learning_rate(self.settings, step, self.total)
 
     def _check(self, value: Tensor, told: Mapping[str, Tensor]) -> None:
         if self.step % self.check_every == 0 and not math.isfinite(value.item()):
@@ -294,7 +292,7 @@ class Loop:
         if not always and self.total < SHORTEST:
             return
         try:
-            program = Step(self.objective, self.optimizer, self.batches, self.precision)
+            program = Step(self.objective, self.optimizer, self.batches, self.precision, self.rate)
             if always or program.saves() * self.total > program.costs():
                 bar.say("compiling the step")
                 program.compile()

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+AT_ONCE = 64
+
 
 class Stepped(NamedTuple):
     """What one update of the weights reports, without gradients.
@@ -28,19 +30,30 @@ class Meter:
         # The squared error costs one more pass over the images, so only some steps pay it.
         self.every = max(1, steps // 5)
         self.sums: dict[str, Tensor] = {}
+        # Not added yet: many at once take as long as one.
+        self.seen: dict[str, list[Tensor]] = {}
         self.errors: list[Tensor] = []
         self.steps, self.seconds = 0, 0.0
 
     def add(self, stepped: Stepped, step: int) -> None:
         """Takes one step in, without waiting for an accelerator."""
-        for name, value in {"loss": stepped.loss, **stepped.terms}.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        for name, value in ("loss", stepped.loss), *stepped.terms.items():
+            self.seen.setdefault(name, []).append(value)
         if step % self.every == 0 or self.steps == 0:
             self.errors.append(stepped.error())
         self.steps += 1
+        if self.steps % AT_ONCE == 0:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        for name, values in self.seen.items():
+            total = torch.stack(values).sum(0)
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
+        self.seen = {}
 
     def of_each(self) -> list[Meter]:
         """Where the numbers are those of many models, [models], a meter of each."""
+        self._add_up()
         sums = {name: total.cpu().unbind() for name, total in self.sums.items()}
         errors = torch.stack(self.errors).cpu().unbind(1)
         found = []
@@ -54,6 +67,7 @@ class Meter:
 
     def line(self, images: int) -> dict[str, Any]:
         """What a line of the log says of them: means over the steps, of so many images each."""
+        self._add_up()
         means = {name: total.item() / self.steps for name, total in self.sums.items()}
         return {
             "loss": means.pop("loss"),

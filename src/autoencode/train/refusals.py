@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from autoencode.contract import Part
@@ -9,6 +10,24 @@ from autoencode.errors import RecipeError
 from autoencode.models.arguments import arguments_of
 from autoencode.models.build import batch_norms
 from autoencode.models.objective import Objective
+from autoencode.train.settings import Compile
+
+
+def may_compile(wanted: Compile, moves: bool, device: torch.device) -> bool:
+    """Whether a step may be compiled: what moves from step to step is not traced.
+
+    Raises:
+        RecipeError: it may not, and was to be.
+    """
+    if wanted == "on" and moves:
+        raise RecipeError(
+            "This training cannot be compiled: it has a critic, clipped gradients, a number "
+            "that moves or a prior that is fitted on the way",
+            "Leave --compile out.",
+        )
+    if wanted == "auto" and device.type != "cpu":
+        return False  # not measured there
+    return wanted != "off" and not moves
 
 
 def not_compiled(error: Exception) -> RecipeError:
