@@ -31,6 +31,21 @@ def convolutions(shape: tuple[int, int, int], latent: int, dtype: str, layout: s
     return _arithmetic(conv_net(shape, latent), shape, dtype, layout, "default")
 
 
+def decoding(latent: int, images: int, samples: int) -> Steps:
+    """The matrix products of 2-512-784 for so many codes of each image, float32 by oneDNN."""
+    codes, hidden = torch.rand(samples, latent), torch.rand(samples, 512)
+    first, last = torch.rand(512, latent), torch.rand(784, 512)
+
+    def steps() -> Iterator[None]:
+        while True:
+            with torch.no_grad(), exact_products():
+                for _ in range(images):
+                    codes @ first.t(), hidden @ last.t()
+            yield
+
+    return Steps(steps())
+
+
 def traffic(latent: int) -> Steps:
     """What Adam must read and write of memory, as one copy of so many bytes."""
     count = sum(p.numel() for p in course_net(latent).parameters())

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from autoencode.cli.process import prepare
@@ -16,6 +17,7 @@ prepare()  # before torch is loaded
 import numpy as np  # noqa: E402
 
 from autoencode.data import load_data  # noqa: E402
+from autoencode.maths import exact_products  # noqa: E402
 from autoencode.models.build import build, sizes_for  # noqa: E402
 from autoencode.models.recipes import RECIPES  # noqa: E402
 from autoencode.train import fit  # noqa: E402
@@ -54,8 +56,11 @@ def trained(source: str, cache: str, memory: str, **length: int) -> dict[str, An
     }
 
 
-def training(source: str, cache: str, memory: str) -> Steps:
-    """The training loop alone."""
+def training(source: str, cache: str, memory: str, cold: bool = False) -> Steps:
+    """The training loop alone.
+
+    cold: on a disk: before it, the system forgets what it holds of the files in the cache.
+    """
     os.environ["AUTOENCODE_CACHE"] = cache
 
     def steps() -> Iterator[None]:
@@ -63,12 +68,22 @@ def training(source: str, cache: str, memory: str) -> Steps:
         model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=0)
         loop = Loop(model, row, data, Settings.of(row, PLAINLY), None, False)
         loop.objective.train()
-        while True:
-            loop.update()
-            loop.step += 1
-            yield
+        if cold:
+            _forget(Path(cache))
+        with exact_products():
+            while True:
+                loop.update()
+                loop.step += 1
+                yield
 
     return Steps(steps())
+
+
+def _forget(folder: Path) -> None:
+    for path in folder.rglob("*.npy"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _parts(data: Any) -> tuple[Any, ...]:

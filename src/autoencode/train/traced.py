@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -117,10 +119,22 @@ def compiled(graph: GraphModule, given: list[Tensor]) -> Callable[..., Any]:
     for node in graph.graph.find_nodes(op="placeholder"):
         # What it was traced with; the compiler takes these for what it is to be given.
         node.meta.pop("val", None)
-    with torch.no_grad(), warnings.catch_warnings():
-        # Of torch's own parts about each other.
-        warnings.simplefilter("ignore")
+    with torch.no_grad(), _quiet():
         from torch._inductor import compile as inductor
 
         program: Callable[..., Any] = inductor(graph, given, options=options)
         return program
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back what torch's own parts have to say about each other, but for errors."""
+    log = logging.getLogger("torch._inductor")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(before)
