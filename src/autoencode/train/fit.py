@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.data import Data, load_data
-from autoencode.errors import RunError
+from autoencode.errors import AutoencodeError, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import recipe_named
 from autoencode.models.run import open_run
-from autoencode.train.training import Fitted, interrupted, prepared
+from autoencode.train.alike import train_together
+from autoencode.train.draws import Untraceable
+from autoencode.train.loop import Loop
+from autoencode.train.refusals import not_compiled
+from autoencode.train.training import Fitted, Training, interrupted, prepared
 
 
 def fit(
@@ -42,9 +46,7 @@ def fit(
     data = data if isinstance(data, Data) else load_data(data)
     folder = None if out is None else Path(out)
     # What is refused is refused before there is a folder, and before an old run is replaced.
-    training = prepared(recipe, data, settings, folder, progress)
-    with training.begun(overwrite), training.seeded():
-        return training.trained()
+    return _carried_out(prepared(recipe, data, settings, folder, progress), overwrite, progress)
 
 
 def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:
@@ -71,6 +73,27 @@ def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None
             f"The data given are not those that {run.folder} was trained on",
             f"Give its own, {run.data['name']}, read with the same options.",
         )
-    training = interrupted(run, data, progress)
-    with training.seeded(), training.restored():
+    return _carried_out(interrupted(run, data, progress), False, progress)
+
+
+def _carried_out(training: Training, replacing: bool, progress: bool | None) -> Fitted:
+    """Trains from the beginning, or from where its run was cut short."""
+    if is_recorded(training.loop):
+        try:
+            (found,) = train_together([training], [replacing], progress)
+        except Untraceable as error:
+            raise not_compiled(error) from error
+        if isinstance(found, AutoencodeError):
+            raise found
+        return found
+    started = training.begun(replacing) if training.run is None else training.restored()
+    with training.seeded(), started:
         return training.trained()
+
+
+def is_recorded(loop: Loop) -> bool:
+    """Whether its updates are recorded and played back, as those of many models at once are.
+
+    On a GPU, where starting an operation takes longer than the operation.
+    """
+    return loop.settings.compile == "on" and loop.device.type == "cuda"

@@ -42,7 +42,8 @@ class Settings:
     device: "auto" is cuda, then mps, then cpu.
     precision: "auto" is bf16 where the processor has it in hardware, else float32.
     compile: "auto" compiles the whole step on a processor where the training is so long that it
-        saves more than the half minute it takes; the weights differ by rounding.
+        saves more than the half minute it takes; the weights differ by rounding. "on" does so
+        always, and on a GPU of CUDA records several steps and plays them back.
     """
 
     steps: Count = 15_000

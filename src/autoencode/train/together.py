@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,10 @@ class Together:
         """
         loops = [member.loop for member in self.members]
         bar = TrainingBar(self.first.total, self.step, self.progress)
-        with StopSignals() as signals, bar, ExitStack() as running:
+        # As for one: without a folder nothing could be saved.
+        saved = any(loop.folder for loop in loops)
+        stop: AbstractContextManager[Any] = StopSignals() if saved else nullcontext()
+        with stop as signals, bar, ExitStack() as running:
             for member in self.members:
                 # The bar speaks of the first.
                 show = bar.show if member is self.members[0] else _nothing
@@ -180,8 +183,8 @@ class Together:
                 terms = {name: value[i] for name, value in stepped.terms.items()}
                 member.error = member.loop.diverged(terms)
 
-    def _heed(self, signals: StopSignals, live: Sequence[Member]) -> None:
-        if not signals.received:
+    def _heed(self, signals: StopSignals | None, live: Sequence[Member]) -> None:
+        if signals is None or not signals.received:
             return
         for member in live:
             member.keep(member.loop.checkpoint)

@@ -105,7 +105,7 @@ class Training:
         assert self.run is not None
         with locked(self.run.folder):
             for sentence in self.loop.restore():
-                warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=4)
+                warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=5)
             _warn_of_changes(self.run)
             yield
 
@@ -239,5 +239,5 @@ def _warn_of_changes(run: Run) -> None:
         warnings.warn(
             f"The continuation will not be bit for bit what it would have been: "
             f"{'; '.join(changed)}",
-            stacklevel=3,
+            stacklevel=6,
         )
