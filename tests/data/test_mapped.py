@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoencode.data import load_data
+from autoencode.data import check_source, load_data
 from autoencode.data.mapped import Writer
 from autoencode.data.records import PARTS
 from autoencode.errors import DataError, ResourceError
@@ -244,7 +244,7 @@ FLAT = """
 import json, sys, threading, time
 from pathlib import Path
 import torch
-from autoencode.data import load_data
+from autoencode.data import check_source, load_data
 from autoencode.models.recipes import recipe_named
 from autoencode.train import fit
 
@@ -289,3 +289,13 @@ def test_memory_stays_flat_while_mapped_data_are_prepared_and_trained_on(tmp_pat
     size = (tmp_path / "x.npy").stat().st_size
     assert grown["auto"][0] > 0.9 * size
     assert max(grown["map"]) < 0.4 * size
+
+
+def test_data_larger_than_memory_are_checked_too(cache, tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.concatenate([GREY, GREY[:2], np.zeros_like(GREY[:1])]))
+    expected = check_source(tmp_path / "x.npy")
+    assert expected.constant == 1
+    assert sum(part.repeated + part.in_train for part in expected.parts) == 2
+    monkeypatch.setattr("autoencode.data.memory.available", lambda: 1000)
+    assert check_source(tmp_path / "x.npy") == expected
+    assert left(cache) == []

@@ -11,10 +11,13 @@ import numpy as np
 from autoencode.data.arrays import as_array, blocks, not_finite
 from autoencode.data.gather import Memory
 from autoencode.data.labels import encode
+from autoencode.data.mapped import Files
+from autoencode.data.memory import TooLarge
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.records import PARTS, BadFile, Data, Raw, digests
 from autoencode.data.sources import origin, read
+from autoencode.data.stored import alone, passing, root
 from autoencode.errors import DataError
 
 
@@ -85,11 +88,21 @@ def check_source(source: Any, **options: Any) -> Check:
     asked = Options(**options)
     # All files are looked at; what the options say about bad ones comes afterwards.
     loose = Options(**{**options, "on_bad": "skip", "max_bad": 1})
-    raw, (name, where) = read(source, loose, Memory(owned=True)), origin(source, loose)
+    try:
+        return _looked_through(source, asked, loose, None)
+    except TooLarge:
+        # As for training: what memory does not hold lies in files, here for as long as it takes.
+        with alone(root()), passing(root(), "check") as files:
+            return _looked_through(source, asked, loose, files)
+
+
+def _looked_through(source: Any, asked: Options, loose: Options, files: Files | None) -> Check:
+    """What there is; files: where it is kept, None is in memory."""
+    raw, (name, where) = read(source, loose, files or Memory(owned=True)), origin(source, loose)
     problems, values = _bad_files(raw, asked), _values(raw)
     data: Data | None = None
     try:
-        data = prepare(raw, loose, name, where, Memory(owned=not raw.borrowed))
+        data = prepare(raw, loose, name, where, files or Memory(owned=not raw.borrowed))
     except DataError as error:
         problems.append(str(error))
     parts, classes = (_divided(data), data.classes) if data else _undivided(raw)

@@ -43,7 +43,12 @@ def place(content: str, options: Options) -> Path:
     # Where it lies and where labels come from is no part of what it is.
     kept = {name: record[name] for name in record if name not in ("labels", "vectors", "memory")}
     key = hashlib.sha256(json.dumps([FORMAT, content, kept], sort_keys=True).encode()).hexdigest()
-    return cache_folder() / "mapped" / key[:32]
+    return root() / key[:32]
+
+
+def root() -> Path:
+    """The folder of all that is prepared."""
+    return cache_folder() / "mapped"
 
 
 def content_of(raw: Raw) -> str:
@@ -69,17 +74,17 @@ def add_array(sha: Any, name: str, given: Any) -> None:
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
+def alone(within: Path) -> Iterator[None]:
     """Holds off others that would prepare data in this folder; what a kill left there is removed.
 
     Raises:
         DataError: the folder cannot be used.
     """
     with ExitStack() as stack:
-        with writing(root, 0):
-            root.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(root / ".lock", "preparing data"))
-            for stale in root.glob(f"*{PARTIAL}"):
+        with writing(within, 0):
+            within.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(within / ".lock", "preparing data"))
+            for stale in within.glob(f"*{PARTIAL}"):
                 shutil.rmtree(stale, ignore_errors=True)
         yield
 
@@ -91,15 +96,22 @@ def making(folder: Path) -> Iterator[Files]:
     Raises:
         ResourceError: the disk is full.
     """
-    with writing(folder.parent, 0):
-        name = tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=PARTIAL, dir=folder.parent)
-    try:
-        yield Files(Path(name))
+    with passing(folder.parent, folder.name) as files:
+        yield files
         with writing(folder.parent, 0):
             shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
-            os.replace(name, folder)
+            os.replace(files.folder, folder)
+
+
+@contextmanager
+def passing(within: Path, name: str) -> Iterator[Files]:
+    """A folder to write into for as long as this lasts; it is called for within `alone`."""
+    with writing(within, 0):
+        folder = tempfile.mkdtemp(prefix=f"{name}-", suffix=PARTIAL, dir=within)
+    try:
+        yield Files(Path(folder))
     finally:
-        shutil.rmtree(name, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def store(files: Files, data: Data) -> None:
