@@ -80,6 +80,19 @@ def test_no_slot_of_parts_imports_another():
             assert room != "parts" or not rest or rest[0] == own[0] or rest[0] not in slots
 
 
+def test_rooms_of_training_import_one_way():
+    order = ["settings", "feed", "refusals", "stage", "step", "record"]
+    order += ["loop", "training", "lockstep", "fit", "many"]
+    for path in (SOURCE / "train").rglob("*.py"):
+        own = module_of(path).split(".")[1:2]
+        if not own:
+            continue  # the door
+        for target in imports_of(path):
+            room, *rest = target.split(".")
+            if room == "train" and rest and rest[0] != own[0]:
+                assert order.index(rest[0]) < order.index(own[0]), f"{path}: {target}"
+
+
 def test_no_circles():
     modules = {module_of(path) for path in FILES}
     graph = {module_of(path): imports_of(path) & modules - {module_of(path)} for path in FILES}

@@ -14,7 +14,7 @@ from autoencode.models import store
 from autoencode.models.run import load, open_run
 from autoencode.models.store import read_tensors, write_tensors
 from autoencode.train import fit
-from autoencode.train.checkpoint import checkpoints
+from autoencode.train.record.checkpoint import checkpoints
 
 
 def change(path, **values):

@@ -12,7 +12,7 @@ from autoencode.models.recipes import RECIPES
 from autoencode.models.run import open_run
 from autoencode.models.store import read_tensors
 from autoencode.train import fit
-from autoencode.train.checkpoint import checkpoints
+from autoencode.train.record.checkpoint import checkpoints
 
 
 class NanGradient(torch.autograd.Function):

@@ -13,8 +13,8 @@ from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.models.store import read_json, write_json
 from autoencode.train import fit, resume
-from autoencode.train.checkpoint import checkpoints
 from autoencode.train.loop import Loop
+from autoencode.train.record.checkpoint import checkpoints
 
 # Far more steps than the test waits for.
 LONG = (

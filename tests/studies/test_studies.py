@@ -7,7 +7,7 @@ import pytest
 from autoencode.data import load_data
 from autoencode.errors import DataError, RunError
 from autoencode.studies import STUDIES, Plan, beta, carry_out_study
-from autoencode.train import many
+from autoencode.train.many import jobs as many
 
 
 def carried_out(name, source, folder, steps=6, workers=1, **plan):

@@ -3,8 +3,8 @@
 import torch
 
 from autoencode.data import Split
-from autoencode.train import ahead
-from autoencode.train.batches import Batches
+from autoencode.train.feed import ahead
+from autoencode.train.feed.batches import Batches
 
 
 def test_batches_of_mapped_data_are_those_of_data_in_memory():

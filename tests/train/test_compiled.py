@@ -12,10 +12,10 @@ from autoencode.models.conditions import context_width
 from autoencode.models.recipes import RECIPES
 from autoencode.train import fit, resume
 from autoencode.train import loop as loop_module
-from autoencode.train.adam import Adam
-from autoencode.train.compiled import PREPARED, Step
 from autoencode.train.loop import Loop
 from autoencode.train.settings import Settings
+from autoencode.train.step.adam import Adam
+from autoencode.train.step.compiled import PREPARED, Step
 
 SMALL = RECIPES["ae"].set("network.hidden", (16,))
 

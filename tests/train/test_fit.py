@@ -19,11 +19,11 @@ from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Settings, fit, resume
 from autoencode.train import loop as loop_module
-from autoencode.train.batches import Batches
-from autoencode.train.folder import locked
-from autoencode.train.precision import choose_device, choose_precision
-from autoencode.train.schedules import learning_rate
-from autoencode.train.track import Validation
+from autoencode.train.feed.batches import Batches
+from autoencode.train.record.folder import locked
+from autoencode.train.record.track import Validation
+from autoencode.train.step.precision import choose_device, choose_precision
+from autoencode.train.step.schedules import learning_rate
 
 SMALL = RECIPES["vae"].set("network.hidden", (32,))
 QUICK = {"steps": 60, "batch_size": 50}

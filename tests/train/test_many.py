@@ -20,12 +20,12 @@ from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.models.store import read_json
 from autoencode.train import Fitted, Job, fit, fit_many, resume
-from autoencode.train import many as many_module
-from autoencode.train.checkpoint import checkpoints
 from autoencode.train.loop import Loop
-from autoencode.train.many import standing, worth_at_once
-from autoencode.train.progress import RunsBar, last_step
-from autoencode.train.shared import OnDisk, SharedData, share
+from autoencode.train.many import jobs as many_module
+from autoencode.train.many.jobs import standing, worth_at_once
+from autoencode.train.many.shared import OnDisk, SharedData, share
+from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.record.progress import RunsBar, last_step
 
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
@@ -219,7 +219,7 @@ def test_shared_data_are_the_same(tmp_path):
 
 def test_data_larger_than_memory_are_not_copied(digits, tmp_path, monkeypatch):
     assert isinstance(share(digits, tmp_path / "small"), SharedData)
-    monkeypatch.setattr("autoencode.train.shared.available", lambda: digits.train.x.numel())
+    monkeypatch.setattr("autoencode.train.many.shared.available", lambda: digits.train.x.numel())
     shared = share(digits, tmp_path / "large")
     assert isinstance(shared, OnDisk)
     assert not (tmp_path / "large").exists()

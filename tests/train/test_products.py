@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autoencode.train import products
+from autoencode.train.step import products
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -11,7 +11,7 @@ from autoencode.errors import Diverged, Interrupted, RecipeError
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.stack import Stack
+from autoencode.train.lockstep.stack import Stack
 
 SMALL = RECIPES["vae"].set("network.hidden", ())
 SETTINGS = {"steps": 30, "batch_size": 50, "checkpoint_every": 10, "precision": "float32"}

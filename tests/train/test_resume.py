@@ -18,7 +18,7 @@ from autoencode.models.run import load, open_run
 from autoencode.models.store import read_tensors, write_json
 from autoencode.train import fit, resume
 from autoencode.train import loop as loop_module
-from autoencode.train.checkpoint import checkpoints
+from autoencode.train.record.checkpoint import checkpoints
 from autoencode.train.training import Loop
 
 # Dropout, batch statistics, posterior noise, clipping, early stopping, bf16: all that has a state.

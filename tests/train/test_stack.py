@@ -14,18 +14,18 @@ from autoencode.models.conditions import context_width
 from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Job, fit, fit_many
-from autoencode.train import alike as alike_module
-from autoencode.train import many as many_module
-from autoencode.train.alike import likeness
-from autoencode.train.batches import Batches, BatchesOfMany
-from autoencode.train.checkpoint import checkpoints
-from autoencode.train.draws import Untraceable
-from autoencode.train.held import Held
+from autoencode.train.feed.batches import Batches, BatchesOfMany
+from autoencode.train.lockstep import alike as alike_module
+from autoencode.train.lockstep.alike import likeness
+from autoencode.train.lockstep.draws import Untraceable
+from autoencode.train.lockstep.stack import Stack
+from autoencode.train.lockstep.together import Together, plan_of
 from autoencode.train.loop import Loop
-from autoencode.train.schedules import learning_rate
+from autoencode.train.many import jobs as many_module
+from autoencode.train.record.checkpoint import checkpoints
 from autoencode.train.settings import Settings
-from autoencode.train.stack import Stack
-from autoencode.train.together import Together, plan_of
+from autoencode.train.step.held import Held
+from autoencode.train.step.schedules import learning_rate
 
 # Few operations, since tracing them takes most of the time.
 SMALL = RECIPES["vae"].set("network.hidden", ())

@@ -16,7 +16,7 @@ from autoencode.report.facts import Fact
 from autoencode.report.study_page import StudyPage, study_markdown, write_study_page
 from autoencode.studies.study import Conclusion, Plan, Result, Results, Study, Training
 from autoencode.studies.work import carry_out
-from autoencode.train.folder import environment
+from autoencode.train.record.folder import environment
 
 RUNS = "runs"
 

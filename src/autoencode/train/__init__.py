@@ -1,7 +1,7 @@
 """Training: one loop for every model, with checkpoints that resume bit for bit."""
 
 from autoencode.train.fit import fit, resume
-from autoencode.train.many import Job, Outcome, fit_many
+from autoencode.train.many.jobs import Job, Outcome, fit_many
 from autoencode.train.settings import Settings
 from autoencode.train.training import Fitted
 

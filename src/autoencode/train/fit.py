@@ -10,8 +10,8 @@ from autoencode.errors import AutoencodeError, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes import recipe_named
 from autoencode.models.run import open_run
-from autoencode.train.alike import train_together
-from autoencode.train.draws import Untraceable
+from autoencode.train.lockstep.alike import train_together
+from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.loop import Loop
 from autoencode.train.refusals import not_compiled
 from autoencode.train.training import Fitted, Training, interrupted, prepared

@@ -21,24 +21,24 @@ from autoencode.models.conditions import known
 from autoencode.models.film import film_steps, keep_frame
 from autoencode.models.objective import Judged, Objective
 from autoencode.models.recipe import Recipe
-from autoencode.train.adam import Adam
-from autoencode.train.batches import Batches
-from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
-from autoencode.train.compiled import Step
-from autoencode.train.log import Log, summary_writer
-from autoencode.train.meter import Meter, Stepped
-from autoencode.train.precision import (
+from autoencode.train.feed.batches import Batches
+from autoencode.train.record.checkpoint import restore_checkpoint, save_checkpoint
+from autoencode.train.record.log import Log, summary_writer
+from autoencode.train.record.progress import TrainingBar
+from autoencode.train.record.signals import StopSignals
+from autoencode.train.record.track import Validation
+from autoencode.train.refusals import may_compile, not_compiled, refuse_single
+from autoencode.train.settings import Settings
+from autoencode.train.stage import fit_prior
+from autoencode.train.step.adam import Adam
+from autoencode.train.step.compiled import Step
+from autoencode.train.step.meter import Meter, Stepped, squared_error
+from autoencode.train.step.precision import (
     choose_device,
     choose_precision,
     computing,
 )
-from autoencode.train.progress import TrainingBar
-from autoencode.train.refusals import may_compile, not_compiled, refuse_single
-from autoencode.train.schedules import learning_rate
-from autoencode.train.settings import Settings
-from autoencode.train.signals import StopSignals
-from autoencode.train.stage import fit_prior
-from autoencode.train.track import Validation, squared_error
+from autoencode.train.step.schedules import learning_rate
 
 LOG_LINES = 300
 VALIDATIONS = 20

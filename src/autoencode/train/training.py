@@ -27,7 +27,8 @@ from autoencode.models.own_code import keep_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, begin_with, data_record, open_run
 from autoencode.models.store import read_json
-from autoencode.train.folder import (
+from autoencode.train.loop import Loop
+from autoencode.train.record.folder import (
     discard_unstarted,
     environment,
     locked,
@@ -35,7 +36,6 @@ from autoencode.train.folder import (
     memory_errors,
     write_environment,
 )
-from autoencode.train.loop import Loop
 from autoencode.train.settings import Settings
 from autoencode.train.stage import fit_sampler
 

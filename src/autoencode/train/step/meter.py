@@ -75,3 +75,8 @@ class Meter:
             "squared_error": torch.stack(self.errors).mean().item(),
             "images_per_second": round(self.steps * images / self.seconds) if self.seconds else 0,
         }
+
+
+def squared_error(mean: Tensor, x: Tensor) -> Tensor:
+    """Summed over pixels and averaged over [*S, B], []: what one reconstruction misses."""
+    return (mean - x).square().flatten(mean.dim() - x.dim() + 1).sum(-1).mean()

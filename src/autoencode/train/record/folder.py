@@ -19,7 +19,7 @@ import torch
 from autoencode.data.files import shown
 from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
 from autoencode.models.store import write_bytes, write_json, writing
-from autoencode.train.checkpoint import checkpoints
+from autoencode.train.record.checkpoint import checkpoints
 
 try:
     import fcntl

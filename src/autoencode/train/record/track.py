@@ -13,6 +13,7 @@ from torch import Tensor
 from autoencode.data import scaled
 from autoencode.models.objective import Objective
 from autoencode.models.store import write_bytes, writing
+from autoencode.train.step.meter import squared_error
 
 STRIP = 12
 # More would only take more memory.
@@ -72,11 +73,6 @@ class Validation:
         end = start + n
         known = None if self.known is None else self.known[start:end]
         return scaled(self.x[start:end]), known
-
-
-def squared_error(mean: Tensor, x: Tensor) -> Tensor:
-    """Summed over pixels and averaged over [*S, B], []: what one reconstruction misses."""
-    return (mean - x).square().flatten(mean.dim() - x.dim() + 1).sum(-1).mean()
 
 
 def _write_row(path: Path, images: Tensor) -> None:

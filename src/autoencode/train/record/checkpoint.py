@@ -14,7 +14,7 @@ from autoencode.errors import RunError
 from autoencode.models.objective import Objective
 from autoencode.models.run import load_weights
 from autoencode.models.store import read_tensors, sweep, write_tensors
-from autoencode.train.adam import Adam
+from autoencode.train.step.adam import Adam
 
 KEPT = 2
 

@@ -17,17 +17,17 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.own import file_of, is_own
-from autoencode.train.alike import likeness, on_device, train_together
-from autoencode.train.checkpoint import checkpoints
-from autoencode.train.draws import Untraceable
 from autoencode.train.fit import fit, resume
-from autoencode.train.folder import discard_unstarted, locked
-from autoencode.train.precision import choose_device
-from autoencode.train.progress import RunsBar
+from autoencode.train.lockstep.alike import likeness, on_device, train_together
+from autoencode.train.lockstep.draws import Untraceable
+from autoencode.train.many.shared import OnDisk, SharedData, share
+from autoencode.train.many.workers import Ended, side_by_side
+from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.record.folder import discard_unstarted, locked
+from autoencode.train.record.progress import RunsBar
 from autoencode.train.settings import Settings
-from autoencode.train.shared import OnDisk, SharedData, share
+from autoencode.train.step.precision import choose_device
 from autoencode.train.training import Fitted, interrupted, prepared
-from autoencode.train.workers import Ended, side_by_side
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from autoencode.models.objective import Objective
-from autoencode.train.adam import Adam
-from autoencode.train.batches import Batches
-from autoencode.train.held import Held
-from autoencode.train.meter import Stepped
-from autoencode.train.products import AS_PRODUCTS
-from autoencode.train.traced import Traced, compiled, moving
+from autoencode.train.feed.batches import Batches
+from autoencode.train.step.adam import Adam
+from autoencode.train.step.held import Held
+from autoencode.train.step.meter import Stepped
+from autoencode.train.step.products import AS_PRODUCTS
+from autoencode.train.step.traced import Traced, compiled, moving
 
 # What is saved in a step for each small operation that is fused away, and what compiling costs:
 # seconds, of two cores. Constants, so that the same training is compiled always or never.

@@ -15,11 +15,11 @@ from torch.fx import GraphModule
 
 from autoencode.maths import tracing
 from autoencode.models.objective import Objective
-from autoencode.train.adam import adam, factors
-from autoencode.train.batches import Batches
-from autoencode.train.held import STATE, Held
-from autoencode.train.precision import computing
-from autoencode.train.track import squared_error
+from autoencode.train.feed.batches import Batches
+from autoencode.train.step.adam import adam, factors
+from autoencode.train.step.held import STATE, Held
+from autoencode.train.step.meter import squared_error
+from autoencode.train.step.precision import computing
 
 
 class Traced:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, Interrupted
 from autoencode.models.recipe import Recipe
-from autoencode.train.folder import memory_errors
+from autoencode.train.lockstep.together import Member, Together, plan_of
+from autoencode.train.record.folder import memory_errors
 from autoencode.train.settings import Settings
-from autoencode.train.together import Member, Together, plan_of
 from autoencode.train.training import Fitted, Training
 
 

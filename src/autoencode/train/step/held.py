@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from autoencode.train.adam import Adam
+from autoencode.train.step.adam import Adam
 
 STATE = ("exp_avg", "exp_avg_sq", "step")
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from autoencode.data import Split, scaled
 from autoencode.errors import DataError
-from autoencode.train.ahead import DEPTH, Ahead
-from autoencode.train.augment import augmented
+from autoencode.train.feed.ahead import DEPTH, Ahead
+from autoencode.train.feed.augment import augmented
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
 STRIDE = 1_000_003
