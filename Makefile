@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
 SOURCES := src tests benchmarks docs web/test
 
-.PHONY: help setup demo test test-slow test-web check web bench proof studies docs clean
+.PHONY: help setup demo test test-long test-slow test-web check web bench proof studies docs clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +22,10 @@ demo: setup ## Train an autoencoder and a VAE on MNIST and write runs/demo/repor
 	$(BIN)/autoencode demo --out runs/demo --overwrite
 
 test: setup ## Run the quick test suite.
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not long and not slow"
+
+test-long: setup ## Run the tests that take some seconds each: whole runs, every command of the docs.
+	$(BIN)/python -m pytest -n 2 -m "long and not slow"
 
 test-slow: setup ## Run the tests that take longer: kills, full trainings.
 	$(BIN)/python -m pytest -m slow

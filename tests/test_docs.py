@@ -67,6 +67,7 @@ def quick_and_slow(page):
     return pytest.param(page, marks=pytest.mark.slow if many else ())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "page", [quick_and_slow(page) for page in PAGES], ids=lambda page: page.stem
 )
@@ -83,6 +84,7 @@ def test_commands_run(page, tmp_path, monkeypatch):
         assert left.value.code == 0, command
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_python_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

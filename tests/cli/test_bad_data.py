@@ -166,6 +166,7 @@ def test_modes_mixed_in_a_folder_become_one_with_a_notice(run, images):
     assert open_run("r").sizes.x == (3, 8, 8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["ae-deep --no-report", "vae"])
 def test_few_alike_images_of_one_class_are_no_fault(run, folder, recipe):
     """Constant images, one class, fewer than a batch: nothing to learn, and nothing fails."""

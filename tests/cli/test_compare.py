@@ -30,6 +30,7 @@ def runs(seeds, folder):
     return shutil.copytree(seeds, folder / "runs")
 
 
+@pytest.mark.long
 def test_measures_compares_and_says_where(run, runs, folder):
     (runs / "notes").mkdir()  # what is no run is no match of a pattern
     outcome = run('compare "runs/*"')

@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 
+@pytest.mark.long
 def test_writes_one_file(run, ae, folder):
     outcome = run("explore ae --html page.html --points 50")
     assert outcome.code == 0, outcome.err

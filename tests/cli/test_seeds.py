@@ -56,6 +56,7 @@ def test_runs_have_all_that_one_alone_has_and_are_compared_as_one_model(run, fol
     assert "what another model has to differ by" in page
 
 
+@pytest.mark.long
 def test_the_figures_are_those_of_the_runs(run, folder):
     found = run(f"train ae {QUICK} --seeds 3 --no-report --out many --json").json
     assert found["folder"] == "many"

@@ -56,6 +56,7 @@ def test_evaluate_prints_the_figures_as_json_and_in_words(run, ae):
     assert f"squared error  {found['squared_error']:.3f}" in run("evaluate ae").out
 
 
+@pytest.mark.long
 def test_evaluate_on_other_data_leaves_the_runs_own_figures(run, ae, images):
     run("evaluate ae")
     kept = (ae / "metrics.json").read_bytes()
@@ -145,6 +146,7 @@ def test_data_check_of_what_cannot_be_used_says_why_and_leaves_with_2(run, image
     assert run("data check images --on-bad skip --max-bad 0.1").code == 0
 
 
+@pytest.mark.long
 def test_demo_trains_two_models_and_sets_them_side_by_side(run, folder):
     outcome = run("demo --data digits --steps 20")
     assert outcome.code == 0, outcome.err

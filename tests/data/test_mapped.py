@@ -203,6 +203,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path, cache):
         load_data(GREY, memory="map")
 
 
+@pytest.mark.long
 def test_what_a_kill_leaves_is_swept_and_the_data_are_made(tmp_path, cache):
     np.save(tmp_path / "x.npy", GREY)
     code = (

@@ -1,5 +1,6 @@
 """Clusters by neighbourhood."""
 
+import pytest
 import torch
 
 from autoencode.maths import neighbour_clusters
@@ -10,6 +11,7 @@ def agreement(found, truth):
     return max(same, 1 - same)
 
 
+@pytest.mark.long
 def test_digits_come_apart_better_than_by_normals():
     from scipy.optimize import linear_sum_assignment
     from sklearn.datasets import load_digits

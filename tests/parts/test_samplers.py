@@ -100,6 +100,7 @@ def test_codes_on_a_line_stay_there(make):
     assert (new[:, 2] - 5).abs().max() < 0.01
 
 
+@pytest.mark.long
 def test_flow_knows_moons_better_than_a_normal():
     z, unseen = moons(4000, 0), moons(1000, 1)
     torch.manual_seed(0)

@@ -164,6 +164,7 @@ def test_a_bare_run_has_a_shorter_report(fresh_run, few, read_page):
     assert "Parameters" in page.said()
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_the_old_page(fresh_run, few):
     path = fresh_run.folder / "report.html"
     path.write_text("the old page")

@@ -44,6 +44,7 @@ def test_shuffled_labels_do_not_cluster(shuffled, tmp_path):
     assert words(found).count("classes do not cluster") == len(verdicts)
 
 
+@pytest.mark.long
 def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
     first = carried_out("beta", source, tmp_path / "s")
     before = json.loads((tmp_path / "s" / "study.json").read_text())

@@ -202,6 +202,7 @@ def test_long_trainings_of_small_models_are_worth_compiling(digits):
     assert step.saves() * 1_000 < step.costs() < step.saves() * 15_000
 
 
+@pytest.mark.long
 def test_so_are_convolutions_of_few_channels_and_not_those_of_many(digits):
     saved = []
     for width in (4, 64):

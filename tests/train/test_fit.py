@@ -66,6 +66,7 @@ def of_known_spectrum():
     return load_data(x.clamp(0, 1).numpy())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "settings", "within"),
     [

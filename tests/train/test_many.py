@@ -189,6 +189,7 @@ def test_how_many_at_once(digits, tmp_path, monkeypatch):
 # What they share.
 
 
+@pytest.mark.long
 def test_shared_data_are_the_same(tmp_path):
     sources = {
         "labels": load_data("digits"),

@@ -13,6 +13,8 @@ from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
 from autoencode.train.lockstep.stack import Stack
 
+pytestmark = pytest.mark.long
+
 SMALL = RECIPES["vae"].set("network.hidden", ())
 SETTINGS = {"steps": 30, "batch_size": 50, "checkpoint_every": 10, "precision": "float32"}
 

@@ -40,6 +40,7 @@ CASES = {
         {},
     ),
 }
+QUICK = {"plain", "batch norm", "noise and early stop"}
 STEPS = 120
 
 
@@ -68,7 +69,9 @@ def same(first, second):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.long) for case in CASES]
+)
 def test_interrupted_and_resumed_equals_uninterrupted(case, digits, tmp_path, monkeypatch):
     recipe, settings = recipe_of(case)
     whole = fit(recipe, digits, out=tmp_path / "whole", **settings)

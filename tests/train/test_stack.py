@@ -27,6 +27,8 @@ from autoencode.train.settings import Settings
 from autoencode.train.step.held import Held
 from autoencode.train.step.schedules import learning_rate
 
+pytestmark = pytest.mark.long
+
 # Few operations, since tracing them takes most of the time.
 SMALL = RECIPES["vae"].set("network.hidden", ())
 SPHERE = RECIPES["sphere-vae"].set("network.hidden", (16,))
