@@ -41,10 +41,11 @@ def page(record: dict[str, Any]) -> str:
             [
                 *lines,
                 "No GPU has been measured. The path to one, many models in lockstep with their "
-                "weights in common tensors, is tested on the processor, where each model is what "
-                "it is alone (`tests/train/test_stack.py`); its updates are recorded and played "
-                "back on a GPU only, and the recording is tried against the updates before it is "
-                "used.",
+                "weights in common tensors, and a single one likewise with `--compile on`, is "
+                "tested on the processor, where each model is what it is alone "
+                "(`tests/train/test_stack.py`, `tests/train/test_recorded_alone.py`); its updates "
+                "are recorded and played back on a GPU only, and the recording is tried against "
+                "the updates before it is used.",
                 "",
             ]
         )
