@@ -257,6 +257,7 @@ def differs(content, place, path, before):
     return after.shape == before.shape and not (after == before).all()
 
 
+@pytest.mark.long
 def test_a_run_on_arrays_in_memory_asks_for_them(run, refused, folder, unfinished):
     x = np.random.default_rng(0).random((60, 6))
     np.save("x.npy", x)

@@ -26,6 +26,7 @@ def drawn(monkeypatch):
     return calls
 
 
+@pytest.mark.long
 def test_it_brings_the_report_up_to_date(run, folder, drawn):
     assert run(f"{TRAIN} --latent 3 --out r").code == 0
     (folder / "r" / "report.html").write_text("old")

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.long
+
 QUICK = "--data digits --steps 30 --batch-size 50 --no-report --set network.hidden=[32]"
 
 
@@ -32,7 +34,6 @@ def test_a_model_of_few_labels_is_judged_by_its_predictions(run):
     assert "labelled is 0" in run(f"train m2 {QUICK} --labelled 0 --out x").error
 
 
-@pytest.mark.long
 def test_a_corrupted_input_is_measured_against_the_clean_one(run, folder):
     line = QUICK.replace("--steps 30", "--steps 300").replace("--no-report", "")
     found = run(f"train denoising-ae {line} --out d --json").json
@@ -51,7 +52,6 @@ def test_a_fitted_sampler_is_drawn_from(run, folder):
         assert picture.size[0] > 8
 
 
-@pytest.mark.long
 def test_discrete_codes_have_a_report_without_ways_between_them(run, folder):
     line = QUICK.replace("--no-report", "--latent 8 --set sampler.steps=5")
     assert run(f"train fsq {line} --out run").code == 0

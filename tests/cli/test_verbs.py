@@ -16,6 +16,7 @@ def size_of(path):
         return image.size
 
 
+@pytest.mark.long
 def test_train_leaves_a_run_and_says_where(run, folder):
     outcome = run(f"train ae {QUICK}")
     assert outcome.code == 0, outcome.err

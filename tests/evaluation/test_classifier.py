@@ -7,6 +7,8 @@ from autoencode.data import load_data, scaled
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation import Classifier, classifier, trained_classifier
 
+pytestmark = pytest.mark.long
+
 STEPS = 15
 
 

@@ -20,6 +20,8 @@ from autoencode.report.figures.side import draws, sheet, ways
 from autoencode.report.tables import joined_code_columns
 from autoencode.report.view import look
 
+pytestmark = pytest.mark.long
+
 COMMAND = "autoencode compare 'a & b'"
 HEAD = "data:text/csv;charset=utf-8,"
 STORY = ["intervals", "reconstructions", "plane", "paths", "samples", "grid"]

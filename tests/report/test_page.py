@@ -13,6 +13,8 @@ from autoencode.evaluation import projected
 from autoencode.models.run import data_record
 from autoencode.report import write_card, write_report
 
+pytestmark = pytest.mark.long
+
 EVIL = "<script>alert(1)</script>"
 STORY = ["reconstructions", "extremes", "by-class", "plane", "samples", "grid", "paths", "wanted"]
 AFTER = ["measured", "model", "made"]
@@ -164,7 +166,6 @@ def test_a_bare_run_has_a_shorter_report(fresh_run, few, read_page):
     assert "Parameters" in page.said()
 
 
-@pytest.mark.long
 def test_a_full_disk_leaves_the_old_page(fresh_run, few):
     path = fresh_run.folder / "report.html"
     path.write_text("the old page")

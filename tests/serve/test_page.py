@@ -16,6 +16,8 @@ from autoencode.serve.page import html, title_of, write_explorer
 from autoencode.serve.scene import scene
 from autoencode.train import fit
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {"steps": 10, "batch_size": 50, "progress": False}
 
 

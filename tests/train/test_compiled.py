@@ -107,6 +107,7 @@ def test_examples_that_lie_in_a_file_come_as_they_are_read(digits):
     torch.testing.assert_close(advance(mapped, 3), advance(memory, 3), rtol=0, atol=0)
 
 
+@pytest.mark.long
 def test_batch_normalisation_goes_on_counting(digits):
     recipe = RECIPES["conv-ae"].set("network.width", 4)
     loop = loop_of(recipe, digits)

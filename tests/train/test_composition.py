@@ -16,6 +16,8 @@ from autoencode.models.recipes import RECIPES
 from autoencode.models.run import load
 from autoencode.train import fit
 
+pytestmark = pytest.mark.long
+
 QUICK = {"steps": 30, "batch_size": 50}
 
 
