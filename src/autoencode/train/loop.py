@@ -101,9 +101,13 @@ class Loop:
 
     def compiles(self) -> bool:
         """Whether the step may be compiled; raises as `may_compile` does."""
+        return may_compile(self.settings.compile, self.moves, self.device)
+
+    @property
+    def moves(self) -> bool:
+        """Whether one update is not like the other, so that none is traced for all."""
         moving = self.objective.moving or self.fitted_priors or self.critics_optimizer
-        moves = bool(moving) or self.settings.clip is not None
-        return may_compile(self.settings.compile, moves, self.device)
+        return bool(moving) or self.settings.clip is not None
 
     def restore(self) -> list[str]:
         """Goes back to the newest whole checkpoint; a sentence for each damaged one."""

@@ -21,7 +21,6 @@ from autoencode.train.record.signals import StopSignals
 from autoencode.train.refusals import not_compiled
 from autoencode.train.step.held import Held
 from autoencode.train.step.meter import Meter, Stepped
-from autoencode.train.step.schedules import learning_rate
 
 # Steps between two looks at signals, where nothing else asks for one.
 MOST_AT_ONCE = 50
@@ -83,8 +82,7 @@ def plan_of(loop: Loop, count: int) -> Plan:
     Raises:
         Untraceable: it cannot be.
     """
-    plain = loop.critics_optimizer is None and loop.settings.clip is None
-    if not plain or loop.objective.moving or loop.fitted_priors or loop.data.train.mapped:
+    if loop.moves or loop.data.train.mapped:
         raise Untraceable("its steps are not alike, or its data lie in a file")
     return Plan(loop.objective, loop.optimizer, loop.batches, loop.precision, count)
 
@@ -163,7 +161,7 @@ class Together:
         until = next((step + 1 for step in steps if first.looks(step + 1)), steps.stop)
         for start in range(self.step, until, first.check_every):
             some = range(start, min(until, start + first.check_every))
-            rates = [learning_rate(first.settings, step, first.total) for step in some]
+            rates = [first.rate(step) for step in some]
             for step, stepped in zip(some, stack.updates(start, rates), strict=True):
                 self.meter.add(stepped, step)
             if not bool(stepped.loss.isfinite().all()):

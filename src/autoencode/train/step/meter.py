@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+# Steps whose figures are added up in one operation.
 AT_ONCE = 64
 
 
@@ -30,7 +31,7 @@ class Meter:
         # The squared error costs one more pass over the images, so only some steps pay it.
         self.every = max(1, steps // 5)
         self.sums: dict[str, Tensor] = {}
-        # Not added yet: many at once take as long as one.
+        # Not added up yet.
         self.seen: dict[str, list[Tensor]] = {}
         self.errors: list[Tensor] = []
         self.steps, self.seconds = 0, 0.0
