@@ -14,8 +14,8 @@ import numpy as np
 
 import autoencode as ae
 from autoencode.data import Data, load_data
+from autoencode.explorer.page import write_explorer
 from autoencode.models.run import Run, open_run
-from autoencode.serve.page import write_explorer
 
 ROOT = Path(__file__).parents[1]
 STEPS = 300

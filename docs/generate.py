@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"

@@ -6,7 +6,7 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.data import Data, load_data
 from autoencode.models.build import build
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 
 # Two workers on two cores: each computes with one thread, and none spins while it waits.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autoencode.models.build import build, sizes_for
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = process.argv[2] ?? join(here, "../src/autoencode/serve/assets");
+const out = process.argv[2] ?? join(here, "../src/autoencode/explorer/assets");
 
 mkdirSync(out, { recursive: true });
 const settings = {

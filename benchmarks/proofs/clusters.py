@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoencode.evaluation import embed
-from autoencode.evaluation.clusters import matched_accuracy
+from autoencode.evaluation.metrics.clusters import matched_accuracy
 from proofs.claim import Claim
 from proofs.training import Training, Workshop
 

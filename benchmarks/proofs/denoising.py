@@ -10,7 +10,7 @@ from skimage.restoration import denoise_bilateral, denoise_nl_means
 
 from autoencode.data import scaled
 from autoencode.evaluation import reconstruct, squared_error
-from autoencode.models.passes import seeded
+from autoencode.models.inference import seeded
 from proofs.claim import Claim
 from proofs.training import Training, Workshop
 
@@ -66,7 +66,9 @@ def _bilateral() -> Iterator[tuple[str, Filter]]:
             name = f"σ of values {colour}, of places {space}"
             yield (
                 name,
-                lambda x, c=colour, s=space: denoise_bilateral(x, sigma_color=c, sigma_spatial=s),
+                lambda x, context=colour, s=space: denoise_bilateral(
+                    x, sigma_color=context, sigma_spatial=s
+                ),
             )
 
 

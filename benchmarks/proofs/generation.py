@@ -6,7 +6,7 @@ import torch
 
 from autoencode.data import load_data
 from autoencode.evaluation import frechet_distance, trained_classifier
-from autoencode.models.passes import decode, seeded
+from autoencode.models.inference import decode, seeded
 from proofs.claim import Claim
 from proofs.training import Training, Workshop
 

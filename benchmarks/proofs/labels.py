@@ -7,7 +7,7 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.data import load_data
 from autoencode.evaluation import label_fidelity, trained_classifier
-from autoencode.models.passes import decode, seeded
+from autoencode.models.inference import decode, seeded
 from autoencode.parts.networks import network_class
 from proofs.claim import Claim
 from proofs.likelihoods import gain

@@ -16,7 +16,7 @@ from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.models.build import Model
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import Run, open_run
 
 

@@ -18,7 +18,7 @@ _HOME = {
     "Recipe": "autoencode.models.recipe",
     "Spec": "autoencode.models.recipe",
     "Weighted": "autoencode.models.recipe",
-    "RECIPES": "autoencode.models.recipes",
+    "RECIPES": "autoencode.models.recipes.table",
     "Sizes": "autoencode.contract",
     "Space": "autoencode.contract",
     "AutoencodeError": "autoencode.errors",
@@ -39,7 +39,7 @@ _HOME = {
     "plot_latent": "autoencode.report.plots",
     "plot_reconstructed": "autoencode.report.plots",
     "write_report": "autoencode.report",
-    "Explorer": "autoencode.serve.notebook",
+    "Explorer": "autoencode.explorer.notebook",
 }
 
 __all__ = sorted(_HOME)

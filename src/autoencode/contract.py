@@ -80,17 +80,19 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Pass:
-    """One batch's trip through a model: all that a term of the objective may look at.
+class ForwardPass:
+    """One batch passed through a model: all that a term of the objective may use.
 
-    x: what should come back, [B, *X].     seen: what the encoder was shown, [B, *X].
-    c: the context, [B, C].                code: where the batch landed.
-    px: p(x|z), batch [*S, B], event [*X]. pz: the prior p(z|c).
+    x: the target of the reconstruction, [B, *X].
+    inputs: what the encoder received, [B, *X]; `x` itself where nothing is corrupted.
+    context: the conditioning features, [B, C]; None for an unconditional model.
+    code: the codes of the batch.   px: p(x|z), batch [*S, B], event [*X].
+    pz: the prior p(z|c), event [*Z]; None for a model without one.
     """
 
     x: Tensor
-    seen: Tensor
-    c: Tensor | None
+    inputs: Tensor
+    context: Tensor | None
     code: Code
     px: Distribution
     pz: Distribution | None
@@ -109,22 +111,22 @@ class Autoencoder(Protocol):
     """The contract; whoever keeps it is also an `nn.Module`.
 
     `encode` is deterministic (the posterior's mean) unless `samples` are asked for, and builds no
-    gradients unless the model is in training mode. `trip` is the pass that training takes.
-    `c` is what conditions the model: whole labels [B], −1 where unknown, or features [B, C].
+    gradients unless the model is in training mode. `forward_pass` is the pass of a training step.
+    `context` conditions the model: class numbers [B], −1 where unknown, or features [B, C].
     """
 
     space: Space
     sizes: Sizes
 
-    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """Images [B, *X] to their code; with `samples=S`, z is [S, B, *Z] drawn from q(z|x)."""
         ...
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """Codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X]."""
         ...
 
-    def prior(self, c: Tensor | None = None) -> Distribution | None:
+    def prior(self, context: Tensor | None = None) -> Distribution | None:
         """The prior p(z|c), event [*Z]; None for a model without one."""
         ...
 
@@ -132,11 +134,11 @@ class Autoencoder(Protocol):
         """What random codes are drawn from: fitted after training, else the prior, else None."""
         ...
 
-    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
+    def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
         """One batch through the whole model, noise and all."""
         ...
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         """Codes and reconstructed images, without noise."""
         ...
 
@@ -231,7 +233,7 @@ class Prior(Part, ABC):
     clustered: ClassVar[bool] = False  # does it know in which of its clusters a code lies?
 
     @abstractmethod
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """p(z|c), event [*Z]. `encode` is the model's own encoder, for priors built from it."""
 
 
@@ -296,19 +298,21 @@ class Term(Part, ABC):
     # (two codes or more for each example), "normal-posterior", "mixture-prior".
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
+    # The unit of its value: "nats" for log-likelihoods and KL terms only, "" for a number without.
+    unit: ClassVar[str] = "nats"
 
     @abstractmethod
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """Nats: [*S, B] for each example, or [] for a statistic of the batch."""
 
 
 class Adversary(Term):
     """A term with a critic of its own, which learns against the model.
 
-    The trainer steps the critic's parameters by `own`, with an optimiser of their own, after each
-    update of the model; `forward` is what the model pays.
+    After each update of the model the trainer updates the critic by `critic_loss`, with an
+    optimiser of its own; `forward` is the model's part of the game.
     """
 
     @abstractmethod
-    def own(self, p: Pass) -> Tensor:
+    def critic_loss(self, p: ForwardPass) -> Tensor:
         """The critic's own loss on that pass, []; no gradient reaches the model."""

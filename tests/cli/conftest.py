@@ -12,9 +12,9 @@ from PIL import Image
 
 from autoencode.cli.main import main
 from autoencode.errors import Interrupted
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
-from autoencode.train.loop import Loop
+from autoencode.train.trainer import Loop
 
 SETTINGS = {"steps": 20, "batch_size": 50, "validate_every": 20}
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from autoencode.models import store
+from autoencode.io import store
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.run import load, open_run
-from autoencode.models.store import read_tensors, write_tensors
 from autoencode.train import fit
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.checkpoint import checkpoints
 
 
 def change(path, **values):
@@ -79,8 +79,8 @@ def test_a_run_json_that_is_none_is_refused(refused, ae, verb, values, words):
         ({"network__args": {"hidden": [8] * 5000}}, ["network.hidden must be"]),
         ({"network__args": {"path": "/etc/passwd"}}, ['no argument "path"']),
         ({"latent": 10**400}, ["latent must be"]),
-        ({"terms": {"a.b": {"kind": "rate"}}}, ["'a.b' is no name for a term"]),
-        ({"terms": {"keys": {"kind": "rat"}}}, ['no term "rat"', '"rate"']),
+        ({"terms": {"a.b": {"kind": "kl"}}}, ["'a.b' is no name for a term"]),
+        ({"terms": {"keys": {"kind": "kll"}}}, ['no term "kll"', '"kl"']),
         ({"papers": 7}, ["papers must be a list"]),
         ({"name": ["x"]}, ["name must be a text"]),
         ({"netwrk": {}}, ['no field "netwrk"', '"network"']),

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.train import fit
 

@@ -10,7 +10,7 @@ import torch
 from autoencode.cli import seeds
 from autoencode.errors import ResourceError
 from autoencode.models.run import load, open_run
-from autoencode.train.loop import Loop
+from autoencode.train.trainer import Loop
 
 QUICK = "--data digits --set network.hidden=[16] --steps 20 --batch-size 50 --validate-every 20"
 

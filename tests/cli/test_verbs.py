@@ -116,7 +116,7 @@ def test_recipes_as_a_list_and_one_by_one(run):
     assert [line.split()[0] for line in listed] == [row["name"] for row in rows]
     assert run("recipes vae --json").json["name"] == "vae"
     shown = run("recipes vae").out
-    for word in ("loss = ", "KL(", "bottleneck gaussian", "terms.rate.weight", "Kingma"):
+    for word in ("loss = ", "KL(", "bottleneck gaussian", "terms.kl.weight", "Kingma"):
         assert word in shown
 
 

@@ -235,7 +235,7 @@ def test_resizing_keeps_to_the_values_that_the_image_had():
 def test_an_array_that_needs_more_memory_than_there_is_goes_to_the_disk(monkeypatch):
     x = R.random((100, 10))
     here = load_data(x)
-    monkeypatch.setattr("autoencode.data.memory.available", lambda: 1000)
+    monkeypatch.setattr("autoencode.io.memory.available", lambda: 1000)
     there = load_data(x)
     assert there.fingerprint == here.fingerprint
     assert "not held in memory" in there.notices[-1]

@@ -8,7 +8,7 @@ import torch
 
 from autoencode.data import load_data, still
 from autoencode.errors import DataError
-from autoencode.train.feed.batches import Batches
+from autoencode.train.batches import Batches
 
 
 @pytest.fixture(scope="module")

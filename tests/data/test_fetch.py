@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from autoencode.data import SOURCES, fetch, load_data, located
-from autoencode.data.catalogue import File, Source
-from autoencode.data.idx import idx_bytes
-from autoencode.data.obtain import read_files
+from autoencode.data.named.catalogue import File, Source
+from autoencode.data.named.fetch import read_files
+from autoencode.data.read.idx import idx_bytes
 from autoencode.errors import DataError, ResourceError
 
 R = np.random.default_rng(0)
@@ -169,7 +169,7 @@ def test_when_all_fail_one_sentence_tells_what_was_tried(mirror, cache):
 def test_mirrors_that_do_not_answer_cost_a_bounded_time(cache, monkeypatch):
     import socket
 
-    monkeypatch.setattr("autoencode.data.mirrors.PATIENCE", 0.3)
+    monkeypatch.setattr("autoencode.data.named.mirrors.PATIENCE", 0.3)
     with socket.socket() as mute:  # takes connections and says nothing
         mute.bind(("127.0.0.1", 0))
         mute.listen(8)
@@ -280,8 +280,8 @@ def test_unknown_names_are_refused():
 
 WORKER = """
 import json, sys, hashlib
-from autoencode.data.catalogue import File, Source
-from autoencode.data.obtain import read_files
+from autoencode.data.named.catalogue import File, Source
+from autoencode.data.named.fetch import read_files
 mirror, files = json.loads(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -235,9 +235,11 @@ def test_a_real_bomb_is_not_decoded(images):
 def test_images_that_exceed_memory_and_disk_are_refused_before_they_are_decoded(
     images, monkeypatch
 ):
-    monkeypatch.setattr("autoencode.data.memory.available", lambda: 1500)
-    monkeypatch.setattr("autoencode.data.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 900))
-    monkeypatch.setattr("autoencode.data.folder.decode", None)
+    monkeypatch.setattr("autoencode.io.memory.available", lambda: 1500)
+    monkeypatch.setattr(
+        "autoencode.data.large.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 900)
+    )
+    monkeypatch.setattr("autoencode.data.read.folder.decode", None)
     with pytest.raises(ResourceError, match=r"disk.*need 960 bytes and 900 bytes are free"):
         load_data(images)
 
@@ -267,7 +269,7 @@ def test_a_good_link_is_followed(images, tmp_path):
 @pytest.mark.slow  # processes of their own
 def test_files_and_folders_without_permission_are_reported():
     code = (
-        "import os, sys, PIL.Image, autoencode.data as d, autoencode.data.folder\n"
+        "import os, sys, PIL.Image, autoencode.data as d, autoencode.data.read.folder\n"
         "import autoencode.errors as e\n"
         "PIL.Image.init()\n"  # while modules can still be read
         "if not os.geteuid(): os.setgid(65534); os.setuid(65534)\n"

@@ -7,7 +7,7 @@ import torch
 from autoencode.data import load_data
 from autoencode.data.arrays import Change
 from autoencode.data.gather import Form, Memory, Share
-from autoencode.data.split import split
+from autoencode.data.split.splits import split
 
 R = np.random.default_rng(0)
 BYTES, FLOATS = Change(np.dtype(np.uint8)), Change(np.dtype(np.float32), -1.0, 1.0)

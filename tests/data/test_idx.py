@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from autoencode.data import load_data
-from autoencode.data.idx import idx_bytes, read_idx
+from autoencode.data.read.idx import idx_bytes, read_idx
 from autoencode.errors import DataError, ResourceError
 
 X = np.random.default_rng(0).integers(0, 256, (20, 5, 3), np.uint8)

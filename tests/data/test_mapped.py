@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from autoencode.data import check_source, load_data
-from autoencode.data.mapped import Writer
+from autoencode.data.large.mapped import Writer
 from autoencode.data.records import PARTS
 from autoencode.errors import DataError, ResourceError
 from autoencode.train import fit
@@ -31,7 +31,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    monkeypatch.setattr("autoencode.data.memory.available", lambda: 1000)
+    monkeypatch.setattr("autoencode.io.memory.available", lambda: 1000)
 
 
 def left(cache):
@@ -46,7 +46,7 @@ def check_same(mapped, held):
     for part in PARTS:
         one, other = getattr(mapped, part), getattr(held, part)
         assert one.random == other.random
-        for what in ("x", "y", "c", "factors"):
+        for what in ("x", "y", "context", "factors"):
             a, b = getattr(one, what), getattr(other, what)
             assert (a is None) == (b is None)
             assert a is None or (a.dtype == b.dtype and torch.equal(a, b))
@@ -95,7 +95,7 @@ def test_a_folder_is_decoded_into_files_once(images, picture, cache, little_memo
     check_same(mapped, load_data(images, **options))
     (made,) = left(cache)
     assert not (cache / made / "rows.npy").exists()
-    monkeypatch.setattr("autoencode.data.folder.decode", None)
+    monkeypatch.setattr("autoencode.data.read.folder.decode", None)
     again = load_data(images, **options, memory="map")
     assert again.fingerprint == mapped.fingerprint
     assert again.options == {**mapped.options, "memory": "map"}
@@ -177,7 +177,9 @@ def test_refusals_are_those_of_data_in_memory(tmp_path, cache):
 
 def test_a_disk_without_room_is_refused_with_both_figures(tmp_path, cache, monkeypatch):
     np.save(tmp_path / "x.npy", GREY)
-    monkeypatch.setattr("autoencode.data.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 99))
+    monkeypatch.setattr(
+        "autoencode.data.large.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 99)
+    )
     with pytest.raises(ResourceError, match=r"need 2,880 bytes and 99 bytes are free.*CACHE"):
         load_data(tmp_path / "x.npy", memory="map")
     assert left(cache) == []
@@ -208,7 +210,7 @@ def test_what_a_kill_leaves_is_swept_and_the_data_are_made(tmp_path, cache):
     np.save(tmp_path / "x.npy", GREY)
     code = (
         "import os, sys, autoencode.data as d\n"
-        "from autoencode.data.mapped import Writer\n"
+        "from autoencode.data.large.mapped import Writer\n"
         "Writer.done = lambda self: os.kill(os.getpid(), 9)\n"
         "d.load_data(sys.argv[1], memory='map')\n"
     )
@@ -246,7 +248,7 @@ import json, sys, threading, time
 from pathlib import Path
 import torch
 from autoencode.data import check_source, load_data
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.train import fit
 
 def own():
@@ -297,6 +299,6 @@ def test_data_larger_than_memory_are_checked_too(cache, tmp_path, monkeypatch):
     expected = check_source(tmp_path / "x.npy")
     assert expected.constant == 1
     assert sum(part.repeated + part.in_train for part in expected.parts) == 2
-    monkeypatch.setattr("autoencode.data.memory.available", lambda: 1000)
+    monkeypatch.setattr("autoencode.io.memory.available", lambda: 1000)
     assert check_source(tmp_path / "x.npy") == expected
     assert left(cache) == []

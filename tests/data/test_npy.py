@@ -168,7 +168,7 @@ def test_a_zip_bomb_is_refused_before_a_byte_is_unpacked(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", npy_bytes((1, size), body=bytes(size)))
     assert (tmp_path / "b.npz").stat().st_size < 100_000
-    monkeypatch.setattr("autoencode.data.memory.available", lambda: size)
+    monkeypatch.setattr("autoencode.io.memory.available", lambda: size)
     tracemalloc.start()
     with pytest.raises(ResourceError, match=r"b\.npz.*67 MB.*half"):
         load_data(tmp_path / "b.npz")

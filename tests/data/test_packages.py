@@ -13,10 +13,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from autoencode.data.catalogue import File, Package, Source
-from autoencode.data.idx import idx_bytes
-from autoencode.data.obtain import read_files
-from autoencode.data.packages import Unavailable, unpack
+from autoencode.data.named.catalogue import File, Package, Source
+from autoencode.data.named.fetch import read_files
+from autoencode.data.named.packages import Unavailable, unpack
+from autoencode.data.read.idx import idx_bytes
 
 R = np.random.default_rng(0)
 X, Y = R.integers(0, 256, (12, 28, 28), np.uint8), (np.arange(12) % 10).astype(np.uint8)
@@ -50,7 +50,7 @@ def wheel(folder, content, name="tiny_digits"):
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
+def cache(tmp_path, monkeypatch):
     """The only place in which pip looks."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "shelf"))
@@ -70,9 +70,9 @@ def made(*packages):
 
 
 def test_pip_brings_the_wheel_and_its_arrays_become_the_four_files(
-    shelf, tmp_path, monkeypatch, capfd
+    cache, tmp_path, monkeypatch, capfd
 ):
-    sha = wheel(shelf, pickle.dumps(parts(), protocol=4))
+    sha = wheel(cache, pickle.dumps(parts(), protocol=4))
     monkeypatch.delenv("AUTOENCODE_OFFLINE")
     monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path / "cache"))
     files = read_files(made(Package("pip", "tiny-digits", "0.1", sha)))
@@ -82,35 +82,35 @@ def test_pip_brings_the_wheel_and_its_arrays_become_the_four_files(
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_runs_nothing(shelf, into, protocol):
+def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_runs_nothing(cache, into, protocol):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(into / "ran"),)
 
-    sha = wheel(shelf, pickle.dumps((Trap(), parts()[0]), protocol=protocol))
+    sha = wheel(cache, pickle.dumps((Trap(), parts()[0]), protocol=protocol))
     with pytest.raises(Unavailable, match="mkdir, which is no array"):
         unpack(Package("pip", "tiny-digits", "0.1", sha), into)
     assert not (into / "ran").exists()
 
 
-def test_a_package_other_than_the_pinned_one_is_refused_unread(shelf, into):
-    wheel(shelf, b"whatever")
+def test_a_package_other_than_the_pinned_one_is_refused_unread(cache, into):
+    wheel(cache, b"whatever")
     with pytest.raises(Unavailable, match="another file than the one pinned"):
         unpack(Package("pip", "tiny-digits", "0.1", "0" * 64), into)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(parts())[:-900], pickle.dumps([1])])
-def test_a_damaged_pickle_is_refused(shelf, into, content):
+def test_a_damaged_pickle_is_refused(cache, into, content):
     # The client is stood in for, as it is the content that matters.
-    from autoencode.data.packages import _pickled_mnist
+    from autoencode.data.named.packages import _pickled_mnist
 
-    wheel(shelf, content)
+    wheel(cache, content)
     with pytest.raises(Unavailable, match="cannot be read"):
-        _pickled_mnist(next(shelf.iterdir()), into)
+        _pickled_mnist(next(cache.iterdir()), into)
 
 
-def test_a_package_that_is_not_to_be_had_is_told(shelf, into):
-    shelf.mkdir()
+def test_a_package_that_is_not_to_be_had_is_told(cache, into):
+    cache.mkdir()
     with pytest.raises(Unavailable, match="no-such-thing"):
         unpack(Package("pip", "no-such-thing", "0.1"), into)
 
@@ -172,7 +172,7 @@ def test_clients_that_are_missing_fail_hang_or_bring_nothing(tmp_path, into, mon
     stand_in(tmp_path / "bin", "npm", "open('made-1.0.tgz', 'w').write('x')")
     with pytest.raises(Unavailable, match="archive is damaged"):
         unpack(npm, into)
-    monkeypatch.setattr("autoencode.data.packages.SECONDS", 0.3)
+    monkeypatch.setattr("autoencode.data.named.packages.SECONDS", 0.3)
     stand_in(tmp_path / "bin", "npm", "import time; time.sleep(20)")
     with pytest.raises(Unavailable, match="no answer"):
         unpack(npm, into)

@@ -1,7 +1,7 @@
 import io
 
-from autoencode.data import progress
-from autoencode.data.progress import Bar
+from autoencode.io import progress
+from autoencode.io.progress import Bar
 
 
 class Terminal(io.StringIO):

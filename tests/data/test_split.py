@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autoencode.data import load_data
-from autoencode.data.split import draw, split
+from autoencode.data.split.splits import draw, split
 from autoencode.errors import DataError
 
 

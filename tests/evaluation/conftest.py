@@ -8,7 +8,7 @@ from autoencode.data import Data, Split
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import build
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 
 # Parts of sizes that no batch divides.
 COUNTS = {"train": 61, "validation": 7, "test": 23}

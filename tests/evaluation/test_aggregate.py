@@ -40,10 +40,10 @@ class Hand(nn.Module):
             return PowerSpherical(nn.functional.normalize(x[:, 0], dim=-1), x[:, 1, 0])
         return normal
 
-    def encode(self, x, c=None, samples=None):
+    def encode(self, x, context=None, samples=None):
         return Code(x[:, 0], self.q(x))
 
-    def prior(self, c=None):
+    def prior(self, context=None):
         return self.given or Independent(
             Normal(torch.zeros(self.sizes.z), torch.ones(self.sizes.z)), len(self.sizes.z)
         )
@@ -168,15 +168,15 @@ def test_the_sum_is_the_mean_rate(make, row):
         for parameter in model.encoder.parameters():
             parameter.mul_(2)
     x = torch.rand(60, 6, 5, generator=torch.Generator().manual_seed(0))
-    c = torch.arange(60) % 3 if row == "cvae" else None
+    context = torch.arange(60) % 3 if row == "cvae" else None
     before = torch.get_rng_state()
-    found = aggregate_divergence(model, x, c, samples=2_000, batch_size=23)
+    found = aggregate_divergence(model, x, context, samples=2_000, batch_size=23)
     assert torch.equal(before, torch.get_rng_state())
-    assert found == aggregate_divergence(model, x, c, samples=2_000, batch_size=23)
+    assert found == aggregate_divergence(model, x, context, samples=2_000, batch_size=23)
     assert model.training
     model.eval()
     with torch.no_grad():
-        q, p = model.encode(x, c).q, model.prior(c)
+        q, p = model.encode(x, context).q, model.prior(context)
         torch.manual_seed(1)
         z = q.sample((400,))
         rates = (q.log_prob(z) - p.log_prob(z)).double()
@@ -189,7 +189,7 @@ def test_the_sum_is_the_mean_rate(make, row):
 
 def make_conditional():
     from autoencode.models.build import build
-    from autoencode.models.recipes import RECIPES
+    from autoencode.models.recipes.table import RECIPES
 
     return build(RECIPES["cvae"].but(latent=4), Sizes((6, 5), (4,), context=3, n=100), seed=0)
 

@@ -6,15 +6,15 @@ import torch
 from torch import tensor
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import clusters as module
-from autoencode.evaluation.clusters import (
+from autoencode.evaluation.metrics import clusters as module
+from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
     matched_accuracy,
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.points import in_proportion
+from autoencode.evaluation.metrics.points import in_proportion
 
 
 def blobs(n, k, apart, shape=(2, 3), seed=0):

@@ -43,7 +43,7 @@ def test_no_posterior_no_kl(make_model, make_data):
 def test_a_posterior_that_is_no_product_of_normals_has_no_kl_per_dimension(make_model, monkeypatch):
     model = make_model("vae", (4,))
     laplace = Independent(torch.distributions.Laplace(torch.zeros(2, 3), torch.ones(3)), 1)
-    monkeypatch.setattr(model, "encode", lambda x, c: Code(laplace.mean, laplace))
+    monkeypatch.setattr(model, "encode", lambda x, context: Code(laplace.mean, laplace))
     assert kl_per_dimension(model, torch.zeros(2, 4)) is None
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from autoencode.contract import Sizes
 from autoencode.errors import RunError
-from autoencode.evaluation.comparison import (
+from autoencode.evaluation.compare.comparison import (
     ALONE,
     INCOMPARABLE,
     NO_DIRECTION,
@@ -18,11 +18,18 @@ from autoencode.evaluation.comparison import (
     WITHIN_NOISE,
     compare,
 )
+from autoencode.evaluation.compare.run_records import RunRecord, digest_of_test
 from autoencode.evaluation.kinds import group_of, kind_of, place_of
 from autoencode.evaluation.measures import MEASURES
-from autoencode.evaluation.noise import EXAMPLES, SEEDS, differ, estimate, t_interval, welch
-from autoencode.evaluation.trials import Trial, digest_of_test
-from autoencode.models.recipes import RECIPES
+from autoencode.evaluation.metrics.significance import (
+    EXAMPLES,
+    SEEDS,
+    differ,
+    estimate,
+    t_interval,
+    welch,
+)
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run
 
 SETTINGS = {"steps": 20, "lr": 0.001, "seed": 0}
@@ -56,7 +63,7 @@ def trial(recipe="ae", seed=0, folder=None, test="t", sets=(), data=None, settin
         {**SETTINGS, "seed": seed, **(settings or {})},
         SUMMARY,
     )
-    return Trial(run, 10, test, metrics)
+    return RunRecord(run, 10, test, metrics)
 
 
 def seeds(recipe, values, name="squared_error", **more):
@@ -270,4 +277,4 @@ def test_every_figure_that_is_measured_is_known(make_data, make_model):
         if not isinstance(record.value, tuple) and not record.name.endswith(("stderr", "pixel")):
             assert group_of(record.name) != "Further", record.name
     assert kind_of("new_thing").title == "New thing"
-    assert place_of("squared_error") < place_of("terms.rate") < place_of("nll") < place_of("new")
+    assert place_of("squared_error") < place_of("terms.kl") < place_of("nll") < place_of("new")

@@ -5,7 +5,7 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation.copying import copies, diversity, nearest
+from autoencode.evaluation.metrics.copying import copies, diversity, nearest
 
 
 def cloud(n, d=6, seed=0):

@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation.disentanglement import (
+from autoencode.evaluation.metrics.disentanglement import (
     dci,
     factor_vae_score,
     modularity,

@@ -9,11 +9,11 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
-from autoencode.contract import Pass, Term
+from autoencode.contract import ForwardPass, Term
 from autoencode.data import Split
 from autoencode.errors import DataError, Diverged
 from autoencode.evaluation import Record, evaluate, ssim
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.parts import TERMS
 
 SHAPES = [(6, 5), (3, 9, 8), (11,)]
@@ -78,7 +78,7 @@ def test_what_has_a_meaning_is_there_and_the_rest_is_not(
     several = {"kl_per_dimension", "active_dimensions"} if random else set()
     several |= {"best_examples", "worst_examples"}
     several |= {"squared_error_by_class"} if labels else set()
-    terms = {"reconstruction", "rate"} if random else {"reconstruction"}
+    terms = {"reconstruction", "kl"} if random else {"reconstruction"}
     assert set(found) == single | several | {"n_test", "terms", "units", "notes", "intervals"}
     assert all(isinstance(found[key], float) for key in single)
     assert set(found["terms"]) == terms
@@ -88,7 +88,7 @@ def test_what_has_a_meaning_is_there_and_the_rest_is_not(
     assert ("images" in found["units"]["squared_error"]) == image
     if random:
         assert len(found["kl_per_dimension"]) == 3
-        assert sum(found["kl_per_dimension"]) == pytest.approx(found["terms"]["rate"], rel=1e-5)
+        assert sum(found["kl_per_dimension"]) == pytest.approx(found["terms"]["kl"], rel=1e-5)
 
 
 def test_every_record_says_its_unit_and_how_it_was_measured(make_model, make_data):
@@ -97,13 +97,13 @@ def test_every_record_says_its_unit_and_how_it_was_measured(make_model, make_dat
     assert {record.n for record in evaluation.records} == {23}
     notes = {record.name: record.note for record in evaluation.records}
     assert "training codes, queries test codes" in notes["knn_accuracy"]
-    assert "1 for each, under a fixed seed" in notes["terms.rate"]
+    assert "1 for each, under a fixed seed" in notes["terms.kl"]
     unit = "squared error summed over pixels in [0, 1], mean over test images"
     assert evaluation.to_dict()["units"]["squared_error"] == unit
 
 
 def test_the_terms_of_a_vae_against_torch_distributions(make_model, make_data):
-    recipe = RECIPES["vae"].set("terms.rate.weight", 4)
+    recipe = RECIPES["vae"].set("terms.kl.weight", 4)
     # So many draws that two evaluations by different noise agree.
     recipe = recipe.but(samples=1000)
     model, data = make_model(recipe, (6, 5)), make_data((6, 5))
@@ -117,12 +117,12 @@ def test_the_terms_of_a_vae_against_torch_distributions(make_model, make_data):
         images = model.decode(z[:1000]).mean.flatten(2)
     nats = -Bernoulli(images, validate_args=False).log_prob(x).sum(-1)
     rate = (q.log_prob(z) - Normal(0, 1).log_prob(z)).sum(-1)
-    for name, draws in {"reconstruction": nats, "rate": rate}.items():
+    for name, draws in {"reconstruction": nats, "kl": rate}.items():
         # Of one example the draws vary; that examples differ is no error.
         error = (draws.var(0) / len(draws)).mean().sqrt().item() / math.sqrt(23)
         assert error < 0.01 * draws.mean().item()
         assert found["terms"][name] == pytest.approx(draws.mean().item(), abs=5 * error)
-    weighted = found["terms"]["reconstruction"] + 4 * found["terms"]["rate"]
+    weighted = found["terms"]["reconstruction"] + 4 * found["terms"]["kl"]
     assert found["loss"] == pytest.approx(weighted, rel=1e-6)
     assert "1000 for each" in found["notes"]["loss"]
 
@@ -166,7 +166,7 @@ class Probe(Term):
 
     formula = "t"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         return torch.tensor(float(self.training))
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.copying import nearest
-from autoencode.evaluation.gaps import gap_share, unsure_share
+from autoencode.evaluation.metrics.copying import nearest
+from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
 
 
 def cloud(n, d=3, seed=0):

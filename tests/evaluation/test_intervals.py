@@ -4,7 +4,7 @@ import scipy.stats
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.intervals import bootstrap, bootstrap_of, of_share
+from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of, of_share
 
 
 def test_the_interval_of_normal_means_is_the_normal_one():
@@ -47,7 +47,7 @@ def test_against_scipy():
 def test_blocks_change_nothing_but_the_draws(monkeypatch):
     values = torch.rand(300, generator=torch.Generator().manual_seed(0))
     whole = bootstrap(values)
-    monkeypatch.setattr("autoencode.evaluation.intervals.MOST_NUMBERS", 7 * 300)
+    monkeypatch.setattr("autoencode.evaluation.metrics.intervals.MOST_NUMBERS", 7 * 300)
     assert bootstrap(values) == pytest.approx(whole, abs=1e-12)  # the same stream, cut up
     assert bootstrap(values, seed=1) != whole
     assert bootstrap(values) == bootstrap(values)

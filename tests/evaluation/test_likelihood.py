@@ -13,7 +13,7 @@ from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import build
 from autoencode.models.recipe import Spec
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 
 SCALE = 0.3
 
@@ -100,9 +100,9 @@ def test_memory_is_bounded_and_chunks_are_one_estimate(monkeypatch):
     seen = []
     decode = SlotAutoencoder.decode
 
-    def counted(self, z, c=None):
+    def counted(self, z, context=None):
         seen.append(z.shape)
-        return decode(self, z, c)
+        return decode(self, z, context)
 
     monkeypatch.setattr(SlotAutoencoder, "decode", counted)
     monkeypatch.setattr(likelihood, "MOST_NUMBERS", 5 * 64)
@@ -147,7 +147,7 @@ def test_bytes_images_and_channels(make_model):
     ("recipe", "lacks"),
     [
         (RECIPES["ae"], "posterior"),
-        (RECIPES["vae"].set("prior", None).set("terms.rate", None), "prior"),
+        (RECIPES["vae"].set("prior", None).set("terms.kl", None), "prior"),
     ],
 )
 def test_a_model_without_a_likelihood(make_model, recipe, lacks):

@@ -4,8 +4,8 @@ import torch
 from scipy.optimize import minimize
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import codes as module
 from autoencode.evaluation import linear_probe
+from autoencode.evaluation.metrics import codes as module
 
 
 def clouds(n, seed, d=4, classes=3, spread=1.0):

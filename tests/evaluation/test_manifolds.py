@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import manifolds
-from autoencode.evaluation.manifolds import density_coverage, precision_recall
+from autoencode.evaluation.metrics import manifolds
+from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 
 
 def cloud(n, d=4, seed=0, shift=0.0):

@@ -7,9 +7,9 @@ import torch
 
 from autoencode.data import Data, Split
 from autoencode.errors import RecipeError
-from autoencode.evaluation import MEASURES, QUICK, Shelf, evaluate
+from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
 from autoencode.evaluation.measures.shift import turned
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 
 ALL = tuple(MEASURES)
@@ -147,10 +147,10 @@ def kept(many, tmp_path):
 
 def test_what_was_measured_is_not_measured_again(kept, many, monkeypatch):
     run, model = kept
-    first = evaluate(model, many, QUICK, Shelf(run))
+    first = evaluate(model, many, QUICK, MetricsCache(run))
     monkeypatch.setitem(MEASURES, "objective", None)  # would fail if it were called
-    assert evaluate(model, many, QUICK, Shelf(run)) == first
-    assert evaluate(model, many, ["codes"], Shelf(run)) == first, "the others are kept"
+    assert evaluate(model, many, QUICK, MetricsCache(run)) == first
+    assert evaluate(model, many, ["codes"], MetricsCache(run)) == first, "the others are kept"
 
 
 def test_an_evaluation_that_was_cut_short_goes_on(kept, many, monkeypatch):
@@ -164,32 +164,32 @@ def test_an_evaluation_that_was_cut_short_goes_on(kept, many, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setitem(MEASURES, "codes", killed)
         with pytest.raises(KeyboardInterrupt):
-            evaluate(model, many, QUICK, Shelf(run))
+            evaluate(model, many, QUICK, MetricsCache(run))
         patched.setitem(MEASURES, "reconstruction", killed)
         patched.setitem(MEASURES, "codes", MEASURES["objective"])
     monkeypatch.setitem(MEASURES, "reconstruction", killed)
-    assert evaluate(model, many, QUICK, Shelf(run)) == whole
+    assert evaluate(model, many, QUICK, MetricsCache(run)) == whole
 
 
 def test_other_options_weights_or_damage_are_measured_anew(kept, many):
     run, model = kept
-    first = evaluate(model, many, ["likelihood"], Shelf(run), samples=5, images=10)
-    other = evaluate(model, many, ["likelihood"], Shelf(run), samples=6, images=10)
+    first = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=5, images=10)
+    other = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert first["nll"] != other["nll"]
     path = run.folder / "evaluation" / "likelihood.json"
     path.write_text(path.read_text()[:-40])
-    again = evaluate(model, many, ["likelihood"], Shelf(run), samples=6, images=10)
+    again = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert again == other
     with torch.no_grad():
         model.decoder.network.out.bias.add_(1)
     run.write_weights(model)
-    changed = evaluate(model, many, ["likelihood"], Shelf(run), samples=6, images=10)
+    changed = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert changed["nll"] != other["nll"]
 
 
 def test_a_folder_that_cannot_be_written_costs_no_figure(kept, many):
     run, model = kept
     (run.folder / "evaluation").write_text("in the way")
-    shelf = Shelf(run)
-    assert evaluate(model, many, ["codes"], shelf) == evaluate(model, many, ["codes"])
-    assert "cannot be written" in str(shelf.error)
+    cache = MetricsCache(run)
+    assert evaluate(model, many, ["codes"], cache) == evaluate(model, many, ["codes"])
+    assert "cannot be written" in str(cache.error)

@@ -4,8 +4,8 @@ import torch
 from scipy.spatial import KDTree
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import neighbourhoods as module
-from autoencode.evaluation.neighbourhoods import (
+from autoencode.evaluation.metrics import neighbourhoods as module
+from autoencode.evaluation.metrics.neighbourhoods import (
     continuity,
     intrinsic_dimension,
     trustworthiness,

@@ -10,8 +10,8 @@ from autoencode.errors import AutoencodeError, DataError
 from autoencode.evaluation import embed, kept_projection, projected
 from autoencode.evaluation import projections as module
 from autoencode.explore import project
-from autoencode.models.recipes import RECIPES
-from autoencode.models.store import read_tensors, write_tensors
+from autoencode.io.store import read_tensors, write_tensors
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 
 

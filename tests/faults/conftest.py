@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.checkpoint import checkpoints
 
 BOUND = 60
 

@@ -13,10 +13,10 @@ import torch
 
 from autoencode.cli.main import main
 from autoencode.errors import ResourceError
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.loop import Loop
+from autoencode.train.trainer import Loop
 
 RECIPE = RECIPES["ae"].set("network.hidden", (16,))
 SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10, "validate_every": 40}
@@ -77,7 +77,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
 def test_no_room_for_a_line_of_the_log(tmp_path, monkeypatch, digits):
     """The checkpoint fits, and the log does not; its last line is cut off and no harm."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("autoencode.train.loop.LOG_LINES", 400)
+    monkeypatch.setattr("autoencode.train.trainer.LOG_LINES", 400)
     settings = {**SETTINGS, "steps": 400, "checkpoint_every": 100, "validate_every": 400}
     with room_for(40_000), pytest.raises(ResourceError, match=r"no room .* run/log\.jsonl"):
         fit(RECIPE, digits, out="run", **settings)

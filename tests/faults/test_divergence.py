@@ -7,12 +7,12 @@ import torch
 
 from autoencode.cli.main import main
 from autoencode.errors import Diverged
+from autoencode.io.store import read_tensors
 from autoencode.models.objective import Objective
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
-from autoencode.models.store import read_tensors
 from autoencode.train import fit
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.checkpoint import checkpoints
 
 
 class NanGradient(torch.autograd.Function):
@@ -39,11 +39,11 @@ def test_a_nan_gradient_without_clipping_spares_the_checkpoints(
     forward, steps = Objective.forward, []
 
     def poison(self, x, c=None):
-        judged = forward(self, x, c)
+        output = forward(self, x, c)
         steps.extend([self] * self.training)
         if len(steps) != poisoned + 1:
-            return judged
-        return judged._replace(loss=NanGradient.apply(judged.loss))
+            return output
+        return output._replace(loss=NanGradient.apply(output.loss))
 
     monkeypatch.setattr(Objective, "forward", poison)
     recipe = RECIPES["ae"].set("network.hidden", (16,))

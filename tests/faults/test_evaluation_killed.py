@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from autoencode.evaluation import MEASURES, Shelf, evaluate
+from autoencode.evaluation import MEASURES, MetricsCache, evaluate
 from autoencode.train import fit
 
 # As many threads as the tests have: sums in another order differ in their last digit.
@@ -42,7 +42,10 @@ def test_an_evaluation_that_is_killed_goes_on(digits, start, ended, tmp_path):
     assert all(
         path.stat().st_mtime_ns == time_ for path, time_ in kept.items() if path.suffix == ".json"
     )
-    assert evaluate(run.load_model(), digits, MEASURES, Shelf(run), samples=50, images=40) == whole
+    assert (
+        evaluate(run.load_model(), digits, MEASURES, MetricsCache(run), samples=50, images=40)
+        == whole
+    )
     assert run.metrics()["nll"] == whole["nll"]
     assert hashlib.sha256(run.weights.read_bytes()).hexdigest() == weights
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autoencode.models.run import load, open_run
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.checkpoint import checkpoints
 
 QUICK = (
     "train vae --data digits --set network.hidden=[16] --steps 1000 --checkpoint-every 50 "

@@ -9,12 +9,12 @@ import torch
 
 from autoencode.cli.main import main
 from autoencode.errors import RunError
-from autoencode.models.recipes import RECIPES
+from autoencode.io.store import read_json, write_json
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.models.store import read_json, write_json
 from autoencode.train import fit, resume
-from autoencode.train.loop import Loop
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.checkpoint import checkpoints
+from autoencode.train.trainer import Loop
 
 # Far more steps than the test waits for.
 LONG = (

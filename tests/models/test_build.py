@@ -8,7 +8,7 @@ from autoencode.data import load_data
 from autoencode.errors import DataError, RecipeError
 from autoencode.models.build import MODELS, batch_norms, build
 from autoencode.models.recipe import Spec
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.parts import BOTTLENECKS, PRIORS
 from autoencode.train import fit
 
@@ -17,7 +17,7 @@ def test_a_term_that_needs_clusters_asks_the_prior_for_them():
     clustered = {name for name, prior in PRIORS.items() if prior.clustered}
     assert clustered == {"mixture"}
     assert not Prior.clustered
-    row = next(r for r in RECIPES.values() if "cluster-rate" in {t.kind for t in r.terms.values()})
+    row = next(r for r in RECIPES.values() if "cluster-kl" in {t.kind for t in r.terms.values()})
     for prior in (None, "normal", "vamp"):
         with pytest.raises(RecipeError, match="prior=mixture"):
             build(row.set("prior", prior), Sizes((8, 8), (row.latent,), n=100), seed=0)

@@ -24,16 +24,16 @@ def model(x=(8, 8), levels=(3, 2), seed=0, context=0, network=None, changes=(), 
         bottleneck=Spec("gaussian"),
         likelihood=Spec("bernoulli"),
         prior=Spec("normal"),
-        terms={"reconstruction": Weighted("reconstruction"), "rate": Weighted("rate")},
+        terms={"reconstruction": Weighted("reconstruction"), "kl": Weighted("kl")},
     ).but(**dict(changes))
     torch.manual_seed(seed)
     sizes = Sizes(x, (sum(levels),), context=context, n=100)
     return ladder(recipe, sizes, levels, **{"hidden": (12,), **args})
 
 
-def judge(m, x, c=None, seed=1):
+def judge(m, x, context=None, seed=1):
     torch.manual_seed(seed)
-    return Objective(m, m.recipe, m.sizes)(x, c)
+    return Objective(m, m.recipe, m.sizes)(x, context)
 
 
 class TwinLadder(nn.Module):
@@ -92,7 +92,7 @@ def test_one_level_is_a_vae():
     (seen,) = code.q.seen
     mean, log_variance = seen
     textbook = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(1)
-    torch.testing.assert_close(judge(m, x).terms["rate"], textbook.mean())
+    torch.testing.assert_close(judge(m, x).terms["kl"], textbook.mean())
     torch.testing.assert_close(code.z, mean)
     z = torch.randn(7, 5, 4)
     by_hand = Normal(mean, (0.5 * log_variance).exp()).log_prob(z).sum(-1)
@@ -164,13 +164,13 @@ def test_bound_and_importance_weights_against_the_integral(tiny, plane):
         px = tiny.decode(code.z).log_prob(x)
         ratio = tiny.prior().log_prob(code.z) - code.q.log_prob(code.z)
         estimate = (px + ratio).logsumexp(0) - math.log(20_000)
-        bound = px.mean(0) - code.costs["rate"]
+        bound = px.mean(0) - code.costs["kl"]
     torch.testing.assert_close(estimate, exact, atol=0.02, rtol=0)
     assert (bound < exact).all()
     assert (bound > exact - 2).all()
     # The rate in closed form level by level is the mean of what the draws estimate.
     error = 4 * ratio.std(0) / math.sqrt(20_000)
-    assert ((code.costs["rate"] + ratio.mean(0)).abs() < error + 1e-3).all()
+    assert ((code.costs["kl"] + ratio.mean(0)).abs() < error + 1e-3).all()
 
 
 @pytest.mark.parametrize("x", SHAPES)
@@ -203,21 +203,21 @@ def test_keeps_the_contract(x, levels):
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_gradients_reach_every_parameter(x, norm):
     m = model(x, (4, 2, 1), norm=norm, changes={"samples": 3}.items())
-    judged = judge(m, torch.rand(30, *x))
-    judged.loss.backward()
+    output = judge(m, torch.rand(30, *x))
+    output.loss.backward()
     for name, parameter in m.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
-    assert judged.trip.code.costs["rate"].shape == (30,)
+    assert output.forward_pass.code.costs["kl"].shape == (30,)
 
 
 def test_convolutions_and_labels():
     m = model((8, 8), context=3, network=Spec("conv", {"width": 2, "hidden": (8,)})).eval()
-    x, c = torch.rand(4, 8, 8), torch.eye(3)[[0, 1, 2, 0]]
-    assert not torch.allclose(m.encoder(x, c), m.encoder(x, c.flip(1)))
+    x, context = torch.rand(4, 8, 8), torch.eye(3)[[0, 1, 2, 0]]
+    assert not torch.allclose(m.encoder(x, context), m.encoder(x, context.flip(1)))
     z = torch.randn(6, 4, 5)
-    assert m.decode(z, c).batch_shape == (6, 4)
-    assert not torch.allclose(m.decoder(z, c), m.decoder(z, c.flip(1)))
+    assert m.decode(z, context).batch_shape == (6, 4)
+    assert not torch.allclose(m.decoder(z, context), m.decoder(z, context.flip(1)))
 
 
 def test_images_come_of_the_lowest_level():

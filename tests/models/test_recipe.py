@@ -5,27 +5,27 @@ from autoencode.errors import RecipeError, ResourceError
 from autoencode.models.build import build
 from autoencode.models.describe import formula, slots
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.models.recipes import RECIPES, recipe_named
+from autoencode.models.recipes.table import RECIPES, recipe_named
 
 VAE = RECIPES["vae"]
 
 
 def test_set_changes_one_number():
-    assert VAE.set("terms.rate.weight", 4).terms["rate"].weight == 4
+    assert VAE.set("terms.kl.weight", 4).terms["kl"].weight == 4
     assert VAE.set("network.hidden", (64, 32)).network.args["hidden"] == (64, 32)
     assert VAE.set("latent", 16).latent == 16
     assert VAE.set("training.lr", 0.1).training["lr"] == 0.1
     assert VAE.set("likelihood", "gaussian").likelihood == Spec("gaussian")
-    assert "rate" not in VAE.set("terms.rate", None).terms
-    assert RECIPES["ae"].set("terms.rate", "rate").terms["rate"] == Weighted("rate")
-    assert VAE.terms["rate"].weight == 1, "the row itself is unchanged"
+    assert "kl" not in VAE.set("terms.kl", None).terms
+    assert RECIPES["ae"].set("terms.kl", "kl").terms["kl"] == Weighted("kl")
+    assert VAE.terms["kl"].weight == 1, "the row itself is unchanged"
 
 
 @pytest.mark.parametrize(
     ("address", "nearest"),
     [
-        ("terms.rate.wieght", "terms.rate.weight"),
-        ("terms.rte.weight", "terms.rate.weight"),
+        ("terms.kl.wieght", "terms.kl.weight"),
+        ("terms.kll.weight", "terms.kl.weight"),
         ("network.hiden", "network.hidden"),
         ("latnt", "latent"),
         ("netwrk.hidden", "network.hidden"),
@@ -58,8 +58,8 @@ def test_every_address_can_be_set_to_what_it_is():
         ("network.hidden", 512, "network.hidden must be a list"),
         ("network.dropout", 1.5, "network.dropout must be a finite number from 0.0 to 0.99"),
         ("network.activation", "rleu", "network.activation must be one of"),
-        ("terms.rate.weight", float("nan"), "terms.rate.weight must be a finite number"),
-        ("terms.rate.weight", "much", "terms.rate.weight must be a finite number"),
+        ("terms.kl.weight", float("nan"), "terms.kl.weight must be a finite number"),
+        ("terms.kl.weight", "much", "terms.kl.weight must be a finite number"),
         ("network", "con", 'no network "con". Did you mean "conv"'),
         ("bottleneck", "gausian", 'Did you mean "gaussian"'),
         ("samples", 0, "samples must be"),
@@ -103,8 +103,8 @@ def test_giant_is_refused_before_it_takes_memory():
         ({"network": {"kind": "mlp", "args": {"width": 3}}}, "takes no argument"),
         ({"network": "mlp"}, '"network" of a recipe'),
         ({"network": {"kind": "mlp", "args": [1]}}, '"network.args"'),
-        ({"terms": ["rate"]}, '"terms" of a recipe'),
-        ({"terms": {"rate": {"kind": "rate", "weight": "1"}}}, "terms.rate.weight"),
+        ({"terms": ["kl"]}, '"terms" of a recipe'),
+        ({"terms": {"kl": {"kind": "kl", "weight": "1"}}}, "terms.kl.weight"),
         ({"training": 3}, '"training" of a recipe'),
         ({"latent": "2"}, "latent must be"),
     ],

@@ -10,10 +10,10 @@ import torch
 from autoencode.data import load_data
 from autoencode.errors import Interrupted, RunError
 from autoencode.models.recipe import Spec
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.loop import Loop
+from autoencode.train.trainer import Loop
 
 QUICK = {"steps": 3, "batch_size": 20}
 # Leaves a mark beside itself each time that it is executed.

@@ -29,7 +29,7 @@ def recipe(**changes):
         likelihood=Spec("bernoulli"),
         prior=Spec("normal"),
         context=Spec("labels"),
-        terms={"reconstruction": Weighted("reconstruction"), "rate": Weighted("rate")},
+        terms={"reconstruction": Weighted("reconstruction"), "kl": Weighted("kl")},
     )
     return made.but(**changes)
 
@@ -42,9 +42,9 @@ def model(kind=SemiSupervised, x=(8, 8), d=3, seed=0, changes=(), labelled=None,
     return kind(recipe(**dict(changes)), sizes, **args)
 
 
-def judge(m, x, c=None, seed=1):
+def judge(m, x, context=None, seed=1):
     torch.manual_seed(seed)
-    return Objective(m, m.recipe, m.sizes)(x, c)
+    return Objective(m, m.recipe, m.sizes)(x, context)
 
 
 class TwinM2(nn.Module):
@@ -91,12 +91,12 @@ def test_m2_equals_its_twin_in_loss_and_gradients(y):
     with torch.no_grad():
         for theirs, mine in pairs:
             theirs.copy_(mine)
-    x, c = torch.rand(4, 8, 8, dtype=torch.float64), torch.tensor(y)
+    x, context = torch.rand(4, 8, 8, dtype=torch.float64), torch.tensor(y)
 
-    loss = judge(ours, x, c, seed=7).loss
+    loss = judge(ours, x, context, seed=7).loss
     loss.backward()
     torch.manual_seed(7)
-    expected = twin(x, c, 0.7)
+    expected = twin(x, context, 0.7)
     expected.backward()
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
@@ -123,10 +123,12 @@ def test_bounds_lie_above_the_likelihoods_and_importance_weights_meet_them():
             1,
         )
         exact = joint.logsumexp(1)
-        hidden = [v for k, v in judge(m, x).trip.code.costs.items() if k != "classification"]
+        hidden = [
+            v for k, v in judge(m, x).forward_pass.code.costs.items() if k != "classification"
+        ]
         known = [
             v
-            for k, v in judge(m, x, torch.tensor([1, 3])).trip.code.costs.items()
+            for k, v in judge(m, x, torch.tensor([1, 3])).forward_pass.code.costs.items()
             if k != "classification"
         ]
         code = m.encode(x, samples=20_000)
@@ -143,8 +145,8 @@ def test_probabilities_of_all_images_sum_to_one():
     m = model(x=(4,)).eval()
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4)))
     z = torch.randn(3, 1, 3)
-    for c in (None, torch.tensor([-1]), torch.tensor([2])):
-        px = m.decode(z, c)
+    for context in (None, torch.tensor([-1]), torch.tensor([2])):
+        px = m.decode(z, context)
         assert px.batch_shape == (3, 1)
         total = torch.stack([px.log_prob(x).exp() for x in every]).sum(0)
         torch.testing.assert_close(total, torch.ones(3, 1))
@@ -153,9 +155,9 @@ def test_probabilities_of_all_images_sum_to_one():
 def test_unknown_classes_decode_to_the_mean_of_all():
     for kind in BOTH:
         m = model(kind).eval()
-        z, c = torch.randn(2, 5, 3), torch.tensor([1, -1, 0, -1, 3])
+        z, context = torch.randn(2, 5, 3), torch.tensor([1, -1, 0, -1, 3])
         of_each = torch.stack([m.decode(z, torch.full((5,), k)).mean for k in range(K)])
-        mixed = m.decode(z, c).mean
+        mixed = m.decode(z, context).mean
         torch.testing.assert_close(m.decoder(z), of_each.mean(0))
         torch.testing.assert_close(mixed[:, 1], of_each[:, :, 1].mean(0))
         torch.testing.assert_close(mixed[:, 4], of_each[3, :, 4])
@@ -168,21 +170,23 @@ def test_unknown_classes_decode_to_the_mean_of_all():
 def test_keeps_the_contract(kind, x):
     m = model(kind, x).eval()
     assert isinstance(m, Autoencoder)
-    images, c = torch.rand(6, *x), torch.tensor([0, -1, 3, -1, -1, 2])
-    told = torch.where(c < 0, m.predict(images), c)
-    codes, restored = m(images, c)
+    images, context = torch.rand(6, *x), torch.tensor([0, -1, 3, -1, -1, 2])
+    told = torch.where(context < 0, m.predict(images), context)
+    codes, restored = m(images, context)
     assert codes.shape == (6, 3)
     assert restored.shape == images.shape
-    torch.testing.assert_close(m.encoder(images, c), codes)
-    torch.testing.assert_close(m.encode(images, c).z, m.encode(images, told).z, rtol=0, atol=0)
+    torch.testing.assert_close(m.encoder(images, context), codes)
+    torch.testing.assert_close(
+        m.encode(images, context).z, m.encode(images, told).z, rtol=0, atol=0
+    )
     torch.testing.assert_close(m.decode(codes, told).mean, restored)
-    features = functional.one_hot(c.clamp(min=0), K) * (c >= 0)[:, None]
+    features = functional.one_hot(context.clamp(min=0), K) * (context >= 0)[:, None]
     torch.testing.assert_close(m.encoder(images, features.float()), codes)
     torch.testing.assert_close(m.encoder(images), m.encoder(images, m.predict(images)))
-    drawn = m.encode(images, c, samples=5)
+    drawn = m.encode(images, context, samples=5)
     assert drawn.z.shape == (5, 6, 3)
-    assert m.decode(drawn.z, c).batch_shape == (5, 6)
-    assert m.decode(drawn.z, c).event_shape == x
+    assert m.decode(drawn.z, context).batch_shape == (5, 6)
+    assert m.decode(drawn.z, context).event_shape == x
     assert m.prior().log_prob(m.sampler().sample((7,))).shape == (7,)
     assert not m.encode(images).z.requires_grad
     assert m.train().encode(images).z.requires_grad
@@ -204,14 +208,14 @@ def test_predictions(kind):
 @pytest.mark.parametrize("kind", BOTH)
 def test_gradients_reach_every_parameter(kind, x):
     m = model(kind, x)
-    c = torch.tensor([0, 1, 2, 3] + [-1] * 26)
-    judged = judge(m, torch.rand(30, *x), c)
-    judged.loss.backward()
+    context = torch.tensor([0, 1, 2, 3] + [-1] * 26)
+    output = judge(m, torch.rand(30, *x), context)
+    output.loss.backward()
     for name, parameter in m.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
-    assert judged.trip.model is m
-    assert judged.trip.px.mean.shape[-len(x) :] == x
+    assert output.forward_pass.model is m
+    assert output.forward_pass.px.mean.shape[-len(x) :] == x
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -228,28 +232,28 @@ def test_weights_are_saved_once_and_restored(kind):
 
 
 def test_a_share_makes_up_for_batches_with_too_many_labels():
-    x, c = torch.rand(10, 8, 8), torch.tensor([0, 1, 2, 3, 0] + [-1] * 5)
+    x, context = torch.rand(10, 8, 8), torch.tensor([0, 1, 2, 3, 0] + [-1] * 5)
     plain, shared = model(alpha=2.0), model(alpha=2.0, labelled=0.1)
-    given, found = (judge(m, x, c).trip.code.costs for m in (plain, shared))
-    for name in ("reconstruction", "rate", "label-rate"):
+    given, found = (judge(m, x, context).forward_pass.code.costs for m in (plain, shared))
+    for name in ("reconstruction", "kl", "label-kl"):
         expected = 0.1 * given[name][:5].mean() + 0.9 * given[name][5:].mean()
         torch.testing.assert_close(found[name].mean(), expected)
     logits = plain.classifier(x[:5])
-    loss = 2.0 * functional.cross_entropy(logits, c[:5])
+    loss = 2.0 * functional.cross_entropy(logits, context[:5])
     torch.testing.assert_close(found["classification"].mean(), loss)
     # Measured, an example counts as one.
-    measured = judge(shared.eval(), x, c).trip.code.costs
-    torch.testing.assert_close(measured["rate"], given["rate"])
+    measured = judge(shared.eval(), x, context).forward_pass.code.costs
+    torch.testing.assert_close(measured["kl"], given["kl"])
 
 
 def test_weights_of_the_terms_weigh_the_bound():
-    x, c = torch.rand(6, 8, 8), torch.tensor([0, 1, -1, -1, -1, -1])
+    x, context = torch.rand(6, 8, 8), torch.tensor([0, 1, -1, -1, -1, -1])
     m = model()
-    heavy = m.recipe.set("terms.rate.weight", 3.0)
+    heavy = m.recipe.set("terms.kl.weight", 3.0)
     torch.manual_seed(1)
-    judged = Objective(m, heavy, m.sizes)(x, c)
-    expected = judge(m, x, c).loss + 2 * judged.terms["rate"]
-    torch.testing.assert_close(judged.loss, expected)
+    output = Objective(m, heavy, m.sizes)(x, context)
+    expected = judge(m, x, context).loss + 2 * output.terms["kl"]
+    torch.testing.assert_close(output.loss, expected)
 
 
 def test_m1_learns_as_if_alone():
@@ -257,20 +261,20 @@ def test_m1_learns_as_if_alone():
     m, x = model(StackedSemiSupervised), torch.rand(12, 8, 8)
     alone = assemble(recipe(context=None), Sizes((8, 8), (5,), n=100))
     alone.load_state_dict(m.m1.state_dict())
-    judged, theirs = judge(m, x, torch.tensor([2] * 3 + [-1] * 9)), judge(alone, x)
-    judged.loss.backward()
+    output, theirs = judge(m, x, torch.tensor([2] * 3 + [-1] * 9)), judge(alone, x)
+    output.loss.backward()
     theirs.loss.backward()
     for mine, other in zip(m.m1.parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, other.grad)
-    rest = {k: v for k, v in judged.terms.items() if k not in theirs.terms}
-    assert set(rest) == {"code-reconstruction", "code-rate", "label-rate", "classification"}
-    torch.testing.assert_close(judged.loss - sum(rest.values()), theirs.loss)
-    assert judged.trip.code.z.shape == (1, 12, 5)
+    rest = {k: v for k, v in output.terms.items() if k not in theirs.terms}
+    assert set(rest) == {"code-reconstruction", "code-kl", "label-kl", "classification"}
+    torch.testing.assert_close(output.loss - sum(rest.values()), theirs.loss)
+    assert output.forward_pass.code.z.shape == (1, 12, 5)
 
 
 def test_several_draws_count_as_one_example():
     m = model(StackedSemiSupervised, changes={"samples": 3}.items())
-    costs = judge(m, torch.rand(6, 8, 8), torch.tensor([1, -1] * 3)).trip.code.costs
+    costs = judge(m, torch.rand(6, 8, 8), torch.tensor([1, -1] * 3)).forward_pass.code.costs
     assert all(cost.shape == (6,) for cost in costs.values())
 
 
@@ -286,9 +290,9 @@ def test_a_few_labels_name_the_clusters(kind):
     optimizer = torch.optim.Adam(m.parameters(), 1e-2)
     for _ in range(60):
         rows = torch.cat([torch.arange(K), torch.randint(200, (30,))])
-        c = torch.where(torch.arange(34) < K, y[rows], -1)
+        context = torch.where(torch.arange(34) < K, y[rows], -1)
         optimizer.zero_grad()
-        objective(x[rows], c).loss.backward()
+        objective(x[rows], context).loss.backward()
         optimizer.step()
     m.eval()
     assert (m.predict(x) == y).float().mean() > 0.95
@@ -298,11 +302,11 @@ def test_refusals():
     with pytest.raises(RecipeError, match="two classes"):
         SemiSupervised(recipe(context=None), Sizes((8, 8), (2,)))
     bare = recipe(terms={"reconstruction": Weighted("reconstruction")})
-    with pytest.raises(RecipeError, match=r"terms\.rate=rate"):
+    with pytest.raises(RecipeError, match=r"terms\.kl=kl"):
         SemiSupervised(bare, Sizes((8, 8), (2,), context=K))
     for statistic in ("free-bits", "capacity"):
-        terms = {**bare.terms, "rate": Weighted(statistic)}
-        with pytest.raises(RecipeError, match=r"no nats of single examples.*terms\.rate=rate"):
+        terms = {**bare.terms, "kl": Weighted(statistic)}
+        with pytest.raises(RecipeError, match=r"no nats of single examples.*terms\.kl=kl"):
             SemiSupervised(recipe(terms=terms), Sizes((8, 8), (2,), context=K))
     m = model()
     with pytest.raises(DataError, match="0 to 3"):

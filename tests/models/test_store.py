@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autoencode.errors import ResourceError, RunError
-from autoencode.models import store
+from autoencode.io import store
 
 
 @pytest.fixture

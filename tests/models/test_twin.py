@@ -13,11 +13,11 @@ from torch.distributions import (
     kl_divergence,
 )
 
-from autoencode.contract import Pass, Sizes
+from autoencode.contract import ForwardPass, Sizes
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
-from autoencode.models.recipes import RECIPES
-from autoencode.parts.terms import Rate
+from autoencode.models.recipes.table import RECIPES
+from autoencode.parts.terms import KL
 
 
 class TwinVAE(nn.Module):
@@ -76,10 +76,10 @@ def test_course_autoencoder_minimises_squared_error():
         (512, 784),
     ]
     x = torch.rand(20, 28, 28)
-    judged = Objective(model, recipe, model.sizes)(x)
+    output = Objective(model, recipe, model.sizes)(x)
     error = (model(x).images - x).square().sum((1, 2)).mean()
     constant = 784 / 2 * math.log(math.pi)
-    assert judged.loss.item() == pytest.approx(error.item() + constant, rel=1e-5)
+    assert output.loss.item() == pytest.approx(error.item() + constant, rel=1e-5)
     assert ((model(x).images > 0) & (model(x).images < 1)).all()
 
 
@@ -88,7 +88,7 @@ def test_rate_is_the_textbook_kl_and_monte_carlos(make):
     x = torch.rand(4, 28, 28, dtype=torch.float64)
     objective = Objective(model, model.recipe, model.sizes)
     torch.manual_seed(0)
-    rate = objective(x).terms["rate"].item()
+    rate = objective(x).terms["kl"].item()
 
     q, p = model.encode(x).q, model.prior()
     mean, scale = q.base_dist.loc, q.base_dist.scale
@@ -116,8 +116,8 @@ def test_rate_without_a_closed_form_is_estimated_without_bias(make):
         # Two equal halves: the same N(0, I), in a form without a registered KL.
         half = Independent(Normal(torch.zeros(2, 2), torch.ones(2, 2)), 1)
         prior = MixtureSameFamily(Categorical(torch.ones(2)), half)
-        drawn = Pass(x, x, None, code, model.decode(code.z[:1]), prior, model)
-        estimate = Rate(model.sizes)(drawn)
+        drawn = ForwardPass(x, x, None, code, model.decode(code.z[:1]), prior, model)
+        estimate = KL(model.sizes)(drawn)
     assert estimate.shape == (50_000, 2)
     torch.testing.assert_close(estimate.mean(0), exact, atol=0.03, rtol=0)
 
@@ -129,5 +129,5 @@ def test_log_variance_cannot_explode(make):
         with torch.no_grad():
             head.bias.fill_(value)
         x = torch.rand(3, 28, 28)
-        judged = Objective(model, model.recipe, model.sizes)(x)
-        assert math.isfinite(judged.terms["rate"].item())
+        output = Objective(model, model.recipe, model.sizes)(x)
+        assert math.isfinite(output.terms["kl"].item())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.distributions import Independent, Normal
 
-from autoencode.contract import Code, Pass, Sizes
+from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
 from autoencode.parts.terms import TERMS
 from autoencode.parts.terms.bounds import (
@@ -32,7 +32,7 @@ class Toy(nn.Module):
         self.prior_mean = nn.Parameter(torch.randn(3))
         self.double()
 
-    def trip(self, x, noise=None):
+    def forward_pass(self, x, noise=None):
         """A pass with the given noise [S, B, 3]; without it, of the mean code."""
         mean, log_scale = self.encoder(x).chunk(2, -1)
         q = Independent(Normal(mean, log_scale.exp()), 1)
@@ -40,7 +40,7 @@ class Toy(nn.Module):
         image = self.decoder(z.reshape(-1, 3)).reshape(*z.shape[:-1], 5)
         px = Independent(Normal(image, torch.ones_like(image)), 1)
         pz = Independent(Normal(self.prior_mean, torch.ones_like(self.prior_mean)), 1)
-        return Pass(x, x, None, Code(z, q), px, pz, self)
+        return ForwardPass(x, x, None, Code(z, q), px, pz, self)
 
 
 def log_weights(p):
@@ -94,11 +94,11 @@ def gradients(model, loss):
 )
 def test_values_are_the_bounds(toy, term, expected):
     model, x, noise = toy
-    found = term(model.trip(x, noise))
+    found = term(model.forward_pass(x, noise))
     assert found.shape == (4,)
-    torch.testing.assert_close(found, expected(model.trip(x, noise)))
+    torch.testing.assert_close(found, expected(model.forward_pass(x, noise)))
     with torch.no_grad():  # as validation does
-        torch.testing.assert_close(term(model.trip(x, noise)), found.detach())
+        torch.testing.assert_close(term(model.forward_pass(x, noise)), found.detach())
 
 
 @pytest.mark.parametrize("kind", ["iwae", "miwae", "ciwae"])
@@ -110,8 +110,8 @@ def test_gradients_of_plain_bounds(toy, kind):
         "ciwae": lambda p: -0.5 * log_weights(p).mean(0) + 0.5 * iwae(p),
     }[kind]
     args = {"groups": 2} if kind == "miwae" else {}
-    found = gradients(model, TERMS[kind](SIZES, **args)(model.trip(x, noise)))
-    for name, gradient in gradients(model, twin(model.trip(x, noise))).items():
+    found = gradients(model, TERMS[kind](SIZES, **args)(model.forward_pass(x, noise)))
+    for name, gradient in gradients(model, twin(model.forward_pass(x, noise))).items():
         torch.testing.assert_close(found[name], gradient)
 
 
@@ -119,9 +119,9 @@ def test_gradients_of_plain_bounds(toy, kind):
 def test_piwae_each_parameter_follows_its_own_bound(toy, groups):
     model, x, noise = toy
     term = PartiallyImportanceWeighted(SIZES, groups=groups)
-    found = gradients(model, term(model.trip(x, noise)))
-    theirs = gradients(model, iwae(model.trip(x, noise)))
-    grouped = gradients(model, miwae(model.trip(x, noise), groups))
+    found = gradients(model, term(model.forward_pass(x, noise)))
+    theirs = gradients(model, iwae(model.forward_pass(x, noise)))
+    grouped = gradients(model, miwae(model.forward_pass(x, noise), groups))
     for name in found:
         other = grouped if name.startswith("encoder") else theirs
         torch.testing.assert_close(found[name], other[name])
@@ -131,12 +131,12 @@ def test_piwae_each_parameter_follows_its_own_bound(toy, groups):
 
 def test_piwae_adds_up_with_other_terms_of_the_same_codes(toy):
     model, x, noise = toy
-    p = model.trip(x, noise)
+    p = model.forward_pass(x, noise)
     both = gradients(model, PartiallyImportanceWeighted(SIZES, groups=2)(p) + p.code.z.sum((0, 2)))
-    p = model.trip(x, noise)
+    p = model.forward_pass(x, noise)
     names = [n for n in both if n.startswith("encoder")]
     alone = gradients(model, PartiallyImportanceWeighted(SIZES, groups=2)(p))
-    z = model.trip(x, noise).code.z.sum((0, 2)).mean()
+    z = model.forward_pass(x, noise).code.z.sum((0, 2)).mean()
     extra = torch.autograd.grad(z, list(model.encoder.parameters()))
     for name, more in zip(names, extra, strict=True):
         torch.testing.assert_close(both[name], alone[name] + more)
@@ -148,8 +148,8 @@ def test_doubly_reparametrised_has_the_same_mean_gradient_and_less_noise():
     model, draws = Toy(normed=False), 40_000
     x = torch.randn(1, 5).double().expand(draws, 5)
     noise = torch.randn(8, draws, 3).double()
-    plain = gradients(model, ImportanceWeighted(SIZES)(model.trip(x, noise)))
-    double = gradients(model, DoublyReparametrised(SIZES)(model.trip(x, noise)))
+    plain = gradients(model, ImportanceWeighted(SIZES)(model.forward_pass(x, noise)))
+    double = gradients(model, DoublyReparametrised(SIZES)(model.forward_pass(x, noise)))
     for name in plain:
         if name.startswith("encoder"):
             torch.testing.assert_close(double[name], plain[name], atol=0.02, rtol=0.02)
@@ -165,15 +165,15 @@ def test_doubly_reparametrised_gradient_fades_at_the_true_posterior():
     half = torch.full((2,), 0.5, dtype=torch.float64).sqrt()
     torch.manual_seed(0)
 
-    def trip():
+    def forward_pass():
         z = mean + half * torch.randn(5, 1, 2, dtype=torch.float64)
         q, px = Independent(Normal(mean, half), 1), Independent(Normal(z, half / half), 1)
         pz = Independent(Normal(torch.zeros_like(half), half / half), 1)
-        return Pass(x, x, None, Code(z, q), px, pz, None)
+        return ForwardPass(x, x, None, Code(z, q), px, pz, None)
 
     sizes = Sizes((2,), (2,))
-    (double,) = torch.autograd.grad(DoublyReparametrised(sizes)(trip()).sum(), mean)
-    (plain,) = torch.autograd.grad(ImportanceWeighted(sizes)(trip()).sum(), mean)
+    (double,) = torch.autograd.grad(DoublyReparametrised(sizes)(forward_pass()).sum(), mean)
+    (plain,) = torch.autograd.grad(ImportanceWeighted(sizes)(forward_pass()).sum(), mean)
     assert double.abs().max() < 1e-12
     assert plain.abs().max() > 1e-2
 
@@ -182,7 +182,7 @@ def test_doubly_reparametrised_gradient_fades_at_the_true_posterior():
 def test_without_samples_all_are_the_bound_of_one_code(toy, kind):
     model, x, _ = toy
     term = TERMS[kind](SIZES)
-    found, single = term(model.trip(x)), log_weights(model.trip(x))
+    found, single = term(model.forward_pass(x)), log_weights(model.forward_pass(x))
     torch.testing.assert_close(found, -single)
     assert found.requires_grad
     expected = gradients(model, -single)
@@ -198,8 +198,10 @@ def test_a_frozen_encoder_leaves_the_decoders_gradient(toy, kind):
     model.encoder.requires_grad_(False)
     args = {"groups": 2} if kind == "piwae" else {}
     learned = list(model.decoder.parameters())
-    found = torch.autograd.grad(TERMS[kind](SIZES, **args)(model.trip(x, noise)).sum(), learned)
-    expected = torch.autograd.grad(iwae(model.trip(x, noise)).sum(), learned)
+    found = torch.autograd.grad(
+        TERMS[kind](SIZES, **args)(model.forward_pass(x, noise)).sum(), learned
+    )
+    expected = torch.autograd.grad(iwae(model.forward_pass(x, noise)).sum(), learned)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -208,13 +210,13 @@ def test_a_frozen_encoder_leaves_the_decoders_gradient(toy, kind):
 def test_samples_that_groups_do_not_divide(toy, kind):
     model, x, noise = toy
     with pytest.raises(RecipeError, match=r"6 samples .* 4 groups .*samples=8"):
-        TERMS[kind](SIZES, groups=4)(model.trip(x, noise))
+        TERMS[kind](SIZES, groups=4)(model.forward_pass(x, noise))
 
 
 def test_bounds_tighten_in_their_order(toy):
     """ELBO ≤ CIWAE, MIWAE ≤ IWAE, for any draws, by Jensen's inequality."""
     model, x, noise = toy
-    p = model.trip(x, noise)
+    p = model.forward_pass(x, noise)
     elbo = -log_weights(p).mean(0)
     best = ImportanceWeighted(SIZES)(p)
     for between in (
@@ -229,7 +231,7 @@ def test_weights_of_hundreds_of_nats_stay_finite():
     z = torch.randn(4, 3, 2, requires_grad=True)
     q = Independent(Normal(torch.zeros(3, 2), torch.ones(3, 2)), 1)
     image = 1e3 * z.sum(-1, keepdim=True).expand(4, 3, 5)
-    p = Pass(
+    p = ForwardPass(
         torch.zeros(3, 5), torch.zeros(3, 5), None, Code(z, q),
         Independent(Normal(image, 1.0), 1), Independent(Normal(torch.zeros(2), 1.0), 1), None,
     )  # fmt: skip

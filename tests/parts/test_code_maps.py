@@ -7,7 +7,7 @@ from autoencode.contract import Sizes
 from autoencode.data import load_data
 from autoencode.errors import RecipeError
 from autoencode.models.build import build, sizes_for
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load
 from autoencode.parts import NETWORKS
 from autoencode.train import fit
@@ -58,10 +58,10 @@ def test_slots_take_maps(name):
     sizes = sizes_for(row, (16, 16), context=3 if row.context else 0, n=50)
     model = build(row, sizes, seed=0)
     known = torch.arange(6) % 3 if row.context else None
-    trip = model.trip(torch.rand(6, 16, 16), known)
-    assert trip.code.z.shape[-4:] == (6, 2, 8, 8)
-    assert trip.px.mean.shape[-3:] == (6, 16, 16)
-    assert trip.px.log_prob(trip.x).isfinite().all()
+    forward_pass = model.forward_pass(torch.rand(6, 16, 16), known)
+    assert forward_pass.code.z.shape[-4:] == (6, 2, 8, 8)
+    assert forward_pass.px.mean.shape[-3:] == (6, 16, 16)
+    assert forward_pass.px.log_prob(forward_pass.x).isfinite().all()
 
 
 def test_indices_of_a_map_are_drawn_and_kept(tmp_path):

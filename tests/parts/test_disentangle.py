@@ -11,16 +11,16 @@ from torch.distributions import (
     Normal,
 )
 
-from autoencode.contract import Code, Pass, Sizes
+from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
 from autoencode.parts.terms import disentangle
 from autoencode.parts.terms.disentangle import InferredPriorMatch, TotalCorrelation
 
 
-def trip(mean, scale, z=None):
+def forward_pass(mean, scale, z=None):
     q = Independent(Normal(mean, scale), mean.dim() - 1)
     x = torch.zeros(len(mean), 8, 8)
-    return Pass(x, x, None, Code(mean if z is None else z, q), None, None, None)
+    return ForwardPass(x, x, None, Code(mean if z is None else z, q), None, None, None)
 
 
 def sizes(d, n):
@@ -43,7 +43,7 @@ def test_total_correlation_is_its_definition_written_in_loops(estimator):
     n, batch, d = 50, 4, 3
     mean, scale = posteriors(batch, d)
     z = mean + 0.2
-    found = TotalCorrelation(sizes(d, n), estimator=estimator)(trip(mean, scale, z))
+    found = TotalCorrelation(sizes(d, n), estimator=estimator)(forward_pass(mean, scale, z))
     for i in range(batch):
         weight = [1 / (batch - 1)] * batch
         weight[i] = 1 / n
@@ -79,11 +79,13 @@ def test_total_correlation_of_a_known_distribution():
     mean = MultivariateNormal(torch.zeros(2), correlation).sample((2_000,))
     scale = torch.full_like(mean, 0.5)
     z = mean + scale * torch.randn_like(mean)
-    found = TotalCorrelation(sizes(2, 1_000_000))(trip(mean, scale, z)).mean().item()
+    found = TotalCorrelation(sizes(2, 1_000_000))(forward_pass(mean, scale, z)).mean().item()
     exact = -0.5 * math.log(1 - (0.8 / 1.25) ** 2)
     assert found == pytest.approx(exact, abs=0.05)
     # The weighted estimate is off by its constant.
-    weighted = TotalCorrelation(sizes(2, 1_000_000), estimator="weighted")(trip(mean, scale, z))
+    weighted = TotalCorrelation(sizes(2, 1_000_000), estimator="weighted")(
+        forward_pass(mean, scale, z)
+    )
     constant = math.log(1_000_000 * 2_000) - math.log(2_000)
     assert weighted.mean().item() == pytest.approx(exact + constant, abs=0.05)
 
@@ -92,12 +94,12 @@ def test_total_correlation_takes_samples_and_works_in_pieces(monkeypatch):
     mean, scale = posteriors(6, 2)
     z = mean + scale * torch.randn(3, 6, 2, dtype=torch.float64)
     term = TotalCorrelation(sizes(2, 100))
-    whole = term(trip(mean, scale, z))
+    whole = term(forward_pass(mean, scale, z))
     assert whole.shape == (3, 6)
     for s in range(3):
-        torch.testing.assert_close(whole[s], term(trip(mean, scale, z[s])))
+        torch.testing.assert_close(whole[s], term(forward_pass(mean, scale, z[s])))
     monkeypatch.setattr(disentangle, "MOST_DENSITIES", 6 * 2 * 4)
-    torch.testing.assert_close(term(trip(mean, scale, z)), whole)
+    torch.testing.assert_close(term(forward_pass(mean, scale, z)), whole)
 
 
 def test_total_correlation_gradients_and_small_batches():
@@ -105,14 +107,16 @@ def test_total_correlation_gradients_and_small_batches():
     noise = torch.randn(3, 2, dtype=torch.float64)
 
     def loss(m, s):
-        return TotalCorrelation(sizes(2, 10))(trip(m, s, m + s * noise))
+        return TotalCorrelation(sizes(2, 10))(forward_pass(m, s, m + s * noise))
 
     assert torch.autograd.gradcheck(loss, (mean, scale))
     for batch in (1, 2):
         for n in (0, 1, 100):
-            found = TotalCorrelation(sizes(2, n))(trip(mean[:batch], scale[:batch]))
+            found = TotalCorrelation(sizes(2, n))(forward_pass(mean[:batch], scale[:batch]))
             assert found.isfinite().all()
-    assert TotalCorrelation(sizes(2, 9))(trip(mean[:1], scale[:1])).item() == pytest.approx(0)
+    assert TotalCorrelation(sizes(2, 9))(forward_pass(mean[:1], scale[:1])).item() == pytest.approx(
+        0
+    )
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -124,7 +128,7 @@ def test_dip_is_the_distance_from_the_unit_covariance(version):
     off = sum(covariance[i, j] ** 2 for i in range(3) for j in range(3) if i != j)
     on = sum((covariance[i, i] - 1) ** 2 for i in range(3))
     term = InferredPriorMatch(sizes(3, 100), version=version, lambda_od=2.0, lambda_d=5.0)
-    found = term(trip(mean, scale))
+    found = term(forward_pass(mean, scale))
     assert found.shape == ()
     assert found.item() == pytest.approx((2 * off + 5 * on).item())
 
@@ -137,28 +141,32 @@ def test_dip_2_sees_the_covariance_of_the_codes():
     covariance = torch.cov(z.T)
     expected = 2 * covariance[0, 1] ** 2 + (covariance.diagonal() - 1).square().sum()
     found = InferredPriorMatch(sizes(2, 9), version=2, lambda_od=1.0, lambda_d=1.0)
-    assert found(trip(mean, scale)).item() == pytest.approx(expected.item(), abs=0.02)
+    assert found(forward_pass(mean, scale)).item() == pytest.approx(expected.item(), abs=0.02)
 
 
 def test_dip_is_nought_for_white_codes_and_finite_for_one():
     white = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     term = InferredPriorMatch(sizes(2, 9))
-    assert term(trip(white, torch.ones_like(white))).item() == pytest.approx(0)
-    assert term(trip(white[:1], torch.ones(1, 2))).item() == pytest.approx(200)
+    assert term(forward_pass(white, torch.ones_like(white))).item() == pytest.approx(0)
+    assert term(forward_pass(white[:1], torch.ones(1, 2))).item() == pytest.approx(200)
     maps = Sizes((8, 8), (2, 2, 2))
     mean = torch.randn(5, 2, 2, 2)
-    flat = InferredPriorMatch(sizes(8, 9))(trip(mean.flatten(1), torch.ones(5, 8)))
-    torch.testing.assert_close(InferredPriorMatch(maps)(trip(mean, torch.ones_like(mean))), flat)
+    flat = InferredPriorMatch(sizes(8, 9))(forward_pass(mean.flatten(1), torch.ones(5, 8)))
+    torch.testing.assert_close(
+        InferredPriorMatch(maps)(forward_pass(mean, torch.ones_like(mean))), flat
+    )
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_dip_gradients(version):
     mean, scale = (each.requires_grad_() for each in posteriors(4, 2))
     term = InferredPriorMatch(sizes(2, 9), version=version)
-    assert torch.autograd.gradcheck(lambda m, s: term(trip(m, s)), (mean, scale))
+    assert torch.autograd.gradcheck(lambda m, s: term(forward_pass(m, s)), (mean, scale))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        exact = term(trip(mean, scale)).item()
-        assert term(trip(mean.float(), scale.float())).item() == pytest.approx(exact, rel=1e-5)
+        exact = term(forward_pass(mean, scale)).item()
+        assert term(forward_pass(mean.float(), scale.float())).item() == pytest.approx(
+            exact, rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("term", [TotalCorrelation, InferredPriorMatch])
@@ -168,4 +176,4 @@ def test_other_posteriors_are_refused(term):
     q = MixtureSameFamily(Categorical(torch.ones(3, 2)), half)
     x = torch.zeros(3, 8, 8)
     with pytest.raises(RecipeError, match=r"posterior is no product .* \"gaussian\""):
-        term(sizes(2, 9))(Pass(x, x, None, Code(torch.zeros(3, 2), q), None, None, None))
+        term(sizes(2, 9))(ForwardPass(x, x, None, Code(torch.zeros(3, 2), q), None, None, None))

@@ -6,7 +6,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 from torch.nn.functional import softplus
 
-from autoencode.contract import Adversary, Code, Pass, Sizes
+from autoencode.contract import Adversary, Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
 from autoencode.maths import standard_normal
 from autoencode.parts.terms.image_critic import ImageCritic
@@ -24,9 +24,9 @@ class Plain(nn.Module):
         self.encoder = nn.Linear(pixels, latent)
         self.decoder = nn.Linear(latent + context, pixels)
 
-    def decode(self, z, c=None):
-        if c is not None:
-            z = torch.cat([z, c.expand(*z.shape[:-1], -1)], -1)
+    def decode(self, z, context=None):
+        if context is not None:
+            z = torch.cat([z, context.expand(*z.shape[:-1], -1)], -1)
         mean = self.decoder(z).sigmoid().unflatten(-1, self.x)
         return Independent(Normal(mean, 1.0), len(self.x))
 
@@ -36,10 +36,14 @@ def made(x, context=0, samples=2, batch=4, generator=10.0):
     sizes = Sizes(x, (3,), context=context)
     term, model = ImageCritic(sizes, width=4, generator=generator), Plain(x, 3, context)
     images = torch.rand(batch, *x)
-    c = torch.rand(batch, context) if context else None
+    context = torch.rand(batch, context) if context else None
     z = model.encoder(images.flatten(1)).expand(samples, batch, 3)
     pz = standard_normal((3,), like=z)
-    return term, model, Pass(images, images, c, Code(z), model.decode(z, c), pz, model)
+    return (
+        term,
+        model,
+        ForwardPass(images, images, context, Code(z), model.decode(z, context), pz, model),
+    )
 
 
 @pytest.mark.parametrize("context", [0, 2])
@@ -49,7 +53,7 @@ def test_shapes_of_any_image(x, context):
     assert isinstance(term, Adversary)
     assert term(p).shape == (2, 4)
     assert (term(p) > 0).all()
-    assert term.own(p).shape == ()
+    assert term.critic_loss(p).shape == ()
     assert term.features(p.px.mean).shape[:2] == (2, 4)
 
 
@@ -58,18 +62,18 @@ def test_value_is_the_feature_error_and_what_the_critic_says():
     head = term.head
 
     def logit(images):
-        return head(torch.cat([term.features(images), p.c.expand(*images.shape[:2], -1)], -1))
+        return head(torch.cat([term.features(images), p.context.expand(*images.shape[:2], -1)], -1))
 
     torch.manual_seed(5)
     value = term(p)
     torch.manual_seed(5)
-    drawn = model.decode(torch.randn(2, 4, 3), p.c).mean
+    drawn = model.decode(torch.randn(2, 4, 3), p.context).mean
     error = (term.features(p.x) - term.features(p.px.mean)).square().sum(-1) / 2
     fooled = softplus(-logit(p.px.mean)) + softplus(-logit(drawn))
     torch.testing.assert_close(value, error + 1.5 * fooled.squeeze(-1))
 
     torch.manual_seed(5)
-    own = term.own(p)
+    own = term.critic_loss(p)
     real = softplus(-logit(p.x.expand(2, 4, 12, 12))).mean()
     told = 0.5 * (softplus(logit(p.px.mean)).mean() + softplus(logit(drawn)).mean())
     torch.testing.assert_close(own, 0.5 * (real + told))
@@ -89,7 +93,7 @@ def test_the_encoder_does_not_pay_the_critic():
 
 def test_no_gradient_of_the_critics_loss_reaches_the_model():
     term, model, p = made((12, 12))
-    term.own(p).backward()
+    term.critic_loss(p).backward()
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(parameter.grad.abs().sum() > 0 for parameter in term.parameters())
 
@@ -108,11 +112,11 @@ def test_the_critic_learns_to_tell():
     term, _, p = made((12, 12), samples=1, batch=32)
     bright = torch.rand(32, 12, 12)
     bright[:, :6] = 1.0
-    p = Pass(bright, bright, None, p.code, p.px, p.pz, p.model)
+    p = ForwardPass(bright, bright, None, p.code, p.px, p.pz, p.model)
     optimizer = torch.optim.Adam(term.parameters(), 1e-2)
     losses = []
     for _ in range(15):
-        loss = term.own(p)
+        loss = term.critic_loss(p)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

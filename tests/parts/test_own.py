@@ -215,7 +215,7 @@ class Says(nn.Module):
         super().__init__()
         self.answer = answer
 
-    def forward(self, x, c):
+    def forward(self, x, context):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -231,7 +231,7 @@ GOOD = Says(torch.zeros(2, 6)), Says(torch.zeros(2, 2, 5, 6))
         (GOOD[0], Says(torch.zeros(2, 5, 6)), r"decoder.*\(2, 3\), gives \(2, 5, 6\), and \(2, 2"),
         (Says((1, 2)), GOOD[1], r"encoder of Given.* gives a tuple and no tensor"),
         (Says(torch.zeros(2, 6).long()), GOOD[1], r"gives torch.int64.*floating-point"),
-        (lambda x, c: x, GOOD[1], r"encoder of Given is a function and no module"),
+        (lambda x, context: x, GOOD[1], r"encoder of Given is a function and no module"),
         (GOOD[0], nn.LazyLinear(5), r"decoder of Given has lazy layers"),
         (Says(ValueError("bad mood")), GOOD[1], r"fails, in line \d+: ValueError: bad mood"),
         (nn.Linear(3, 6), GOOD[1], r"encoder of Given, given \(2, 5, 6\), fails: TypeError"),

@@ -3,7 +3,7 @@ import torch
 from torch.autograd.functional import jacobian
 from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 
-from autoencode.contract import Code, Pass, Sizes
+from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe, Spec, Weighted
@@ -16,7 +16,7 @@ SMALL = Spec("mlp", {"hidden": (16,), "activation": "tanh"})
 def at(z, sizes=SIZES):
     """A pass of which only the code is looked at."""
     x = torch.zeros(z.shape[-2], *sizes.x)
-    return Pass(x, x, None, Code(z), None, None, None)
+    return ForwardPass(x, x, None, Code(z), None, None, None)
 
 
 def model(latent=3, **slots):
@@ -75,7 +75,7 @@ def test_contractive_is_the_encoders_jacobian_in_both_modes(training):
     x = images(dtype=torch.float64)
     term = Contractive(SIZES)
     with torch.set_grad_enabled(training):
-        found = term(net.trip(x))
+        found = term(net.forward_pass(x))
     each = [jacobian(lambda one: net.encoder(one[None])[0], one).square().sum() for one in x]
     torch.testing.assert_close(found.detach(), torch.stack(each))
     assert found.requires_grad == training
@@ -87,9 +87,9 @@ def test_contractive_estimates_long_codes():
     x = images(1, torch.float64).expand(4_000, 8, 8)
     sizes = net.sizes
     with torch.no_grad():
-        exact = Contractive(sizes, exact_up_to=6)(net.trip(x[:1])).item()
+        exact = Contractive(sizes, exact_up_to=6)(net.forward_pass(x[:1])).item()
         torch.manual_seed(0)
-        found = Contractive(sizes, exact_up_to=5)(net.trip(x))
+        found = Contractive(sizes, exact_up_to=5)(net.forward_pass(x))
     assert found.std() > 0
     error = 4 * found.std().item() / len(x) ** 0.5
     assert found.mean().item() == pytest.approx(exact, abs=error)
@@ -99,9 +99,11 @@ def test_contractive_looks_at_what_the_encoder_was_shown():
     net = model().eval()
     clean, seen = images(), images().flip(0)
     with torch.no_grad():
-        p = net.trip(clean)
-        spoiled = Pass(clean, seen, None, p.code, p.px, None, net)
-        torch.testing.assert_close(Contractive(SIZES)(spoiled), Contractive(SIZES)(net.trip(seen)))
+        p = net.forward_pass(clean)
+        spoiled = ForwardPass(clean, seen, None, p.code, p.px, None, net)
+        torch.testing.assert_close(
+            Contractive(SIZES)(spoiled), Contractive(SIZES)(net.forward_pass(seen))
+        )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -110,7 +112,7 @@ def test_decoder_smooth_is_the_decoders_jacobian(training, bottleneck):
     net = model(bottleneck=Spec(bottleneck)).double().train(training)
     x = images(dtype=torch.float64)
     torch.manual_seed(3)
-    p = net.trip(x)
+    p = net.forward_pass(x)
     with torch.set_grad_enabled(training):
         torch.manual_seed(0)
         found = DecoderSmooth(SIZES, probes=1_000)(p)
@@ -125,7 +127,7 @@ def test_decoder_smooth_is_the_decoders_jacobian(training, bottleneck):
 
 def test_only_the_decoder_pays_for_its_smoothness():
     net = model()
-    DecoderSmooth(SIZES)(net.trip(images())).sum().backward()
+    DecoderSmooth(SIZES)(net.forward_pass(images())).sum().backward()
     assert all(p.grad is None for p in net.encoder.parameters())
     assert net.decoder.network.out.weight.grad.abs().sum() > 0
 
@@ -147,16 +149,16 @@ def test_trains_and_validates_with_either_network(network, kind, latent):
         objective.eval()
         before = {name: value.clone() for name, value in objective.state_dict().items()}
         with torch.no_grad():
-            judged = objective(x)
-        assert judged.terms["penalty"].item() > 0
-        assert not judged.loss.requires_grad
+            output = objective(x)
+        assert output.terms["penalty"].item() > 0
+        assert not output.loss.requires_grad
         after = objective.state_dict()
         assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_half_precision_changes_a_penalty_by_little():
     net = model(network=Spec("mlp", {"hidden": (64,)}))
-    p = net.trip(images())
+    p = net.forward_pass(images())
     for term in (Contractive(SIZES), DecoderSmooth(SIZES)):
         found = []
         for enabled in (False, True):

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, Uniform, kl_divergence
 
-from autoencode.contract import Pass, Sizes, Space
+from autoencode.contract import ForwardPass, Sizes, Space
 from autoencode.errors import RecipeError
 from autoencode.maths import BoxUniform, PowerSpherical, standard_normal
 from autoencode.parts.bottlenecks import BOTTLENECKS, Squashed
 from autoencode.parts.priors import PRIORS
-from autoencode.parts.terms import Rate
+from autoencode.parts.terms import KL
 
 DOUBLE = torch.float64
 POSTERIORS = ["bounded", "sphere", "planar", "inverse-autoregressive"]
@@ -37,7 +37,7 @@ def features(bottleneck, batch=3, size=1.0):
 
 def rate_of(code, pz):
     x = torch.zeros(len(code.z), 1)
-    return Rate(Sizes((1,), (2,)))(Pass(x, x, None, code, standard_normal((1,), x), pz, None))
+    return KL(Sizes((1,), (2,)))(ForwardPass(x, x, None, code, standard_normal((1,), x), pz, None))
 
 
 def square(half, count):

@@ -55,12 +55,12 @@ def test_context_moves_the_prior_and_none_counts_as_unknown(name):
     prior = prior_of(name, TOLD)
     for parameter in prior.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
-    c, z = torch.eye(3), torch.randn(3, 2)
-    p = prior(c, encode)
+    context, z = torch.eye(3), torch.randn(3, 2)
+    p = prior(context, encode)
     assert p.batch_shape == (3,)
     assert p.sample((4,)).shape == (4, 3, 2)
     assert p.log_prob(torch.randn(4, 3, 2)).shape == (4, 3)
-    assert not torch.allclose(p.log_prob(z), prior(c.roll(1, 0), encode).log_prob(z))
+    assert not torch.allclose(p.log_prob(z), prior(context.roll(1, 0), encode).log_prob(z))
     unknown = prior(torch.zeros(3, 3), encode).log_prob(z)
     torch.testing.assert_close(prior(None, encode).log_prob(z), unknown)
 
@@ -141,18 +141,18 @@ def test_vamp_needs_posteriors():
         prior_of("vamp", PLAIN)(None, lambda x: Code(x.flatten(1)[:, :2]))
 
 
-@pytest.mark.parametrize(("d", "context"), [(1, 0), (1, 3), (2, 0), (5, 3)])
-def test_flow_bends_codes_of_any_size_and_can_be_copied(d, context):
-    prior = prior_of("flow", Sizes((8, 8), (d,), context=context), hidden=(16,))
-    c = torch.eye(3)[:1] if context else None
+@pytest.mark.parametrize(("d", "width"), [(1, 0), (1, 3), (2, 0), (5, 3)])
+def test_flow_bends_codes_of_any_size_and_can_be_copied(d, width):
+    prior = prior_of("flow", Sizes((8, 8), (d,), context=width), hidden=(16,))
+    context = torch.eye(3)[:1] if width else None
     z = torch.randn(4, 1, d)
-    expected = prior(c, encode).log_prob(z)
-    torch.testing.assert_close(copy.deepcopy(prior)(c, encode).log_prob(z), expected)
-    other = Flow(Sizes((8, 8), (d,), context=context), hidden=(16,))
+    expected = prior(context, encode).log_prob(z)
+    torch.testing.assert_close(copy.deepcopy(prior)(context, encode).log_prob(z), expected)
+    other = Flow(Sizes((8, 8), (d,), context=width), hidden=(16,))
     other.load_state_dict(prior.state_dict())
-    torch.testing.assert_close(other(c, encode).log_prob(z), expected)
+    torch.testing.assert_close(other(context, encode).log_prob(z), expected)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(prior(c, encode).log_prob(z), expected)
+        torch.testing.assert_close(prior(context, encode).log_prob(z), expected)
     assert prior.double()(None, encode).log_prob(z.double()).dtype == torch.float64
 
 
@@ -208,11 +208,11 @@ def test_every_parameter_learns_from_the_bound(prior, bottleneck):
         prior=prior,
         bottleneck=bottleneck,
         likelihood=Spec("bernoulli"),
-        terms={"reconstruction": Weighted("reconstruction"), "rate": Weighted("rate")},
+        terms={"reconstruction": Weighted("reconstruction"), "kl": Weighted("kl")},
     )
     model = build(recipe, PLAIN, seed=0)
     torch.manual_seed(0)
-    p = model.trip(torch.rand(30, 8, 8))
+    p = model.forward_pass(torch.rand(30, 8, 8))
     loss = -p.px.log_prob(p.x) + p.code.q.log_prob(p.code.z) - p.pz.log_prob(p.code.z)
     loss.mean().backward()
     for name, parameter in model.named_parameters():

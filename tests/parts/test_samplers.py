@@ -169,9 +169,9 @@ def test_autoregression_learns_a_transition_table():
     every = torch.cartesian_prod(*[torch.arange(3)] * 4)
     probability = sampler().log_prob(book.codes_of(every)).exp()
     assert probability.sum() == pytest.approx(1, abs=1e-4)
-    a, b, c, d = every.T
+    a, b, context, d = every.T
     torch.testing.assert_close(
-        probability, table[a, b] * table[b, c] * table[c, d] / 3, rtol=0, atol=0.015
+        probability, table[a, b] * table[b, context] * table[context, d] / 3, rtol=0, atol=0.015
     )
     new = book.index_of(drawn(sampler(), 4000))
     for before in range(3):

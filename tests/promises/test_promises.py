@@ -9,15 +9,15 @@ import torch
 
 from autoencode.contract import Autoencoder, Sizes, Space
 from autoencode.errors import DataError, RecipeError
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.assemble import shape_words
 from autoencode.models.build import build, sizes_for
 from autoencode.models.describe import formula, slots
 from autoencode.models.objective import Objective
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load_weights
-from autoencode.models.store import read_tensors, write_tensors
 
 GREY, COLOUR, ODD, VECTOR = (16, 16), (3, 16, 20), (1, 19, 21), (20,)
 CLASSES = 3
@@ -51,21 +51,21 @@ def told(model, n):
 def test_shapes_and_spaces(name, x):
     torch.manual_seed(0)
     model = made(name, x).eval()
-    images, c, z_shape = torch.rand(5, *x), told(model, 5), model.sizes.z
+    images, context, z_shape = torch.rand(5, *x), told(model, 5), model.sizes.z
     assert isinstance(model, Autoencoder)
     with torch.no_grad():
-        codes, restored = model(images, c)
+        codes, restored = model(images, context)
         assert codes.shape == (5, *z_shape)
         assert restored.shape == images.shape
-        assert model.encoder(images, c).shape == (5, *z_shape)
-        assert model.decoder(codes, c).shape == images.shape
-        assert model.decode(codes, c).batch_shape == (5,)
-        assert model.decode(codes, c).event_shape == x
-        torch.testing.assert_close(model.decode(codes, c).mean, restored)
-        assert model.decode(codes, c).log_prob(images).shape == (5,)
-        drawn = model.encode(images, c, samples=4)
+        assert model.encoder(images, context).shape == (5, *z_shape)
+        assert model.decoder(codes, context).shape == images.shape
+        assert model.decode(codes, context).batch_shape == (5,)
+        assert model.decode(codes, context).event_shape == x
+        torch.testing.assert_close(model.decode(codes, context).mean, restored)
+        assert model.decode(codes, context).log_prob(images).shape == (5,)
+        drawn = model.encode(images, context, samples=4)
         assert drawn.z.shape == (4, 5, *z_shape)
-        assert model.decode(drawn.z, c).mean.shape == (4, 5, *x)
+        assert model.decode(drawn.z, context).mean.shape == (4, 5, *x)
         for z in (codes, drawn.z):
             if model.space is Space.BOX:
                 assert z.abs().max() <= 1
@@ -73,9 +73,9 @@ def test_shapes_and_spaces(name, x):
                 torch.testing.assert_close(z.norm(dim=-1), torch.ones(z.shape[:-1]))
         if drawn.q is not None:
             assert drawn.q.log_prob(drawn.z).shape == (4, 5)
-        prior = model.prior(c)
+        prior = model.prior(context)
         if prior is not None:
-            shape = (7,) if c is None or not prior.batch_shape else ()
+            shape = (7,) if context is None or not prior.batch_shape else ()
             z = prior.sample(shape)
             known = told(model, len(z))
             assert model.decoder(z, known).shape == (len(z), *x)
@@ -85,12 +85,14 @@ def test_shapes_and_spaces(name, x):
 @pytest.mark.parametrize("name", RECIPES)
 def test_grey_images_come_with_and_without_their_channel(name):
     model = made(name).eval()
-    plain, c = torch.rand(4, *GREY), told(model, 4)
+    plain, context = torch.rand(4, *GREY), told(model, 4)
     with_channel = plain[:, None]
-    torch.testing.assert_close(model.encoder(plain, c), model.encoder(with_channel, c))
-    assert model(with_channel, c).images.shape == (4, 1, *GREY)
+    torch.testing.assert_close(model.encoder(plain, context), model.encoder(with_channel, context))
+    assert model(with_channel, context).images.shape == (4, 1, *GREY)
     whole = (plain * 255).byte()
-    torch.testing.assert_close(model.encoder(whole, c), model.encoder(whole.float() / 255, c))
+    torch.testing.assert_close(
+        model.encoder(whole, context), model.encoder(whole.float() / 255, context)
+    )
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -99,8 +101,8 @@ def test_gradients_reach_every_parameter(name):
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
     for _ in range(3):  # a top-k code silences some units in one batch, others in another
-        judged = objective(torch.rand(40, *GREY), told(model, 40))
-        judged.loss.backward()
+        output = objective(torch.rand(40, *GREY), told(model, 40))
+        output.loss.backward()
     sampler = {id(p) for p in model.latent_sampler.parameters()} if model.recipe.sampler else set()
     theirs = {id(p) for p in objective.critics_parameters()}
     for parameter_name, parameter in objective.named_parameters():
@@ -111,7 +113,7 @@ def test_gradients_reach_every_parameter(name):
     if objective.critics():
         before = [None if p.grad is None else p.grad.clone() for p in objective.model_parameters()]
         objective.zero_grad()
-        objective.critics_loss(judged.trip).backward()
+        objective.critics_loss(output.forward_pass).backward()
         assert all(p.grad is not None for p in objective.critics_parameters())
         assert all(p.grad is None for p in objective.model_parameters()), "the model pays nothing"
         assert before
@@ -122,22 +124,24 @@ def test_terms_are_finite_nats_in_training_and_in_evaluation(name):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
-    x, c = torch.rand(12, *GREY), told(model, 12)
+    x, context = torch.rand(12, *GREY), told(model, 12)
     for training in (True, False):
         objective.train(training)
         with torch.set_grad_enabled(training):
-            judged = objective(x, c)
-        assert judged.loss.shape == ()
-        assert all(value.isfinite() for value in [judged.loss, *judged.terms.values()])
+            output = objective(x, context)
+        assert output.loss.shape == ()
+        assert all(value.isfinite() for value in [output.loss, *output.terms.values()])
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_encode_is_deterministic_and_without_gradients_unless_training(name):
     model = made(name).eval()
-    x, c = torch.rand(5, *GREY), told(model, 5)
-    torch.testing.assert_close(model.encode(x, c).z, model.encode(x, c).z, rtol=0, atol=0)
-    assert not model.encode(x, c).z.requires_grad
-    assert model.train().encode(x, c).z.requires_grad
+    x, context = torch.rand(5, *GREY), told(model, 5)
+    torch.testing.assert_close(
+        model.encode(x, context).z, model.encode(x, context).z, rtol=0, atol=0
+    )
+    assert not model.encode(x, context).z.requires_grad
+    assert model.train().encode(x, context).z.requires_grad
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -157,13 +161,13 @@ def test_weights_survive_the_disk_bit_for_bit(name, tmp_path):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
-    x, c = torch.rand(30, *GREY), told(model, 30)
-    objective(x, c)  # batch statistics and code books are written in training
+    x, context = torch.rand(30, *GREY), told(model, 30)
+    objective(x, context)  # batch statistics and code books are written in training
     write_tensors(tmp_path / "weights.safetensors", model.state_dict(), {})
     other = made(name, seed=1)
     load_weights(other, read_tensors(tmp_path / "weights.safetensors")[0], tmp_path)
     with torch.no_grad():
-        same = zip(model.eval()(x, c), other.eval()(x, c), strict=True)
+        same = zip(model.eval()(x, context), other.eval()(x, context), strict=True)
         assert all(torch.equal(a, b) for a, b in same)
 
 
@@ -186,23 +190,23 @@ def test_row_is_documented(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_models_can_be_copied(name):
     model = made(name).eval()
-    x, c = torch.rand(3, *GREY), told(model, 3)
-    torch.testing.assert_close(copy.deepcopy(model)(x, c).images, model(x, c).images)
+    x, context = torch.rand(3, *GREY), told(model, 3)
+    torch.testing.assert_close(copy.deepcopy(model)(x, context).images, model(x, context).images)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_refuses_images_and_codes_of_other_sizes(name):
     model = made(name)
-    c = told(model, 2)
+    context = told(model, 2)
     for wrong in (torch.rand(2, 32, 32), torch.rand(2, 3, *GREY), torch.rand(*GREY)):
         with pytest.raises(DataError, match=r"\(16, 16\)"):
-            model.encoder(wrong, c)
+            model.encoder(wrong, context)
     with pytest.raises(DataError, match="uint8"):
-        model.encoder(torch.zeros(2, *GREY, dtype=torch.int64), c)
+        model.encoder(torch.zeros(2, *GREY, dtype=torch.int64), context)
     first, *rest = model.sizes.z
     for wrong in (torch.rand(2, first + 1, *rest), torch.rand(first, *rest)):
         with pytest.raises(DataError, match=re.escape(shape_words(model.sizes.z))):
-            model.decoder(wrong, c)
+            model.decoder(wrong, context)
 
 
 @pytest.mark.parametrize("name", [n for n, row in RECIPES.items() if needs_images(row)])
@@ -226,13 +230,15 @@ def test_random_codes_spread_around_the_mean_code(name):
 def test_context_is_seen_by_encoder_and_decoder(name):
     sizes = Sizes((28, 28), (RECIPES[name].latent,), context=3)
     model = build(RECIPES[name], sizes, seed=0).eval()
-    x, c = torch.rand(4, 28, 28), torch.eye(3)[[0, 1, 2, 0]]
-    codes, images = model(x, c)
-    other_codes, _ = model(x, c.flip(1))
+    x, context = torch.rand(4, 28, 28), torch.eye(3)[[0, 1, 2, 0]]
+    codes, images = model(x, context)
+    other_codes, _ = model(x, context.flip(1))
     assert not torch.allclose(codes[0], other_codes[0])
-    assert not torch.allclose(model.decoder(codes, c)[0], model.decoder(codes, c.flip(1))[0])
+    assert not torch.allclose(
+        model.decoder(codes, context)[0], model.decoder(codes, context.flip(1))[0]
+    )
     assert images.shape == x.shape
-    assert model.decode(codes.expand(5, *codes.shape), c).batch_shape == (5, 4)
+    assert model.decode(codes.expand(5, *codes.shape), context).batch_shape == (5, 4)
 
 
 def test_conditional_models_take_labels_and_say_when_they_miss_them():

@@ -12,10 +12,10 @@ from torch.distributions import Independent, Normal
 from autoencode.contract import Code, Reconstruction, Sizes, Space
 from autoencode.data import Data, load_data, scaled
 from autoencode.evaluation import evaluate
+from autoencode.io.store import write_json
 from autoencode.models.build import build
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run, data_record
-from autoencode.models.store import write_json
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -72,11 +72,11 @@ class Glass(nn.Module):
         self.unused = nn.Parameter(torch.zeros(()))
         self.law = prior
 
-    def encode(self, x: Tensor, c=None, samples=None) -> Code:
+    def encode(self, x: Tensor, context=None, samples=None) -> Code:
         z = x[:, :, 0]
         return Code(z if samples is None else z.expand(samples, *z.shape))
 
-    def decode(self, z: Tensor, c=None):
+    def decode(self, z: Tensor, context=None):
         return Independent(Normal(self.images(z), 1.0, validate_args=False), 2)
 
     @staticmethod
@@ -84,13 +84,13 @@ class Glass(nn.Module):
         """The images of codes [*S, B, 2]."""
         return z.unsqueeze(-1).expand(*z.shape, 2)
 
-    def prior(self, c=None):
+    def prior(self, context=None):
         return self.law
 
     def sampler(self):
         return self.law
 
-    def forward(self, x: Tensor, c=None) -> Reconstruction:
+    def forward(self, x: Tensor, context=None) -> Reconstruction:
         z = self.encode(x).z
         return Reconstruction(z, self.decode(z).mean)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from autoencode.contract import Sizes
-from autoencode.evaluation.comparison import RULE, compare
-from autoencode.evaluation.noise import t_interval
-from autoencode.evaluation.trials import Trial
+from autoencode.evaluation.compare.comparison import RULE, compare
+from autoencode.evaluation.compare.run_records import RunRecord
+from autoencode.evaluation.metrics.significance import t_interval
 from autoencode.models.build import build
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.report import write_comparison_page
-from autoencode.report.compared import groups, table
 from autoencode.report.figures.side import draws, sheet, ways
+from autoencode.report.pages.compared import groups, table
 from autoencode.report.tables import joined_code_columns
 from autoencode.report.view import look
 
@@ -47,7 +47,7 @@ def trials(runs, tmp_path_factory):
                 "squared_error": ERRORS[name][seed],
                 "knn_accuracy": ACCURACIES[name][seed],
             }
-            found.append(Trial(own, 1234, "same", {**run.metrics(), **figures}))
+            found.append(RunRecord(own, 1234, "same", {**run.metrics(), **figures}))
     return found
 
 

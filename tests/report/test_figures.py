@@ -124,7 +124,9 @@ def test_reconstructions_of_a_perfect_model(square):
 
 def test_plane_has_a_dot_of_the_right_colour_for_each_code(square):
     figure = plane.draw(square)
-    (dots,) = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    (dots,) = [
+        context for context in figure.axes[0].collections if isinstance(context, PathCollection)
+    ]
     places, painted = np.asarray(dots.get_offsets()), dots.get_facecolors()
     assert len(places) == 500
     for side, colour in enumerate(colours(2)):
@@ -317,7 +319,7 @@ def test_curves_leave_room_for_what_comes_late():
 
 
 def test_curves_of_an_odd_log():
-    log = json.loads('[{"step": 1, "loss": 1, "squared_error": NaN, "terms": {"rate": 2.0}}]')
+    log = json.loads('[{"step": 1, "loss": 1, "squared_error": NaN, "terms": {"kl": 2.0}}]')
     figure = curves.draw(log)
     assert figure.pixels(20).std() > 0
     assert curves.see(log) == ""

@@ -85,7 +85,7 @@ def test_says_what_was_measured_and_how_it_was_made(page, runs):
     assert f"{metrics['squared_error']:.3g} summed over 64 values" in said
     assert "mean of 120 test examples" in said
     assert f"k-NN accuracy {metrics['knn_accuracy']:.1%}" in said
-    assert f"Rate {metrics['terms']['rate']:.3g} nats" in said
+    assert f"KL {metrics['terms']['rate']:.3g} nats" in said
     assert "Training time 1 min 15 s for 40 steps" in said
     assert "12,345" in said
     assert "loss = −ln p(x|z) + KL(q(z|x) ‖ p(z))" in said
@@ -110,7 +110,7 @@ def test_all_figures_are_grouped_and_say_their_interval(page, runs):
     assert link["download"] == "vae-figures.csv"
     lines = csv.DictReader(unquote(link["href"].split(",", 1)[1]).splitlines())
     found = {line["figure"]: line for line in lines}
-    assert float(found["terms.rate"]["value"]) == pytest.approx(metrics["terms"]["rate"], rel=1e-4)
+    assert float(found["terms.kl"]["value"]) == pytest.approx(metrics["terms"]["kl"], rel=1e-4)
     assert found["squared_error"]["unit"] == metrics["units"]["squared_error"]
     assert float(found["knn_accuracy"]["lower end of 95 % interval"]) == pytest.approx(
         low, rel=1e-4

@@ -6,7 +6,7 @@ from torch.distributions import Independent, Normal
 from autoencode.contract import Sizes
 from autoencode.errors import AutoencodeError, DataError
 from autoencode.models.build import build
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.report import interpolate, plot, plot_latent, plot_reconstructed
 
 
@@ -122,7 +122,7 @@ def test_a_prior_changes_nothing_here(glass):
 
 def test_plot_reconstructed_of_a_conditional_model_shows_the_class_it_is_told():
     model = build(RECIPES["cvae"], Sizes((6, 5), (2,), context=3), seed=0)
-    zero, one = (plot_reconstructed(model, n=3, c=label).pixels(40) for label in (0, 1))
+    zero, one = (plot_reconstructed(model, n=3, context=label).pixels(40) for label in (0, 1))
     assert not np.array_equal(zero, one)
     with pytest.raises(DataError, match="labels"):
         plot_reconstructed(model, n=3)

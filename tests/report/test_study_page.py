@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from autoencode.report.charts import bars
-from autoencode.report.facts import Fact
+from autoencode.report.pages.facts import Fact
+from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
 from autoencode.report.plates import Plate
-from autoencode.report.study_page import StudyPage, study_markdown, write_study_page
 from autoencode.report.tables import Table
 
 EVIL = "<script>alert(1)</script>"

@@ -10,9 +10,9 @@ from matplotlib.colors import to_rgb
 from skimage.color import deltaE_ciede2000
 
 import autoencode.report
+from autoencode.report.formatting import duration, short
 from autoencode.report.images import enlarge, montage, pairs, squarer, tiles
 from autoencode.report.style import STYLE, colours, names, new_figure, styled
-from autoencode.report.words import duration, short
 
 # How people see: all cones, or one kind missing (Machado and others, 2009), on linear RGB.
 SIGHT = {

@@ -9,7 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from autoencode.contract import Sizes
 from autoencode.evaluation import Projection
 from autoencode.models.build import build
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.report.figures import (
     by_class,
     curves,
@@ -191,14 +191,14 @@ def test_restored_has_both_errors(make):
 
 
 def test_curves_are_the_lines_of_the_log():
-    figures = {"loss": 3.0, "squared_error": 2.5, "terms": {"rate": 0.5}}
+    figures = {"loss": 3.0, "squared_error": 2.5, "terms": {"kl": 0.5}}
     log = [{"step": 7, **figures}, {"step": 9, "validation": {**figures, "terms": {}}}]
     assert read(curves.table(log)) == {
         "data": ["training", "validation"],
         "step": ["7", "9"],
         "loss, nats per example": ["3", "3"],
         "squared error, summed over one example": ["2.5", "2.5"],
-        "rate, nats per example": ["0.5", ""],
+        "kl, nats per example": ["0.5", ""],
     }
 
 
@@ -213,18 +213,18 @@ def test_images_alone_have_no_table(tmp_path):
 
 def test_a_model_that_tells_labels_is_shown_under_those_that_it_tells(few):
     model, view = told("m2", few)
-    assert torch.equal(view.c, model.predict(few.test.x))
+    assert torch.equal(view.context, model.predict(few.test.x))
     # The errors that are written below the pictures are those of the pictures.
     images = view.decode(view.codes, torch.arange(len(view.x)))
     errors = (images - view.examples(len(view.x))).square().flatten(1).sum(1)
     torch.testing.assert_close(errors, view.errors, rtol=1e-4, atol=1e-4)
     assert "which the model tells from the image" in plane.about(view)
-    assert f"the class “{few.classes[int(view.c[0])]}”" in grid.see(view)
+    assert f"the class “{few.classes[int(view.context[0])]}”" in grid.see(view)
     assert read(samples.table(view))["told class"][:3] == list(few.classes[:3])
 
 
 def test_a_model_that_is_told_labels_says_so(few):
-    _, view = told("cvae", few, c=few.test.y)
+    _, view = told("cvae", few, context=few.test.y)
     assert "which the model takes beside the image" in plane.about(view)
     assert "are the reconstructions" not in paths.about(view)
     assert "told the same of all of them" in paths.about(view)

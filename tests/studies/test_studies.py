@@ -6,12 +6,12 @@ import pytest
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, RunError
-from autoencode.studies import STUDIES, Plan, beta, carry_out_study
+from autoencode.studies import STUDIES, StudyPlan, beta, carry_out_study
 from autoencode.train.many import jobs as many
 
 
 def carried_out(name, source, folder, steps=6, workers=1, **plan):
-    plan = Plan(load_data(source), steps=steps, seeds=plan.pop("seeds", 1), **plan)
+    plan = StudyPlan(load_data(source), steps=steps, seeds=plan.pop("seeds", 1), **plan)
     command = f"autoencode study {name} --data bars"
     return carry_out_study(STUDIES[name], plan, folder, command, workers, lambda line: None)
 

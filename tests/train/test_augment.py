@@ -7,9 +7,9 @@ from scipy.ndimage import affine_transform
 
 from autoencode.data import load_data
 from autoencode.errors import DataError
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
-from autoencode.train.feed.augment import SLANT, STRETCH, TURN, augmented, matrices, warped
+from autoencode.train.augment import SLANT, STRETCH, TURN, augmented, matrices, warped
 
 
 def images(*shape):

@@ -9,13 +9,13 @@ import torch
 from autoencode.errors import Diverged, RecipeError
 from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit, resume
-from autoencode.train import loop as loop_module
-from autoencode.train.loop import Loop
+from autoencode.train import trainer as loop_module
+from autoencode.train.adam import Adam
+from autoencode.train.compile.program import PREPARED, Step
 from autoencode.train.settings import Settings
-from autoencode.train.step.adam import Adam
-from autoencode.train.step.compiled import PREPARED, Step
+from autoencode.train.trainer import Loop
 
 SMALL = RECIPES["ae"].set("network.hidden", (16,))
 
@@ -173,7 +173,7 @@ def test_adam_is_torchs_bit_for_bit():
 
 
 def test_what_moves_is_not_compiled(digits):
-    moving = RECIPES["vae"].but(schedules={"terms.rate.weight": (0.0, 10)}, sampler=None)
+    moving = RECIPES["vae"].but(schedules={"terms.kl.weight": (0.0, 10)}, sampler=None)
     with pytest.raises(RecipeError, match="cannot be compiled"):
         fit(moving, digits, steps=5, compile="on", progress=False)
     with pytest.raises(RecipeError, match="cannot be compiled"):

@@ -12,7 +12,7 @@ from autoencode.errors import DataError, RecipeError
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Spec
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load
 from autoencode.train import fit
 
@@ -36,12 +36,12 @@ def test_denoising_conditional_conv_vae_with_a_vamp_prior(digits, tmp_path):
 def test_a_model_is_conditioned_on_any_vector(tmp_path):
     """The vectors say how bright the images are; the decoder learns to obey."""
     torch.manual_seed(0)
-    c = np.random.default_rng(0).uniform(size=(400, 1)).astype(np.float32)
-    x = np.broadcast_to(c[:, :, None], (400, 4, 4)).copy()
-    data = load_data(x, vectors=c)
+    context = np.random.default_rng(0).uniform(size=(400, 1)).astype(np.float32)
+    x = np.broadcast_to(context[:, :, None], (400, 4, 4)).copy()
+    data = load_data(x, vectors=context)
     recipe = RECIPES["ae"].but(context=Spec("vectors"), latent=1).set("network.hidden", (32,))
     model = fit(recipe, data, steps=300, batch_size=50, lr=1e-2).model
-    z = model.encoder(data.test.x, data.test.c)
+    z = model.encoder(data.test.x, data.test.context)
     with torch.no_grad():
         dark, bright = (model.decoder(z, torch.full((len(z), 1), v)) for v in (0.1, 0.9))
     assert (bright.mean() - dark.mean()).item() > 0.2
@@ -50,14 +50,14 @@ def test_a_model_is_conditioned_on_any_vector(tmp_path):
 
 
 def test_schedules_move_weights_and_arguments():
-    recipe = RECIPES["vae"].but(latent=2, schedules={"terms.rate.weight": (0.0, 10)})
-    recipe = recipe.set("terms.rate.weight", 4.0)
+    recipe = RECIPES["vae"].but(latent=2, schedules={"terms.kl.weight": (0.0, 10)})
+    recipe = recipe.set("terms.kl.weight", 4.0)
     model = build(recipe, Sizes((8, 8), (2,)), seed=0)
     objective = Objective(model, recipe, model.sizes)
     seen = []
     for step in (0, 5, 10, 1000, math.inf):
         objective.follow(step)
-        seen.append(objective.weights["rate"])
+        seen.append(objective.weights["kl"])
     assert seen == [0.0, 2.0, 4.0, 4.0, 4.0]
 
     noisy = RECIPES["ae"].set("corruption", "gaussian-noise").set("corruption.scale", 0.5)
@@ -68,22 +68,22 @@ def test_schedules_move_weights_and_arguments():
 
 
 def test_a_schedule_may_wait_first():
-    recipe = RECIPES["vae"].set("schedules.terms.rate.weight", (0.5, 10, 20))
+    recipe = RECIPES["vae"].set("schedules.terms.kl.weight", (0.5, 10, 20))
     objective = Objective(build(recipe, Sizes((8, 8), (2,)), seed=0), recipe, Sizes((8, 8), (2,)))
     found = []
     for step in (0, 20, 25, 30, math.inf):
         objective.follow(step)
-        found.append(objective.weights["rate"])
+        found.append(objective.weights["kl"])
     assert found == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(
     ("address", "plan", "says"),
     [
-        ("terms.rat.weight", (0, 10), "terms.rate.weight"),
-        ("terms.rate.weight", (0,), r"\(start, steps\)"),
-        ("terms.rate.weight", ("a", 10), "finite number"),
-        ("terms.rate.weight", (0, 0), "from 1"),
+        ("terms.kll.weight", (0, 10), "terms.kl.weight"),
+        ("terms.kl.weight", (0,), r"\(start, steps\)"),
+        ("terms.kl.weight", ("a", 10), "finite number"),
+        ("terms.kl.weight", (0, 0), "from 1"),
         ("network.dropout", (0, 10), "cannot move while training"),
     ],
 )

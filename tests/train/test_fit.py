@@ -12,18 +12,18 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.data import Split, load_data, scaled
 from autoencode.errors import AutoencodeError, Diverged, RecipeError, ResourceError, RunError
-from autoencode.models import store
+from autoencode.io import store
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Settings, fit, resume
-from autoencode.train import loop as loop_module
-from autoencode.train.feed.batches import Batches
-from autoencode.train.record.folder import locked
-from autoencode.train.record.track import Validation
-from autoencode.train.step.precision import choose_device, choose_precision
-from autoencode.train.step.schedules import learning_rate
+from autoencode.train import trainer as loop_module
+from autoencode.train.batches import Batches
+from autoencode.train.precision import choose_device, choose_precision
+from autoencode.train.run_folder import locked
+from autoencode.train.schedules import learning_rate
+from autoencode.train.validation import Validation
 
 SMALL = RECIPES["vae"].set("network.hidden", (32,))
 QUICK = {"steps": 60, "batch_size": 50}
@@ -47,7 +47,7 @@ def test_training_improves_and_leaves_a_whole_run(digits, tmp_path):
     assert validation[-1] < 0.8 * validation[0]
     steps = [line for line in run.log() if "validation" not in line]
     assert steps[-1]["step"] == 400
-    assert steps[-1]["terms"].keys() == {"reconstruction", "rate"}
+    assert steps[-1]["terms"].keys() == {"reconstruction", "kl"}
     assert all(line["images_per_second"] > 0 for line in steps)
     assert steps[-1]["loss"] == pytest.approx(sum(steps[-1]["terms"].values()), rel=1e-5)
     x = digits.test.x[:5]
@@ -202,22 +202,22 @@ def test_nan_in_loss_or_gradient_never_reaches_the_weights(digits, tmp_path, mon
     forward = Objective.forward
     seen = {}
 
-    def poisoned(self, x, c=None):
-        judged = forward(self, x, c)
+    def poisoned(self, x, context=None):
+        output = forward(self, x, context)
         if not self.training:
-            return judged
+            return output
         seen["steps"] = seen.get("steps", 0) + 1
         if seen["steps"] < 30:
-            return judged
-        bad = judged.loss * math.nan if clip is None else NanGradient.apply(judged.loss)
+            return output
+        bad = output.loss * math.nan if clip is None else NanGradient.apply(output.loss)
         seen.setdefault("before", [p.detach().clone() for p in self.parameters()])
         seen["model"] = self
-        return judged._replace(loss=bad, terms={**judged.terms, "rate": bad})
+        return output._replace(loss=bad, terms={**output.terms, "kl": bad})
 
     monkeypatch.setattr(Objective, "forward", poisoned)
     with pytest.raises(Diverged, match="step 29") as caught:
         fit(SMALL, digits, out=tmp_path / "run", clip=clip, **QUICK)
-    assert ('"rate"' if clip is None else '"gradient"') in str(caught.value)
+    assert ('"kl"' if clip is None else '"gradient"') in str(caught.value)
     after = list(seen["model"].parameters())
     assert all(torch.equal(a, b) for a, b in zip(seen["before"], after, strict=True))
 
@@ -373,7 +373,7 @@ def test_tensorboard_gets_every_figure(digits, tmp_path):
     fit(SMALL, digits, out=tmp_path / "run", tensorboard=True, **QUICK)
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     tags = set(events.Tags()["scalars"])
-    assert {"loss", "terms/rate", "squared_error", "validation/terms/rate"} <= tags
+    assert {"loss", "terms/kl", "squared_error", "validation/terms/kl"} <= tags
 
 
 def test_tensorboard_without_a_folder_is_refused(digits):

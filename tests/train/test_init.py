@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autoencode.errors import RunError
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 
 

@@ -16,16 +16,16 @@ import torch
 
 from autoencode.data import Split, load_data
 from autoencode.errors import Diverged, Interrupted, ResourceError, RunError
-from autoencode.models.recipes import RECIPES
+from autoencode.io.store import read_json
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.models.store import read_json
 from autoencode.train import Fitted, Job, fit, fit_many, resume
-from autoencode.train.loop import Loop
+from autoencode.train.checkpoint import checkpoints
 from autoencode.train.many import jobs as many_module
-from autoencode.train.many.jobs import standing, worth_at_once
+from autoencode.train.many.jobs import existing_run, worth_at_once
 from autoencode.train.many.shared import OnDisk, SharedData, share
-from autoencode.train.record.checkpoint import checkpoints
-from autoencode.train.record.progress import RunsBar, last_step
+from autoencode.train.progress import RunsBar, last_step
+from autoencode.train.trainer import Loop
 
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
@@ -165,15 +165,15 @@ def test_the_same_training_is_known(digits, tmp_path):
     )
     recipe = RECIPES["ae"].set("network", str(tmp_path / "nets.py"))
     (job,) = jobs_of(digits, tmp_path / "runs", seeds=[0], recipe=recipe)
-    assert standing(job) is None
+    assert existing_run(job) is None
     fit_many([job], progress=False)
-    assert standing(job).status == "done"
-    assert standing(replace(job, recipe=recipe.but(latent=3))) is None
-    assert standing(replace(job, data=load_data("digits", seed=1))) is None
-    assert standing(replace(job, settings={**job.settings, "lr": 1e-4})) is None
+    assert existing_run(job).status == "done"
+    assert existing_run(replace(job, recipe=recipe.but(latent=3))) is None
+    assert existing_run(replace(job, data=load_data("digits", seed=1))) is None
+    assert existing_run(replace(job, settings={**job.settings, "lr": 1e-4})) is None
     other = (tmp_path / "nets.py").read_text() + "# more\n"
     (tmp_path / "nets.py").write_text(other)
-    assert standing(Job(recipe, digits, job.out, job.settings)) is None
+    assert existing_run(Job(recipe, digits, job.out, job.settings)) is None
 
 
 def test_how_many_at_once(digits, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autoencode.train.step.meter import AT_ONCE, Meter, Stepped
+from autoencode.train.meter import AT_ONCE, Meter, Stepped
 
 
 def stepped(loss, **terms):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autoencode.train.step import products
+from autoencode.train.compile import products
 
 
 @pytest.mark.parametrize("transposed", [False, True])

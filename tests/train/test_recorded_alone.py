@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autoencode.errors import Diverged, Interrupted, RecipeError
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
 from autoencode.train.lockstep.stack import Stack

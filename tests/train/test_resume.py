@@ -13,12 +13,12 @@ import torch
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, Interrupted, RunError
-from autoencode.models.recipes import RECIPES
+from autoencode.io.store import read_tensors, write_json
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.models.store import read_tensors, write_json
 from autoencode.train import fit, resume
-from autoencode.train import loop as loop_module
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train import trainer as loop_module
+from autoencode.train.checkpoint import checkpoints
 from autoencode.train.training import Loop
 
 # Dropout, batch statistics, posterior noise, clipping, early stopping, bf16: all that has a state.
@@ -35,7 +35,7 @@ CASES = {
         {
             "network.hidden": (32,),
             "corruption": "masking",
-            "schedules.terms.rate.weight": (0.0, 100),
+            "schedules.terms.kl.weight": (0.0, 100),
         },
         {},
     ),
@@ -261,7 +261,7 @@ def test_kill_minus_nine_while_saving_leaves_a_whole_checkpoint(tmp_path):
     code = (
         "import sys, torch\n"
         "from pathlib import Path\n"
-        "from autoencode.models.store import write_tensors\n"
+        "from autoencode.io.store import write_tensors\n"
         "print('ready', flush=True)\n"
         "for n in range(10**6):\n"
         "    write_tensors(Path(sys.argv[1]), {'a': torch.full((200_000,), float(n))}, {'n': n})\n"

@@ -11,21 +11,21 @@ from autoencode.data import load_data
 from autoencode.errors import Diverged, Interrupted, RunError
 from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
-from autoencode.models.recipes import RECIPES
+from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Job, fit, fit_many
-from autoencode.train.feed.batches import Batches, BatchesOfMany
+from autoencode.train.batches import Batches, BatchesOfMany
+from autoencode.train.checkpoint import checkpoints
+from autoencode.train.compile.buffers import Held
 from autoencode.train.lockstep import alike as alike_module
 from autoencode.train.lockstep.alike import likeness
 from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.lockstep.stack import Stack
 from autoencode.train.lockstep.together import Together, plan_of
-from autoencode.train.loop import Loop
 from autoencode.train.many import jobs as many_module
-from autoencode.train.record.checkpoint import checkpoints
+from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
-from autoencode.train.step.held import Held
-from autoencode.train.step.schedules import learning_rate
+from autoencode.train.trainer import Loop
 
 pytestmark = pytest.mark.long
 
@@ -132,7 +132,7 @@ def test_each_is_what_it_is_alone(name, digits):
 
 
 def test_weights_of_terms_may_differ(digits):
-    recipes = [SMALL.set("terms.rate.weight", beta) for beta in (0.5, 1.0, 4.0)]
+    recipes = [SMALL.set("terms.kl.weight", beta) for beta in (0.5, 1.0, 4.0)]
     assert len({likeness(recipe, Settings()) for recipe in recipes}) == 1
     apart, joined = ([loop_of(recipe, digits, 0) for recipe in recipes] for _ in range(2))
     expected = torch.stack([alone(loop, seed, 4) for seed, loop in enumerate(apart)])
@@ -218,7 +218,7 @@ def test_what_cannot_be_done_at_once_is_refused(digits):
         loop = loop_of(RECIPES[name].set("network.hidden", (16,)), digits, 0)
         with pytest.raises(Untraceable):
             plan_of(loop, 2)
-    moving = SMALL.but(schedules={"terms.rate.weight": (0.0, 10)})
+    moving = SMALL.but(schedules={"terms.kl.weight": (0.0, 10)})
     for loop in (loop_of(moving, digits, 0), loop_of(SMALL, digits, 0, clip=1.0)):
         with pytest.raises(Untraceable, match="not alike"):
             plan_of(loop, 2)
@@ -243,7 +243,7 @@ def test_trained_in_lockstep(digits, tmp_path, in_lockstep):
 
 
 def test_a_log_says_the_same_as_alone(digits, tmp_path):
-    (job, _) = jobs = jobs_of(digits, tmp_path, seeds=[3, 4], film=3)
+    (job, _) = jobs = jobs_of(digits, tmp_path, seeds=[3, 4], snapshots=3)
     fit_many(jobs, stacked=True, progress=False)
     fit(SMALL, digits, out=tmp_path / "alone", progress=False, **job.settings)
     logs = [open_run(folder).log() for folder in (job.out, tmp_path / "alone")]

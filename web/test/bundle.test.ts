@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const WEB = join(import.meta.dirname, "..");
-const PACKAGED = join(WEB, "../src/autoencode/serve/assets");
+const PACKAGED = join(WEB, "../src/autoencode/explorer/assets");
 
 test("what the package carries is what this source builds", () => {
   const out = mkdtempSync(join(tmpdir(), "bundle-"));

@@ -15,7 +15,7 @@ import torch  # noqa: E402
 
 from autoencode.data import load_data, scaled  # noqa: E402
 from autoencode.evaluation import reconstruct, squared_error  # noqa: E402
-from autoencode.models.recipes import RECIPES  # noqa: E402
+from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train import Job, fit_many  # noqa: E402
 from speed.contenders.nets import course_net  # noqa: E402
 

@@ -19,10 +19,10 @@ import numpy as np  # noqa: E402
 from autoencode.data import load_data  # noqa: E402
 from autoencode.maths import exact_products  # noqa: E402
 from autoencode.models.build import build, sizes_for  # noqa: E402
-from autoencode.models.recipes import RECIPES  # noqa: E402
+from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train import fit  # noqa: E402
-from autoencode.train.loop import Loop  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
+from autoencode.train.trainer import Loop  # noqa: E402
 from speed.contenders.steps import Steps  # noqa: E402
 from speed.memory import own, resident  # noqa: E402
 

@@ -16,11 +16,11 @@ from autoencode.data import load_data  # noqa: E402
 from autoencode.evaluation import decode, embed, log_likelihood, squared_error  # noqa: E402
 from autoencode.evaluation import reconstruct as restored  # noqa: E402
 from autoencode.models.build import Model, build, parameter_count, sizes_for  # noqa: E402
-from autoencode.models.passes import seeded  # noqa: E402
+from autoencode.models.inference import seeded  # noqa: E402
 from autoencode.models.recipe import Recipe  # noqa: E402
-from autoencode.models.recipes import RECIPES  # noqa: E402
-from autoencode.train.loop import Loop  # noqa: E402
+from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
+from autoencode.train.trainer import Loop  # noqa: E402
 from speed.contenders.steps import Paused, Steps  # noqa: E402
 
 

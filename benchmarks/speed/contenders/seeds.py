@@ -11,7 +11,7 @@ from autoencode.cli.process import prepare
 prepare()  # as the command does, before torch is loaded
 
 from autoencode.data import load_data  # noqa: E402
-from autoencode.models.recipes import RECIPES  # noqa: E402
+from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train import Job, fit, fit_many  # noqa: E402
 
 

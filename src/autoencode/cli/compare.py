@@ -16,8 +16,8 @@ from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
     from autoencode.data import Data
-    from autoencode.evaluation.comparison import Comparison, Figure
-    from autoencode.evaluation.trials import Trial
+    from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
+    from autoencode.evaluation.compare.run_records import RunRecord
     from autoencode.models.run import Run
 
 PAGE, TABLE = "compare.html", "compare.json"
@@ -48,8 +48,8 @@ def compare(
     """
     free_folder(out, overwrite)
     from autoencode.cli.measure import wanted
+    from autoencode.io.store import write_json, writing
     from autoencode.models.run import open_run
-    from autoencode.models.store import write_json, writing
     from autoencode.report import write_comparison_page
 
     opened = [open_run(folder) for folder in folders_of(runs)]
@@ -102,9 +102,9 @@ def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Co
     """
     from dataclasses import replace
 
-    from autoencode.data.progress import Bar
-    from autoencode.evaluation.comparison import compare as side_by_side
-    from autoencode.evaluation.trials import check_trials
+    from autoencode.evaluation.compare.comparison import compare as side_by_side
+    from autoencode.evaluation.compare.run_records import check_trials
+    from autoencode.io.progress import Bar
 
     trials = list(_trials(runs))
     check_trials(trials)
@@ -138,9 +138,9 @@ def free_folder(out: Path, overwrite: bool) -> None:
         )
 
 
-def _trials(runs: Sequence[Run]) -> Iterator[Trial]:
+def _trials(runs: Sequence[Run]) -> Iterator[RunRecord]:
     """The runs with the number of their parameters and the digest of their test part."""
-    from autoencode.evaluation.trials import Trial, digest_of_test
+    from autoencode.evaluation.compare.run_records import RunRecord, digest_of_test
     from autoencode.models.build import parameter_count
 
     digests: dict[str, str] = {}
@@ -154,7 +154,7 @@ def _trials(runs: Sequence[Run]) -> Iterator[Trial]:
         of = run.data["fingerprint"]
         if of not in digests:
             digests[of] = digest_of_test(run.load_data())
-        yield Trial(run, parameters, digests[of], {})
+        yield RunRecord(run, parameters, digests[of], {})
 
 
 def _measured(
@@ -162,7 +162,7 @@ def _measured(
 ) -> dict[str, Any]:
     """What the measures found of a run, which keeps it; without what only other ones find."""
     from autoencode.cli.measure import keep, measure
-    from autoencode.evaluation import Shelf
+    from autoencode.evaluation import MetricsCache
 
     metrics = measure(run, data, run.load_model(), measures, **options)
     try:
@@ -170,7 +170,7 @@ def _measured(
     except AutoencodeError as error:  # the figures are there all the same
         complain("warning", f"{error.what}, so the figures are not kept")
     # Or what stands in the comparison would depend on what had been measured when.
-    others = {record.name for _, of in Shelf(run).others(measures) for record in of}
+    others = {record.name for _, of in MetricsCache(run).others(measures) for record in of}
     terms = {k: v for k, v in metrics["terms"].items() if f"terms.{k}" not in others}
     return {k: v for k, v in metrics.items() if k not in others} | {"terms": terms}
 
@@ -179,8 +179,8 @@ def _command(
     found: Comparison, out: Path, measures: Sequence[str], options: Mapping[str, int]
 ) -> str:
     """The command that makes the same again, whatever the order in which runs were given."""
-    from autoencode.data.files import shown
     from autoencode.evaluation.measures import OPTIONS
+    from autoencode.io.files import shown
 
     words = ["autoencode", "compare"]
     words += [trial.folder for model in found.models for trial in model.trials]
@@ -192,14 +192,14 @@ def _command(
 
 def lines_of(found: Comparison) -> Iterator[str]:
     """The main figures for a person: a row a model, the best with a star."""
-    from autoencode.report.compared import cost_words, estimate_words, title_of
+    from autoencode.report.pages.compared import cost_words, estimate_words, title_of
 
     first = found.models[0].trials[0]
     yield (
         f"{len(found.models)} model{'' if len(found.models) == 1 else 's'} on "
         f"{first.run.data['name']}, {first.metrics['n_test']:,} test examples"
     )
-    by_name: dict[str, Figure] = {figure.name: figure for figure in reversed(found.figures)}
+    by_name: dict[str, ComparedMetric] = {figure.name: figure for figure in reversed(found.figures)}
     shown = [by_name[name] for name in MAIN if name in by_name][:COLUMNS]
     rows = [["model", "seeds", *map(title_of, shown), "training"]]
     for model in found.models:

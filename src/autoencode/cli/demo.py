@@ -27,8 +27,8 @@ def demo(
     from autoencode.cli.measure import keep, measure, summary_lines
     from autoencode.data import load_data
     from autoencode.evaluation import QUICK
+    from autoencode.explorer.page import write_explorer
     from autoencode.report import write_comparison_page, write_report
-    from autoencode.serve.page import write_explorer
     from autoencode.train import fit
 
     loaded = load_data(data)

@@ -59,7 +59,7 @@ def explore(
     opened = [open_run(folder) for folder in folders_of(runs)]
     loaded = _data(data)
     if html is not None:
-        from autoencode.serve.page import write_explorer
+        from autoencode.explorer.page import write_explorer
 
         path = write_explorer(opened, html, points, loaded)
         say(f"explorer {path}, {path.stat().st_size / 1e6:.1f} MB")
@@ -82,12 +82,12 @@ def _serve(
     import webbrowser
     from signal import SIGTERM, default_int_handler, signal
 
-    from autoencode.serve.server import Explorer
-    from autoencode.serve.watch import Watch
+    from autoencode.explorer.server import ExplorerServer
+    from autoencode.explorer.watch import Watch
 
     watched = Watch(runs, points, data) if watch else None
     page, models = _made(runs, points, data) if watched is None else watched.made()
-    with Explorer(page, models, port) as server:
+    with ExplorerServer(page, models, port) as server:
         say(f"explorer {server.address}")
         say("         Ctrl-C stops it")
         if browser:
@@ -103,8 +103,8 @@ def _serve(
 
 
 def _made(runs: Sequence[Run], points: int, data: Data | None) -> tuple[str, Sequence[Model]]:
-    from autoencode.serve.page import html, title_of
-    from autoencode.serve.scene import scene
+    from autoencode.explorer.page import html, title_of
+    from autoencode.explorer.page_payload import scene
 
     models = [run.load_model() for run in runs]
     return html(scene(runs, points, data, models), title_of(runs), live=True), models

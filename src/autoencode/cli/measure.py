@@ -7,10 +7,10 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.evaluation import MEASURES, QUICK, Shelf, evaluate
+from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
+from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
-from autoencode.models.store import write_json
 
 
 def measure(
@@ -21,8 +21,8 @@ def measure(
     On its own data, what was measured before is taken as it is, and each measure is kept in the
     folder of the run as soon as it is taken, where that can be written to.
     """
-    shelf = Shelf(run) if data.fingerprint == run.data["fingerprint"] else None
-    found = evaluate(model, data, measures, shelf, **options)
+    cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
+    found = evaluate(model, data, measures, cache, **options)
     return {**found.to_dict(), "data": data.name}
 
 

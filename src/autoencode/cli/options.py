@@ -112,7 +112,7 @@ def data_options(
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """`terms.rate.weight=4` to its dotted name and its value, JSON where it is JSON.
+    """`terms.kl.weight=4` to its dotted name and its value, JSON where it is JSON.
 
     Raises:
         AutoencodeError: there is no equals sign.
@@ -125,7 +125,7 @@ def assignment(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise AutoencodeError(
-            f'--set takes NAME=VALUE, and got "{text}"', "For example: --set terms.rate.weight=4"
+            f'--set takes NAME=VALUE, and got "{text}"', "For example: --set terms.kl.weight=4"
         )
     if value.lower() in ("none", "null"):
         return name, None

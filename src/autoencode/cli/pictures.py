@@ -65,8 +65,8 @@ def _codes(
 
     from autoencode.evaluation import embed
     from autoencode.explore import in_box, like
-    from autoencode.models.conditions import known
-    from autoencode.models.passes import seeded
+    from autoencode.models.conditions import conditioning
+    from autoencode.models.inference import seeded
 
     conditional = run.recipe.context is not None
     generator = torch.Generator().manual_seed(seed)
@@ -84,7 +84,7 @@ def _codes(
             which = "fitted sampler" if run.recipe.sampler else "prior"
             return drawn.sample((n,)).flatten(1), told, f"the {which}, {kind}{of}"
     train = _data(run, data).train
-    codes = embed(model, train.x, known(run.recipe, train)).flatten(1)
+    codes = embed(model, train.x, conditioning(run.recipe, train)).flatten(1)
     where = f"random codes of the box that the training codes fill{of}"
     return in_box(codes, n, generator), told, where
 
@@ -97,7 +97,7 @@ def _told(run: Run, n: int, label: str | None, examples: Callable[[], Split]) ->
     if run.recipe.context.kind != "labels":
         if label is not None:
             raise DataError("This model is conditioned on vectors, not on labels", "Leave it out.")
-        vectors = examples().c
+        vectors = examples().context
         return vectors[torch.arange(n) % len(vectors)], ", with the vectors of test examples"
     if label is None:
         return torch.arange(n) % len(classes), ", each class in turn"
@@ -134,14 +134,14 @@ def reconstruct(
     from autoencode.data import scaled
     from autoencode.evaluation import reconstruct as restore
     from autoencode.evaluation import squared_error
-    from autoencode.models.conditions import known
+    from autoencode.models.conditions import conditioning
     from autoencode.models.run import open_run
     from autoencode.report.pictures import pairs_picture, save_picture
 
     opened = open_run(run)
     model = opened.load_model()
     test = _data(opened, data).test
-    told = known(opened.recipe, test)
+    told = conditioning(opened.recipe, test)
     x = scaled(test.x[:n])
     y = restore(model, x, None if told is None else told[:n])
     path = save_picture(pairs_picture(x, y.clamp(0, 1)), out)
@@ -165,7 +165,7 @@ def interpolate(
     _check_picture(out, overwrite)
     from autoencode.evaluation import decode, embed
     from autoencode.explore import interpolate as between
-    from autoencode.models.conditions import known
+    from autoencode.models.conditions import conditioning
     from autoencode.models.run import open_run
     from autoencode.report.pictures import save_picture, strip_picture
 
@@ -177,7 +177,7 @@ def interpolate(
             raise DataError(
                 f"{name} {number} is no test image: there are {len(test):,}, counted from 0"
             )
-    told = known(opened.recipe, test)
+    told = conditioning(opened.recipe, test)
     codes = embed(model, test.x[[start, end]], None if told is None else told[[start, end]])
     way = between(codes[0], codes[1], n, model.space)
     # A conditional model is told of the first image all the way.

@@ -19,7 +19,7 @@ def recipes(
     Example: autoencode recipes vae
     """
     from autoencode.models.describe import formula, papers, slots
-    from autoencode.models.recipes import RECIPES, recipe_named
+    from autoencode.models.recipes.table import RECIPES, recipe_named
 
     rows = list(RECIPES.values()) if name is None else [recipe_named(name)]
     if json:

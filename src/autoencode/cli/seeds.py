@@ -103,7 +103,7 @@ def _free(folder: Path, folders: Sequence[Path], overwrite: bool) -> None:
     Raises:
         RunError: the folder is a file or a run itself, or one of `folders` holds what is no run.
     """
-    from autoencode.train.record.folder import discard_unstarted, make_folder
+    from autoencode.train.run_folder import discard_unstarted, make_folder
 
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file, and runs need a folder", "Choose another --out.")

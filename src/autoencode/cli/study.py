@@ -49,7 +49,7 @@ def study(
     Example: autoencode study bottleneck --data mnist
     """
     from autoencode.data import load_data
-    from autoencode.studies import STUDIES, Plan, carry_out_study
+    from autoencode.studies import STUDIES, StudyPlan, carry_out_study
 
     if name not in STUDIES:
         raise AutoencodeError(f'There is no study "{name}"', did_you_mean(name, STUDIES))
@@ -57,7 +57,7 @@ def study(
     loaded = load_data(data, **options)
     for notice in loaded.notices:
         complain("note", notice)
-    plan = Plan(loaded, full, steps, seeds)
+    plan = StudyPlan(loaded, full, steps, seeds)
     folder = out if out is not None else Path("runs/studies") / f"{name}-{loaded.name}"
     words = ["autoencode", "study", name, "--data", data]
     words += ["--full"] if full else []

@@ -67,7 +67,7 @@ def train(
     patience: Annotated[int | None, Setting] = None,
     validate_every: Annotated[int | None, Setting] = None,
     checkpoint_every: Annotated[int | None, Setting] = None,
-    film: Annotated[
+    snapshots: Annotated[
         int | None,
         typer.Option(
             metavar="FRAMES",
@@ -142,7 +142,7 @@ def train(
         "patience": patience,
         "validate_every": validate_every,
         "checkpoint_every": checkpoint_every,
-        "film": film,
+        "film": snapshots,
         "seed": seed,
         "device": device,
         "precision": precision,
@@ -154,7 +154,7 @@ def train(
         changes["latent"] = latent
 
     # What needs no data is refused before anything is loaded.
-    from autoencode.models.recipes import recipe_named
+    from autoencode.models.recipes.table import recipe_named
     from autoencode.train.settings import Settings
 
     row = recipe_named(recipe)

@@ -1,11 +1,11 @@
 """Data: from a name, a path or an array to three checked parts."""
 
-from autoencode.data.binarise import still
-from autoencode.data.catalogue import SOURCES
 from autoencode.data.check import Check, PartCheck, check_source
-from autoencode.data.obtain import fetch, located
+from autoencode.data.load import load_data, sample_train
+from autoencode.data.named.catalogue import SOURCES
+from autoencode.data.named.fetch import fetch, located
 from autoencode.data.records import BadFile, Data, Split, scaled
-from autoencode.data.sources import load_data, sample_train
+from autoencode.data.split.binarisation import still
 
 __all__ = [
     "SOURCES",

@@ -10,15 +10,15 @@ import numpy as np
 
 from autoencode.data.arrays import as_array, blocks, not_finite
 from autoencode.data.gather import Memory
-from autoencode.data.labels import encode
-from autoencode.data.mapped import Files
-from autoencode.data.memory import TooLarge
+from autoencode.data.large.mapped import Files
+from autoencode.data.large.stored import alone, passing, root
+from autoencode.data.load import origin, read
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.records import PARTS, BadFile, Data, Raw, digests
-from autoencode.data.sources import origin, read
-from autoencode.data.stored import alone, passing, root
+from autoencode.data.split.labels import encode
 from autoencode.errors import DataError
+from autoencode.io.memory import TooLarge
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from autoencode.data.arrays import BLOCK, Change
-from autoencode.data.binarise import beside, put
-from autoencode.data.memory import claim
-from autoencode.data.progress import Bar
-from autoencode.data.resize import all_resized
+from autoencode.data.read.resize import all_resized
+from autoencode.data.split.binarisation import beside, put
+from autoencode.io.memory import claim
+from autoencode.io.progress import Bar
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoencode.data.binarise import BINARISE
+from autoencode.data.split.binarisation import BINARISE
 from autoencode.errors import DataError, did_you_mean
 
 ON_BAD = ("fail", "skip")

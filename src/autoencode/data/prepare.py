@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from autoencode.data.arrays import as_array, change_for, examples
-from autoencode.data.binarise import binarised
-from autoencode.data.files import shown
 from autoencode.data.gather import Form, Keep, Share
-from autoencode.data.labels import encode
 from autoencode.data.options import Options
 from autoencode.data.records import PARTS, Data, Raw, Split, digests, fingerprint
-from autoencode.data.split import draw, split
+from autoencode.data.split.binarisation import binarised
+from autoencode.data.split.labels import encode
+from autoencode.data.split.splits import draw, split
 from autoencode.errors import DataError
+from autoencode.io.files import shown
 
 
 def prepare(raw: Raw, options: Options, name: str, source: str, keep: Keep) -> Data:
@@ -125,7 +125,7 @@ def _divided(
     x: dict[str, np.ndarray],
     form: Form,
     y: dict[str, np.ndarray] | None,
-    c: np.ndarray | None,
+    context: np.ndarray | None,
     factors: np.ndarray | None,
     options: Options,
     keep: Keep,
@@ -152,7 +152,7 @@ def _divided(
         kept = slice(None) if rows is None else rows
         beside[part] = {
             "y": None if y is None else _tensor(y[from_][kept]),
-            "c": None if c is None else _tensor(c[kept]),
+            "context": None if context is None else _tensor(context[kept]),
             "factors": None if factors is None else _tensor(factors[kept]),
         }
     if options.labelled is not None:

@@ -32,7 +32,7 @@ class Split:
 
     x: Tensor
     y: Tensor | None
-    c: Tensor | None = None
+    context: Tensor | None = None
     random: bool = False
     mapped: bool = False
     factors: Tensor | None = None
@@ -145,7 +145,7 @@ def fingerprint(parts: Mapping[str, Split]) -> str:
                 continue
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             sha.update(tensor.contiguous().numpy().data)
-        for what, tensor in (("vectors", part.c), ("factors", part.factors)):
+        for what, tensor in (("vectors", part.context), ("factors", part.factors)):
             if tensor is not None:
                 sha.update(f"{name} {what} {tuple(tensor.shape)};".encode())
                 sha.update(tensor.contiguous().numpy().data)

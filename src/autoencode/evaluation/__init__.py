@@ -5,37 +5,41 @@ from autoencode.evaluation.aggregate import (
     aggregate_divergence,
     maximum_mean_discrepancy,
 )
+from autoencode.evaluation.cache import MetricsCache
 from autoencode.evaluation.classifier import Classifier, trained_classifier
-from autoencode.evaluation.clusters import (
+from autoencode.evaluation.evaluate import evaluate
+from autoencode.evaluation.features import Features, features_of
+from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
+from autoencode.evaluation.measures import MEASURES, QUICK
+from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
     matched_accuracy,
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.codes import kl_per_dimension, knn_accuracy, linear_probe
-from autoencode.evaluation.copying import copies, diversity
-from autoencode.evaluation.disentanglement import (
+from autoencode.evaluation.metrics.codes import kl_per_dimension, knn_accuracy, linear_probe
+from autoencode.evaluation.metrics.copying import copies, diversity
+from autoencode.evaluation.metrics.disentanglement import (
     dci,
     factor_vae_score,
     modularity,
     mutual_information_gap,
     sap,
 )
-from autoencode.evaluation.evaluate import evaluate
-from autoencode.evaluation.features import Features, features_of
-from autoencode.evaluation.gaps import gap_share, unsure_share
-from autoencode.evaluation.generation import frechet_distance, label_fidelity
-from autoencode.evaluation.intervals import bootstrap, bootstrap_of
-from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
-from autoencode.evaluation.manifolds import density_coverage, precision_recall
-from autoencode.evaluation.measures import MEASURES, QUICK
-from autoencode.evaluation.neighbourhoods import continuity, intrinsic_dimension, trustworthiness
+from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
+from autoencode.evaluation.metrics.generation import frechet_distance, label_fidelity
+from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of
+from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
+from autoencode.evaluation.metrics.neighbourhoods import (
+    continuity,
+    intrinsic_dimension,
+    trustworthiness,
+)
+from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.projections import Projection, kept_projection, projected
-from autoencode.evaluation.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.records import Evaluation, Record
-from autoencode.evaluation.shelf import Shelf
-from autoencode.models.passes import decode, embed, reconstruct
+from autoencode.models.inference import decode, embed, reconstruct
 
 __all__ = [
     "MEASURES",
@@ -43,9 +47,9 @@ __all__ = [
     "Classifier",
     "Evaluation",
     "Features",
+    "MetricsCache",
     "Projection",
     "Record",
-    "Shelf",
     "active_units",
     "adjusted_rand",
     "aggregate_divergence",

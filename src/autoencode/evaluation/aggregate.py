@@ -12,13 +12,13 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from autoencode.contract import Autoencoder, Within
-from autoencode.data.progress import Bar
 from autoencode.errors import DataError
-from autoencode.evaluation.points import as_points
+from autoencode.evaluation.metrics.points import as_points
+from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
 from autoencode.maths.clouds import mean_discrepancy
 from autoencode.models.arguments import check_value
-from autoencode.models.passes import BATCH_SIZE, in_batches, measuring, seeded
+from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 
 # A dimension whose mean code varies less than this over the examples tells nothing of them.
 ACTIVE_VARIANCE = 0.01
@@ -108,7 +108,7 @@ def maximum_mean_discrepancy(codes: Tensor, prior_draws: Tensor, seed: int = 0) 
 def aggregate_divergence(
     model: Autoencoder,
     x: Tensor,
-    c: Tensor | None = None,
+    context: Tensor | None = None,
     samples: int = SAMPLES,
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
@@ -141,14 +141,14 @@ def aggregate_divergence(
     numbers = n * model.sizes.latent
     draws = min(samples, max(LEAST_DRAWS, MOST_NUMBERS // numbers))
     with measuring(model) as device, seeded(seed, device):
-        prior = model.prior(None if c is None else c[:1].to(device))
+        prior = model.prior(None if context is None else context[:1].to(device))
         if prior is None or prior.batch_shape:
             return None
 
         def draw(batch: Tensor, known: Tensor | None) -> _Drawn | None:
             return _drawn(model.encode(batch, known).q, math.ceil(draws / n))
 
-        found = in_batches(model, x, draw, "posteriors", batch_size, c)
+        found = in_batches(model, x, draw, "posteriors", batch_size, context)
         parts = [part for part in found if part is not None]
         if not parts:
             return None

@@ -14,14 +14,14 @@ from torch.nn import functional
 
 from autoencode.contract import Sizes, Within
 from autoencode.data import Data, Split, scaled
-from autoencode.data.files import shown
-from autoencode.data.obtain import cache_folder
-from autoencode.data.progress import Bar, say
+from autoencode.data.named.fetch import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
+from autoencode.io.files import shown
+from autoencode.io.progress import Bar, say
+from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.arguments import check_value
 from autoencode.models.assemble import shape_words
-from autoencode.models.passes import in_batches, seeded
-from autoencode.models.store import read_tensors, write_tensors, writing
+from autoencode.models.inference import in_batches, seeded
 
 # Raised when the networks below or their training change, so that kept classifiers are left alone.
 ARCHITECTURE = 1

@@ -15,7 +15,7 @@ from autoencode.data import Data, Split, scaled, still
 from autoencode.errors import DataError, Diverged
 from autoencode.evaluation.classifier import trained_classifier
 from autoencode.models.assemble import shape_words
-from autoencode.models.passes import BATCH_SIZE, split
+from autoencode.models.inference import BATCH_SIZE, split
 
 COMPONENTS = 64
 # Training images that the components are fitted to, and the numbers in all of them: 256 MB.

@@ -59,7 +59,7 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
     "Objective": {
         "loss": Kind("Loss", density=True),
         f"{TERMS}reconstruction": Kind("Reconstruction"),
-        f"{TERMS}rate": Kind("Rate"),
+        f"{TERMS}kl": Kind("KL"),
     },
     "Codes": {
         "knn_accuracy": _higher("k-NN accuracy", share=True),

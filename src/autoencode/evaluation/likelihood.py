@@ -11,10 +11,10 @@ from torch.distributions import Distribution
 
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
-from autoencode.data.progress import Bar
 from autoencode.errors import DataError
+from autoencode.io.progress import Bar
 from autoencode.models.arguments import check_value
-from autoencode.models.passes import measuring, seeded, split
+from autoencode.models.inference import measuring, seeded, split
 
 BATCH_SIZE = 100
 SAMPLES = 5_000
@@ -37,7 +37,7 @@ class Bounds(NamedTuple):
 def log_likelihood(
     model: Autoencoder,
     x: Tensor,
-    c: Tensor | None = None,
+    context: Tensor | None = None,
     samples: int = SAMPLES,
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
@@ -59,13 +59,13 @@ def log_likelihood(
             than the model's, or integers other than uint8.
         RecipeError: `samples` or `batch_size` is no positive whole number.
     """
-    return likelihood_bounds(model, x, c, samples, batch_size, seed).log_likelihood
+    return likelihood_bounds(model, x, context, samples, batch_size, seed).log_likelihood
 
 
 def likelihood_bounds(
     model: Autoencoder,
     x: Tensor,
-    c: Tensor | None = None,
+    context: Tensor | None = None,
     samples: int = SAMPLES,
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
@@ -88,7 +88,7 @@ def likelihood_bounds(
         for batch in split(x, min(batch_size, max(1, at_once // draws))):
             exact = batch.float() if batch.is_floating_point() else batch
             images = scaled(exact.to(device))
-            known = None if c is None else c[start : start + len(batch)].to(device)
+            known = None if context is None else context[start : start + len(batch)].to(device)
             start += len(batch)
             prior = model.prior(known)
             total = torch.full((len(batch),), -math.inf, dtype=torch.float64)
@@ -104,29 +104,29 @@ def likelihood_bounds(
     return Bounds(*(torch.cat(each).float().to(x.device) for each in zip(*found, strict=True)))
 
 
-def has_likelihood(model: Autoencoder, x: Tensor, c: Tensor | None = None) -> bool:
+def has_likelihood(model: Autoencoder, x: Tensor, context: Tensor | None = None) -> bool:
     """Whether a model has a posterior and a prior, so that ln p(x) can be had; x: [N, *X]."""
     with measuring(model) as device, seeded(0, device):
-        known = None if c is None else c[:1].to(device)
+        known = None if context is None else context[:1].to(device)
         first = scaled(x[:1]).float().to(device)
         return model.prior(known) is not None and model.encode(first, known).q is not None
 
 
 def _log_weights(
-    model: Autoencoder, prior: Distribution | None, x: Tensor, c: Tensor | None, draws: int
+    model: Autoencoder, prior: Distribution | None, x: Tensor, context: Tensor | None, draws: int
 ) -> Tensor:
     """ln p(x|z) + ln p(z|c) − ln q(z|x) at draws from the posterior, [draws, B].
 
     Raises:
         DataError: see `log_likelihood`.
     """
-    code = model.encode(x, c, samples=draws)
+    code = model.encode(x, context, samples=draws)
     if code.q is None or prior is None:
         lacks = "posterior q(z|x)" if code.q is None else "prior p(z)"
         raise DataError(
             f"ln p(x) cannot be had of a model without a {lacks}",
             "Measure the squared error of this one, or train a variational model, such as vae.",
         )
-    px = model.decode(code.z, c)
+    px = model.decode(code.z, context)
     joint = px.log_prob(x.reshape(-1, *model.sizes.x)) + prior.log_prob(code.z)
     return joint - code.q.log_prob(code.z)

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, DataError, RunError
-from autoencode.evaluation.points import chosen, in_proportion
-from autoencode.evaluation.shelf import origin
+from autoencode.evaluation.cache import origin
+from autoencode.evaluation.metrics.points import chosen, in_proportion
 from autoencode.explore import project
+from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.build import Model
-from autoencode.models.conditions import known
-from autoencode.models.passes import embed
+from autoencode.models.conditions import conditioning
+from autoencode.models.inference import embed
 from autoencode.models.run import Run
-from autoencode.models.store import read_tensors, write_tensors, writing
 
 FOLDER = "projections"
 # More points hide each other, and take minutes.
@@ -65,7 +65,7 @@ def projected(
     n = len(test)
     drawn = chosen(n, MOST, seed) if test.y is None else in_proportion(test.y.numpy(), MOST, seed)
     rows = torch.from_numpy(drawn)
-    told = known(run.recipe, test)
+    told = conditioning(run.recipe, test)
     codes = embed(model, test.x[rows], None if told is None else told[rows])
     found = Projection(project(codes, method, seed), rows, method, seed, n)
     # A folder that cannot be written to costs no map.

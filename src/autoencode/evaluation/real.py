@@ -8,8 +8,8 @@ from functools import cached_property
 from torch import Tensor
 
 from autoencode.data import Data, Split, still
-from autoencode.evaluation.copying import nearest
 from autoencode.evaluation.features import Features, features_of
+from autoencode.evaluation.metrics.copying import nearest
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Value = float | int | tuple[float, ...]
 class Record:
     """One measured figure.
 
-    name: "squared_error", "terms.rate".    value: always finite.
+    name: "squared_error", "terms.kl".    value: always finite.
     unit: of each number in `value`.        n: examples that it was taken over.
     note: how it was measured, a sentence.
     interval: lower and upper end of the 95 % bootstrap interval over those examples, of a single

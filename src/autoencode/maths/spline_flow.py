@@ -35,18 +35,18 @@ class SplineFlow(nn.Module):
             )
         self.flow.to(where)
 
-    def forward(self, c: Tensor | None = None) -> FlowDistribution:
+    def forward(self, context: Tensor | None = None) -> FlowDistribution:
         """Features [B, context] to p(z|c), batch [B], event [d].
 
         Without a context there is no batch. No features in a conditional flow count as all 0.
         """
         weight = next(self.flow.parameters())
         if not self.context:
-            c = None
-        elif c is None:
-            c = weight.new_zeros(self.context)
+            context = None
+        elif context is None:
+            context = weight.new_zeros(self.context)
         with torch.autocast(weight.device.type, enabled=False):
-            return FlowDistribution(self.flow(c))
+            return FlowDistribution(self.flow(context))
 
 
 class FlowDistribution(Distribution):

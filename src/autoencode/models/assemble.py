@@ -13,9 +13,9 @@ from autoencode.contract import (
     Code,
     Context,
     Corruption,
+    ForwardPass,
     Likelihood,
     Network,
-    Pass,
     Prior,
     Reconstruction,
     Sampler,
@@ -41,14 +41,14 @@ class Encoder(nn.Module):
         super().__init__()
         self.network, self.bottleneck, self.context = network, bottleneck, context
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to codes [B, *Z]."""
-        return self.code(x, c).z
+        return self.code(x, context).z
 
-    def code(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+    def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """The whole code of images: posterior, costs and all, see `Autoencoder.encode`."""
-        c = features_of(self.context, c)
-        code: Code = self.bottleneck(self.network(self.examples(x), c), samples)
+        context = features_of(self.context, context)
+        code: Code = self.bottleneck(self.network(self.examples(x), context), samples)
         return code
 
     def examples(self, x: Tensor) -> Tensor:
@@ -87,11 +87,11 @@ class Decoder(nn.Module):
         super().__init__()
         self.network, self.likelihood, self.context = network, likelihood, context
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Codes [*S, B, *Z] to images [*S, B, *X]."""
-        return self.distribution(z, c).mean
+        return self.distribution(z, context).mean
 
-    def distribution(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+    def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """Codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X].
 
         Raises:
@@ -105,10 +105,10 @@ class Decoder(nn.Module):
                 f"and these are {shape_words(z.shape)}",
                 f"Give a batch, (N, {shape_words(shape)[1:]}",
             )
-        c = features_of(self.context, c)
-        if c is not None:
-            c = c.expand(*lead, c.shape[-1]).reshape(-1, c.shape[-1])
-        theta = self.network(z.reshape(-1, *shape), c)
+        context = features_of(self.context, context)
+        if context is not None:
+            context = context.expand(*lead, context.shape[-1]).reshape(-1, context.shape[-1])
+        theta = self.network(z.reshape(-1, *shape), context)
         px: Distribution = self.likelihood(theta.reshape(*lead, *theta.shape[1:]))
         return px
 
@@ -133,21 +133,21 @@ class SlotAutoencoder(nn.Module):
         self.latent_sampler: Sampler | None = _sampler(recipe, sizes, bottleneck)
         self.samples = recipe.samples or (1 if bottleneck.random else None)
 
-    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`."""
         with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            return self.encoder.code(x, c, samples)
+            return self.encoder.code(x, context, samples)
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`."""
-        return self.decoder.distribution(z, c)
+        return self.decoder.distribution(z, context)
 
-    def prior(self, c: Tensor | None = None) -> Distribution | None:
+    def prior(self, context: Tensor | None = None) -> Distribution | None:
         """See `Autoencoder.prior`."""
         if self.latent_prior is None:
             return None
         prior: Distribution = self.latent_prior(
-            None if c is None else features_of(self.context, c), self._encode_freely
+            None if context is None else features_of(self.context, context), self._encode_freely
         )
         return prior
 
@@ -158,18 +158,20 @@ class SlotAutoencoder(nn.Module):
         fitted: Distribution = self.latent_sampler()
         return fitted
 
-    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
-        """See `Autoencoder.trip`; the code is drawn where the bottleneck is random."""
+    def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
+        """See `Autoencoder.forward_pass`; the code is drawn where the bottleneck is random."""
         x = self.encoder.examples(x)
-        c = features_of(self.context, c)
-        seen = x if self.corruption is None else self.corruption(x)
-        code = self.encoder.code(seen, c, self.samples)
-        return Pass(x, seen, c, code, self.decode(code.z, c), self.prior(c), self)
+        context = features_of(self.context, context)
+        inputs = x if self.corruption is None else self.corruption(x)
+        code = self.encoder.code(inputs, context, self.samples)
+        return ForwardPass(
+            x, inputs, context, code, self.decode(code.z, context), self.prior(context), self
+        )
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; images come back in the shape of `x`."""
-        codes = self.encoder(x, c)
-        return Reconstruction(codes, self.decoder(codes, c).reshape(x.shape))
+        codes = self.encoder(x, context)
+        return Reconstruction(codes, self.decoder(codes, context).reshape(x.shape))
 
     def _encode_freely(self, x: Tensor) -> Code:
         """The code of examples of which nothing is known, as a prior's own examples."""

@@ -17,13 +17,13 @@ def context_width(recipe: Recipe, data: Data) -> int:
     Raises:
         DataError: the data lack what the recipe is conditioned on.
     """
-    found = known(recipe, data.train, training=True)
+    found = conditioning(recipe, data.train, training=True)
     if found is None:
         return 0
     return len(data.classes) if found.dim() == 1 else found.shape[1]
 
 
-def known(recipe: Recipe, split: Split, *, training: bool = False) -> Tensor | None:
+def conditioning(recipe: Recipe, split: Split, *, training: bool = False) -> Tensor | None:
     """Labels [N] or vectors [N, C] that condition a recipe's model; None without a context.
 
     A model that learns to tell labels gets them in training only: it is judged without.
@@ -34,7 +34,7 @@ def known(recipe: Recipe, split: Split, *, training: bool = False) -> Tensor | N
     if recipe.context is None or (learns_labels(recipe) and not training):
         return None
     source = CONTEXTS[recipe.context.kind].source
-    found = split.y if source == "labels" else split.c
+    found = split.y if source == "labels" else split.context
     if found is None:
         raise DataError(
             f'Recipe "{recipe.name}" is conditioned on {source}, and these data have none',

@@ -12,8 +12,8 @@ from autoencode.parts import SLOTS
 def formula(recipe: Recipe) -> str:
     """The objective as a line of mathematics.
 
-    >>> from autoencode.models.recipes import RECIPES
-    >>> formula(RECIPES["vae"].set("terms.rate.weight", 4))
+    >>> from autoencode.models.recipes.table import RECIPES
+    >>> formula(RECIPES["vae"].set("terms.kl.weight", 4))
     'loss = −ln p(x|z) + 4·KL(q(z|x) ‖ p(z))   [nats per example]'
     """
     summands = []

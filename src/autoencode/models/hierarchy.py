@@ -179,7 +179,7 @@ class Ladder(Bottleneck):
             rungs = q.draw(Size((samples,)))
         nats = [kl_divergence(rung.q.normal(), rung.p.normal()) for rung in rungs]
         rate = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
-        return Code(joined(rungs), q, {"rate": rate})
+        return Code(joined(rungs), q, {"kl": rate})
 
 
 class LadderPrior(Prior):
@@ -192,7 +192,7 @@ class LadderPrior(Prior):
         super().__init__(sizes)
         self.shared = (down,)
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """The same for every context, with `log_prob` over all levels."""
         (down,) = self.shared
         return LadderNormal(down)

@@ -30,7 +30,7 @@ def ladder(
     1/σ² = 1/σ̂² + 1/σₚ², μ = σ² (μ̂/σ̂² + μₚ/σₚ²).
 
     A code holds all levels from below to above, [B, d₁ + … + d_L]; the image comes of z₁ alone,
-    p(x|z) = p(x|z₁), as in the paper. The cost "rate" stands for the term of that name and carries
+    p(x|z) = p(x|z₁), as in the paper. The cost "kl" stands for the term of that name and carries
     its weight: the KL of each level, exact given the drawn levels above it, which is less noisy
     than ln q(z|x) − ln p(z) at the draw. Network and likelihood are the recipe's.
     Source: [sonderby2016].
@@ -61,9 +61,9 @@ class Lowest(nn.Module):
         super().__init__()
         self.network, self.d = network, d
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Codes of all levels [B, d₁ + … + d_L] to [B, channels, *X]."""
-        out: Tensor = self.network(z[:, : self.d], c)
+        out: Tensor = self.network(z[:, : self.d], context)
         return out
 
 

@@ -8,23 +8,23 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from autoencode.contract import Adversary, Autoencoder, Pass, Sampler, Sizes, Term
+from autoencode.contract import Adversary, Autoencoder, ForwardPass, Sampler, Sizes, Term
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import part
 from autoencode.models.recipe import Recipe
 from autoencode.parts import SLOTS
 
 
-class Judged(NamedTuple):
+class LossOutput(NamedTuple):
     """What one batch costs.
 
     loss: what training minimises, [].   terms: each term unweighted, nats for an example, [].
-    trip: the pass that was judged.
+    forward_pass: the pass that was judged.
     """
 
     loss: Tensor
     terms: dict[str, Tensor]
-    trip: Pass
+    forward_pass: ForwardPass
 
 
 class Objective(nn.Module):
@@ -38,18 +38,18 @@ class Objective(nn.Module):
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
         self.moving = tuple(_moving(self))
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Judged:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
         """Images [B, *X] to the loss and each term, averaged over the batch."""
-        trip = self.model.trip(x, c)
-        costs = trip.code.costs
+        forward_pass = self.model.forward_pass(x, context)
+        costs = forward_pass.code.costs
         values = {
             # A model that knows a term better than the term does charges it under its name.
-            name: (costs[name] if name in costs else term(trip)).mean()
+            name: (costs[name] if name in costs else term(forward_pass)).mean()
             for name, term in self.named_terms()
         }
         values |= {name: cost.mean() for name, cost in costs.items() if name not in values}
         weighted = [self.weights.get(name, 1.0) * value for name, value in values.items()]
-        return Judged(sum(weighted[1:], weighted[0]), values, trip)
+        return LossOutput(sum(weighted[1:], weighted[0]), values, forward_pass)
 
     def named_terms(self) -> Iterable[tuple[str, Term]]:
         """The terms by name."""
@@ -61,9 +61,9 @@ class Objective(nn.Module):
         """The terms that own a critic."""
         return [term for term in self.terms if isinstance(term, Adversary)]
 
-    def critics_loss(self, p: Pass) -> Tensor:
+    def critics_loss(self, p: ForwardPass) -> Tensor:
         """What the critics pay for a pass, []; there is at least one."""
-        own = [critic.own(p) for critic in self.critics()]
+        own = [critic.critic_loss(p) for critic in self.critics()]
         return sum(own[1:], own[0])
 
     def critics_parameters(self) -> Iterator[nn.Parameter]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.errors import RunError
+from autoencode.io.store import write_bytes
 from autoencode.models.recipe import Recipe, Spec
-from autoencode.models.store import write_bytes
 from autoencode.parts.networks.own import file_of, is_loaded, is_own
 
 COPY = "network.py"

@@ -170,7 +170,7 @@ class Recipe:
     def set(self, address: str, value: Any) -> Self:
         """The same recipe with one number changed, by its dotted name.
 
-        `terms.rate.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
+        `terms.kl.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
         `schedules.ADDRESS` takes (start, steps), `training.NAME` a setting.
         `likelihood` alone takes the name of another part for the slot, `terms.NAME` that of a term
         to add; None empties the slot or takes the term away.

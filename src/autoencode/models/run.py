@@ -26,11 +26,7 @@ from autoencode.contract import Sizes, Width, Within
 from autoencode.data import Data, load_data
 from autoencode.data.options import Options
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
-from autoencode.models.arguments import check_value
-from autoencode.models.build import MOST_PARAMETERS, Model, build
-from autoencode.models.own_code import from_copy
-from autoencode.models.recipe import Recipe
-from autoencode.models.store import (
+from autoencode.io.store import (
     FORMAT,
     read_json,
     read_lines,
@@ -38,6 +34,10 @@ from autoencode.models.store import (
     write_json,
     write_tensors,
 )
+from autoencode.models.arguments import check_value
+from autoencode.models.build import MOST_PARAMETERS, Model, build
+from autoencode.models.own_code import from_copy
+from autoencode.models.recipe import Recipe
 
 
 @dataclass(frozen=True)

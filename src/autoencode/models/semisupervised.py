@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn import functional
 
-from autoencode.contract import Code, Network, Pass, Reconstruction, Sizes, Within
+from autoencode.contract import Code, ForwardPass, Network, Reconstruction, Sizes, Within
 from autoencode.errors import DataError, RecipeError
 from autoencode.maths import widen
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
-from autoencode.models.learner import LabelLearner
+from autoencode.models.label_model import LabelModel
 from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
 from autoencode.parts.networks import network_class
 
 # The terms that are taken over all classes where the label is unknown, and what may fill them:
 # examples are weighed one by one, and a statistic of the batch knows nothing of that.
-BOUND = {"reconstruction": ("reconstruction",), "rate": ("rate", "cluster-rate")}
+BOUND = {"reconstruction": ("reconstruction",), "kl": ("kl", "cluster-kl")}
 Alpha = Annotated[float, Within(0.0, 1e6)]
 
 
-class SemiSupervised(LabelLearner):
+class SemiSupervised(LabelModel):
     """M2: p(x, y, z) = p(x|y, z) p(z) / K, with q(y|x) a classifier and q(z|x, y) an encoder.
 
     −ln p(x, y) ≤ L(x, y) = E_q(z|x,y)[−ln p(x|y, z)] + KL(q(z|x, y) ‖ p(z)) + ln K
@@ -78,38 +78,38 @@ class SemiSupervised(LabelLearner):
             proba: Tensor = self._logits(self.core.encoder.examples(x)).softmax(-1)
             return proba
 
-    def codes(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Images [B, *X] to codes [B, *Z], a posterior's mean."""
-        codes: Tensor = self.core.encoder(x, self._told(x, c))
+        codes: Tensor = self.core.encoder(x, self._told(x, context))
         return codes
 
-    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`; an unknown label is the likeliest."""
-        return self.core.encode(x, self._told(x, c), samples)
+        return self.core.encode(x, self._told(x, context), samples)
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
-        return self.over_labels(self.core.decode, z, c)
+        return self.over_labels(self.core.decode, z, context)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
-        return self.core.forward(x, self._told(x, c))
+        return self.core.forward(x, self._told(x, context))
 
-    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
-        """See `Autoencoder.trip`: a pass under the known or likeliest labels.
+    def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
+        """See `Autoencoder.forward_pass`: a pass under the known or likeliest labels.
 
-        Its costs are the objective: "reconstruction" and "rate" (which stand for the terms of the
-        same names and carry their weights), "label-rate", and "classification", α included.
+        Its costs are the objective: "reconstruction" and "kl" (which stand for the terms of the
+        same names and carry their weights), "label-kl", and "classification", α included.
         """
         x = self.core.encoder.examples(x)
         logits = self._logits(x)
-        known, seen = self._known(x, c)
-        p = self.core.trip(x, torch.where(seen[:, None], known, self._likeliest(logits)))
+        known, seen = self._known(x, context)
+        p = self.core.forward_pass(x, torch.where(seen[:, None], known, self._likeliest(logits)))
         costs = self._costs(p, known, seen, logits.log_softmax(-1))
         return replace(p, code=replace(p.code, costs=costs), model=self)
 
     def over_labels(
-        self, decode: Callable[[Tensor, Tensor], Distribution], z: Tensor, c: Tensor | None
+        self, decode: Callable[[Tensor, Tensor], Distribution], z: Tensor, context: Tensor | None
     ) -> Distribution:
         """What `decode` gives for the known labels of codes [*S, B, *Z], or the mixture over y.
 
@@ -124,7 +124,7 @@ class SemiSupervised(LabelLearner):
                 f"Give a batch, (N, {shape_words(self.sizes.z)[1:]}",
             )
         k = self.sizes.context
-        known, seen = self._known(z.movedim(len(lead) - 1, 0), c)
+        known, seen = self._known(z.movedim(len(lead) - 1, 0), context)
         if seen.all():
             return decode(z, known)
         # To `decode` the classes are the batch, and the examples are samples.
@@ -133,20 +133,20 @@ class SemiSupervised(LabelLearner):
         weights = torch.where(seen[:, None], known, 1 / k).expand(*lead, k)
         return MixtureSameFamily(Categorical(weights, validate_args=False), px, validate_args=False)
 
-    def _told(self, x: Tensor, c: Tensor | None) -> Tensor:
+    def _told(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The known or likeliest labels as features, [B, K]."""
-        known, seen = self._known(x, c)
+        known, seen = self._known(x, context)
         if seen.all():
             return known
         with torch.no_grad():
             likeliest = self._likeliest(self._logits(self.core.encoder.examples(x)))
         return torch.where(seen[:, None], known, likeliest)
 
-    def _known(self, like: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _known(self, like: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """What is known of a batch as features [B, K], 0 where nothing is; and where it is, [B]."""
-        if c is None:
-            c = torch.zeros(len(like), self.sizes.context, device=like.device)
-        known: Tensor = self.labels(c)
+        if context is None:
+            context = torch.zeros(len(like), self.sizes.context, device=like.device)
+        known: Tensor = self.labels(context)
         return known, known.sum(-1) > 0
 
     def _logits(self, x: Tensor) -> Tensor:
@@ -157,10 +157,12 @@ class SemiSupervised(LabelLearner):
     def _likeliest(self, logits: Tensor) -> Tensor:
         return functional.one_hot(logits.argmax(-1), self.sizes.context).to(logits.dtype)
 
-    def _costs(self, p: Pass, known: Tensor, seen: Tensor, log_q: Tensor) -> dict[str, Tensor]:
+    def _costs(
+        self, p: ForwardPass, known: Tensor, seen: Tensor, log_q: Tensor
+    ) -> dict[str, Tensor]:
         """Each cost in nats, [B]."""
         costs = self._nats(p)
-        costs["label-rate"] = torch.full_like(log_q[:, 0], math.log(self.sizes.context))
+        costs["label-kl"] = torch.full_like(log_q[:, 0], math.log(self.sizes.context))
         if not seen.all():
             for name, nats in self._over_all(p.x[~seen], log_q[~seen]).items():
                 costs[name] = costs[name].index_put((~seen,), nats.to(costs[name].dtype))
@@ -175,12 +177,12 @@ class SemiSupervised(LabelLearner):
         """The summands of U(x) for examples [U, *X] without a label, each [U]."""
         k = self.sizes.context
         every = torch.eye(k, dtype=x.dtype, device=x.device).repeat_interleave(len(x), 0)
-        p = self.core.trip(x.repeat(k, *[1] * (x.dim() - 1)), every)
+        p = self.core.forward_pass(x.repeat(k, *[1] * (x.dim() - 1)), every)
         q = log_q.exp()
         nats = {n: (q * each.reshape(k, -1).T).sum(-1) for n, each in self._nats(p).items()}
-        return nats | {"label-rate": (q * (log_q + math.log(k))).sum(-1)}
+        return nats | {"label-kl": (q * (log_q + math.log(k))).sum(-1)}
 
-    def _nats(self, p: Pass) -> dict[str, Tensor]:
+    def _nats(self, p: ForwardPass) -> dict[str, Tensor]:
         """The summands of L(x, y) but ln K, each [B], averaged over samples of the code."""
         nats: dict[str, Tensor] = {name: term(p) for name, term in self.bound.items()}
         nats |= p.code.costs

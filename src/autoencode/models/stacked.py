@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from autoencode.contract import Code, Likelihood, Pass, Reconstruction, Sizes, Width
+from autoencode.contract import Code, ForwardPass, Likelihood, Reconstruction, Sizes, Width
 from autoencode.maths import widen
 from autoencode.models.assemble import assemble
-from autoencode.models.learner import LabelLearner
+from autoencode.models.label_model import LabelModel
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.models.semisupervised import BOUND, Alpha, SemiSupervised
 from autoencode.parts.networks.layers import Norm
 
 
-class StackedSemiSupervised(LabelLearner):
+class StackedSemiSupervised(LabelModel):
     """M1+M2: M2 on the codes z₁ of a VAE, M1, both trained in one run.
 
     The objective is M1's bound of x, in the recipe's terms, and M2's of z₁ ~ q(z₁|x), which moves
     M2 alone: no gradient reaches M1 through z₁, as if M1 had been trained first. M2's costs are
-    named "code-reconstruction" (−ln p(z₁|y, z₂), a density's), "code-rate", "label-rate" and
+    named "code-reconstruction" (−ln p(z₁|y, z₂), a density's), "code-kl", "label-kl" and
     "classification". The model's code is z₂, and images are p(x|z₁) at z₁ = E[z₁|y, z₂].
 
     The recipe's slots make M1; M2, the `core`, is made of dense layers. Labels as in
@@ -65,36 +65,40 @@ class StackedSemiSupervised(LabelLearner):
         """q(y|z₁) at the mean of q(z₁|x), of examples [B, *X]: [B, K]."""
         return self.core.predict_proba(self.m1.encode(x).z)
 
-    def codes(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Images [B, *X] to codes z₂ [B, *Z], a posterior's mean."""
-        return self.core.codes(self.m1.encoder(x), c)
+        return self.core.codes(self.m1.encoder(x), context)
 
-    def encode(self, x: Tensor, c: Tensor | None = None, samples: int | None = None) -> Code:
+    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`: q(z₂|z₁, y) at the mean of q(z₁|x)."""
-        return self.core.encode(self.m1.encode(x).z, c, samples)
+        return self.core.encode(self.m1.encode(x).z, context, samples)
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`; an unknown label makes p(x|z₂) a mixture over all classes."""
-        return self.core.over_labels(self._images, z, c)
+        return self.core.over_labels(self._images, z, context)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
-        codes, z = self.core.forward(self.m1.encoder(x), c)
+        codes, z = self.core.forward(self.m1.encoder(x), context)
         return Reconstruction(codes, self.m1.decoder(z).reshape(x.shape))
 
-    def trip(self, x: Tensor, c: Tensor | None = None) -> Pass:
-        """See `Autoencoder.trip`: M1's pass (its code is z₁), with M2's costs beside its own."""
-        p = self.m1.trip(x)
+    def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
+        """See `Autoencoder.forward_pass`: that of M1 (its code is z₁), with the costs of both."""
+        p = self.m1.forward_pass(x)
         z = p.code.z.detach().reshape(-1, *self.core.sizes.x)
-        of_each = None if c is None else c.repeat(len(z) // len(x), *[1] * (c.dim() - 1))
+        of_each = (
+            None
+            if context is None
+            else context.repeat(len(z) // len(x), *[1] * (context.dim() - 1))
+        )
         costs = dict(p.code.costs)
-        for name, nats in self.core.trip(z, of_each).code.costs.items():
+        for name, nats in self.core.forward_pass(z, of_each).code.costs.items():
             named = f"code-{name}" if name in BOUND else name
             costs[named] = nats.reshape(-1, len(x)).mean(0)
-        return replace(p, c=c, code=replace(p.code, costs=costs), model=self)
+        return replace(p, context=context, code=replace(p.code, costs=costs), model=self)
 
-    def _images(self, z: Tensor, c: Tensor) -> Distribution:
-        return self.m1.decode(self.core.core.decode(z, c).mean)
+    def _images(self, z: Tensor, context: Tensor) -> Distribution:
+        return self.m1.decode(self.core.core.decode(z, context).mean)
 
 
 class ScaledNormal(Likelihood):

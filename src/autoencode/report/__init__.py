@@ -1,8 +1,8 @@
 """Pictures and pages: the only part of the house that draws."""
 
-from autoencode.report.card import write_card
-from autoencode.report.comparison import write_comparison_page
-from autoencode.report.page import write_report
+from autoencode.report.pages.card import write_card
+from autoencode.report.pages.comparison import write_comparison_page
+from autoencode.report.pages.report import write_report
 from autoencode.report.pictures import grid_picture, pairs_picture, save_picture, strip_picture
 from autoencode.report.plots import interpolate, plot, plot_latent, plot_reconstructed
 

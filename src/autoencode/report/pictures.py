@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoencode.data import scaled
 from autoencode.errors import AutoencodeError, DataError
-from autoencode.models.store import write_bytes
+from autoencode.io.store import write_bytes
 from autoencode.report.images import Tiles, enlarge, montage, pairs, tiles
 
 # Pixels of one image's longer side, at least.

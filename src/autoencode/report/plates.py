@@ -12,7 +12,7 @@ import torch
 from autoencode.contract import Space
 from autoencode.data import Data
 from autoencode.evaluation import kept_projection
-from autoencode.models.conditions import known
+from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures import (
     by_class,
@@ -103,7 +103,7 @@ def _extremes(
     worst = torch.tensor(metrics.get("worst_examples", order.flip(0).tolist())[: extremes.WORST])
     rows = torch.cat([best, worst])
     y = None if test.y is None else test.y[rows]
-    told = known(run.recipe, test)
+    told = conditioning(run.recipe, test)
     told = None if told is None else told[rows]
     seen = look(view.model, test.x[rows], y, data.classes, told)
     mean = metrics.get("squared_error", view.errors.mean().item())

@@ -20,10 +20,10 @@ from autoencode.explore import lattice
 from autoencode.report.figures import paths, plane
 from autoencode.report.figures.grid import draw_grid
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import short
 from autoencode.report.images import enlarge, montage, pairs, tiles
 from autoencode.report.style import WIDTH, Picture, new_figure, styled
 from autoencode.report.view import View, look
-from autoencode.report.words import short
 
 # Examples that `plot` shows with their reconstructions: columns and rows.
 COLUMNS, ROWS = 5, 3
@@ -72,7 +72,7 @@ def plot_reconstructed(
     r0: Sequence[float] = (-5, 10),
     r1: Sequence[float] = (-10, 5),
     n: int = 12,
-    c: Any = None,
+    context: Any = None,
 ) -> Picture:
     """What the decoder draws on an n × n grid of codes.
 
@@ -87,11 +87,11 @@ def plot_reconstructed(
     points = lattice((min(r0), min(r1)), (max(r0), max(r1)), n)
     if latent == 1:
         values = points[:n, :1]
-        pictures = _pictures(model, values, c)
+        pictures = _pictures(model, values, context)
         return draw_rows([Row(pictures, notes=[short(v) for v in values.flatten().tolist()])])
     codes = torch.zeros(n * n, latent)
     codes[:, :2] = points
-    figure, axes = draw_grid(_pictures(model, codes, c), points)
+    figure, axes = draw_grid(_pictures(model, codes, context), points)
     rest = ", all others 0" if latent > 2 else ""
     axes.set(xlabel=f"first number of the code{rest}", ylabel=f"second number of the code{rest}")
     return figure
@@ -99,7 +99,7 @@ def plot_reconstructed(
 
 @styled()
 def interpolate(
-    model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, c: Tensor | None = None
+    model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, context: Tensor | None = None
 ) -> Picture:
     """n decoded codes at equal steps between the codes of two examples, which stand at the ends.
 
@@ -111,7 +111,7 @@ def interpolate(
         AutoencodeError: n is less than 2.
     """
     two = [_example(model, x) for x in (x_1, x_2)]
-    return draw_rows([paths.strip(look(model, torch.stack(two), c=c), 0, 1, n)])
+    return draw_rows([paths.strip(look(model, torch.stack(two), context=context), 0, 1, n)])
 
 
 def _view(model: Autoencoder, samples: Any) -> View:
@@ -133,8 +133,8 @@ def _view(model: Autoencoder, samples: Any) -> View:
         known, places = np.unique(labels, return_inverse=True)
     y = torch.as_tensor(places.astype(np.int64))
     # A conditional model takes the labels of the samples for what is known of them.
-    c = torch.as_tensor(labels.astype(np.int64)) if whole and model.sizes.context else None
-    return look(model, x, y, [str(name) for name in known], c)
+    context = torch.as_tensor(labels.astype(np.int64)) if whole and model.sizes.context else None
+    return look(model, x, y, [str(name) for name in known], context)
 
 
 def _example(model: Autoencoder, x: Any) -> Tensor:
@@ -147,9 +147,9 @@ def _example(model: Autoencoder, x: Any) -> Tensor:
     return x.reshape(model.sizes.x)
 
 
-def _pictures(model: Autoencoder, codes: Tensor, c: Any) -> np.ndarray:
+def _pictures(model: Autoencoder, codes: Tensor, context: Any) -> np.ndarray:
     told = None
-    if c is not None:
-        one = torch.as_tensor(c)
+    if context is not None:
+        one = torch.as_tensor(context)
         told = one.expand(len(codes), *one.shape)
     return tiles(decode(model, codes, told), kind=len(model.sizes.x))

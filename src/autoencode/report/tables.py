@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from autoencode.report.words import count, short
+from autoencode.report.formatting import count, short
 
 # Longer codes would make a page too long: of them the first numbers are given.
 MOST_NUMBERS = 64

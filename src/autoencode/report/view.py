@@ -14,8 +14,8 @@ from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
 from autoencode.explore import Plane, code_plane
-from autoencode.models.learner import LabelLearner
-from autoencode.models.passes import decode, in_batches, measuring, seeded
+from autoencode.models.inference import decode, in_batches, measuring, seeded
+from autoencode.models.label_model import LabelModel
 from autoencode.report.images import Tiles, tiles
 
 # More points than these only hide each other.
@@ -43,7 +43,7 @@ class View:
     model: Autoencoder
     x: Tensor
     y: Int[Tensor, " n"] | None
-    c: Tensor | None
+    context: Tensor | None
     classes: tuple[str, ...]
     codes: Float[Tensor, "n d"]
     errors: Float[Tensor, " n"]
@@ -58,12 +58,12 @@ class View:
     @property
     def tells(self) -> bool:
         """Whether the model learns to tell the labels."""
-        return isinstance(self.model, LabelLearner)
+        return isinstance(self.model, LabelModel)
 
     @property
     def by_label(self) -> bool:
         """Whether what the model is told of an example is its class."""
-        return self.c is not None and self.c.dim() == 1
+        return self.context is not None and self.context.dim() == 1
 
     @cached_property
     def plane(self) -> Plane:
@@ -94,17 +94,17 @@ class View:
             return self.model.encode(batch, known, samples=1).z.flatten(0, 1).flatten(1).cpu()
 
         with measuring(self.model) as device, seeded(0, device):
-            return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK, self.c))
+            return torch.cat(in_batches(self.model, self.x, draw, "drawing", CHUNK, self.context))
 
     @cached_property
     def restored(self) -> tuple[Tensor, Tensor, Tensor]:
         """The first examples clean, as the encoder was shown them, and restored, [n, *X] each."""
         x = self.examples(RESTORED)
         with measuring(self.model) as device, seeded(0, device):
-            known = None if self.c is None else self.c[:RESTORED].to(device)
-            trip = self.model.trip(x.to(device), known)
-            images = trip.px.mean.reshape(-1, *trip.x.shape)[0]
-        return trip.x.float().cpu(), trip.seen.float().cpu(), images.float().cpu()
+            known = None if self.context is None else self.context[:RESTORED].to(device)
+            forward_pass = self.model.forward_pass(x.to(device), known)
+            images = forward_pass.px.mean.reshape(-1, *forward_pass.x.shape)[0]
+        return forward_pass.x.float().cpu(), forward_pass.inputs.float().cpu(), images.float().cpu()
 
     def members(self, label: int) -> Int[Tensor, " m"]:
         """Positions of the examples of one class."""
@@ -128,14 +128,16 @@ class View:
             a conditional model is told; None takes each class in turn.
         """
         told = None
-        if self.c is not None:
-            told = self.in_turn(len(codes)) if like is None else self.c[like.expand(len(codes))]
+        if self.context is not None:
+            told = (
+                self.in_turn(len(codes)) if like is None else self.context[like.expand(len(codes))]
+            )
         return decode(self.model, codes, told)
 
     def in_turn(self, n: int) -> Tensor:
         """What a conditional model is told of n codes: each class in turn, or each example's."""
-        assert self.c is not None
-        of_each = torch.arange(self.model.sizes.context) if self.by_label else self.c
+        assert self.context is not None
+        of_each = torch.arange(self.model.sizes.context) if self.by_label else self.context
         return of_each[torch.arange(n) % len(of_each)]
 
     def tiles(self, images: Tensor) -> Tiles:
@@ -160,7 +162,7 @@ def look(
     x: Tensor,
     y: Tensor | None = None,
     classes: Sequence[str] = (),
-    c: Tensor | None = None,
+    context: Tensor | None = None,
 ) -> View:
     """Encode and decode examples [N, *X]; of more than 10,000, as many are drawn, always the same.
 
@@ -176,16 +178,18 @@ def look(
         drawn = torch.randperm(of, generator=torch.Generator().manual_seed(0))
         places = drawn[:MOST].sort().values
         x, y = x[places], None if y is None else y[places]
-        c = None if c is None else c[places]
-    if c is None and isinstance(model, LabelLearner):
+        context = None if context is None else context[places]
+    if context is None and isinstance(model, LabelModel):
         # A picture of a code shows what the model makes of its example, under the label it tells.
-        c = torch.cat(in_batches(model, x, lambda b, _: model.predict(b), "telling", CHUNK)).cpu()
+        context = torch.cat(
+            in_batches(model, x, lambda b, _: model.predict(b), "telling", CHUNK)
+        ).cpu()
 
     def pair(batch: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, images = model.forward(batch, known)
         return codes.flatten(1).cpu(), (images - batch).square().flatten(1).sum(1).cpu()
 
-    codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK, c), strict=True)
+    codes, errors = zip(*in_batches(model, x, pair, "looking", CHUNK, context), strict=True)
     if not all(bool(batch.isfinite().all()) for batch in codes):
         raise Diverged(
             "Some codes of these examples are not finite numbers",
@@ -195,7 +199,7 @@ def look(
         model,
         x.cpu().reshape(-1, *model.sizes.x),
         None if y is None else y.cpu(),
-        None if c is None else c.cpu(),
+        None if context is None else context.cpu(),
         tuple(classes),
         torch.cat(codes),
         torch.cat(errors),

@@ -9,7 +9,7 @@ from autoencode.studies.generation import Generation
 from autoencode.studies.noise import Noise
 from autoencode.studies.priors import Priors
 from autoencode.studies.regularisers import Regularisers
-from autoencode.studies.study import Finding, Plan, Study
+from autoencode.studies.study import Finding, Study, StudyPlan
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -25,4 +25,4 @@ STUDIES: dict[str, Study] = {
     )
 }
 
-__all__ = ["STUDIES", "Finding", "Plan", "Study", "carry_out_study"]
+__all__ = ["STUDIES", "Finding", "Study", "StudyPlan", "carry_out_study"]

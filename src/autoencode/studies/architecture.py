@@ -8,14 +8,14 @@ from autoencode.data import Data
 from autoencode.errors import DataError
 from autoencode.models.build import build, parameter_count, sizes_for
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, bars, curves, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import originals, reconstructions
+from autoencode.studies.pictures import originals, reconstructions
 from autoencode.studies.rules import differ, spread
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 # Times that differ by less than this factor are equal enough.
 EVEN = 1.25
@@ -50,7 +50,7 @@ class Architecture(Study):
                 "Give it images.",
             )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """Each network with as many parameters as the shallow one, for as many steps."""
         wanted = _parameters(_network("shallow", UNITS), plan.data)
         steps = plan.updates(2_000, 10_000)
@@ -60,7 +60,7 @@ class Architecture(Study):
             for seed in plan.trials(2, 3)
         ]
 
-    def further(self, plan: Plan, results: Results) -> list[Training]:
+    def further(self, plan: StudyPlan, results: Results) -> list[StudyRun]:
         """The same networks, for as long as the slowest of them took."""
         speed = {kind: results.mean(_name(kind, PARAMETERS), "images_per_second") for kind in KINDS}
         found = []
@@ -71,7 +71,7 @@ class Architecture(Study):
             found += [_training(kind, TIME, first.recipe, more, seed) for seed in plan.trials(2, 3)]
         return found
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Errors both ways, and what each network costs."""
         columns: dict[str, list] = {
             "network": [],
@@ -203,10 +203,10 @@ def _name(kind: str, at: str) -> str:
     return f"{kind}, {at}"
 
 
-def _training(kind: str, at: str, recipe: Recipe, steps: int, seed: int) -> Training:
+def _training(kind: str, at: str, recipe: Recipe, steps: int, seed: int) -> StudyRun:
     key = f"{kind}-{at.split()[1]}"
     settings = {"steps": steps, "lr": 2e-3, "warmup": min(300, steps // 4)}
-    return Training(_name(kind, at), key, recipe, settings, seed)
+    return StudyRun(_name(kind, at), key, recipe, settings, seed)
 
 
 def _network(kind: str, units: int) -> Recipe:

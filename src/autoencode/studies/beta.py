@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 
 from autoencode.evaluation import QUICK
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import frontier, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import originals, reconstructions, samples
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.pictures import originals, reconstructions, samples
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 WEIGHTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 LATENT = 16
@@ -32,15 +32,15 @@ class Beta(Study):
         "active; the bound on −ln p(x), rate plus distortion, is best near β = 1."
     )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """A VAE for each weight and seed."""
         steps = plan.updates(2_500, 15_000)
         row = recipe_named("vae").but(latent=LATENT)
         return [
-            Training(
+            StudyRun(
                 _name(weight),
                 f"beta{weight:g}",
-                row.set("terms.rate.weight", weight),
+                row.set("terms.kl.weight", weight),
                 {"steps": steps},
                 seed,
                 (*QUICK, "likelihood"),
@@ -49,10 +49,10 @@ class Beta(Study):
             for seed in plan.trials(1, 3)
         ]
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """The curve, and whether it is one."""
         names = results.models()
-        rate = [results.mean(name, "terms.rate") for name in names]
+        rate = [results.mean(name, "terms.kl") for name in names]
         distortion = [results.mean(name, "terms.reconstruction") for name in names]
         active = [results.mean(name, "active_dimensions") for name in names]
         bound = [a + b for a, b in zip(rate, distortion, strict=True)]
@@ -119,7 +119,7 @@ class Beta(Study):
             ),
         ]
 
-    def _pictures(self, plan: Plan, results: Results) -> Plate:
+    def _pictures(self, plan: StudyPlan, results: Results) -> Plate:
         rows = [("original", originals(plan.data, SHOWN))]
         for weight in (WEIGHTS[0], 1.0, WEIGHTS[-1]):
             each = results.first(_name(weight))

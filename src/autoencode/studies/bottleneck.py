@@ -13,18 +13,18 @@ from torch import Tensor
 from autoencode.data import Data, scaled
 from autoencode.evaluation import QUICK, embed
 from autoencode.explore.projection import project
-from autoencode.models.passes import BATCH_SIZE, split
-from autoencode.models.recipes import recipe_named
+from autoencode.models.inference import BATCH_SIZE, split
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, code_planes, curves, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import reconstructions
+from autoencode.studies.pictures import reconstructions
 from autoencode.studies.rules import SOME, cluster_words, differ, elbow, percent, spread
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 SIZES = (2, 4, 8, 16, 32, 64)
-# Training images that the components of PCA are fitted to; more change no digit that is shown.
+# StudyRun images that the components of PCA are fitted to; more change no digit that is shown.
 MOST_FITTED = 10_000
 # Codes on a map of neighbourhoods, which takes time.
 MAPPED = 3_000
@@ -46,7 +46,7 @@ class Bottleneck(Study):
         "classes better."
     )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """One model of each size and seed."""
         return [
             self._training(plan, size, seed, plan.updates(2_000, 10_000))
@@ -54,7 +54,7 @@ class Bottleneck(Study):
             for seed in plan.trials(2, 3)
         ]
 
-    def further(self, plan: Plan, results: Results) -> list[Training]:
+    def further(self, plan: StudyPlan, results: Results) -> list[StudyRun]:
         """The smallest and the chosen size, trained fully."""
         steps = plan.updates(8_000, 30_000)
         sizes = (self._sizes(plan.data)[0], self._chosen(plan, results))
@@ -68,7 +68,7 @@ class Bottleneck(Study):
             for size in dict.fromkeys(sizes)
         ]
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Curve, elbow, and the two models that were trained fully."""
         sizes = self._sizes(plan.data)
         ours = [results.values(_name(size), "squared_error") for size in sizes]
@@ -98,17 +98,17 @@ class Bottleneck(Study):
             self._plates(plan, table, sizes, ours, pca, chosen, ends),
         )
 
-    def _training(self, plan: Plan, size: int, seed: int, steps: int) -> Training:
+    def _training(self, plan: StudyPlan, size: int, seed: int, steps: int) -> StudyRun:
         row = recipe_named("ae-deep").set("network.hidden", (512, 256)).but(latent=size)
         settings = {"steps": steps, "warmup": min(300, steps // 4)}
-        return Training(_name(size), f"d{size}", row, settings, seed)
+        return StudyRun(_name(size), f"d{size}", row, settings, seed)
 
     def _sizes(self, data: Data) -> tuple[int, ...]:
         """Sizes that are below the numbers of an example."""
         pixels = data.train.x[0].numel()
         return tuple(size for size in SIZES if size < pixels)
 
-    def _chosen(self, plan: Plan, results: Results) -> int:
+    def _chosen(self, plan: StudyPlan, results: Results) -> int:
         sizes = self._sizes(plan.data)
         errors = [
             sum(each.validation["squared_error"] for each in results.of(_name(size)))

@@ -8,16 +8,24 @@ from autoencode.contract import Sizes
 from autoencode.data import Data, load_data, scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import QUICK, decode
-from autoencode.models.passes import in_batches, seeded
-from autoencode.models.recipes import recipe_named
+from autoencode.models.inference import in_batches, seeded
+from autoencode.models.recipes.table import recipe_named
 from autoencode.parts.networks import network_class
 from autoencode.report.charts import Series, curves, image_rows
+from autoencode.report.formatting import count, short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import count, short
-from autoencode.studies.looks import CPU
+from autoencode.studies.pictures import CPU
 from autoencode.studies.rules import lower, percent
-from autoencode.studies.study import Conclusion, Finding, Plan, Result, Results, Study, Training
+from autoencode.studies.study import (
+    Conclusion,
+    Finding,
+    Result,
+    Results,
+    Study,
+    StudyPlan,
+    StudyRun,
+)
 
 TOLD, UNTOLD = "CVAE", "VAE"
 # A classifier that is wrong so many times as often is far worse.
@@ -51,14 +59,14 @@ class Conditional(Study):
                 "This study is about labels, and these data have none", "Give them: --labels FILE."
             )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """Both VAEs, and M1+M2 for each number of labels."""
         steps = plan.updates(4_000, 20_000)
         told = recipe_named("cvae").but(latent=LATENT)
         settings = {"steps": steps, "warmup": min(300, steps // 4)}
         measures = (*QUICK, "likelihood", "generation")
         found = [
-            Training(name, name.lower(), recipe, settings, seed, measures)
+            StudyRun(name, name.lower(), recipe, settings, seed, measures)
             for name, recipe in ((TOLD, told), (UNTOLD, told.but(context=None)))
             for seed in plan.trials(1, 3)
         ]
@@ -66,7 +74,7 @@ class Conditional(Study):
         steps = plan.updates(3_000, 12_000)
         settings = {"steps": steps, "warmup": min(300, steps // 4)}
         found += [
-            Training(
+            StudyRun(
                 _few(n), f"labels{n}", row, settings, seed, QUICK, {"labelled": n, "seed": seed}
             )
             for n in self._labels(plan.data)
@@ -74,7 +82,7 @@ class Conditional(Study):
         ]
         return found
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Nats, fidelity, and the curve of errors."""
         numbers = self._labels(plan.data)
         errors = {n: results.mean(_few(n), "classification_error") for n in numbers}
@@ -87,7 +95,7 @@ class Conditional(Study):
             {
                 "model": [TOLD, UNTOLD],
                 "−ln p(x), nats": [results.mean(name, "nll") for name in (TOLD, UNTOLD)],
-                "rate, nats": [results.mean(name, "terms.rate") for name in (TOLD, UNTOLD)],
+                "rate, nats": [results.mean(name, "terms.kl") for name in (TOLD, UNTOLD)],
                 "squared error": [results.mean(n, "squared_error") for n in (TOLD, UNTOLD)],
                 "drawn as asked": [results.mean(TOLD, "label_fidelity"), None],
             }
@@ -149,7 +157,7 @@ class Conditional(Study):
             )
         return found
 
-    def _asked(self, plan: Plan, results: Results) -> Plate:
+    def _asked(self, plan: StudyPlan, results: Results) -> Plate:
         model, classes = results.first(TOLD).run.load_model(), plan.data.classes
         shown = min(len(classes), 10)
         with torch.no_grad(), seeded(0, CPU):

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.errors import RunError
+from autoencode.io.store import read_json, write_bytes, write_json, write_text
 from autoencode.models.describe import slots
-from autoencode.models.store import read_json, write_bytes, write_json, write_text
-from autoencode.report.facts import Fact
-from autoencode.report.study_page import StudyPage, study_markdown, write_study_page
-from autoencode.studies.study import Conclusion, Plan, Result, Results, Study, Training
-from autoencode.studies.work import carry_out
-from autoencode.train.record.folder import environment
+from autoencode.report.pages.facts import Fact
+from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
+from autoencode.studies.study import Conclusion, Result, Results, Study, StudyPlan, StudyRun
+from autoencode.studies.trainings import carry_out
+from autoencode.train.run_folder import environment
 
 RUNS = "runs"
 
 
 def carry_out_study(
     study: Study,
-    plan: Plan,
+    plan: StudyPlan,
     folder: Path,
     command: str,
     workers: int | None,
@@ -65,9 +65,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _trained(
-    trainings: list[Training],
+    trainings: list[StudyRun],
     before: list[Result],
-    plan: Plan,
+    plan: StudyPlan,
     folder: Path,
     workers: int | None,
     tell: Callable[[str], None],
@@ -87,7 +87,12 @@ def _trained(
 
 
 def _write(
-    study: Study, plan: Plan, results: Results, conclusion: Conclusion, folder: Path, command: str
+    study: Study,
+    plan: StudyPlan,
+    results: Results,
+    conclusion: Conclusion,
+    folder: Path,
+    command: str,
 ) -> None:
     page = _page(study, plan, results, conclusion, command)
     write_study_page(page, folder / "report.html")
@@ -103,7 +108,7 @@ def _write(
 
 
 def _page(
-    study: Study, plan: Plan, results: Results, conclusion: Conclusion, command: str
+    study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
 ) -> StudyPage:
     data = plan.data
     seconds = sum(float(each.run.summary["seconds"]) for each in results)
@@ -152,13 +157,13 @@ def _described(result: Result) -> str:
     return f"{result.run.summary['steps']:,} steps; {parts}"
 
 
-def _sizes(plan: Plan) -> str:
+def _sizes(plan: StudyPlan) -> str:
     data = plan.data
     return ", ".join(f"{len(part):,}" for part in (data.train, data.validation, data.test))
 
 
 def _record(
-    study: Study, plan: Plan, results: Results, conclusion: Conclusion, command: str
+    study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
 ) -> dict[str, Any]:
     return {
         "study": study.name,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from autoencode.evaluation import QUICK
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import originals, samples
+from autoencode.studies.pictures import originals, samples
 from autoencode.studies.rules import differ, lower, percent
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 AE, VAE, MIXTURE, VAE_MIXTURE = "AE", "VAE", "AE + mixture", "VAE + mixture"
 ROWS = {
@@ -50,7 +50,7 @@ class Generation(Study):
         "the autoencoder stay the better ones."
     )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """The same network four times."""
         steps = plan.updates(4_000, 20_000)
         found = []
@@ -64,11 +64,11 @@ class Generation(Study):
             measures = (*QUICK, "generation", "gaps")
             key = f"{row}-{sampler}" if sampler else row
             found += [
-                Training(name, key, recipe, settings, seed, measures) for seed in plan.trials(2, 3)
+                StudyRun(name, key, recipe, settings, seed, measures) for seed in plan.trials(2, 3)
             ]
         return found
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Gaps and quality, in order."""
         names = results.models()
         table = Table(

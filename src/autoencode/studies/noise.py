@@ -13,16 +13,16 @@ from autoencode.contract import Corruption, Sizes
 from autoencode.data import Data, scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import reconstruct, squared_error
-from autoencode.models.passes import seeded
+from autoencode.models.inference import seeded
 from autoencode.models.recipe import Spec
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.parts import CORRUPTIONS
 from autoencode.report.charts import bars, image_rows, matrix
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import CPU
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.pictures import CPU
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 LEVELS = (0.25, 0.5, 0.75)
 # Two factors are alike where neither is so many times the other.
@@ -61,18 +61,18 @@ class Noise(Study):
                 "Filters look at neighbouring pixels, and these data are vectors", "Give it images."
             )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """One model for each noise, and one for none."""
         steps = plan.updates(3_000, 15_000)
         row = recipe_named("denoising-ae").but(latent=LATENT)
         settings = {"steps": steps, "warmup": min(300, steps // 4)}
         return [
-            Training(name, name.replace(" ", "-"), row.but(corruption=spec), settings, seed)
+            StudyRun(name, name.replace(" ", "-"), row.but(corruption=spec), settings, seed)
             for name, spec in _noises().items()
             for seed in plan.trials(1, 3)
         ]
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Every model on every noise, filters beside them."""
         names, tested = results.models(), [name for name in _noises() if name != PLAIN]
         clean = scaled(plan.data.test.x[:TESTED])

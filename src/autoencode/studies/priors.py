@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from autoencode.evaluation import QUICK, embed
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, code_planes, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import originals, samples
+from autoencode.studies.pictures import originals, samples
 from autoencode.studies.rules import lower, percent
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 PRIORS = ("normal", "uniform", "mixture", "vamp", "flow")
 NET = {"hidden": (512, 256), "norm": "layer", "activation": "silu"}
@@ -20,7 +20,7 @@ SHOWN, DRAWN, PLACED = 12, 3_000, 3_000
 FIGURES = {
     "nll": "−ln p(x), nats",
     "terms.reconstruction": "distortion, nats",
-    "terms.rate": "rate, nats",
+    "terms.kl": "rate, nats",
     "aggregate_kl": "KL(q(z) ‖ p(z)), nats",
     "gaps": "gaps, share of draws from the prior",
     "frechet_distance": "Fréchet distance",
@@ -43,18 +43,18 @@ class Priors(Study):
         "that fewer of their draws decode to what is no data."
     )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """The same network under each prior."""
         steps = plan.updates(4_000, 20_000)
         settings = {"steps": steps, "lr": 3e-3, "warmup": min(300, steps // 4)}
         measures = (*QUICK, "likelihood", "space", "generation", "gaps")
         return [
-            Training(prior, prior, _recipe(prior), settings, seed, measures)
+            StudyRun(prior, prior, _recipe(prior), settings, seed, measures)
             for prior in PRIORS
             for seed in plan.trials(1, 3)
         ]
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Likelihood, gaps, planes and samples."""
         names = results.models()
         figures = {f: w for f, w in FIGURES.items() if all(f in each for each in results)}
@@ -127,7 +127,7 @@ class Priors(Study):
             )
         return found
 
-    def _codes(self, plan: Plan, results: Results) -> Plate:
+    def _codes(self, plan: StudyPlan, results: Results) -> Plate:
         x, y = plan.data.test.x[:PLACED], plan.data.test.y
         panels, columns = [], {}
         for name in PRIORS:
@@ -151,6 +151,6 @@ def _recipe(prior: str) -> Recipe:
     if prior == "uniform":
         return recipe.set("bottleneck", "bounded").set("prior", prior)
     if prior == "mixture":
-        rate = recipe_named("mog-vae").terms["rate"]
-        return recipe.set("prior", prior).but(terms={**recipe.terms, "rate": rate})
+        rate = recipe_named("mog-vae").terms["kl"]
+        return recipe.set("prior", prior).but(terms={**recipe.terms, "kl": rate})
     return recipe.set("prior", prior)

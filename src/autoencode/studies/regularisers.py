@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from autoencode.evaluation import QUICK
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, image_rows
+from autoencode.report.formatting import short
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
-from autoencode.report.words import short
-from autoencode.studies.looks import originals, reconstructions
+from autoencode.studies.pictures import originals, reconstructions
 from autoencode.studies.rules import lower, percent
-from autoencode.studies.study import Conclusion, Finding, Plan, Results, Study, Training
+from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
 
 PLAIN = "plain"
 LATENT = 32
@@ -43,18 +43,18 @@ class Regularisers(Study):
         "variational codes leave fewer gaps; the plain code is best at reconstruction alone."
     )
 
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """The same network with each regulariser."""
         steps = plan.updates(2_500, 15_000)
         settings = {"steps": steps, "warmup": min(300, steps // 4), "lr": 2e-3}
         measures = (*QUICK, "space", "shift", "gaps")
         return [
-            Training(name, name.replace(" ", "-"), recipe, settings, seed, measures)
+            StudyRun(name, name.replace(" ", "-"), recipe, settings, seed, measures)
             for name, recipe in _recipes().items()
             for seed in plan.trials(1, 3)
         ]
 
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """A table of what changes, and the words for it."""
         names = results.models()
         known = {f: w for f, w in FIGURES.items() if all(f in each for each in results)}

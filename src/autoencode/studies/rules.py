@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoencode.evaluation import noise
-from autoencode.evaluation.noise import Estimate, estimate
+from autoencode.evaluation.metrics import significance as noise
+from autoencode.evaluation.metrics.significance import Estimate, estimate
 from autoencode.studies.study import Result, Results
 
 # Adjusted Rand index of k-means on codes: from here on clusters have something of the classes, and

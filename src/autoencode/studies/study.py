@@ -16,7 +16,7 @@ from autoencode.report.tables import Table
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What a study is allowed to spend, and on which data.
 
     full: train each model to the end of its row, with more seeds; else within a budget that suits
@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Training:
+class StudyRun:
     """One training of a study and what is measured of it.
 
     model: its name in tables, the same for all its seeds: "d = 8".
@@ -68,12 +68,12 @@ class Training:
 class Result:
     """A finished training: its run, and every figure of it by name."""
 
-    training: Training
+    training: StudyRun
     run: Run
     metrics: Mapping[str, Any]
 
     def __getitem__(self, figure: str) -> float:
-        """A figure by its name; "terms.rate" is one of the terms, "seconds" of the training."""
+        """A figure by its name; "terms.kl" is one of the terms, "seconds" of the training."""
         if figure.startswith("terms."):
             return float(self.metrics["terms"][figure.removeprefix("terms.")])
         return float({**self.run.summary, **self.metrics}[figure])
@@ -163,13 +163,13 @@ class Study(ABC):
         """
 
     @abstractmethod
-    def trainings(self, plan: Plan) -> list[Training]:
+    def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """What is trained first."""
 
-    def further(self, plan: Plan, results: Results) -> list[Training]:
+    def further(self, plan: StudyPlan, results: Results) -> list[StudyRun]:
         """What is trained then, in the light of the first figures."""
         return []
 
     @abstractmethod
-    def conclude(self, plan: Plan, results: Results) -> Conclusion:
+    def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Findings, tables and figures."""

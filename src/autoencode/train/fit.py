@@ -8,12 +8,12 @@ from typing import Any
 from autoencode.data import Data, load_data
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.models.recipe import Recipe
-from autoencode.models.recipes import recipe_named
+from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import open_run
+from autoencode.train.checks import not_compiled
 from autoencode.train.lockstep.alike import train_together
 from autoencode.train.lockstep.draws import Untraceable
-from autoencode.train.loop import Loop
-from autoencode.train.refusals import not_compiled
+from autoencode.train.trainer import Loop
 from autoencode.train.training import Fitted, Training, interrupted, prepared
 
 

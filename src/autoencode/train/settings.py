@@ -61,7 +61,7 @@ class Settings:
     patience: Count | None = None
     validate_every: Count | None = None
     checkpoint_every: Count | None = None
-    film: Annotated[int, Within(2, 1000)] | None = None
+    snapshots: Annotated[int, Within(2, 1000)] | None = None
     seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     device: Device = "auto"
     precision: Precision = "auto"

@@ -21,14 +21,14 @@ from autoencode.errors import (
     RecipeError,
     RunError,
 )
+from autoencode.io.store import read_json
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.own_code import keep_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, begin_with, data_record, open_run
-from autoencode.models.store import read_json
-from autoencode.train.loop import Loop
-from autoencode.train.record.folder import (
+from autoencode.train.fitting import fit_sampler
+from autoencode.train.run_folder import (
     discard_unstarted,
     environment,
     locked,
@@ -37,7 +37,7 @@ from autoencode.train.record.folder import (
     write_environment,
 )
 from autoencode.train.settings import Settings
-from autoencode.train.stage import fit_sampler
+from autoencode.train.trainer import Loop
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from PIL import Image
 
 import autoencode as ae
 from autoencode.data import load_data
+from autoencode.explorer.page import write_explorer
 from autoencode.models.run import Run, open_run
-from autoencode.serve.page import write_explorer
 
 HOSTILE = "<img src=x onerror=\"document.title='caught'\">"
 TRAITS = ("_page", "_title", "height", "selected", "codes", "pins")

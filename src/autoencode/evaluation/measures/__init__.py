@@ -5,6 +5,7 @@ A measure that has no meaning for the model or its data gives none.
 
 from collections.abc import Callable, Iterator, Mapping
 
+from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.measures import (
     codes,
     disentanglement,
@@ -17,9 +18,8 @@ from autoencode.evaluation.measures import (
     space,
 )
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import Subject
 
-MEASURES: Mapping[str, Callable[[Subject], Iterator[Record]]] = {
+MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "reconstruction": reconstruction.measure,
     "objective": objective.measure,
     "codes": codes.measure,
@@ -32,7 +32,7 @@ MEASURES: Mapping[str, Callable[[Subject], Iterator[Record]]] = {
 }
 # Those that take seconds: what every training ends with.
 QUICK = ("reconstruction", "objective", "codes")
-# What a measure takes from `Subject` beside the model and its data.
+# What a measure takes from `EvaluationContext` beside the model and its data.
 OPTIONS: Mapping[str, tuple[str, ...]] = {"likelihood": ("samples", "images")}
 
 __all__ = ["MEASURES", "OPTIONS", "QUICK"]

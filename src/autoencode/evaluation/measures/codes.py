@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoencode.evaluation.codes import NEIGHBOURS, kl_per_dimension, knn_hits
-from autoencode.evaluation.intervals import bootstrap
+from autoencode.evaluation.context import EvaluationContext
+from autoencode.evaluation.metrics.codes import NEIGHBOURS, kl_per_dimension, knn_hits
+from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import Subject
 
 # A dimension with fewer nats than this carries nothing.
 ACTIVE = 0.01
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """KL of each dimension, the model's own predictions, and k-NN accuracy."""
     data, n = subject.data, len(subject.test)
     nats = kl_per_dimension(subject.model, data.test.x, subject.told(data.test), subject.batch_size)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoencode.evaluation.disentanglement import (
+from autoencode.evaluation.context import EvaluationContext
+from autoencode.evaluation.metrics.disentanglement import (
     dci,
     factor_vae_score,
     modularity,
@@ -12,13 +13,12 @@ from autoencode.evaluation.disentanglement import (
     sap,
 )
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import Subject
 
 # Training codes that a forest or a vote is fitted to.
 MOST_TRAIN = 10_000
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """MIG, DCI, SAP, the FactorVAE score and modularity, where factors are known."""
     data = subject.data
     train, test = data.train.factors, data.test.factors

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autoencode.contract import Space
-from autoencode.evaluation.gaps import gap_share, unsure_share
-from autoencode.evaluation.intervals import of_share
+from autoencode.evaluation.context import Drawn, EvaluationContext
+from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
+from autoencode.evaluation.metrics.intervals import of_share
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import Drawn, Subject
 
 UNIT = "share of images; {:.2f} for test images"
 LEVEL = 0.99
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """The share of gaps among what is drawn, and in the box that the training codes fill."""
     yield from _of(subject, subject.drawn, "")
     # Beside the entries of a code book, and off the sphere, there is nothing to decode.
@@ -23,7 +23,7 @@ def measure(subject: Subject) -> Iterator[Record]:
         yield from _of(subject, subject.boxed, "_in_box")
 
 
-def _of(subject: Subject, drawn: Drawn, suffix: str) -> Iterator[Record]:
+def _of(subject: EvaluationContext, drawn: Drawn, suffix: str) -> Iterator[Record]:
     n = len(drawn.features)
     share = gap_share(subject.real.test_distances, drawn.distances, LEVEL)
     how = f"of {n:,} images decoded from {drawn.how}"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoencode.evaluation.copying import copies, diversity
-from autoencode.evaluation.generation import frechet_distance
-from autoencode.evaluation.intervals import bootstrap
-from autoencode.evaluation.manifolds import density_coverage, precision_recall
+from autoencode.evaluation.context import MOST_DRAWN, EvaluationContext
+from autoencode.evaluation.metrics.copying import copies, diversity
+from autoencode.evaluation.metrics.generation import frechet_distance
+from autoencode.evaluation.metrics.intervals import bootstrap
+from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import MOST_DRAWN, Subject
 
 # Fewer have no neighbourhoods to speak of.
 LEAST = 20
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """Fréchet distance, precision, recall, density, coverage, diversity, copies, label fidelity."""
     if len(subject.test) < LEAST:
         return

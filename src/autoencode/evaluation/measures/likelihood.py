@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from autoencode.evaluation.intervals import bootstrap
+from autoencode.evaluation.context import SEED, EvaluationContext
 from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds
+from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import SEED, Subject
 
 # Pixels kept in a byte: a density of values in [0, 1] is one of levels after so many bits.
 BITS = 8
@@ -16,7 +16,7 @@ BITS = 8
 DISCRETE, UNNORMALISED = ("bernoulli",), ("ms-ssim",)
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """ELBO, negative log-likelihood and bits per dimension of models that have a density."""
     kind, test = subject.recipe.likelihood.kind, subject.test
     told = subject.told(test)
@@ -50,7 +50,7 @@ def _which(n: int, of: int) -> str:
     return f"the {n:,} test examples" if n == of else f"{n:,} evenly spread test examples"
 
 
-def _pixels(subject: Subject) -> str:
+def _pixels(subject: EvaluationContext) -> str:
     binarised = subject.data.options.get("binarise")
     if binarised:
         return f"pixels drawn black or white once ({binarised} binarisation)"

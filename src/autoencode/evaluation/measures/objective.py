@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from autoencode.evaluation.quality import squared_error
+from autoencode.evaluation.context import SEED, EvaluationContext
+from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.evaluation.records import TERMS, Record
-from autoencode.evaluation.subject import SEED, Subject
+from autoencode.models.inference import seeded
 from autoencode.models.objective import Objective
-from autoencode.models.passes import seeded
 from autoencode.parts import BOTTLENECKS
 
 CORRUPTED = {
@@ -19,21 +19,21 @@ CORRUPTED = {
 }
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """The loss and each of its terms, in nats."""
     model, recipe, n = subject.model, subject.recipe, len(subject.test)
     objective = Objective(model, recipe, model.sizes)
     objective.terms.eval()
 
-    def judge(x: Tensor, c: Tensor | None) -> dict[str, float]:
-        judged = objective(x, c)
-        means = {"loss": judged.loss, **{TERMS + k: v for k, v in judged.terms.items()}}
+    def judge(x: Tensor, context: Tensor | None) -> dict[str, float]:
+        output = objective(x, context)
+        means = {"loss": output.loss, **{TERMS + k: v for k, v in output.terms.items()}}
         if recipe.corruption is not None:
-            trip = judged.trip
-            restored = trip.px.mean.reshape(-1, *trip.x.shape)
-            clean = trip.x.expand_as(restored).flatten(0, 1)
+            forward_pass = output.forward_pass
+            restored = forward_pass.px.mean.reshape(-1, *forward_pass.x.shape)
+            clean = forward_pass.x.expand_as(restored).flatten(0, 1)
             means["restored_squared_error"] = squared_error(clean, restored.flatten(0, 1))
-            means["corrupted_squared_error"] = squared_error(trip.x, trip.seen)
+            means["corrupted_squared_error"] = squared_error(forward_pass.x, forward_pass.inputs)
         return {name: mean.mean().item() * len(x) for name, mean in means.items()}
 
     # The noise of the codes drawn here is the same for every model and every evaluation.

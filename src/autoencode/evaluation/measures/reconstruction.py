@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 
 from autoencode.data import scaled
-from autoencode.evaluation.intervals import bootstrap
-from autoencode.evaluation.quality import ms_ssim, psnr, squared_error, ssim
+from autoencode.evaluation.context import EvaluationContext
+from autoencode.evaluation.metrics.intervals import bootstrap
+from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import Subject
-from autoencode.models.passes import split
+from autoencode.models.inference import split
 
 # Positions of examples that are kept as the best and the worst.
 EXTREMES = 16
 HOW = "Reconstructions without noise, from the code (of a random one, the mean)"
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """Squared error, PSNR, SSIM and MS-SSIM, by class too, and the best and worst examples."""
     model, test = subject.model, subject.test
     n, has_image = len(test), model.sizes.image is not None
     images, pixels = ("images", "pixels") if has_image else ("examples", "numbers")
     mean_image = _mean(subject.data.train.x, subject.batch_size)
 
-    def judge(x: Tensor, c: Tensor | None) -> dict[str, Tensor]:
-        y = model.forward(x, c).images
+    def judge(x: Tensor, context: Tensor | None) -> dict[str, Tensor]:
+        y = model.forward(x, context).images
         figures = {
             "error": squared_error(x, y),
             "reference": squared_error(x, mean_image.to(x).expand_as(x)),
@@ -78,7 +78,7 @@ def measure(subject: Subject) -> Iterator[Record]:
         yield Record(f"{name}_examples", tuple(rows.tolist()), "position in the test part", n, note)
 
 
-def _by_class(subject: Subject, error: Tensor, unit: str) -> Iterator[Record]:
+def _by_class(subject: EvaluationContext, error: Tensor, unit: str) -> Iterator[Record]:
     classes, y = subject.data.classes, subject.test.y
     if y is None or len(classes) < 2:
         return

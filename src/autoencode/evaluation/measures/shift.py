@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoencode.data import scaled
-from autoencode.evaluation.codes import NEIGHBOURS, knn_hits
-from autoencode.evaluation.intervals import bootstrap
+from autoencode.evaluation.context import SEED, EvaluationContext
+from autoencode.evaluation.metrics.codes import NEIGHBOURS, knn_hits
+from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import SEED, Subject
-from autoencode.models.passes import embed, seeded
+from autoencode.models.inference import embed, seeded
 from autoencode.parts.corruptions import Blur, GaussianNoise, Masking, Occlusion
 
 # Test examples and neighbours that codes under shift are looked at with.
@@ -25,7 +25,7 @@ DEGREES = (15, 30)
 Shift = Callable[[Tensor], Tensor]
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """How far codes move under a shift of the input, and whether their class is still told."""
     step = max(1, len(subject.test) // MOST_TEST)
     chosen = slice(None, None, step)
@@ -81,7 +81,7 @@ def turned(x: Tensor, degrees: float) -> Tensor:
     return functional.grid_sample(images, grid, align_corners=False).reshape(x.shape).clamp(0, 1)
 
 
-def _shifts(subject: Subject) -> Iterator[tuple[str, str, Shift]]:
+def _shifts(subject: EvaluationContext) -> Iterator[tuple[str, str, Shift]]:
     """Name, words and what it does, for each shift that has a meaning for the examples."""
     sizes = subject.model.sizes
     yield "noise", "Gaussian noise of σ = 0.3", GaussianNoise(sizes, 0.3)

@@ -13,7 +13,8 @@ from autoencode.evaluation.aggregate import (
     aggregate_divergence,
     maximum_mean_discrepancy,
 )
-from autoencode.evaluation.clusters import (
+from autoencode.evaluation.context import SEED, EvaluationContext
+from autoencode.evaluation.metrics.clusters import (
     SILHOUETTE_CODES,
     adjusted_rand,
     kmeans_clusters,
@@ -21,9 +22,9 @@ from autoencode.evaluation.clusters import (
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.codes import linear_probe_hits
-from autoencode.evaluation.intervals import bootstrap, bootstrap_of
-from autoencode.evaluation.neighbourhoods import (
+from autoencode.evaluation.metrics.codes import linear_probe_hits
+from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of
+from autoencode.evaluation.metrics.neighbourhoods import (
     MOST_CODES,
     NEIGHBOURS,
     RANKED,
@@ -32,9 +33,8 @@ from autoencode.evaluation.neighbourhoods import (
     trustworthiness,
 )
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.subject import SEED, Subject
 from autoencode.models.assemble import SlotAutoencoder
-from autoencode.models.passes import seeded
+from autoencode.models.inference import seeded
 
 # An interval of 95 % of a normal estimate, on either side.
 SIGMAS = 1.96
@@ -44,7 +44,7 @@ PROBED = 20_000
 LEAST = 4 * NEIGHBOURS
 
 
-def measure(subject: Subject) -> Iterator[Record]:
+def measure(subject: EvaluationContext) -> Iterator[Record]:
     """How classes, neighbours and the prior look from the codes."""
     codes, n = subject.codes, len(subject.test)
     if subject.has_labels and len(subject.test.y.unique()) > 1:
@@ -58,7 +58,7 @@ def measure(subject: Subject) -> Iterator[Record]:
         yield from _prior(subject)
 
 
-def _probe(subject: Subject) -> Iterator[Record]:
+def _probe(subject: EvaluationContext) -> Iterator[Record]:
     train, n = subject.data.train.y, len(subject.test)
     known = (train >= 0).nonzero().flatten()[:PROBED]
     if len(train[known].unique()) < 2:
@@ -74,7 +74,7 @@ def _probe(subject: Subject) -> Iterator[Record]:
     yield Record("linear_probe_accuracy", value, "fraction", n, note, bootstrap(hits))
 
 
-def _classes(subject: Subject) -> Iterator[Record]:
+def _classes(subject: EvaluationContext) -> Iterator[Record]:
     codes, labels = subject.codes, subject.test.y
     k, n = len(labels.unique()), len(labels)
     how = "test codes, by the classes of the examples"
@@ -110,7 +110,7 @@ def _agreement(name: str, what: str, clusters: Tensor, labels: Tensor) -> Iterat
         yield Record(f"{name}_{figure}", value, unit, len(labels), f"{how}; {what}.", interval)
 
 
-def _own_clusters(subject: Subject) -> Tensor | None:
+def _own_clusters(subject: EvaluationContext) -> Tensor | None:
     """The likeliest cluster of each test example, of a model whose prior has clusters."""
     model = subject.model
     prior = model.latent_prior if isinstance(model, SlotAutoencoder) else None
@@ -119,7 +119,7 @@ def _own_clusters(subject: Subject) -> Tensor | None:
     return prior.responsibilities(subject.codes.to(subject.device)).argmax(-1).cpu()
 
 
-def _neighbours(subject: Subject, no_two_alike: bool) -> Iterator[Record]:
+def _neighbours(subject: EvaluationContext, no_two_alike: bool) -> Iterator[Record]:
     x, codes = subject.test.x, subject.codes
     n = len(codes)
     for name, statistic, what in (
@@ -138,7 +138,7 @@ def _neighbours(subject: Subject, no_two_alike: bool) -> Iterator[Record]:
         yield Record("intrinsic_dimension", value, "dimensions", min(n, MOST_CODES), note)
 
 
-def _prior(subject: Subject) -> Iterator[Record]:
+def _prior(subject: EvaluationContext) -> Iterator[Record]:
     model, codes, n = subject.model, subject.codes, len(subject.test)
     if n < 2:
         return
@@ -177,7 +177,7 @@ def _prior(subject: Subject) -> Iterator[Record]:
         yield Record(name, value, "nats", n, f"{what}; {how}", ends)
 
 
-def _draws(subject: Subject) -> tuple[Tensor | None, Tensor | None]:
+def _draws(subject: EvaluationContext) -> tuple[Tensor | None, Tensor | None]:
     """Codes drawn from the posteriors of the test examples, and as many from the prior, [N, d]."""
     model, told = subject.model, subject.told(subject.test)
     with torch.no_grad(), seeded(SEED, subject.device):
@@ -186,7 +186,9 @@ def _draws(subject: Subject) -> tuple[Tensor | None, Tensor | None]:
             return None, None
         of_prior = prior.sample(torch.Size((len(subject.test),))).flatten(1).float().cpu()
         codes = subject.in_batches(
-            lambda x, c: model.encode(x, c, samples=1).z.flatten(0, 1).flatten(1).float().cpu(),
+            lambda x, context: (
+                model.encode(x, context, samples=1).z.flatten(0, 1).flatten(1).float().cpu()
+            ),
             "drawing codes",
         )
     return torch.cat(codes), of_prior

@@ -62,6 +62,6 @@ def normalised_maps(norm: Norm, channels: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels)] if norm == "batch" else []
 
 
-def with_context(x: Tensor, c: Tensor | None) -> Tensor:
+def with_context(x: Tensor, context: Tensor | None) -> Tensor:
     """Features [B, F] beside their context [B, C], [B, F + C]."""
-    return x if c is None else torch.cat([x, c], -1)
+    return x if context is None else torch.cat([x, context], -1)

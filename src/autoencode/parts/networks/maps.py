@@ -121,10 +121,10 @@ class MapEncoder(nn.Module):
         self.dense = dense(widths, config.activation, norm=config.norm)
         self.head = Float32Linear(widths[-1], features)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
         h = self.body(x.reshape(-1, *self.image)).flatten(1)
-        features: Tensor = self.head(self.dense(with_context(h, c)))
+        features: Tensor = self.head(self.dense(with_context(h, context)))
         return features
 
 
@@ -139,9 +139,9 @@ class MapDecoder(nn.Module):
         self.dense = dense(widths, config.activation, norm=config.norm, first=Float32Linear)
         self.body = config.up(maps, channels)
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        h = self.dense(with_context(z.flatten(1), c)).unflatten(1, self.smallest)
+        h = self.dense(with_context(z.flatten(1), context)).unflatten(1, self.smallest)
         out: Tensor = self.body(h)
         return out.reshape(-1, *self.shape)
 
@@ -158,11 +158,11 @@ class CodeMapEncoder(nn.Module):
         places = prod(sizes.z[1:])
         self.head = nn.Conv2d(maps[-1][0] + sizes.context, features // places, 1)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]: all places of one channel after those of another."""
         h = self.body(x.reshape(-1, *self.image))
         with torch.autocast(x.device.type, enabled=False):
-            features: Tensor = self.head(_everywhere(widen(h), c)).flatten(1)
+            features: Tensor = self.head(_everywhere(widen(h), context)).flatten(1)
         return features
 
 
@@ -178,20 +178,20 @@ class CodeMapDecoder(nn.Module):
         self.start = nn.ModuleList([first, nn.Sequential(*config.between(maps[0][0]))])
         self.body = config.up(maps, channels)
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, D, h, w] to [B, channels, *X]."""
         first, rest = self.start
         with torch.autocast(z.device.type, enabled=False):
-            h = first(_everywhere(widen(z), c))
+            h = first(_everywhere(widen(z), context))
         out: Tensor = self.body(rest(h))
         return out.reshape(-1, *self.shape)
 
 
-def _everywhere(h: Tensor, c: Tensor | None) -> Tensor:
+def _everywhere(h: Tensor, context: Tensor | None) -> Tensor:
     """Maps [B, F, h, w] with their context [B, C] at every place, [B, F + C, h, w]."""
-    if c is None:
+    if context is None:
         return h
-    return torch.cat([h, c.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
+    return torch.cat([h, context.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
 
 
 def _check_map(config: MapNetwork, sizes: Sizes, smallest: Map) -> None:

@@ -47,9 +47,9 @@ class MLPEncoder(nn.Module):
         self.body = dense(widths, config.activation, config.dropout, config.norm)
         self.head = Float32Linear(widths[-1], features)
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
-        features: Tensor = self.head(self.body(with_context(x.flatten(1), c)))
+        features: Tensor = self.head(self.body(with_context(x.flatten(1), context)))
         return features
 
 
@@ -66,7 +66,7 @@ class MLPDecoder(nn.Module):
         last = nn.Linear if config.hidden else Float32Linear
         self.out = last(widths[-1], channels * sizes.pixels)
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        out: Tensor = self.out(self.body(with_context(z.flatten(1), c)))
+        out: Tensor = self.out(self.body(with_context(z.flatten(1), context)))
         return out.reshape(-1, *self.shape)

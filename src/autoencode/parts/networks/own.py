@@ -201,7 +201,7 @@ class WithoutContext(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """What the module makes of `x`; `c` is None."""
         out: Tensor = self.module(x)
         return out

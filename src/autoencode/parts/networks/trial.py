@@ -31,18 +31,18 @@ def check_network(network: Network, sizes: Sizes, features: int, channels: int) 
         ("decoder", lambda: network.decoder(sizes, channels), sizes.z, (channels, *sizes.x)),
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.device("cpu"):
-        c = torch.zeros(2, sizes.context) if sizes.context else None
+        context = torch.zeros(2, sizes.context) if sizes.context else None
         for half in halves:
-            _try(network, half, c)
+            _try(network, half, context)
 
 
-def _try(network: Network, half: Half, c: Tensor | None) -> None:
+def _try(network: Network, half: Half, context: Tensor | None) -> None:
     name, make, given, expected = half
     what = f"The {name} of {type(network).__name__}"
     module = _guarded(make, f"{what}, being built,", network)
     _check_module(module, what)
     what = f"{what}, given {(2, *given)},"
-    came = _guarded(lambda: module.eval()(torch.zeros(2, *given), c), what, network)
+    came = _guarded(lambda: module.eval()(torch.zeros(2, *given), context), what, network)
     _check_shape(came, (2, *expected), what)
 
 

@@ -43,7 +43,7 @@ class Flow(Prior):
         self.transforms, self.hidden, self.bins = transforms, hidden, bins
         self.flow = SplineFlow(sizes.latent, sizes.context, transforms, hidden, bins)
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [d]; batch [B] where there is a context, else none."""
-        prior: Distribution = self.flow(c)
+        prior: Distribution = self.flow(context)
         return prior

@@ -56,9 +56,9 @@ class NormalMixture(FittedPrior):
             nn.Parameter(torch.zeros(sizes.context, components)) if sizes.context else None
         )
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Mixture:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Mixture:
         """Event [*Z]; batch [B] where there is a context, else none."""
-        return self._mixture(c)
+        return self._mixture(context)
 
     def fit(self, z: Tensor, seed: int) -> None:
         """See `FittedPrior.fit`: the share, mean and scale of each cluster of codes.
@@ -85,17 +85,17 @@ class NormalMixture(FittedPrior):
             if self.by_context is not None:
                 self.by_context.zero_()
 
-    def responsibilities(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def responsibilities(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Ln p(k|z, c) in nats, [..., K] for codes z [..., *Z]."""
-        return self._mixture(c).responsibilities(z)
+        return self._mixture(context).responsibilities(z)
 
-    def _mixture(self, c: Tensor | None) -> Mixture:
+    def _mixture(self, context: Tensor | None) -> Mixture:
         scales = self.log_scales.clamp(*LOG_SCALE).exp()
         normals = Normal(self.means, scales, validate_args=False)
         components: Distribution = Independent(normals, len(self.sizes.z))
-        if c is None or self.by_context is None:
+        if context is None or self.by_context is None:
             return Mixture(self.log_weights, components)
-        log_weights = self.log_weights + (c.unsqueeze(-1) * self.by_context).sum(-2)
+        log_weights = self.log_weights + (context.unsqueeze(-1) * self.by_context).sum(-2)
         return Mixture(log_weights, components.expand(log_weights.shape))
 
 
@@ -127,7 +127,7 @@ class Vamp(Prior):
         """The examples uₖ, [K, *X] in [0, 1]."""
         return self.logits.sigmoid()
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
         posteriors = encode(self.pseudo_inputs).q
         if posteriors is None:

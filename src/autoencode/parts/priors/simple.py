@@ -22,7 +22,7 @@ class StandardNormal(Prior):
         # Follows the model to its device and precision; nothing to save.
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
         return standard_normal(self.sizes.z, like=self.get_buffer("origin"))
 
@@ -36,7 +36,7 @@ class UniformInBox(Prior):
         super().__init__(sizes)
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
         return BoxUniform(self.sizes.z, like=self.get_buffer("origin"))
 
@@ -53,6 +53,6 @@ class UniformOnSphere(Prior):
         super().__init__(sizes)
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def forward(self, c: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
+    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [d], no batch."""
         return SphereUniform(self.sizes.latent, like=self.get_buffer("origin"))

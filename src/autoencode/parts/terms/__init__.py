@@ -10,17 +10,17 @@ from autoencode.parts.terms.bounds import (
     PartiallyImportanceWeighted,
 )
 from autoencode.parts.terms.disentangle import InferredPriorMatch, TotalCorrelation
-from autoencode.parts.terms.elbo import ClusterRate, Rate, Reconstruction
+from autoencode.parts.terms.elbo import KL, ClusterKL, Reconstruction
 from autoencode.parts.terms.image_critic import ImageCritic
+from autoencode.parts.terms.kl import Capacity, FreeBits
 from autoencode.parts.terms.matching import MaximumMeanDiscrepancy, SlicedWasserstein
-from autoencode.parts.terms.rates import Capacity, FreeBits
 from autoencode.parts.terms.smoothness import Contractive, DecoderSmooth
 from autoencode.parts.terms.sparsity import L1, L2, KLSparsity
 
 TERMS: dict[str, type[Term]] = {
     "reconstruction": Reconstruction,
-    "rate": Rate,
-    "cluster-rate": ClusterRate,
+    "kl": KL,
+    "cluster-kl": ClusterKL,
     "l1": L1,
     "l2": L2,
     "kl-sparsity": KLSparsity,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from autoencode.contract import Adversary, Pass, Sizes, Width, Within
+from autoencode.contract import Adversary, ForwardPass, Sizes, Width, Within
 from autoencode.maths import Float32Linear
 from autoencode.parts.terms.matching import clouds
 
@@ -33,11 +33,11 @@ class Factor(Adversary):
         super().__init__(sizes)
         self.critic = _critic(sizes.latent, width, layers)
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         return _logits(self.critic, _codes(p, self.sizes))
 
-    def own(self, p: Pass) -> Tensor:
+    def critic_loss(self, p: ForwardPass) -> Tensor:
         """−½ ln D(z) − ½ ln(1 − D(z shuffled)), nats, []."""
         codes = _codes(p, self.sizes).detach()
         # Each number is taken from the example that a random order of its own names.
@@ -62,17 +62,17 @@ class MatchPrior(Adversary):
         super().__init__(sizes)
         self.critic = _critic(sizes.latent, width, layers)
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         return softplus(-_logits(self.critic, _codes(p, self.sizes)))
 
-    def own(self, p: Pass) -> Tensor:
+    def critic_loss(self, p: ForwardPass) -> Tensor:
         """−½ ln D(draw from the prior) − ½ ln(1 − D(z)), nats, []."""
         codes, draws = (cloud.detach() for cloud in clouds(p, self.sizes))
         return _told_apart(_logits(self.critic, draws), _logits(self.critic, codes))
 
 
-def _codes(p: Pass, sizes: Sizes) -> Tensor:
+def _codes(p: ForwardPass, sizes: Sizes) -> Tensor:
     """[*S, B, d]."""
     return p.code.z.flatten(-len(sizes.z))
 

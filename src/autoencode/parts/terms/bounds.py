@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor
 
-from autoencode.contract import Pass, Sizes, Term, Within
+from autoencode.contract import ForwardPass, Sizes, Term, Within
 from autoencode.errors import RecipeError
 
 Groups = Annotated[int, Within(1, 100_000)]
@@ -24,7 +24,7 @@ class ImportanceWeighted(Term):
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−ln 1/S Σₛ p(x|zₛ) p(zₛ) / q(zₛ|x)"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
         return -_log_mean_exp(_draws(p).log_weights)
 
@@ -42,7 +42,7 @@ class DoublyReparametrised(Term):
     needs = frozenset({"posterior", "prior", "samples", "normal-posterior"})
     formula = "−ln 1/S Σₛ p(x|zₛ) p(zₛ) / q(zₛ|x), encoder reparametrised twice"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
         draws = _draws(p)
         value = -_log_mean_exp(draws.log_weights)
@@ -70,7 +70,7 @@ class MultiplyImportanceWeighted(Term):
         super().__init__(sizes)
         self.groups = groups
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
         return -_log_mean_exp(_grouped(_draws(p).log_weights, self.groups)).mean(0)
 
@@ -94,7 +94,7 @@ class PartiallyImportanceWeighted(Term):
         super().__init__(sizes)
         self.groups = groups
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
         draws = _draws(p)
         value = -_log_mean_exp(draws.log_weights)
@@ -121,7 +121,7 @@ class CombinationImportanceWeighted(Term):
         super().__init__(sizes)
         self.elbo_share = elbo_share
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
         log_weights = _draws(p).log_weights
         elbo, iwae = log_weights.mean(0), _log_mean_exp(log_weights)
@@ -146,7 +146,7 @@ class _Draws(NamedTuple):
         return self.joint - self.posterior
 
 
-def _draws(p: Pass) -> _Draws:
+def _draws(p: ForwardPass) -> _Draws:
     assert p.code.q is not None  # `needs` was checked when the model was built
     assert p.pz is not None
     z = p.code.z

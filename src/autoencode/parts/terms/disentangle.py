@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from autoencode.contract import Pass, Sizes, Term, Within
+from autoencode.contract import ForwardPass, Sizes, Term, Within
 from autoencode.parts.terms.normals import normals_of
 
 # Densities held at once: code by posterior by number of the code.
@@ -38,7 +38,7 @@ class TotalCorrelation(Term):
         super().__init__(sizes)
         self.estimator = estimator
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         q = normals_of(p.code.q, "The posterior")
         mean, scale = q.loc.flatten(1), q.scale.flatten(1)
@@ -94,7 +94,7 @@ class InferredPriorMatch(Term):
         super().__init__(sizes)
         self.version, self.lambda_od, self.lambda_d = version, lambda_od, lambda_d
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[]."""
         q = normals_of(p.code.q, "The posterior")
         mean, variance = q.loc.flatten(1), q.scale.flatten(1).square()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from autoencode.contract import Pass, Term
+from autoencode.contract import ForwardPass, Term
 from autoencode.errors import RecipeError
 from autoencode.maths import Mixture
 from autoencode.parts.terms.normals import normals_of
@@ -16,12 +16,12 @@ class Reconstruction(Term):
 
     formula = "−ln p(x|z)"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         return -p.px.log_prob(p.x)
 
 
-class Rate(Term):
+class KL(Term):
     """KL(q(z|x) ‖ p(z|c)): the nats that a code costs.
 
     Closed form where one is registered, [B]: for normals ½ Σ (σ² + μ² − 1 − ln σ²), on the sphere
@@ -33,7 +33,7 @@ class Rate(Term):
     needs = frozenset({"posterior", "prior"})
     formula = "KL(q(z|x) ‖ p(z))"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B], or [*S, B] where the KL has no closed form."""
         assert p.code.q is not None  # `needs` was checked when the model was built
         assert p.pz is not None
@@ -43,12 +43,12 @@ class Rate(Term):
             return p.code.q.log_prob(p.code.z) - p.pz.log_prob(p.code.z)
 
 
-class ClusterRate(Term):
+class ClusterKL(Term):
     """KL(q(z|x) q(k|x) ‖ p(z, k)): the nats that a code and its cluster k cost.
 
     Σₖ γₖ KL(q(z|x) ‖ p(z|k)) + Σₖ γₖ ln(γₖ / πₖ) with γₖ = q(k|x) = p(k|z) at the drawn z; the
     first KL in closed form. This is the rate of VaDE. It is at least KL(q(z|x) ‖ p(z)), which
-    "rate" estimates under the same prior, and exceeds it by E_q KL(γ ‖ p(k|z)): by nothing where
+    "kl" estimates under the same prior, and exceeds it by E_q KL(γ ‖ p(k|z)): by nothing where
     the whole posterior of x lies in one cluster, so that it presses each posterior into one.
     Source: [jiang2017].
 
@@ -59,12 +59,12 @@ class ClusterRate(Term):
     needs = frozenset({"posterior", "prior", "normal-posterior", "mixture-prior"})
     formula = "KL(q(z|x) q(k|x) ‖ p(z, k))"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         if not isinstance(p.pz, Mixture):
             raise RecipeError(
-                "A cluster-rate needs a prior with clusters, and this one has none",
-                'Use prior "mixture", or the term "rate".',
+                "A cluster-kl needs a prior with clusters, and this one has none",
+                'Use prior "mixture", or the term "kl".',
             )
         q = normals_of(p.code.q, "The posterior")
         clusters = normals_of(p.pz.component_distribution, "A cluster of the prior")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from autoencode.contract import Adversary, Pass, Sizes, Width, Within
+from autoencode.contract import Adversary, ForwardPass, Sizes, Width, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import Float32Linear, widen
 from autoencode.parts.terms.matching import clouds
@@ -54,22 +54,22 @@ class ImageCritic(Adversary):
         self.body, smallest = _body(sizes.image, width)
         self.head = Float32Linear(prod(smallest) + sizes.context, 1)
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         real = self.features(p.x).detach()
         error = 0.5 * (self.features(p.px.mean) - real).square().sum(-1)
         codes, draws = self._codes(p)
-        decoded = p.model.decode(torch.stack([codes.detach(), draws]), p.c).mean
-        fooled = softplus(-self._logits(self.features(decoded), p.c))
+        decoded = p.model.decode(torch.stack([codes.detach(), draws]), p.context).mean
+        fooled = softplus(-self._logits(self.features(decoded), p.context))
         return error + self.generator * fooled.mean(0)
 
-    def own(self, p: Pass) -> Tensor:
+    def critic_loss(self, p: ForwardPass) -> Tensor:
         """−½ ln D(x) − ¼ ln(1 − D(x̂)) − ¼ ln(1 − D(x̃)), nats, []."""
         with torch.no_grad():
-            drawn = p.model.decode(self._codes(p)[1], p.c).mean
+            drawn = p.model.decode(self._codes(p)[1], p.context).mean
         decoded = torch.stack([p.px.mean.detach(), drawn])
-        real = self._logits(self.features(p.x), p.c)
-        made = self._logits(self.features(decoded), p.c)
+        real = self._logits(self.features(p.x), p.context)
+        made = self._logits(self.features(decoded), p.context)
         return 0.5 * (softplus(-real).mean() + softplus(made).mean())
 
     def features(self, x: Tensor) -> Tensor:
@@ -78,14 +78,14 @@ class ImageCritic(Adversary):
         h: Tensor = self.body(x.reshape(-1, *self.sizes.image))
         return widen(h.reshape(*x.shape[: x.dim() - len(self.sizes.x)], -1))
 
-    def _logits(self, features: Tensor, c: Tensor | None) -> Tensor:
+    def _logits(self, features: Tensor, context: Tensor | None) -> Tensor:
         """ln D/(1 − D) of features [..., B, F]: [..., B]."""
-        if c is not None:
-            features = torch.cat([features, c.expand(*features.shape[:-1], -1)], -1)
+        if context is not None:
+            features = torch.cat([features, context.expand(*features.shape[:-1], -1)], -1)
         logits: Tensor = self.head(features)
         return logits.squeeze(-1)
 
-    def _codes(self, p: Pass) -> tuple[Tensor, Tensor]:
+    def _codes(self, p: ForwardPass) -> tuple[Tensor, Tensor]:
         """The codes of a pass and as many draws from the prior, both [*S, B, *Z]."""
         codes, draws = clouds(p, self.sizes)
         lead = codes.shape[:-1]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from torch import Tensor
 from torch.distributions import Distribution
 
-from autoencode.contract import Pass, Sizes, Term, Width, Within
+from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.errors import RecipeError
 from autoencode.maths.clouds import mean_discrepancy, sliced_wasserstein
 
@@ -43,15 +43,19 @@ class MaximumMeanDiscrepancy(Term):
             raise RecipeError("A kernel needs at least one scale", "For example: scales=[1.0].")
         self.kernel, self.scales, self.scale = kernel, scales, scale
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[]."""
         return mean_discrepancy(*clouds(p, self.sizes), self._kernel).mean()
 
     def _kernel(self, squares: Tensor) -> Tensor:
         total = squares.new_zeros(())
         for r in self.scales:
-            c = r * 2 * self.sizes.latent * self.scale**2
-            total = total + (c / (c + squares) if self.kernel == "imq" else (-squares / c).exp())
+            context = r * 2 * self.sizes.latent * self.scale**2
+            total = total + (
+                context / (context + squares)
+                if self.kernel == "imq"
+                else (-squares / context).exp()
+            )
         return total / len(self.scales)
 
 
@@ -71,12 +75,12 @@ class SlicedWasserstein(Term):
         super().__init__(sizes)
         self.projections = projections
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[]."""
         return sliced_wasserstein(*clouds(p, self.sizes), self.projections).mean()
 
 
-def clouds(p: Pass, sizes: Sizes) -> tuple[Tensor, Tensor]:
+def clouds(p: ForwardPass, sizes: Sizes) -> tuple[Tensor, Tensor]:
     """The codes of a pass and as many draws from the prior, both [*S, B, d].
 
     Differentiable in the prior as well, where its draws are.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from torch import Tensor
 
-from autoencode.contract import Pass, Sizes, Term, Within
+from autoencode.contract import ForwardPass, Sizes, Term, Within
 from autoencode.maths import squared_jacobian
 
 Probes = Annotated[int, Within(1, 1_000)]
@@ -36,16 +36,16 @@ class Contractive(Term):
         super().__init__(sizes)
         self.exact_up_to, self.probes = exact_up_to, probes
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[B]; in evaluation too, where nobody else needs gradients."""
 
         def codes(x: Tensor) -> Tensor:
-            z = p.model.encode(x, p.c).z
+            z = p.model.encode(x, p.context).z
             # In evaluation `encode` builds no gradients; calling the model does.
-            return z if z.requires_grad else p.model.forward(x, p.c).codes
+            return z if z.requires_grad else p.model.forward(x, p.context).codes
 
         exact = self.sizes.latent <= self.exact_up_to
-        return squared_jacobian(codes, p.seen, None if exact else self.probes)
+        return squared_jacobian(codes, p.inputs, None if exact else self.probes)
 
 
 class DecoderSmooth(Term):
@@ -62,10 +62,10 @@ class DecoderSmooth(Term):
         super().__init__(sizes)
         self.probes = probes
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]; in evaluation too, where nobody else needs gradients."""
         return squared_jacobian(
-            lambda z: p.model.decode(z, p.c).mean,
+            lambda z: p.model.decode(z, p.context).mean,
             p.code.z,
             self.probes,
             batch_dims=p.code.z.dim() - len(self.sizes.z),

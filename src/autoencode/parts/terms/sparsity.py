@@ -8,7 +8,7 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional
 
-from autoencode.contract import Pass, Sizes, Term, Within
+from autoencode.contract import ForwardPass, Sizes, Term, Within
 
 
 class L1(Term):
@@ -20,7 +20,7 @@ class L1(Term):
 
     formula = "‖z‖₁"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         return p.code.z.abs().sum(_event(self.sizes))
 
@@ -34,7 +34,7 @@ class L2(Term):
 
     formula = "½‖z‖²"
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
         return 0.5 * p.code.z.square().sum(_event(self.sizes))
 
@@ -55,7 +55,7 @@ class KLSparsity(Term):
         super().__init__(sizes)
         self.target = target
 
-    def forward(self, p: Pass) -> Tensor:
+    def forward(self, p: ForwardPass) -> Tensor:
         """[]."""
         z, rho = p.code.z.reshape(-1, self.sizes.latent), self.target
         # ln a and ln(1 − a) through logarithms all the way: finite, with a gradient, for any z.

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from autoencode.report.charts.fit import LINE, folded, inches, put_ticks
+from autoencode.report.formatting import short
 from autoencode.report.style import (
     BLUE,
     INK,
@@ -25,7 +26,6 @@ from autoencode.report.style import (
     new_figure,
     styled,
 )
-from autoencode.report.words import short
 
 # Which of several values is the best.
 Better = Literal["low", "high"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.patheffects import withStroke
 
+from autoencode.report.formatting import count, short
 from autoencode.report.style import (
     BLUE,
     INK,
@@ -19,7 +20,6 @@ from autoencode.report.style import (
     styled,
 )
 from autoencode.report.tables import Table
-from autoencode.report.words import count, short
 
 TITLE = "Squared error by class"
 # Bars that there is room for, and inches of each.

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from autoencode.report.formatting import count, short
 from autoencode.report.style import BLUE, ORANGE, WIDTH, Picture, legend_below, new_figure, styled
 from autoencode.report.tables import Table
-from autoencode.report.words import count, short
 
 TITLE = "How it learned"
 Line = Mapping[str, Any]

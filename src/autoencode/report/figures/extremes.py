@@ -7,10 +7,10 @@ from collections import Counter
 import torch
 
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import count, short
 from autoencode.report.style import Picture, names, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
-from autoencode.report.words import count, short
 
 TITLE = "Best and worst"
 # How many are shown; the best look much alike.

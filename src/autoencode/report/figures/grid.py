@@ -14,6 +14,7 @@ from torch import Tensor
 from autoencode.explore import lattice
 from autoencode.report.figures.plane import axis_name, name_axes, window
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import numbers, short
 from autoencode.report.images import Tiles, enlarge, montage, squarer
 from autoencode.report.style import (
     ROUND,
@@ -27,7 +28,6 @@ from autoencode.report.style import (
 )
 from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
-from autoencode.report.words import numbers, short
 
 TITLE = "The map, decoded"
 # The prior's quantiles, or the part of the codes' range, that the grid covers.
@@ -157,11 +157,11 @@ def see(view: View) -> str:
 
 
 def _told(view: View) -> str:
-    if view.c is None:
+    if view.context is None:
         return ""
     if not view.by_label:
         return "The model is told the same everywhere: what is known of the first test example. "
-    name = names(view.classes)[int(view.c[0])]
+    name = names(view.classes)[int(view.context[0])]
     return f"The model is told the same everywhere: the class “{name}”. "
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from autoencode.evaluation import Projection
 from autoencode.report.figures.plane import class_looks, draw_dots
+from autoencode.report.formatting import count
 from autoencode.report.style import (
     WIDTH,
     Picture,
@@ -18,7 +19,6 @@ from autoencode.report.style import (
     styled,
 )
 from autoencode.report.tables import Table
-from autoencode.report.words import count
 
 TITLE = "Who is whose neighbour"
 NAMES = {"tsne": "t-SNE", "umap": "UMAP"}

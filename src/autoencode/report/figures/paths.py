@@ -79,7 +79,7 @@ def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
 def about(view: View) -> str:
     """What the figure is."""
     told = "the first and the last of them are the reconstructions"
-    if view.c is not None:
+    if view.context is not None:
         told = "the model is told the same of all of them: what is known of the left example"
     return (
         "At both ends of a row stand two test examples. Between them are decoded codes at equal "
@@ -90,7 +90,7 @@ def about(view: View) -> str:
 
 def see(view: View) -> str:
     """What to see in it."""
-    if view.c is not None:
+    if view.context is not None:
         return "What the model is told stays: only what the code itself says changes on the way."
     if view.prior_codes is None:
         return "Where the way leads through a gap between the codes, the images there are ghosts."

@@ -15,6 +15,7 @@ from torch.distributions import Independent, Normal
 
 from autoencode.contract import Space
 from autoencode.report.figures.names import write_names
+from autoencode.report.formatting import count, numbers
 from autoencode.report.style import (
     BLUE,
     FAINT,
@@ -30,7 +31,6 @@ from autoencode.report.style import (
 )
 from autoencode.report.tables import Table, code_columns
 from autoencode.report.view import View
-from autoencode.report.words import count, numbers
 
 TITLE = "Where the examples went"
 # The window leaves out this share of codes at each side of each axis, where there are many.

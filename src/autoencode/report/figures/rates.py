@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from autoencode.evaluation.measures.codes import ACTIVE
+from autoencode.report.formatting import count, short
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
-from autoencode.report.words import count, short
 
 TITLE = "What each number of the code carries"
 LABELLED = 12

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import count, numbers, short
 from autoencode.report.style import Picture, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
-from autoencode.report.words import count, numbers, short
 
 TITLE = "What comes back"
 COLUMNS = 8

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import short
 from autoencode.report.style import Picture, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
-from autoencode.report.words import short
 
 TITLE = "What it restores"
 COLUMNS = 10

@@ -9,9 +9,9 @@ from PIL import Image
 
 from autoencode.errors import RunError
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import count
 from autoencode.report.images import Tiles
 from autoencode.report.style import Picture, styled
-from autoencode.report.words import count
 
 TITLE = "Watching it learn"
 COLUMNS, MOST = 10, 8

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from autoencode.explore import neighbours
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import short
 from autoencode.report.images import Tiles
 from autoencode.report.style import Picture, names, styled
 from autoencode.report.tables import Table, code_columns, left_out
 from autoencode.report.view import View
-from autoencode.report.words import short
 
 TITLE = "A code for each class"
 NEAR = 4
@@ -48,8 +48,8 @@ def _column(view: View, label: int) -> Tiles:
     codes = torch.cat([mean_code(view, label).unsqueeze(0), view.codes[_near(view, label)]])
     if view.by_label:
         # Of a model that tells labels itself: an example that it takes for one of the class.
-        assert view.c is not None
-        told = members[view.c[members] == label]
+        assert view.context is not None
+        told = members[view.context[members] == label]
         members = told if len(told) else members
     return view.decoded(codes, members[:1])
 

@@ -11,7 +11,7 @@ from autoencode.data import Data
 from autoencode.errors import AutoencodeError, Interrupted
 from autoencode.models.recipe import Recipe
 from autoencode.train.lockstep.together import Member, Together, plan_of
-from autoencode.train.record.folder import memory_errors
+from autoencode.train.run_folder import memory_errors
 from autoencode.train.settings import Settings
 from autoencode.train.training import Fitted, Training
 

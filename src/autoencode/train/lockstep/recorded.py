@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from autoencode.train.step.meter import Stepped
+from autoencode.train.meter import Stepped
 
 # Updates that are played back at once; the rest, before there is something to look at, singly.
 SIZES = (10, 1)

@@ -13,13 +13,13 @@ from torch.fx import GraphModule
 
 from autoencode.maths import exact_products
 from autoencode.models.objective import Objective
-from autoencode.train.feed.batches import Batches, BatchesOfMany
+from autoencode.train.adam import Adam
+from autoencode.train.batches import Batches, BatchesOfMany
+from autoencode.train.compile.buffers import Held
+from autoencode.train.compile.traced import Traced, compiled, moving, weights_of
 from autoencode.train.lockstep.draws import Untraceable, taken_out
 from autoencode.train.lockstep.recorded import SIZES, Recorded, Recorder
-from autoencode.train.step.adam import Adam
-from autoencode.train.step.held import Held
-from autoencode.train.step.meter import Stepped
-from autoencode.train.step.traced import Traced, compiled, moving, weights_of
+from autoencode.train.meter import Stepped
 
 aten = torch.ops.aten
 

@@ -12,15 +12,15 @@ import torch
 from torch import Generator
 
 from autoencode.errors import Diverged, Interrupted
+from autoencode.io.signals import StopSignals
+from autoencode.train.checks import not_compiled
+from autoencode.train.compile.buffers import Held
 from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.lockstep.recorded import as_cuda_graph
 from autoencode.train.lockstep.stack import Plan, Stack
-from autoencode.train.loop import Loop
-from autoencode.train.record.progress import TrainingBar
-from autoencode.train.record.signals import StopSignals
-from autoencode.train.refusals import not_compiled
-from autoencode.train.step.held import Held
-from autoencode.train.step.meter import Meter, Stepped
+from autoencode.train.meter import Meter, Stepped
+from autoencode.train.progress import TrainingBar
+from autoencode.train.trainer import Loop
 
 # Steps between two looks at signals, where nothing else asks for one.
 MOST_AT_ONCE = 50

@@ -17,16 +17,16 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.own import file_of, is_own
+from autoencode.train.checkpoint import checkpoints
 from autoencode.train.fit import fit, resume
 from autoencode.train.lockstep.alike import likeness, on_device, train_together
 from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.many.workers import Ended, side_by_side
-from autoencode.train.record.checkpoint import checkpoints
-from autoencode.train.record.folder import discard_unstarted, locked
-from autoencode.train.record.progress import RunsBar
+from autoencode.train.precision import choose_device
+from autoencode.train.progress import RunsBar
+from autoencode.train.run_folder import discard_unstarted, locked
 from autoencode.train.settings import Settings
-from autoencode.train.step.precision import choose_device
 from autoencode.train.training import Fitted, interrupted, prepared
 
 
@@ -115,7 +115,7 @@ def fit_many(
 
     def ended(position: int, end: Ended) -> None:
         job = jobs[position]
-        run = standing(job)
+        run = existing_run(job)
         done = run is not None and run.status == "done"
         found[position] = Outcome(job, run if done else None, end.value, end.error)
         if tell is not None:
@@ -147,7 +147,7 @@ def worth_at_once(jobs: Sequence[Job]) -> int:
     return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
-def standing(job: Job) -> Run | None:
+def existing_run(job: Job) -> Run | None:
     """The run of this very training that is in the folder of a job, finished or not."""
     try:
         run = open_run(job.out)
@@ -174,7 +174,7 @@ def _check_folders(jobs: Sequence[Job]) -> None:
             raise RunError(f"{job.out} is given twice", "Give each training a folder of its own.")
         met.add(job.out.resolve())
         free = not job.out.exists() or _is_no_run_yet(job.out)
-        if not free and not job.overwrite and standing(job) is None:
+        if not free and not job.overwrite and existing_run(job) is None:
             raise RunError(
                 f"{job.out} exists and is not this training",
                 "Choose another --out, or replace it with --overwrite.",
@@ -224,7 +224,7 @@ def _groups(jobs: Sequence[Job]) -> list[list[int]]:
 
 
 def _is_done(job: Job) -> bool:
-    run = standing(job)
+    run = existing_run(job)
     return run is not None and run.status == "done"
 
 
@@ -253,7 +253,7 @@ def _lockstep(jobs: Sequence[Job], progress: bool | None) -> list[Fitted | Autoe
     try:
         trainings, held = [], None
         for job in jobs:
-            run = standing(job)
+            run = existing_run(job)
             if run is not None and checkpoints(job.out / "state"):
                 training = interrupted(run, job.data, progress, held)
             else:
@@ -264,7 +264,7 @@ def _lockstep(jobs: Sequence[Job], progress: bool | None) -> list[Fitted | Autoe
     except AutoencodeError as error:
         # They are alike: what is wrong with one is wrong with all.
         return [error] * len(jobs)
-    replacing = [job.overwrite or standing(job) is not None for job in jobs]
+    replacing = [job.overwrite or existing_run(job) is not None for job in jobs]
     return train_together(trainings, replacing, progress)
 
 
@@ -289,7 +289,7 @@ def _carry_out(
 
 def _trained(job: Job, progress: bool | None) -> Fitted:
     """The training of a job, which may be there, whole or in part."""
-    run = standing(job)
+    run = existing_run(job)
     if run is not None and run.status == "done":
         return Fitted(run.load_model(), dict(run.summary), job.data, run)
     if run is not None and checkpoints(job.out / "state"):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, Split, load_data
-from autoencode.data.memory import SHARE, available
-from autoencode.models.store import writing
+from autoencode.io.memory import SHARE, available
+from autoencode.io.store import writing
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from autoencode.errors import (
     is_disk_full,
     is_out_of_memory,
 )
-from autoencode.train.record.signals import StopSignals
+from autoencode.io.signals import StopSignals
 
 # Seconds between two looks at signals and progress.
 PAUSE = 0.2

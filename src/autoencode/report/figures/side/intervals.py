@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from autoencode.evaluation.comparison import Comparison, Figure
+from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
 from autoencode.report.charts.fit import figure_of, folded
-from autoencode.report.compared import table as table_of
-from autoencode.report.compared import title_of
+from autoencode.report.pages.compared import table as table_of
+from autoencode.report.pages.compared import title_of
 from autoencode.report.style import (
     BLUE,
     FAINT,
@@ -47,14 +47,14 @@ def draw(found: Comparison) -> Picture:
     return figure
 
 
-def chosen(found: Comparison) -> list[Figure]:
+def chosen(found: Comparison) -> list[ComparedMetric]:
     """The first figures that have a better direction and that two models have, if there are two."""
     least = min(2, len(found.models))
     known = [each for each in found.figures if each.kind.better and len(each.models) >= least]
     return known[:MOST]
 
 
-def _panel(axes: Axes, figure: Figure, found: Comparison, labels: list[str]) -> None:
+def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[str]) -> None:
     scale = 100 if figure.kind.share else 1
     for row, model in enumerate(found.models):
         if model not in figure.models:

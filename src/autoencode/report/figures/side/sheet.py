@@ -9,10 +9,10 @@ from torch import Tensor
 
 from autoencode.report.charts.fit import folded
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.formatting import count, short
 from autoencode.report.style import SMALL, Picture, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
-from autoencode.report.words import count, short
 
 TITLE = "What comes back"
 COLUMNS = 10

@@ -1,0 +1,1 @@
+"""Data larger than memory: prepared once on disk, then memory-mapped."""

@@ -1,0 +1,1 @@
+"""Named data sets: the catalogue, and how their files are downloaded."""

@@ -1,0 +1,1 @@
+"""Readers: from folders, files and arrays to raw arrays."""

@@ -1,0 +1,83 @@
+"""CIFAR-10's binary version: records of one label byte and 3·32·32 bytes, in six files."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from autoencode.data.named.catalogue import SOURCES
+from autoencode.data.records import Raw
+from autoencode.errors import DataError
+from autoencode.io.files import open_regular, shown
+from autoencode.io.memory import claim
+
+SHAPE = (3, 32, 32)
+RECORD = 1 + 3 * 32 * 32
+_NAME = re.compile(r"(data_batch_\d+|test_batch)\.bin")
+
+
+def read_archive(source: Path | np.ndarray) -> Raw:
+    """The images in cifar-10-binary.tar.gz, a file or its bytes.
+
+    Raises:
+        DataError: no such files inside, or damaged ones.
+    """
+    what = shown(source) if isinstance(source, Path) else "cifar10"
+    content = {}
+    with open_regular(source) if isinstance(source, Path) else io.BytesIO(source.data) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:*") as archive:
+                for member in archive:
+                    name = Path(member.name).name
+                    if member.isfile() and _NAME.fullmatch(name):
+                        claim(member.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
+                        opened = archive.extractfile(member)
+                        content[name] = opened.read() if opened else b""
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{what} is damaged: {error}", "Get it again.") from error
+    return _parts(content, what)
+
+
+def read_batches(folder: Path) -> Raw | None:
+    """The images of the unpacked archive, cifar-10-batches-bin; None for any other folder."""
+    names = [entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
+    if not names:
+        return None
+    content = {}
+    for name in names:
+        with open_regular(folder / name) as file:
+            content[name] = _all(file, f"{shown(folder)}: {name}")
+    return _parts(content, shown(folder))
+
+
+def _all(file: BinaryIO, what: str) -> bytes:
+    claim(file.seek(0, 2), what, "Give the files of CIFAR-10.")
+    file.seek(0)
+    return file.read()
+
+
+def _parts(content: dict[str, bytes], what: str) -> Raw:
+    missing = [n for n in ("data_batch_1.bin", "test_batch.bin") if n not in content]
+    if missing:
+        raise DataError(f"{what} holds no {' and no '.join(missing)}", "Get it again.")
+    for name, batch in content.items():
+        if not batch or len(batch) % RECORD:
+            raise DataError(
+                f"{what}: {name} is cut short: {len(batch):,} bytes are no whole number of "
+                f"records of {RECORD:,}",
+                "Get it again.",
+            )
+    parts = {}
+    for part, word in (("train", "data"), ("test", "test")):
+        batches = [content[name] for name in sorted(content) if name.startswith(word)]
+        table = np.frombuffer(bytearray().join(batches), np.uint8).reshape(-1, RECORD)
+        if table[:, 0].max() > 9:
+            raise DataError(f"{what}: a label of the {part} part exceeds 9", "Get it again.")
+        parts[part] = np.ascontiguousarray(table[:, 1:]).reshape(-1, *SHAPE), table[:, 0]
+    return Raw(parts, SOURCES["cifar10"].classes)

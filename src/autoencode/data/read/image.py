@@ -1,0 +1,172 @@
+"""One image file to an array, and every doubt about it to a reason.
+
+Grey stays grey and colour becomes RGB, at 8 bits; grey of 16 bits and of floats keeps its depth.
+Palettes are resolved; CMYK, YCbCr, LAB and HSV become RGB; black-and-white becomes 0 and 255; what
+is transparent shows white, as on a page; an EXIF orientation is carried out; of several frames the
+first is taken.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from autoencode.io.files import Unusable, opened
+
+_JPEG, _TIFF, _PLAIN = ("jpg", "jpeg", "jpe"), ("tif", "tiff"), ("pbm", "pgm", "ppm", "pnm")
+ENDINGS = frozenset(f".{e}" for e in ("png", "bmp", "gif", "webp", *_JPEG, *_TIFF, *_PLAIN))
+# Other decoders that Pillow has start other programs or are rarely tested.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+PIXELS = 50_000_000  # of one image: 150 MB as RGB
+_GREY = {"1", "L", "LA", "La"}
+_ORIENTATION = 0x0112
+# EXIF orientations: whether rows and columns change places, then whether rows and columns run
+# backwards.
+_TURNS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image before the pixels are decoded.
+
+    size: height and width, upright.   dtype: uint8, uint16 or float32.
+    """
+
+    size: tuple[int, int]
+    colour: bool
+    dtype: np.dtype
+    alpha: bool
+    frames: bool
+
+
+def header(path: str | Path) -> Header:
+    """Read the header of an image file.
+
+    Raises:
+        Unusable: no file, no image, or too many pixels.
+    """
+    with _image(path) as image:
+        width, height = image.size
+        # Of a TIFF Pillow gives the upright size; a whole PNG it would decode to look for marks
+        # behind the pixels, which `decode` sees.
+        tells = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if tells and _turn(image)[0]:
+            width, height = height, width
+        return Header(
+            (height, width),
+            _is_colour(image),
+            _depth(image.mode),
+            image.has_transparency_data,
+            getattr(image, "is_animated", False),
+        )
+
+
+def decode(path: str | Path, promised: Header) -> np.ndarray:
+    """Read all pixels: [H, W] grey or [3, H, W] colour, of the header's type.
+
+    Raises:
+        Unusable: damaged, or not what the header promised.
+    """
+    with _image(path) as image:
+        try:
+            image.load()
+            array = pixels(image)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Decoders raise nearly every type there is on damaged files.
+            raise Unusable(f"it is damaged: {error}") from error
+        if array.shape[-2:] != promised.size or array.dtype != promised.dtype:
+            raise Unusable("its header and its pixels disagree, or it changed while it was read")
+        return array
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    """A loaded image as an array: uint8, uint16 or float32, [H, W] grey or [3, H, W] colour."""
+    dtype, colour = _depth(image.mode), _is_colour(image)
+    swap, down, back = _turn(image)
+    if dtype != np.uint8:
+        array = np.asarray(image)
+        if array.dtype.kind in "iu" and (array.min() < 0 or array.max() > 65535):
+            raise ValueError(f"its values, {array.min()} to {array.max()}, exceed 16 bits")
+        array = array.astype(dtype)
+    else:
+        if image.has_transparency_data:
+            front = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", front.size, "white"), front)
+        array = np.asarray(image.convert("RGB" if colour else "L"))
+        array = np.moveaxis(array, -1, 0) if colour else array
+    array = array.swapaxes(-2, -1) if swap else array
+    array = array[..., ::-1, :] if down else array
+    return np.ascontiguousarray(array[..., ::-1] if back else array)
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Make Pillow's warning of large images an error, and drop those about odd metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextmanager
+def _image(path: str | Path) -> Iterator[Image.Image]:
+    with opened(path) as file:
+        head = file.read(16)
+        file.seek(0)
+        if not head:
+            raise Unusable("it is empty")
+        try:
+            image = Image.open(file, formats=FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise Unusable(_TOO_LARGE) from error
+        except UnidentifiedImageError as error:
+            begin = head.decode("ascii", "replace").split("\n")[0]
+            text = f", and begins with {begin!r}" if begin.isprintable() else ""
+            raise Unusable(f"it is no image{text}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise Unusable(f"it is damaged: {error}") from error
+        if image.width * image.height > PIXELS:
+            raise Unusable(_TOO_LARGE)
+        with image:
+            yield image
+
+
+_TOO_LARGE = f"it has more than {PIXELS // 10**6} million pixels"
+
+
+def _is_colour(image: Image.Image) -> bool:
+    if image.mode == "P" and image.palette is not None:
+        table = np.array(image.getpalette("RGB")).reshape(-1, 3)
+        return bool((table != table[:, :1]).any())
+    return image.mode not in _GREY and _depth(image.mode) == np.uint8
+
+
+def _depth(mode: str) -> np.dtype:
+    if mode.startswith("I"):
+        return np.dtype(np.uint16)
+    return np.dtype(np.float32 if mode == "F" else np.uint8)
+
+
+def _turn(image: Image.Image) -> tuple[bool, bool, bool]:
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1), (False, False, False))
+    except Exception:  # broken metadata say nothing, whatever the way in which they are broken
+        return False, False, False

@@ -1,0 +1,165 @@
+"""numpy's files, .npy and .npz, without pickles and without trust in what their headers claim."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from autoencode.data.read.keys import raw_parts
+from autoencode.data.records import Raw
+from autoencode.errors import DataError, ResourceError
+from autoencode.io.files import filled, open_regular, reason, shown
+from autoencode.io.memory import claim, gigabytes
+
+MAGIC = b"\x93NUMPY"
+# Writable, because torch takes nothing else, and private. Linux would promise memory for all of it,
+# and refuse a file larger than memory, but for the flag that Python 3.11 has no name for.
+_NO_RESERVE = 0x4000
+_PRIVATE: dict[str, int] = (
+    {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
+    if sys.platform == "linux"
+    else {"access": mmap.ACCESS_COPY}
+)
+_DAMAGED = (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array of one .npy file.
+
+    Raises:
+        DataError: damaged, cut short, or with Python objects inside.
+        ResourceError: larger than memory allows.
+    """
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        return _array(file, size, shown(path))
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """The array of one .npy file, of which the system reads what is looked at.
+
+    What is written to it stays in memory and never reaches the file.
+
+    Raises:
+        DataError: as `read_npy`.
+        ResourceError: a limit on the process leaves no room for the addresses.
+    """
+    what = shown(path)
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        try:
+            shape, order, dtype, needed = _promised(file, size, what)
+        except _DAMAGED as error:
+            raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+        if not needed:
+            return np.zeros(shape, dtype)
+        try:
+            content = mmap.mmap(file.fileno(), size, **_PRIVATE)
+        except OSError as error:
+            raise ResourceError(
+                f"The limits on this process leave no addresses for {what}, {gigabytes(size)}: "
+                f"{reason(error)}",
+                "Raise them: ulimit -v unlimited.",
+            ) from error
+        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
+
+
+def read_npz(path: Path) -> Raw:
+    """The arrays of one .npz file, by their names: x and y, x_train …, or a single array."""
+    with open_regular(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = _Members(archive, shown(path))
+                parts, notices = raw_parts(members, shown(path))
+        except zipfile.BadZipFile as error:
+            raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
+    return Raw(parts, notices=notices)
+
+
+class _Members(Mapping[str, np.ndarray]):
+    """The arrays of an archive, read only when asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: str) -> None:
+        self._archive, self._path = archive, path
+        self._infos = {
+            info.filename.removesuffix(".npy"): info
+            for info in archive.infolist()
+            if info.filename.endswith(".npy")
+        }
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        info, what = self._infos[name], f"{self._path}: array {name}"
+        try:
+            with self._archive.open(info) as file:
+                return _array(file, info.file_size, what)
+        except RuntimeError as error:  # what zipfile says of a password
+            raise DataError(f"{what} cannot be read: {error}", "Save it anew.") from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+
+def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
+    """One array in numpy's format, of which `size` bytes are there."""
+    try:
+        shape, order, dtype, needed = _promised(file, size, what)
+        # Before its bytes are unpacked: a few kilobytes can stand for a terabyte of zeros.
+        claim(needed, what, "Give a smaller file.")
+        content = filled(file, needed)
+        if len(content) < needed:
+            raise DataError(f"{what} is cut short", "Get or save it again.")
+        return np.frombuffer(content, dtype).reshape(shape, order=order)
+    except _DAMAGED as error:
+        raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+
+
+def _promised(
+    file: IO[bytes], size: int, what: str
+) -> tuple[tuple[int, ...], Literal["F", "C"], np.dtype, int]:
+    """Shape, order, type and bytes of the array behind the header, all of which are there."""
+    shape, fortran, dtype = _header(file, what)
+    if dtype.hasobject:
+        raise DataError(
+            f"{what} holds Python objects, which may run code when they are opened",
+            "Save a plain array: np.save(path, np.stack(list_of_images)).",
+        )
+    there = size - file.tell()
+    needed = math.prod(shape) * dtype.itemsize
+    if needed != there:
+        state = "cut short" if needed > there else "too long"
+        raise DataError(
+            f"{what} is {state}: {dtype} of shape {shape} is {needed:,} bytes, and it has "
+            f"{there:,}",
+            "Get or save it again.",
+        )
+    return shape, "F" if fortran else "C", dtype, needed
+
+
+def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    head = file.read(len(MAGIC))
+    if head != MAGIC:
+        pickled = head[:1] == b"\x80"
+        kind = "a pickled Python object, which is never opened" if pickled else "no array"
+        raise DataError(f"{what} holds {kind}", "Save a plain array with np.save.")
+    version = tuple(file.read(2))
+    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+    if version not in readers:
+        raise DataError(f"{what} is of an unknown version {version}", "Save it with np.save.")
+    shape, fortran, dtype = readers[version](file)
+    if any(not isinstance(n, int) or n < 0 for n in shape):
+        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
+    return shape, fortran, dtype

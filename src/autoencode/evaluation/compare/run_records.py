@@ -1,0 +1,181 @@
+"""Runs that are to be set side by side: which are seeds of one model, and which may not meet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from autoencode.data import Data, Split
+from autoencode.data.records import fingerprint
+from autoencode.errors import RunError
+from autoencode.evaluation.kinds import TWINS
+from autoencode.evaluation.records import TERMS
+from autoencode.models.run import Run
+from autoencode.parts.networks.own import is_own
+
+# How many differences of two models of one recipe their names tell.
+TOLD = 3
+# Settings that make no other model: what seeds differ in, and what is only written beside it.
+ASIDE = ("seed", "film", "tensorboard")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One finished run and what was measured of it.
+
+    parameters: numbers that training set.   test: SHA-256 of its test part, see `digest_of_test`.
+    metrics: as of `Evaluation.to_dict`.
+    """
+
+    run: Run
+    parameters: int
+    test: str
+    metrics: Mapping[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """Where the run lies."""
+        return str(self.run.folder)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Of the training, and of the split of its data."""
+        return int(self.run.settings.get("seed", 0)), int(self.run.data["options"].get("seed", 0))
+
+    @cached_property
+    def setup(self) -> Mapping[str, Any]:
+        """All that makes the model what it is but its seeds, by dotted name."""
+        run, recipe = self.run, self.run.recipe.to_dict()
+        for words in ("name", "about", "papers", "training"):  # settings hold what training did
+            del recipe[words]
+        if is_own(run.recipe.network.kind):
+            # Each run has a copy of its own: what counts is what it says.
+            name = run.recipe.network.kind.rpartition(".py")[2]
+            recipe["network"]["kind"] = f"{run.network_sha256}{name}"
+        settings = {name: value for name, value in run.settings.items() if name not in ASIDE}
+        options = {name: value for name, value in run.data["options"].items() if name != "seed"}
+        data = {"source": run.data["source"], **options}
+        return dict(_flat({"": recipe, "training": settings, "data": data}))
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for all seeds of one model, 12 hexadecimal digits."""
+        text = json.dumps([self.run.recipe.name, self.setup], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def figures(self) -> dict[str, float]:
+        """Each figure that is one number."""
+        found = {name: value for name, value in self.metrics.items() if name not in TWINS}
+        found |= {TERMS + name: value for name, value in self.metrics.get("terms", {}).items()}
+        return {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+
+
+def check_trials(trials: Sequence[RunRecord]) -> None:
+    """Refuses runs that cannot be set side by side; figures need not be there yet.
+
+    Raises:
+        RunError: fewer than two runs; a run or a training that is there twice; or runs whose test
+            parts are not the same examples in the same order.
+    """
+    if len(trials) < 2:
+        raise RunError(
+            f"A comparison takes two runs or more, and there {'is 1' if trials else 'are none'}",
+            'Give more of them, or a pattern: "runs/*".',
+        )
+    met: dict[Any, RunRecord] = {}
+    for trial in trials:
+        before = met.setdefault(trial.run.folder.resolve(), trial)
+        if before is not trial:
+            raise RunError(f"{trial.folder} is given twice", "Give each run once.")
+        before = met.setdefault((trial.digest, trial.seeds), trial)
+        if before is not trial:
+            raise RunError(
+                f"{before.folder} and {trial.folder} are the same training: recipe, settings and "
+                "seed are equal, so that the two say nothing of the noise",
+                "Leave one out, or train it with another --seed.",
+            )
+    for trial in trials:
+        if trial.test != trials[0].test:
+            raise RunError(
+                f"{trials[0].folder} and {trial.folder} are measured on different test examples: "
+                f"{_sources(trials[0], trial)}",
+                "Compare runs on the same data, or train one again with the --data, --size, "
+                "--range, --binarise and --split-seed of the other.",
+            )
+
+
+def digest_of_test(data: Data) -> str:
+    """SHA-256 over the bytes and labels of the test part, in its order; 64 hexadecimal digits."""
+    test = data.test
+    return fingerprint({"test": Split(test.x, test.y)})
+
+
+def _sources(one: RunRecord, other: RunRecord) -> str:
+    """In what the data of two runs differ."""
+    ours, theirs = ({"source": t.run.data["name"], **t.run.data["options"]} for t in (one, other))
+    apart = {
+        name: (ours.get(name), theirs.get(name))
+        for name in sorted({*ours, *theirs})
+        if ours.get(name) != theirs.get(name)
+    }
+    if not apart:
+        return f"{ours['source']} was not the same data for both"
+    return ", ".join(f"{name} is {_short(a)} and {_short(b)}" for name, (a, b) in apart.items())
+
+
+def names_of(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
+    """A name for each model, of which the runs of all seeds are given.
+
+    That of its recipe, with what tells it from others of that recipe.
+    """
+    names = []
+    for group in groups:
+        trial = group[0]
+        recipe = trial.run.recipe.name
+        rivals = [other[0].setup for other in groups if other[0].run.recipe.name == recipe]
+        apart = sorted(
+            key
+            for key in {key for setup in rivals for key in setup}
+            if len({json.dumps(setup.get(key)) for setup in rivals}) > 1
+        )
+        ends = Counter(key.rpartition(".")[2] for key in apart)
+        words = [
+            f"{end if ends[end := key.rpartition('.')[2]] == 1 else key}="
+            f"{_short(trial.setup.get(key, 'default'))}"
+            for key in apart[:TOLD]
+        ]
+        names.append(f"{recipe} ({', '.join(words)})" if words else recipe)
+    double = Counter(names)
+    return [
+        f"{name} [{group[0].digest[:6]}]" if double[name] > 1 else name
+        for name, group in zip(names, groups, strict=True)
+    ]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_short, value))}]"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 24 else f"…{text[-23:]}"
+
+
+def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested mappings by dotted name, as the command line says them: no `args`.
+
+    What is None is what it would be anyway, and may be missing from the files of older versions.
+    """
+    for name, value in nested.items():
+        key = before if name in ("", "args") else f"{before}.{name}" if before else name
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, key)
+        elif value is not None and not isinstance(value, Mapping):
+            yield key, list(value) if isinstance(value, tuple) else value

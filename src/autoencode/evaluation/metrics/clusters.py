@@ -1,0 +1,154 @@
+"""How well the classes of examples cluster in their codes, and clusters agree with classes.
+
+Labels are whole numbers from 0 up. Those of −1, which mean that the class is not known, are for
+the caller to leave out, with their codes; they are refused here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
+from sklearn.metrics import (  # type: ignore[import-untyped]
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
+from sklearn.metrics.cluster import contingency_matrix  # type: ignore[import-untyped]
+from torch import Tensor
+
+from autoencode.contract import Within
+from autoencode.errors import DataError
+from autoencode.evaluation.metrics.points import Array, as_points, in_proportion
+from autoencode.models.arguments import check_value
+
+# Codes that a silhouette is taken of: all distances between them are.
+SILHOUETTE_CODES = 5_000
+# Starts of k-means, of which the best is kept.
+STARTS = 10
+
+
+def silhouette(codes: Tensor, labels: Tensor, seed: int = 0) -> float:
+    """How much nearer codes are to those of their own class than to the next class, in [−1, 1].
+
+    Mean of (b − a) / max(a, b) over codes [N, *Z]: a is the mean distance to the others of the
+    class, b the smallest of the mean distances to another class. 0 where classes lie in one
+    another; long or bent classes score low however clean they are. A class with a single code
+    counts 0. Of more than 5,000 codes, so many are drawn, each class in proportion.
+    Source: [rousseeuw1987].
+
+    Raises:
+        DataError: not one label for each code, an unknown one, a single class, or no class of two.
+        Diverged: codes that are not finite.
+    """
+    points, classes = as_points(codes), _whole(labels, "labels")
+    if len(points) != len(classes):
+        raise DataError(
+            f"Each code needs one label, and there are {len(points):,} codes and "
+            f"{len(classes):,} labels"
+        )
+    rows = in_proportion(classes, SILHOUETTE_CODES, seed)
+    points, classes = points[rows], classes[rows]
+    count = len(np.unique(classes))
+    if not 1 < count < len(points):
+        raise DataError(
+            "A silhouette needs two classes or more and one with two codes, and these "
+            f"{len(points):,} codes have {count:,}"
+        )
+    return float(silhouette_score(points, classes))
+
+
+def kmeans_clusters(codes: Tensor, k: int, seed: int = 0) -> Tensor:
+    """The cluster of each code [N, *Z], of `k` found by k-means: [N], int64, where `codes` are.
+
+    Euclidean distance in the codes as they are; the best of 10 seeded starts by k-means++.
+    Source: [lloyd1982], [arthur2007].
+
+    Raises:
+        DataError: fewer than `k` codes.
+        RecipeError: `k` is no positive whole number.
+        Diverged: codes that are not finite.
+    """
+    check_value(k, Annotated[int, Within(1, 10**6)], "k")
+    points = as_points(codes, least=k)
+    with warnings.catch_warnings():
+        # Where fewer than k codes differ, some clusters stay empty.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(k, n_init=STARTS, random_state=seed % 2**32).fit_predict(points)
+    return torch.from_numpy(found).to(codes.device, torch.int64)
+
+
+def matched_accuracy(clusters: Tensor, labels: Tensor) -> float:
+    """The share of examples in the class that their cluster is matched with, in [0, 1].
+
+    Of all one-to-one matchings of clusters [N] with classes [N] the best; where there are more
+    clusters than classes, what lies in those left over counts as wrong.
+    Source: [xie2016], section 4.2.
+
+    Raises:
+        DataError: not one label for each cluster, or an unknown one.
+    """
+    clusters_, classes = _pair(clusters, labels)
+    counts = contingency_matrix(clusters_, classes)
+    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(classes))
+
+
+def adjusted_rand(clusters: Tensor, labels: Tensor) -> float:
+    """The share of pairs on which clusters [N] and classes [N] agree, corrected for chance.
+
+    1 for the same partition, 0 on average for random clusters of the same sizes, less is possible.
+    Source: [hubert1985].
+
+    Raises:
+        DataError: as `matched_accuracy`.
+    """
+    clusters_, classes = _pair(clusters, labels)
+    return float(adjusted_rand_score(classes, clusters_))
+
+
+def normalised_mutual_information(clusters: Tensor, labels: Tensor) -> float:
+    """I(clusters; classes) over the mean of their entropies, in [0, 1]: both are [N].
+
+    1 for the same partition. Not corrected for chance: random clusters score above 0, the more the
+    more clusters there are; `adjusted_rand` does not.  Source: [vinh2010].
+
+    Raises:
+        DataError: as `matched_accuracy`.
+    """
+    clusters_, classes = _pair(clusters, labels)
+    return float(normalized_mutual_info_score(classes, clusters_))
+
+
+def _pair(clusters: Tensor, labels: Tensor) -> tuple[Array, Array]:
+    clusters_, classes = _whole(clusters, "clusters"), _whole(labels, "labels")
+    if len(clusters_) != len(classes):
+        raise DataError(
+            f"Each example needs a cluster and a label, and there are {len(clusters_):,} clusters "
+            f"and {len(classes):,} labels"
+        )
+    return clusters_, classes
+
+
+def _whole(given: Tensor, what: str) -> Array:
+    """Positions of classes or clusters, [N] from 0 up.
+
+    Raises:
+        DataError: none, another shape, numbers with fractions, or negative ones.
+    """
+    if given.dim() != 1 or len(given) == 0 or given.is_floating_point() or given.is_complex():
+        raise DataError(
+            f"The {what} must be whole numbers, one for each example, and these are {given.dtype} "
+            f"of shape {tuple(given.shape)}"
+        )
+    found: Array = given.detach().cpu().long().numpy()
+    if found.min() < 0:
+        raise DataError(
+            f"{(found < 0).sum():,} of the {what} are negative, which means not known",
+            "Leave those examples out.",
+        )
+    return found

@@ -1,0 +1,212 @@
+"""Operators that treat each number alone, or pairs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoencode.explorer.values import (
+    Known,
+    Lower,
+    Unsupported,
+    Value,
+    binary,
+    is_whole,
+    reshaped,
+    shape_of,
+    skeleton,
+    unary,
+    viewed,
+    where,
+)
+
+
+def _plain(name: str) -> Lower:
+    return lambda out, x: unary(name, x)
+
+
+def _pair(name: str) -> Lower:
+    return lambda out, a, b: binary(name, a, b)
+
+
+def _test(name: str) -> Lower:
+    """A comparison: 1 where it holds and 0 elsewhere."""
+    return lambda out, a, b: binary(name, a, b).as_whole()
+
+
+def add(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+    """a + alpha b."""
+    return _like(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
+
+
+def sub(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+    """a − alpha b."""
+    return _like(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
+
+
+def rsub(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+    """b − alpha a."""
+    return _like(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
+
+
+def div(out: Tensor, a: Known, b: Known | float, rounding_mode: str | None = None) -> Value:
+    """a / b, rounded down or towards zero where asked for."""
+    ratio = binary("div", a, b)
+    if rounding_mode is None:
+        return ratio
+    return _like(out, unary("floor" if rounding_mode == "floor" else "trunc", ratio))
+
+
+def power(out: Tensor, a: Known | float, b: Known | float) -> Value:
+    """aᵇ."""
+    if b == 2 and isinstance(a, Value):
+        return _like(out, unary("square", a))
+    if b == 0.5 and isinstance(a, Value):
+        return unary("sqrt", a)
+    return _like(out, binary("pow", a, b))
+
+
+def clamp(out: Tensor, x: Known, min: Any = None, max: Any = None) -> Value:
+    """x kept within limits, each of which may be missing."""
+    made = x
+    if isinstance(min, Value | Tensor) or isinstance(max, Value | Tensor):
+        made = made if min is None else binary("max", made, min)
+        made = made if max is None else binary("min", made, max)
+        return _like(out, made)
+    given = {name: float(each) for name, each in (("min", min), ("max", max)) if each is not None}
+    return _like(out, unary("clamp", x, **given))
+
+
+def leaky_relu(out: Tensor, x: Known, negative_slope: float = 0.01) -> Value:
+    """x, and a share of it where it is negative."""
+    return unary("leaky_relu", x, slope=negative_slope)
+
+
+def prelu(out: Tensor, x: Known, weight: Known) -> Value:
+    """x, and a learned share of it where it is negative, for each channel."""
+    rank, many = len(shape_of(x)), shape_of(weight)[0] > 1
+    share = reshaped(weight, [-1 if d == 1 and many else 1 for d in range(rank)])
+    return where(binary("gt", x, 0), x, binary("mul", x, share))
+
+
+def elu(out: Tensor, x: Known, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Value:
+    """scale · x, and scale · alpha (e^(input_scale x) − 1) where x is negative."""
+    return unary("elu", x, alpha=alpha, scale=scale, rate=input_scale)
+
+
+def gelu(out: Tensor, x: Known, approximate: str = "none") -> Value:
+    """x Φ(x), exact or by way of tanh."""
+    return unary("gelu_tanh" if approximate == "tanh" else "gelu", x)
+
+
+def softplus(out: Tensor, x: Known, beta: float = 1, threshold: float = 20) -> Value:
+    """ln(1 + e^(beta x)) / beta; x itself where beta x is above the threshold."""
+    return unary("softplus", x, beta=beta, threshold=threshold)
+
+
+def glu(out: Tensor, x: Value, dim: int = -1) -> Value:
+    """The first half of a dimension times the sigmoid of the second."""
+    first, second = (viewed(x, half) for half in skeleton(x).chunk(2, dim))
+    return binary("mul", first, unary("sigmoid", second))
+
+
+def to(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
+    """Another type: whole numbers lose their fraction, truth values are 0 and 1."""
+    if out.dtype is torch.bool:
+        return binary("ne", x, 0).as_whole()
+    if is_whole(x) or out.is_floating_point():
+        return _like(out, x)
+    return unary("trunc", x).as_whole()
+
+
+def rounded(out: Tensor, x: Known, decimals: int = 0) -> Value:
+    """The nearest whole number, the even one of two."""
+    if decimals == 0:
+        return unary("round", x)
+    return binary("div", unary("round", binary("mul", x, 10.0**decimals)), 10.0**decimals)
+
+
+def both(out: Tensor, a: Known, b: Known) -> Value:
+    """1 where neither is 0."""
+    return binary("mul", _truth(out, a), _truth(out, b)).as_whole()
+
+
+def either(out: Tensor, a: Known, b: Known) -> Value:
+    """1 where one is not 0."""
+    return binary("max", _truth(out, a), _truth(out, b)).as_whole()
+
+
+def neither(out: Tensor, x: Known) -> Value:
+    """1 where x is 0."""
+    return binary("eq", _truth(out, x), 0).as_whole()
+
+
+def _hard_sigmoid(x: Known) -> Value:
+    """(x + 3) / 6 kept within 0 and 1."""
+    return binary("div", unary("clamp", binary("add", x, 3), min=0.0, max=6.0), 6)
+
+
+def _like(out: Tensor, x: Known) -> Value:
+    """The value, known as one of whole numbers where PyTorch says that it is."""
+    assert isinstance(x, Value)
+    return x if out.is_floating_point() else x.as_whole()
+
+
+def _truth(out: Tensor, x: Known) -> Value:
+    if out.dtype is not torch.bool:
+        raise Unsupported("A network computes with the bits of whole numbers", "Use plain sums.")
+    return binary("ne", x, 0)
+
+
+_PLAIN = (
+    "relu silu tanh sigmoid log_sigmoid exp expm1 log log2 log1p square sqrt rsqrt reciprocal "
+    "abs sign neg floor ceil trunc erf sin cos atan"
+)
+POINTWISE: Mapping[str, Lower] = {
+    **{name: _plain(name) for name in _PLAIN.split()},
+    **{name: _pair(name) for name in ("logaddexp", "atan2")},
+    **{name: _test(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
+    "maximum": _pair("max"),
+    "minimum": _pair("min"),
+    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), both),
+    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), either),
+    **dict.fromkeys(("logical_not", "bitwise_not"), neither),
+    "add": add,
+    "sub": sub,
+    "rsub": rsub,
+    "mul": lambda out, a, b: _like(out, binary("mul", a, b)),
+    "div": div,
+    "floor_divide": lambda out, a, b: div(out, a, b, "floor"),
+    "remainder": lambda out, a, b: _like(out, binary("remainder", a, b)),
+    "addcmul": lambda out, x, a, b, value=1: add(out, x, binary("mul", a, b), value),
+    "addcdiv": lambda out, x, a, b, value=1: add(out, x, binary("div", a, b), value),
+    "lerp": lambda out, a, b, weight: binary("add", a, binary("mul", weight, binary("sub", b, a))),
+    "pow": power,
+    "clamp": clamp,
+    "clamp_min": lambda out, x, low: clamp(out, x, low),
+    "clamp_max": lambda out, x, high: clamp(out, x, None, high),
+    "hardtanh": lambda out, x, low=-1, high=1: clamp(out, x, low, high),
+    "relu6": lambda out, x: clamp(out, x, 0, 6),
+    "leaky_relu": leaky_relu,
+    "prelu": prelu,
+    "elu": elu,
+    "selu": lambda out, x: elu(out, x, 1.6732632423543772, 1.0507009873554805),
+    "celu": lambda out, x, alpha=1: elu(out, x, alpha, 1, 1 / alpha),
+    "gelu": gelu,
+    "softplus": softplus,
+    "softsign": lambda out, x: binary("div", x, binary("add", unary("abs", x), 1)),
+    "mish": lambda out, x: binary("mul", x, unary("tanh", softplus(out, x))),
+    "hardsigmoid": lambda out, x: _hard_sigmoid(x),
+    "hardswish": lambda out, x: binary("mul", x, _hard_sigmoid(x)),
+    "threshold": lambda out, x, edge, value: where(binary("gt", x, edge), x, value),
+    "glu": glu,
+    "round": rounded,
+    "where": lambda out, condition, a, b: _like(out, where(condition, a, b)),
+    "masked_fill": lambda out, x, mask, value: _like(out, where(mask, value, x)),
+    "to": to,
+    "_to_copy": to,
+    "type_as": to,
+}

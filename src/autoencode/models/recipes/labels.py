@@ -1,0 +1,44 @@
+"""Models that use labels, all of them or a few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoencode.models.recipe import Recipe, Spec
+from autoencode.models.recipes.base import NORMALISED, VAE
+
+
+def with_labels() -> Iterable[Recipe]:
+    """Conditional and semi-supervised VAEs."""
+    yield VAE.but(
+        name="cvae",
+        about="Told the label, the code keeps the style: draws the digit that you ask for.",
+        latent=6,
+        network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
+        context=Spec("labels"),
+        training=NORMALISED,
+        papers=("sohn2015", "kingma2014", "ba2016"),
+    )
+    few = VAE.but(
+        network=Spec("mlp", {"norm": "batch"}),
+        context=Spec("labels"),
+        training={"labelled": 0.1, "steps": 20_000, **NORMALISED},
+        papers=("kingma2014semi",),
+    )
+    yield few.but(
+        name="m2",
+        about="A VAE whose label is mostly hidden: a classifier from a few labels.",
+        latent=50,
+        model=Spec("semi-supervised"),
+        network=Spec("mlp", {"hidden": (400, 400), "activation": "silu", "norm": "layer"}),
+        # Each image without a label goes through the model once for each class.
+        training={**few.training, "batch_size": 100, "lr": 2e-3, "warmup": 200, "steps": 8_000},
+    )
+    yield few.but(
+        name="m1-m2",
+        about="m2 on the codes of a VAE, trained together: for very few labels.",
+        latent=10,
+        model=Spec("m1-m2"),
+        network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
+        training={**few.training, "steps": 12_000},
+    )

@@ -1,0 +1,99 @@
+"""Autoencoders that are asked for more than their input: clean, calm or sparse codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoencode.models.recipe import Recipe, Spec, Weighted
+from autoencode.models.recipes.base import AE, NORMALISED, VAE
+
+
+def regularised() -> Iterable[Recipe]:
+    """Denoising, contractive, sparse and regularised autoencoders."""
+    one_layer = Spec("mlp", {"hidden": ()})
+    yield AE.but(
+        name="denoising-ae",
+        about="Sees noisy images and is asked for the clean ones: removes noise.",
+        latent=64,
+        network=Spec("mlp", {"hidden": (1024,), "norm": "batch"}),
+        corruption=Spec("gaussian-noise", {"scale": 0.5}),
+        training=NORMALISED,
+        papers=("vincent2008", "vincent2010"),
+    )
+    yield AE.but(
+        name="conv-denoising-ae",
+        about="Denoising with convolutions, for images of any size.",
+        latent=64,
+        network=Spec("conv"),
+        corruption=Spec("gaussian-noise", {"scale": 0.5}),
+        training=NORMALISED,
+        papers=("vincent2010", "masci2011"),
+    )
+    yield VAE.but(
+        name="denoising-vae",
+        about="A VAE that sees noisy images: removes noise, and draws new images as well.",
+        latent=16,
+        corruption=Spec("gaussian-noise", {"scale": 0.5}),
+        papers=("vincent2010", "kingma2014"),
+    )
+    yield AE.but(
+        name="contractive-ae",
+        about="Codes move little when pixels do: for codes that ignore small changes.",
+        latent=32,
+        terms={**AE.terms, "contractive": Weighted("contractive", weight=0.02)},
+        papers=("rifai2011",),
+    )
+    yield AE.but(
+        name="sparse-l1",
+        about="A rectified code that pays for its size: few active numbers for each image.",
+        latent=256,
+        network=one_layer,
+        bottleneck=Spec("rectified"),
+        terms={**AE.terms, "l1": Weighted("l1", weight=0.1)},
+        training={"weight_decay": 0.1},
+        papers=("olshausen1996",),
+    )
+    yield AE.but(
+        name="sparse-kl",
+        about="Each unit is asked to be active for one image in twenty.",
+        latent=256,
+        network=one_layer,
+        terms={**AE.terms, "sparsity": Weighted("kl-sparsity", weight=0.2)},
+        papers=("ng2011",),
+    )
+    yield AE.but(
+        name="sparse-top-k",
+        about="Only the k largest numbers of a long code survive: features one can look at.",
+        latent=1000,
+        network=one_layer,
+        bottleneck=Spec("top-k"),
+        training=NORMALISED,
+        papers=("makhzani2014", "gao2024"),
+    )
+    yield AE.but(
+        name="sparse-batch-top-k",
+        about="k active numbers on average: hard images get more of them than easy ones.",
+        latent=1000,
+        network=one_layer,
+        bottleneck=Spec("batch-top-k"),
+        training=NORMALISED,
+        papers=("bussmann2024",),
+    )
+    small = {**AE.terms, "l2": Weighted("l2", weight=0.1)}
+    yield AE.but(
+        name="rae-l2",
+        about="Small codes and weight decay instead of noise, and a mixture fitted to the codes.",
+        latent=16,
+        terms=small,
+        sampler=Spec("mixture"),
+        training={"weight_decay": 0.05},
+        papers=("ghosh2020",),
+    )
+    yield AE.but(
+        name="rae-gp",
+        about="As rae-l2, with a smooth decoder instead of weight decay.",
+        latent=16,
+        terms={**small, "smooth": Weighted("decoder-smooth", weight=0.1)},
+        sampler=Spec("mixture"),
+        papers=("ghosh2020",),
+    )

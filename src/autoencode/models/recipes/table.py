@@ -1,0 +1,35 @@
+"""THE TABLE: every named autoencoder is one row."""
+
+from __future__ import annotations
+
+from autoencode.errors import RecipeError, did_you_mean
+from autoencode.models.recipe import Recipe
+from autoencode.models.recipes.first import first
+from autoencode.models.recipes.images import for_images
+from autoencode.models.recipes.labels import with_labels
+from autoencode.models.recipes.objectives import bounds_and_factors, matched
+from autoencode.models.recipes.regularised import regularised
+from autoencode.models.recipes.spaces import discrete_and_fitted, priors_and_posteriors
+
+FAMILIES = (
+    first,
+    regularised,
+    with_labels,
+    priors_and_posteriors,
+    bounds_and_factors,
+    matched,
+    for_images,
+    discrete_and_fitted,
+)
+RECIPES: dict[str, Recipe] = {row.name: row for family in FAMILIES for row in family()}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The row of that name.
+
+    Raises:
+        RecipeError: there is none, with the nearest name.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f'There is no recipe "{name}"', did_you_mean(name, RECIPES))
+    return RECIPES[name]

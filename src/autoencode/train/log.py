@@ -1,0 +1,59 @@
+"""What training reports as it goes: lines of JSON, and TensorBoard on request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from autoencode.errors import AutoencodeError
+from autoencode.io.store import add_line, read_lines, write_bytes
+
+
+class Log:
+    """`log.jsonl` of a run: one object a line, in the order of the steps."""
+
+    def __init__(self, path: Path, from_step: int, tensorboard: bool) -> None:
+        """Continues the log at a step: lines of later steps, from before a kill, are cut off."""
+        self.path = path
+        kept = [line for line in read_lines(path) if line.get("step", math.inf) <= from_step]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        write_bytes(path, text.encode())
+        self.board = summary_writer()(path.parent / "tensorboard") if tensorboard else None
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Adds one line."""
+        add_line(self.path, line)
+        if self.board is not None:
+            for name, value in _numbers(line, ""):
+                self.board.add_scalar(name, value, line["step"])
+
+    def close(self) -> None:
+        """Ends the TensorBoard writer."""
+        if self.board is not None:
+            self.board.close()
+
+
+def _numbers(line: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    for name, value in line.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{name}/")
+        elif name != "step":
+            yield f"{prefix}{name}", value
+
+
+def summary_writer() -> Any:
+    """TensorBoard's class that writes figures into a folder.
+
+    Raises:
+        AutoencodeError: it is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise AutoencodeError(
+            "TensorBoard is not installed", 'Install it: pip install "autoencode[tensorboard]"'
+        ) from error
+    return SummaryWriter

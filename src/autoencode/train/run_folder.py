@@ -1,0 +1,135 @@
+"""The folder of a run: made, refused, locked."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from platform import platform, processor, python_version
+from typing import Any
+
+import numpy
+import torch
+
+from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
+from autoencode.io.files import shown
+from autoencode.io.store import write_bytes, write_json, writing
+from autoencode.train.checkpoint import checkpoints
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there two trainings can meet in one folder
+    fcntl = None  # type: ignore[assignment]
+
+
+def make_folder(out: Path, overwrite: bool) -> None:
+    """Makes the folder of a new run and proves that it can be written to.
+
+    Raises:
+        RunError: it holds something and `overwrite` is not given, or holds what is no run.
+        ResourceError: the disk is full.
+    """
+    if not str(out).isprintable():
+        # Libraries that read and write its files want names in UTF-8.
+        raise RunError(f"{shown(out)} is no name for a run", "Choose another --out.")
+    with writing(out):
+        if out.exists() and not out.is_dir():
+            raise RunError(f"{out} is a file, and a run needs a folder", "Choose another --out.")
+        if out.is_dir() and any(out.iterdir()):
+            _empty(out, overwrite)
+        (out / "state").mkdir(parents=True, exist_ok=True)
+    probe = out / "state" / "probe"
+    try:
+        write_bytes(probe, bytes(4096))
+    except AutoencodeError:
+        discard_unstarted(out)
+        raise
+    probe.unlink()
+
+
+def _empty(out: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise RunError(
+            f"{out} exists and is not empty",
+            "Choose another --out, or replace it with --overwrite.",
+        )
+    if not (out / "run.json").exists():
+        raise RunError(
+            f"{out} holds files that are no run, and --overwrite would delete them",
+            "Choose another --out.",
+        )
+    with locked(out):
+        for entry in out.iterdir():
+            folder = entry.is_dir() and not entry.is_symlink()
+            shutil.rmtree(entry) if folder else entry.unlink()
+
+
+def discard_unstarted(folder: Path) -> None:
+    """Takes away the folder of a run from which nothing could be continued."""
+    if not checkpoints(folder / "state") and not (folder / "weights.safetensors").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for one process; a killed process lets go by itself.
+
+    Raises:
+        RunError: another process is training in it, or it cannot be written to.
+    """
+    if fcntl is None:
+        yield
+        return
+    lock = folder / "run.lock"
+    with writing(lock):
+        lock.touch()
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(
+                f"Another process is training in {folder}", "Wait for it, or choose another --out."
+            ) from error
+        yield
+
+
+def environment() -> dict[str, Any]:
+    """What a run depends on beside its settings."""
+    return {
+        "autoencode": version("autoencode"),
+        "python": python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "platform": platform(),
+        "processor": processor() or os.uname().machine,
+        "threads": torch.get_num_threads(),
+        "command": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+    }
+
+
+def write_environment(folder: Path) -> None:
+    """Writes `environment.json`."""
+    write_json(folder / "environment.json", environment())
+
+
+@contextmanager
+def memory_errors(batch_size: int) -> Iterator[None]:
+    """Turns running out of memory into a sentence.
+
+    Raises:
+        ResourceError: an allocation failed, on the processor or on an accelerator.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ResourceError(
+            "Memory ran out in training; the last checkpoint is intact",
+            f"Take a smaller batch than {batch_size} (--batch-size) or narrower layers.",
+        ) from error
