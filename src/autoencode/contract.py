@@ -17,6 +17,8 @@ from typing import Annotated, ClassVar, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from autoencode.arguments import Within as Within
+
 
 class Space(Enum):
     """Where codes live. Decides which priors fit and how one moves between two codes."""
@@ -141,20 +143,6 @@ class Autoencoder(Protocol):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         """Codes and reconstructed images, without noise."""
         ...
-
-
-@dataclass(frozen=True)
-class Within:
-    """The range of a number, in its annotation: Annotated[int, Within(1, 9)]."""
-
-    low: float
-    high: float
-
-    def __contains__(self, number: float) -> bool:
-        return self.low <= number <= self.high
-
-    def __str__(self) -> str:
-        return f"from {self.low:,} to {self.high:,}"
 
 
 # The width of a layer, a number of channels, or the size of a code.

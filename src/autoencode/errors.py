@@ -69,6 +69,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return named or "DefaultCPUAllocator" in str(error)
 
 
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that is spelt most like `name`; None when no choice is near.
+
+    >>> nearest("vea", ["ae", "vae", "conv-ae"])
+    'vae'
+    """
+    near = get_close_matches(str(name), sorted(choices), n=1, cutoff=0.55)
+    return near[0] if near else None
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """A sentence that names the nearest choice, or all of them when none is near.
 
@@ -78,5 +88,5 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     'Choose one of: ae, vae.'
     """
     known = sorted(choices)
-    near = get_close_matches(str(name), known, n=1, cutoff=0.55)
-    return f'Did you mean "{near[0]}"?' if near else f"Choose one of: {', '.join(known)}."
+    near = nearest(name, known)
+    return f'Did you mean "{near}"?' if near else f"Choose one of: {', '.join(known)}."

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from autoencode.arguments import arguments_of
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
-from autoencode.models.arguments import arguments_of
 from autoencode.parts.networks import MLP, Conv, ResNet
 from autoencode.parts.networks.own import file_of, is_own, kind_of, own_network
 from autoencode.parts.networks.trial import check_network

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autoencode.cli.output import complain, say, say_json
+from autoencode.cli.output import print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -65,23 +65,23 @@ def train_seeds(
     done = [outcome for outcome in outcomes if outcome.error is None]
     command = f"autoencode compare {join([str(folder)])}/*"
     if json:
-        say_json(_record(folder, outcomes, command))
+        print_json(_record(folder, outcomes, command))
     else:
         for line in _lines(done):
-            say(line)
-        say(f"runs     {folder}")
+            print_line(line)
+        print_line(f"runs     {folder}")
         if len(done) > 1:
-            say(f"compare  {command}")
+            print_line(f"compare  {command}")
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for each in failed:
-        complain("error", f"{each.job.out}: {each.error}")
+        print_message("error", f"{each.job.out}: {each.error}")
     if failed and failed[0].error is not None:
         raise typer.Exit(failed[0].error.exit_code)
 
 
 def finish(report: bool, fitted: Fitted) -> dict[str, Any]:
     """Measures a run and writes what a single training writes; what is there is taken."""
-    from autoencode.cli.measure import keep, measure
+    from autoencode.cli.measure import measure_run, save_metrics
     from autoencode.report import write_card, write_report
 
     run = fitted.run
@@ -89,8 +89,8 @@ def finish(report: bool, fitted: Fitted) -> dict[str, Any]:
     kept = run.metrics()
     if kept is not None and (not report or (run.folder / "report.html").exists()):
         return kept
-    metrics = measure(run, fitted.data, fitted.model)
-    keep(run, fitted.data, metrics)
+    metrics = measure_run(run, fitted.data, fitted.model)
+    save_metrics(run, fitted.data, metrics)
     if report:
         write_card(run)
         write_report(run, data=fitted.data)

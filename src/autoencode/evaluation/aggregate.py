@@ -11,13 +11,13 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.points import as_points
 from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
 from autoencode.maths.clouds import mean_discrepancy
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 
 # A dimension whose mean code varies less than this over the examples tells nothing of them.

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from autoencode import maths
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
-from autoencode.models.arguments import check_value
 
 BATCH_SIZE = 2048
 # Numbers in one batch: large images come in smaller batches, so that memory stays small.

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from autoencode.data.records import Split, scaled
 
-BINARISE = ("static", "dynamic")
 # Examples drawn at once: their probabilities are floats, four bytes for each.
 AT_ONCE = 4096
 

@@ -18,7 +18,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.own import file_of, is_own
 from autoencode.train.checkpoint import checkpoints
-from autoencode.train.fit import fit, resume
+from autoencode.train.entry import fit, resume
 from autoencode.train.lockstep.alike import likeness, on_device, train_together
 from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.many.shared import OnDisk, SharedData, share
