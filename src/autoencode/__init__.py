@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from autoencode.data import sample_train as sample_train
     from autoencode.errors import AutoencodeError as AutoencodeError
     from autoencode.evaluation import embed as embed
-    from autoencode.evaluation import evaluate as evaluate
     from autoencode.evaluation import reconstruct as reconstruct
+    from autoencode.evaluation.evaluate import evaluate as evaluate
     from autoencode.explorer.notebook import Explorer as Explorer
     from autoencode.models.build import build as build
     from autoencode.models.recipe import Recipe as Recipe

@@ -142,7 +142,7 @@ def _typer_type(kind: Any) -> Any:
     """The type with which typer reads a field; the dataclass checks choices and ranges itself."""
     if get_origin(kind) is Sequence:  # a pair of numbers
         (entry,) = get_args(kind)
-        return tuple[bare_type(entry)[0], bare_type(entry)[0]]
+        return tuple[int, int] if bare_type(entry)[0] is int else tuple[float, float]
     return kind if kind in (int, float, bool) else str
 
 

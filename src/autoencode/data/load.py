@@ -18,7 +18,7 @@ from autoencode.data.gather import Keep, Memory
 from autoencode.data.large.stored import add_array, alone, content_of, making, place, store, stored
 from autoencode.data.named.arrays import read_named
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.options import Options
+from autoencode.data.options import Binarise, MemoryMode, OnBad, Options
 from autoencode.data.prepare import prepare
 from autoencode.data.read.cifar import read_archive, read_batches
 from autoencode.data.read.idx import GZIP, is_idx, read_idx, read_idx_file, read_idx_folder
@@ -40,12 +40,12 @@ def load_data(
     labelled: int | None = None,
     value_range: Sequence[float] | None = None,
     size: Sequence[int] | None = None,
-    on_bad: str = "fail",
+    on_bad: OnBad = "fail",
     max_bad: float = 0.01,
     validation: int | float | None = None,
     seed: int = 0,
-    binarise: str | None = None,
-    memory: str = "auto",
+    binarise: Binarise | None = None,
+    memory: MemoryMode = "auto",
 ) -> Data:
     """Load data, check them, and divide them into training, validation and test.
 

@@ -13,7 +13,10 @@ from autoencode.errors import DataError
 Size = Annotated[int, Within(1, 8192)]
 OnBad = Literal["fail", "skip"]
 Binarise = Literal["static", "dynamic"]
-Memory = Literal["auto", "map"]
+MemoryMode = Literal["auto", "map"]
+
+# Options that a run does not record while they have these values.
+OMITTED = {"labels": None, "vectors": None, "labelled": None, "binarise": None, "memory": "auto"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Options:
         Help("Draw pixels black or white by their grey value: static once, dynamic each time."),
     ] = None
     memory: Annotated[
-        Memory, Help("Keep the data in memory if they fit (auto), or in files on disk (map).")
+        MemoryMode, Help("Keep the data in memory if they fit (auto), or in files on disk (map).")
     ] = "auto"
 
     def __post_init__(self) -> None:
@@ -107,7 +110,7 @@ class Options:
             given = options[name]
             path = isinstance(given, str | Path)
             options[name] = str(Path(given).expanduser().absolute()) if path else None
-        # What was not given is left out, so that the record of plain data stays short.
-        optional = {"labelled": None, "binarise": None, "labels": None, "vectors": None}
-        optional |= {"memory": "auto"}
-        return {k: v for k, v in options.items() if k not in optional or v != optional[k]}
+        for name, unset in OMITTED.items():
+            if options[name] == unset:
+                del options[name]
+        return options
