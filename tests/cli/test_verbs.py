@@ -76,7 +76,7 @@ def test_resume_ends_what_was_interrupted(run, half, trained):
     ("name", "words", "told"),
     [
         ("vae", "", "the prior, normal"),
-        ("ae", "", "the box that the training codes fill"),
+        ("ae", "", "uniform codes in the bounding box of the training codes"),
         ("ae", "--label 4", 'the class "4"'),
     ],
 )

@@ -171,7 +171,7 @@ def test_refusals_are_those_of_data_in_memory(tmp_path, cache):
     with pytest.raises(DataError, match="cut short"):
         load_data(tmp_path / "x.npy", memory="map")
     assert left(cache) == []
-    with pytest.raises(DataError, match='memory is "disc"'):
+    with pytest.raises(DataError, match=r"memory must be one of .* and is 'disc'"):
         load_data(GREY, memory="disc")
 
 

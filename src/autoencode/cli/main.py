@@ -125,14 +125,15 @@ def _usage_error(error: typer.TyperException) -> str:
 def _nearest_option(name: str, context: typer.Context) -> str | None:
     """The option of a command that is spelt most like `name`, or whose help contains its words."""
     helps = {
-        flag: (getattr(parameter, "help", None) or "").lower()
+        flag[2:]: (getattr(parameter, "help", None) or "").lower()
         for parameter in context.command.params
         for flag in parameter.opts
         if flag.startswith("--")
     }
-    words = name.strip("-").replace("-", " ").lower()
-    described = [flag for flag, text in helps.items() if words in text]
-    return nearest(name, helps) or next(iter(described), None)
+    word = name.strip("-").lower()
+    described = [flag for flag, text in helps.items() if word.replace("-", " ") in text]
+    near = nearest(word, helps) or next(iter(described), None)
+    return f"--{near}" if near else None
 
 
 def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:

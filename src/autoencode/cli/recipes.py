@@ -13,7 +13,7 @@ from autoencode.cli.output import print_json, print_line
 def recipes(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name of a model, to show all of its parts."),
+        typer.Argument(metavar="NAME", help="Name of a model, to show all of its parts."),
     ] = None,
     json: Json = False,
 ) -> None:
