@@ -84,7 +84,7 @@ TRAIN = "train ae --data digits"
         ("generate nowhere", ["no run at nowhere"]),
         ("generate nowhere --n 0", ["'--n'", "greater than or equal to 1"]),
         ("generate nowhere --seed -1", ["'--seed'"]),
-        (f"generate nowhere --seed {2**64}", ["'--seed'"]),
+        (f"generate nowhere --seed {2**64}", ["seed must be"]),
         ("interpolate nowhere --from x", ["'--from'"]),
         ("demo --data dgits", ['Did you mean "digits"']),
     ],

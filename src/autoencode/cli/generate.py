@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autoencode.arguments import Within, check_value
 from autoencode.cli.options import OtherSource, RunFolder, Seed
 from autoencode.cli.output import print_line
 from autoencode.cli.picture import ImageCount, Overwrite, Picture, check_picture, data_of
@@ -41,6 +42,7 @@ def generate(
     Example: autoencode generate runs/vae-mnist --label 3 --out threes.png
     """
     check_picture(out, overwrite)
+    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
     from autoencode.evaluation import decode
     from autoencode.models.run import open_run
     from autoencode.report.pictures import grid_picture, save_picture

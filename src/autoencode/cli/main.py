@@ -43,6 +43,11 @@ def _version(show: bool) -> None:
         raise typer.Exit
 
 
+def _paragraphs(text: str) -> str:
+    """A docstring with each paragraph on one line, so that the terminal's width breaks it."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 @app.callback()
 def options(
     show_version: Annotated[
@@ -66,7 +71,7 @@ for verb in (
     interpolate,
     recipes,
 ):
-    app.command()(verb)
+    app.command(help=_paragraphs(verb.__doc__ or ""))(verb)
 app.add_typer(data.app, name="data")
 
 

@@ -18,11 +18,11 @@ from autoencode.errors import AutoencodeError
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 RunFolders = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help='Folders of runs, or patterns such as "runs/*".'),
+    typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Report = Annotated[bool, typer.Option(help="Write report.html and card.md into the run folder.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Measures = Annotated[
     str,
     typer.Option(
@@ -47,7 +47,12 @@ Source = Annotated[
 ]
 OtherSource = Annotated[
     str | None,
-    typer.Option("--data", metavar="SOURCE", help="Other data.", show_default="those of the run"),
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="Data set, folder of images or array file to use.",
+        show_default="the data of the run",
+    ),
 ]
 
 # Titles of the groups of options that `takes` adds, by the parameter that receives their values.
