@@ -12,7 +12,7 @@ import reprlib
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -47,36 +47,35 @@ class Within:
         return "above 0" if 0 < self.low < 1e-6 else f"{_digits(self.low)} or more"
 
 
-@dataclass(frozen=True)
-class Help:
-    """The help of a command-line option, in the annotation of the field that it sets.
+# Seeds that torch, numpy and the standard library all take.
+Seed = Annotated[int, Within(0, 2**63 - 1)]
 
-    text: one sentence.
-    default: the default in words, for a field whose default None says too little.
-    metavar: the placeholder of the value.
+
+def option(default: Any, text: str, *, shown: str = "", metavar: str = "", flag: str = "") -> Any:
+    """A field of a dataclass that is also an option of the command line.
+
+    text: its help, one sentence.      metavar: the placeholder of its value.
+    shown: the default in words, where the default is None.
     flag: the name of the option, where it is not the name of the field.
     """
-
-    text: str
-    default: str = ""
-    metavar: str = ""
-    flag: str = ""
+    return field(
+        default=default, metadata={"help": text, "shown": shown, "metavar": metavar, "flag": flag}
+    )
 
 
-def bare_type(kind: Any) -> tuple[Any, list[Any]]:
-    """An annotated type without its annotations and without None, and the annotations.
+def bare_type(kind: Any) -> tuple[Any, Within | None]:
+    """An annotated type without None and without its range, and the range.
 
-    >>> bare_type(Annotated[Annotated[int, Within(1, 9)] | None, Help("A number.")])[0]
-    <class 'int'>
+    >>> bare_type(Annotated[int, Within(1, 9)] | None)
+    (<class 'int'>, Within(low=1, high=9))
     """
     if get_origin(kind) is Annotated:
-        inner, *extras = get_args(kind)
-        bare, more = bare_type(inner)
-        return bare, more + extras
+        inner, bounds, *_ = get_args(kind)
+        return inner, bounds
     if get_origin(kind) in (Union, types.UnionType):
-        options = [option for option in get_args(kind) if option is not type(None)]
-        return bare_type(options[0]) if len(options) == 1 else (reduce(or_, options), [])
-    return kind, []
+        options = [each for each in get_args(kind) if each is not type(None)]
+        return bare_type(options[0]) if len(options) == 1 else (reduce(or_, options), None)
+    return kind, None
 
 
 def check_fields(record: Any, error: type[AutoencodeError] = RecipeError) -> None:
@@ -144,8 +143,7 @@ def _is_internal(kind: Any) -> bool:
 def _fits(value: Any, kind: Any) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        ranges = [extra for extra in inner[1:] if isinstance(extra, Within)]
-        return _fits(value, inner[0]) and all(value in each for each in ranges)
+        return _fits(value, inner[0]) and all(value in bounds for bounds in inner[1:])
     if origin in (Union, types.UnionType):
         return any(_fits(value, option) for option in inner)
     if origin is Literal:
@@ -164,8 +162,7 @@ def _fits(value: Any, kind: Any) -> bool:
 def _description(kind: Any) -> str:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        ranges = [str(extra) for extra in inner[1:] if isinstance(extra, Within)]
-        return " ".join([_description(inner[0]), *ranges])
+        return " ".join([_description(inner[0]), *map(str, inner[1:])])
     if origin in (Union, types.UnionType):
         return " or ".join(_description(option) for option in inner)
     if origin is Literal:

@@ -2,13 +2,13 @@
 
 import inspect
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Literal
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from autoencode.arguments import Help, Within
+from autoencode.arguments import Within, option
 from autoencode.cli import options
 from autoencode.cli.main import app
 from autoencode.data import load_data
@@ -69,8 +69,6 @@ def test_every_field_is_an_option_with_its_default(verb, target, record):
         option = found[f"{target}__{field.name}"]
         assert option.default == field.default
         assert option.show_default
-        kind = get_type_hints(record, include_extras=True)[field.name]
-        assert any(isinstance(extra, Help) for extra in kind.__metadata__), "a help for every field"
 
 
 def test_load_data_has_the_options_and_their_defaults():
@@ -81,9 +79,9 @@ def test_load_data_has_the_options_and_their_defaults():
 
 @dataclass(frozen=True)
 class Wider(Settings):
-    depth: Annotated[int, Within(1, 9), Help("Number of levels.")] = 3
-    way: Annotated[Literal["up", "down"], Help("Direction.")] = "up"
-    deep: Annotated[bool, Help("Go deep.", flag="go-deep")] = False
+    depth: Annotated[int, Within(1, 9)] = option(3, "Number of levels.")
+    way: Literal["up", "down"] = option("up", "Direction.")
+    deep: bool = option(False, "Go deep.", flag="go-deep")
 
 
 @pytest.fixture

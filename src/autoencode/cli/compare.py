@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Images, Json, Measures, RunFolders, Samples
+from autoencode.cli.options import Images, Json, Measures, Overwrite, RunFolders, Samples
 from autoencode.cli.output import print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, RunError
 
@@ -32,9 +32,7 @@ def compare(
     measures: Measures = "quick",
     samples: Samples = 1_000,
     images: Images = 1_000,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing comparison in that folder.")
-    ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Compare runs: metrics with confidence intervals, and reconstructions of the same images.

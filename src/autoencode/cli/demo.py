@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoencode.cli.options import Source
+from autoencode.cli.options import Overwrite, Source
 from autoencode.cli.output import print_line
 
 
@@ -17,9 +17,7 @@ def demo(
         int, typer.Option(min=1, help="Number of training steps of each of the two models.")
     ] = 6_000,
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing demo in that folder.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train an autoencoder and a VAE with 2-D codes, compare them, and make their explorer.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autoencode.cli.compare import folders_of
-from autoencode.cli.options import OtherSource, RunFolders
+from autoencode.cli.options import OtherSource, Overwrite, RunFolders
 from autoencode.cli.output import print_line
 from autoencode.errors import AutoencodeError, RunError
 
@@ -40,9 +40,7 @@ def explore(
         typer.Option("--watch", help="Follow a training run that was started with --snapshots."),
     ] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Open a page that decodes the code under the cursor, for one model or two side by side.
 
@@ -58,10 +56,11 @@ def explore(
             raise AutoencodeError(
                 "A file cannot follow a training run", "Leave out --html or --watch."
             )
+    from autoencode.data import load_data
     from autoencode.models.run import open_run
 
     opened = [open_run(folder) for folder in folders_of(runs)]
-    loaded = _load(data)
+    loaded = None if data is None else load_data(data)
     if html is not None:
         from autoencode.explorer.page import write_explorer
 
@@ -69,14 +68,6 @@ def explore(
         print_line(f"explorer {path}, {path.stat().st_size / 1e6:.1f} MB")
         return
     _serve(opened, points, loaded, port, browser, watch)
-
-
-def _load(source: str | None) -> Data | None:
-    if source is None:
-        return None
-    from autoencode.data import load_data
-
-    return load_data(source)
 
 
 def _serve(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autoencode.arguments import Within, check_value
-from autoencode.cli.options import OtherSource, RunFolder, Seed
+from autoencode.arguments import Seed as SeedRange
+from autoencode.arguments import check_value
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import ImageCount, Overwrite, Picture, check_picture, data_of
+from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of
 from autoencode.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def generate(
     Example: autoencode generate runs/vae-mnist --label 3 --out threes.png
     """
     check_picture(out, overwrite)
-    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
+    check_value(seed, SeedRange, "seed")
     from autoencode.evaluation import decode
     from autoencode.models.run import open_run
     from autoencode.report.pictures import grid_picture, save_picture

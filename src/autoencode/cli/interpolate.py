@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from autoencode.cli.options import OtherSource, RunFolder
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import Overwrite, Picture, check_picture, data_of
+from autoencode.cli.picture import Picture, check_picture, data_of
 from autoencode.errors import DataError
 
 

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import sys
 import warnings
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from autoencode.cli import data
-from autoencode.cli.compare import compare
-from autoencode.cli.demo import demo
-from autoencode.cli.evaluate import evaluate
-from autoencode.cli.explore import explore
-from autoencode.cli.generate import generate
-from autoencode.cli.interpolate import interpolate
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
-from autoencode.cli.recipes import recipes
-from autoencode.cli.reconstruct import reconstruct
-from autoencode.cli.resume import resume
-from autoencode.cli.study import study
-from autoencode.cli.train import train
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
 
+# Each verb is a function in a module of its own, both of its name; in the order of the help.
+VERBS = "demo train resume evaluate compare study explore generate reconstruct interpolate recipes"
 # The exit code that typer gives to Ctrl-C where nothing else handles it.
 INTERRUPTED = 130
 
@@ -58,20 +50,9 @@ def options(
     """Train, measure, draw and explore autoencoders."""
 
 
-for verb in (
-    demo,
-    train,
-    resume,
-    evaluate,
-    compare,
-    study,
-    explore,
-    generate,
-    reconstruct,
-    interpolate,
-    recipes,
-):
-    app.command(help=_paragraphs(verb.__doc__ or ""))(verb)
+for verb in VERBS.split():
+    function = getattr(import_module(f"autoencode.cli.{verb}"), verb)
+    app.command(help=_paragraphs(function.__doc__))(function)
 app.add_typer(data.app, name="data")
 
 

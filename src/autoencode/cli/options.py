@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from autoencode.arguments import Help, Within, bare_type
+from autoencode.arguments import bare_type
 from autoencode.errors import AutoencodeError
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
@@ -20,6 +20,7 @@ RunFolders = Annotated[
     list[str],
     typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Report = Annotated[bool, typer.Option(help="Write report.html and card.md into the run folder.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
@@ -60,7 +61,7 @@ PANELS = {"settings": "Training (a recipe may set other defaults)", "options": "
 
 
 def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds an option to a verb for every field of the dataclasses `records` that has a `Help`.
+    """Adds an option to a verb for every field of the dataclasses `records` that was made with `option`.
 
     The verb receives, in the parameter that the dataclass is named for here, the values that the
     user gave, by the names of the fields. The dataclass checks them when it is made of them.
@@ -79,10 +80,7 @@ def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[...,
                 values[target] = given
             verb(**values)
 
-        context = inspect.Parameter(
-            "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
-        )
-        parameters = [context]
+        parameters = [_keyword("context", typer.Context)]
         for parameter in inspect.signature(verb, eval_str=True).parameters.values():
             if parameter.name in records:
                 parameters += _parameters(parameter.name, records[parameter.name])
@@ -96,51 +94,40 @@ def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[...,
 
 def flags_of(record: type[Any], given: Mapping[str, Any]) -> list[str]:
     """The words of a command line that give the values `given` to the fields of a dataclass."""
-    hints = get_type_hints(record, include_extras=True)
     words: list[str] = []
-    for name, value in given.items():
-        listed = isinstance(value, Sequence) and not isinstance(value, str)
-        words += [_flag(name, _help(hints[name])), *map(str, value if listed else [value])]
+    for each in fields(record):
+        if each.name in given:
+            value = given[each.name]
+            words += [_flag(each), *map(str, value if isinstance(value, tuple) else [value])]
     return words
 
 
-def _help(hint: Any) -> Help | None:
-    return next((extra for extra in bare_type(hint)[1] if isinstance(extra, Help)), None)
-
-
-def _flag(name: str, text: Help | None) -> str:
-    return f"--{(text and text.flag) or name.replace('_', '-')}"
+def _flag(option: Field[Any]) -> str:
+    return f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
 
 
 def _parameters(target: str, record: type[Any]) -> list[inspect.Parameter]:
-    """Parameters for typer, one for each field of a dataclass that has a `Help`."""
+    """Parameters for typer, one for each field of a dataclass that was made with `option`."""
     hints = get_type_hints(record, include_extras=True)
     found = []
-    for each in fields(record):
-        kind, extras = bare_type(hints[each.name])
-        text = _help(hints[each.name])
-        if text is None:
-            continue
-        ranges = [extra for extra in extras if isinstance(extra, Within)]
-        flag = _flag(each.name, text)
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
+    for each in (each for each in fields(record) if "help" in each.metadata):
+        kind, bounds = bare_type(hints[each.name])
+        text, choices = each.metadata["help"], get_args(kind) if get_origin(kind) is Literal else ()
         option = typer.Option(
-            f"{flag}/--no-{flag[2:]}" if each.default is True else flag,
-            help=f"{text.text[:-1]} ({ranges[0].short()})." if ranges else text.text,
-            show_default=text.default or True,
-            metavar=text.metavar or (f"[{'|'.join(choices)}]" if choices else None),
+            f"{_flag(each)}/--no-{_flag(each)[2:]}" if each.default is True else _flag(each),
+            help=f"{text[:-1]} ({bounds.short()})." if bounds else text,
+            show_default=each.metadata["shown"] or True,
+            metavar=each.metadata["metavar"] or (f"[{'|'.join(choices)}]" if choices else None),
             rich_help_panel=PANELS[target],
             parser=_number if kind == int | float else None,
         )
-        found.append(
-            inspect.Parameter(
-                f"{target}__{each.name}",
-                inspect.Parameter.KEYWORD_ONLY,
-                default=each.default,
-                annotation=Annotated[_typer_type(kind) | None, option],
-            )
-        )
+        kind = Annotated[_typer_type(kind) | None, option]
+        found.append(_keyword(f"{target}__{each.name}", kind, each.default))
     return found
+
+
+def _keyword(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
 
 
 def _typer_type(kind: Any) -> Any:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from autoencode.models.run import Run
 
 Picture = Annotated[Path, typer.Option(help="Picture to write, .png or .webp.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")]
 ImageCount = Annotated[int, typer.Option("--n", min=1, max=10_000, help="Number of images.")]
 
 

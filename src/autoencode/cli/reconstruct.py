@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoencode.cli.options import OtherSource, RunFolder
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import ImageCount, Overwrite, Picture, check_picture, data_of
+from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of
 
 
 def reconstruct(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Json, Report, Source, assignment, takes
+from autoencode.cli.options import Json, Overwrite, Report, Source, assignment, takes
 from autoencode.cli.output import print_json, print_line, print_message, print_row
 from autoencode.data.options import Options
 from autoencode.train.settings import Settings
@@ -51,9 +51,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of the run or runs.", show_default="runs/RECIPE-DATA"),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing run in that folder.")
-    ] = False,
+    overwrite: Overwrite = False,
     report: Report = True,
     json: Json = False,
 ) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from autoencode.arguments import Help, Within, check_fields
+from autoencode.arguments import Seed, Within, check_fields, option
 from autoencode.errors import DataError
 
-Size = Annotated[int, Within(1, 8192)]
 OnBad = Literal["fail", "skip"]
 Binarise = Literal["static", "dynamic"]
 MemoryMode = Literal["auto", "map"]
@@ -27,63 +26,49 @@ class Options:
         DataError: a value of a wrong type or out of its range.
     """
 
-    labels: Annotated[
-        Any,
-        Help(
-            "Labels of the examples: an .npy, .npz or IDX file of the same length.", metavar="FILE"
-        ),
-    ] = None
-    vectors: Annotated[
-        Any,
-        Help("Vectors that condition the model: an .npy file of shape (N, C).", metavar="FILE"),
-    ] = None
-    labelled: Annotated[
-        Annotated[int, Within(1, 10**12)] | None,
-        Help("Number of training examples that keep their label.", default="all"),
-    ] = None
-    value_range: Annotated[
-        Sequence[float] | None,
-        Help(
-            "Lowest and highest possible value of the data, which become 0 and 1.",
-            default="0 255 for bytes, else 0 1",
-            metavar="LOW HIGH",
-            flag="range",
-        ),
-    ] = None
-    size: Annotated[
-        Sequence[Size] | None,
-        Help(
-            "Height and width (each 1 to 8,192) to which images are resized.",
-            default="as they are",
-            metavar="HEIGHT WIDTH",
-        ),
-    ] = None
-    on_bad: Annotated[
-        OnBad, Help("Whether to fail at a file that cannot be used, or to skip it.")
-    ] = "fail"
-    max_bad: Annotated[
-        float, Within(0.0, 1.0), Help("Largest share of the files that may be skipped.")
-    ] = 0.01
-    validation: Annotated[
-        int | float | None,
-        Help(
-            "Number of validation examples, or their share of the training part.",
-            default="a tenth, at most 2,500",
-            metavar="NUMBER",
-        ),
-    ] = None
-    seed: Annotated[
-        int,
-        Within(0, 2**63 - 1),
-        Help("Seed of the split into training, validation and test part.", flag="split-seed"),
-    ] = 0
-    binarise: Annotated[
-        Binarise | None,
-        Help("Draw pixels black or white by their grey value: static once, dynamic each time."),
-    ] = None
-    memory: Annotated[
-        MemoryMode, Help("Keep the data in memory if they fit (auto), or in files on disk (map).")
-    ] = "auto"
+    labels: Any = option(
+        None,
+        "Labels of the examples: an .npy, .npz or IDX file of the same length.",
+        metavar="FILE",
+    )
+    vectors: Any = option(
+        None, "Vectors that condition the model: an .npy file of shape (N, C).", metavar="FILE"
+    )
+    labelled: Annotated[int, Within(1, 10**12)] | None = option(
+        None, "Number of training examples that keep their label.", shown="all"
+    )
+    value_range: Sequence[float] | None = option(
+        None,
+        "Lowest and highest possible value of the data, which become 0 and 1.",
+        shown="0 255 for bytes, else 0 1",
+        metavar="LOW HIGH",
+        flag="range",
+    )
+    size: Sequence[Annotated[int, Within(1, 8192)]] | None = option(
+        None,
+        "Height and width (each 1 to 8,192) to which images are resized.",
+        shown="as they are",
+        metavar="HEIGHT WIDTH",
+    )
+    on_bad: OnBad = option("fail", "Whether to fail at a file that cannot be used, or to skip it.")
+    max_bad: Annotated[float, Within(0.0, 1.0)] = option(
+        0.01, "Largest share of the files that may be skipped."
+    )
+    validation: int | float | None = option(
+        None,
+        "Number of validation examples, or their share of the training part.",
+        shown="a tenth, at most 2,500",
+        metavar="NUMBER",
+    )
+    seed: Seed = option(
+        0, "Seed of the split into training, validation and test part.", flag="split-seed"
+    )
+    binarise: Binarise | None = option(
+        None, "Draw pixels black or white by their grey value: static once, dynamic each time."
+    )
+    memory: MemoryMode = option(
+        "auto", "Keep the data in memory if they fit (auto), or in files on disk (map)."
+    )
 
     def __post_init__(self) -> None:
         check_fields(self, DataError)
