@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoencode.cli.options import Images, Json, Measures, Overwrite, RunFolders, Samples
-from autoencode.cli.output import print_json, print_line, print_message
+from autoencode.cli.output import aligned, print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
@@ -204,10 +204,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
             words = estimate_words(model.figures[figure.name], figure.kind) if has else "–"
             cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
         rows.append([*cells, cost_words(model)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+    yield from aligned(rows)
     if len(found.models) == 1:
         return
     if any(figure.best for figure in shown):

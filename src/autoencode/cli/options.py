@@ -61,10 +61,10 @@ PANELS = {"settings": "Training (a recipe may set other defaults)", "options": "
 
 
 def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds an option to a verb for every field of the dataclasses `records` that was made with `option`.
+    """Adds an option to a verb for every field of dataclasses that `arguments.option` has made.
 
-    The verb receives, in the parameter that the dataclass is named for here, the values that the
-    user gave, by the names of the fields. The dataclass checks them when it is made of them.
+    records: parameter of the verb -> dataclass. The verb receives in this parameter a dict of the
+        values that the user gave, by the names of the fields; the dataclass checks them later.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:

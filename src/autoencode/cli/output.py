@@ -32,6 +32,16 @@ def print_row(title: str, value: object) -> None:
     print_line(f"{title:20s} {value}")
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows of a table as lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
+    return lines
+
+
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Prints indented JSON and nothing else."""
     plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() != "utf-8"

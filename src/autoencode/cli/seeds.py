@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autoencode.cli.output import print_json, print_line, print_message
+from autoencode.cli.output import aligned, print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -180,10 +180,7 @@ def _table(done: Sequence[Outcome]) -> Iterator[str]:
         means = [_number(name, of["mean"]) for name, of in statistics.items()]
         deviations = [_number(name, of["standard_deviation"]) for name, of in statistics.items()]
         rows += [["mean", *means, ""], ["standard deviation", *deviations, ""]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+    yield from aligned(rows)
 
 
 def _number(name: str, value: float | None) -> str:
