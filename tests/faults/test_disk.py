@@ -16,7 +16,7 @@ from autoencode.errors import ResourceError
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 RECIPE = RECIPES["ae"].set("network.hidden", (16,))
 SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10, "validate_every": 40}
@@ -54,7 +54,7 @@ def test_no_room_at_the_start_leaves_nothing(tmp_path, monkeypatch, capsys, size
 def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsys, digits):
     monkeypatch.chdir(tmp_path)
     whole = fit(RECIPE, digits, **SETTINGS).model.state_dict()
-    update = Loop.update
+    update = Trainer.update
 
     def filled(self):
         if self.step == 15:
@@ -63,7 +63,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
         return update(self)
 
     with monkeypatch.context() as patch, room_for(10**9):
-        patch.setattr(Loop, "update", filled)
+        patch.setattr(Trainer, "update", filled)
         with pytest.raises(ResourceError, match=r"no room .* run/state"):
             fit(RECIPE, digits, out="run", **SETTINGS)
     names = [path.name for path in (tmp_path / "run" / "state").iterdir()]

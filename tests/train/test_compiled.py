@@ -11,11 +11,11 @@ from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit, resume
-from autoencode.train import trainer as loop_module
+from autoencode.train import trainer as trainer_module
 from autoencode.train.adam import Adam
 from autoencode.train.compile.program import PREPARED, Step
 from autoencode.train.settings import Settings
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 SMALL = RECIPES["ae"].set("network.hidden", (16,))
 
@@ -27,7 +27,7 @@ def loop_of(recipe, digits, **settings):
     model = build(recipe, sizes, seed=0)
     given = {"batch_size": 32, "compile": "off", "labelled": None, "precision": "float32"}
     chosen = Settings.of(recipe, {**given, **settings})
-    loop = Loop(model, recipe, digits, chosen, None, False)
+    loop = Trainer(model, recipe, digits, chosen, None, False)
     loop.objective.train()
     return loop
 
@@ -185,7 +185,7 @@ def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
         raise RuntimeError("no compiler\nmore of it")
 
     monkeypatch.setattr(Step, "compile", fails)
-    monkeypatch.setattr(loop_module, "SHORTEST", 1)
+    monkeypatch.setattr(trainer_module, "SHORTEST", 1)
     monkeypatch.setattr(Step, "costs", lambda step: 0.0)
     settings = {"steps": 5, "batch_size": 32, "progress": False}
     plain = fit(SMALL, digits, compile="off", **settings)
@@ -230,14 +230,14 @@ def test_compiled_trainings_resume_bit_for_bit(digits, tmp_path, monkeypatch):
     class Stop(Exception):
         pass
 
-    done = Loop.update
+    done = Trainer.update
 
     def stopping(loop):
         if loop.step == 25:
             raise Stop
         return done(loop)
 
-    monkeypatch.setattr(Loop, "update", stopping)
+    monkeypatch.setattr(Trainer, "update", stopping)
     with pytest.raises(Stop):
         fit(recipe, digits, compile="on", out=tmp_path / "cut", **settings)
     monkeypatch.undo()

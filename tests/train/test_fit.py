@@ -18,7 +18,7 @@ from autoencode.models.objective import Objective
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Settings, fit, resume
-from autoencode.train import trainer as loop_module
+from autoencode.train import trainer as trainer_module
 from autoencode.train.batches import Batches
 from autoencode.train.precision import choose_device, choose_precision
 from autoencode.train.run_folder import locked
@@ -274,7 +274,7 @@ def test_existing_folders_are_refused(digits, tmp_path):
 
 
 def test_read_only_folder_fails_before_the_first_step(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop_module.Loop, "update", None)  # a step would be a TypeError
+    monkeypatch.setattr(trainer_module.Trainer, "update", None)  # a step would be a TypeError
     with pytest.raises(RunError, match="--out"):
         fit(SMALL, digits, out="/proc/run", **QUICK)
     (tmp_path / "file").write_text("")
@@ -321,7 +321,7 @@ def test_memory_errors_are_a_sentence(digits, tmp_path, monkeypatch, error):
     def fail(self):
         raise error
 
-    monkeypatch.setattr(loop_module.Loop, "update", fail)
+    monkeypatch.setattr(trainer_module.Trainer, "update", fail)
     with pytest.raises(ResourceError, match="--batch-size"):
         fit(SMALL, digits, out=tmp_path / "run", **QUICK)
     assert list((tmp_path / "run" / "state").glob("*.safetensors")), "the checkpoint is there"

@@ -19,13 +19,13 @@ from autoencode.errors import Diverged, Interrupted, ResourceError, RunError
 from autoencode.io.store import read_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.train import Fitted, Job, fit, fit_many, resume
+from autoencode.train import FitResult, Job, fit, fit_many, resume
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.many import jobs as many_module
 from autoencode.train.many.jobs import existing_run, worth_at_once
 from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.progress import RunsBar, last_step
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
@@ -48,21 +48,21 @@ def ill(job):
     return replace(job, recipe=BRITTLE, settings={**job.settings, "lr": 1e6, "steps": 2000})
 
 
-def steps_of(fitted: Fitted) -> int:
+def steps_of(fitted: FitResult) -> int:
     return fitted.summary["steps"]
 
 
-def killed_at(seed: int, fitted: Fitted) -> int:
+def killed_at(seed: int, fitted: FitResult) -> int:
     if fitted.run.settings["seed"] == seed:
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
 
 
-def unforeseen(fitted: Fitted) -> None:
+def unforeseen(fitted: FitResult) -> None:
     raise ZeroDivisionError("of our own")
 
 
-def memory_of(fitted: Fitted) -> tuple[int, bool]:
+def memory_of(fitted: FitResult) -> tuple[int, bool]:
     """This process, and whether its training data are those of another's memory."""
     x = fitted.data.train.x
     maps = Path("/proc/self/maps").read_text().splitlines()
@@ -89,14 +89,14 @@ def test_one_after_another_is_as_each_alone(digits, tmp_path):
 
 def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path, monkeypatch):
     jobs = jobs_of(digits, tmp_path)
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 25 and self.settings.seed == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         return update(self)
 
-    monkeypatch.setattr(Loop, "update", stopped)
+    monkeypatch.setattr(Trainer, "update", stopped)
     with pytest.raises(Interrupted, match="1 of 3 trainings done; everything is saved") as caught:
         fit_many(jobs, workers=1, progress=False)
     assert caught.value.exit_code == 128 + signal.SIGTERM
@@ -266,7 +266,7 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path / "runs", seeds=range(4))
     arrays = load_data((digits.train.x, digits.train.y))
     jobs.append(Job(SMALL, arrays, tmp_path / "runs" / "arrays", SETTINGS))
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 25:
@@ -274,7 +274,7 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
         return update(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "update", stopped)
+        patch.setattr(Trainer, "update", stopped)
         with pytest.raises(Interrupted):
             fit(SMALL, digits, out=jobs[2].out, **jobs[2].settings)
     before = torch.get_num_threads()

@@ -20,7 +20,7 @@ from autoencode.models.inference import seeded  # noqa: E402
 from autoencode.models.recipe import Recipe  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
-from autoencode.train.trainer import Loop  # noqa: E402
+from autoencode.train.trainer import Trainer  # noqa: E402
 from speed.contenders.steps import Paused, Steps  # noqa: E402
 
 
@@ -29,11 +29,11 @@ def _row(recipe: str, latent: int | None) -> Recipe:
     return row if latent is None else row.but(latent=latent)
 
 
-def _loop(source: str, recipe: str, latent: int | None, **given: Any) -> Loop:
+def _loop(source: str, recipe: str, latent: int | None, **given: Any) -> Trainer:
     data, row = load_data(source), _row(recipe, latent)
     settings = Settings.of(row, {"device": "cpu", **given})
     model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=settings.seed)
-    return Loop(model, row, data, settings, None, False)
+    return Trainer(model, row, data, settings, None, False)
 
 
 def _model(shape: list[int], recipe: str, latent: int | None) -> Model:

@@ -17,7 +17,7 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 if TYPE_CHECKING:
     from autoencode.data import Data
     from autoencode.models.recipe import Recipe
-    from autoencode.train import Fitted, Outcome
+    from autoencode.train import FitResult, Outcome
 
 # Figures that a line has room for, those that are measured first, and one of each term beside them.
 MAIN = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
@@ -79,7 +79,7 @@ def train_seeds(
         raise typer.Exit(failed[0].error.exit_code)
 
 
-def finish(report: bool, fitted: Fitted) -> dict[str, Any]:
+def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     """Measures a run and writes what a single training writes; what is there is taken."""
     from autoencode.cli.measure import keep, measure
     from autoencode.report import write_card, write_report

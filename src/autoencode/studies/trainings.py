@@ -12,7 +12,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation import MetricsCache, evaluate
 from autoencode.io.store import write_json, writing
 from autoencode.studies.study import Result, StudyRun
-from autoencode.train import Fitted, Job, Outcome, Settings, fit_many
+from autoencode.train import FitResult, Job, Outcome, Settings, fit_many
 
 
 def carry_out(
@@ -83,7 +83,7 @@ def _variants(trainings: Sequence[StudyRun], data: Data) -> dict[str, Data]:
     }
 
 
-def _measured(measures: dict[Path, tuple[str, ...]], fitted: Fitted) -> dict[str, Any]:
+def _measured(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
     """What a study wants to know of a run, which keeps it."""
     run = fitted.run
     assert run is not None
