@@ -252,7 +252,9 @@ def test_a_log_says_the_same_as_alone(digits, tmp_path):
         flat = [{**line, **line.get("validation", {})} for line in (ours, theirs)]
         for name in flat[0].keys() & {"step", "loss", "squared_error", "lr", "epoch"}:
             assert flat[0][name] == pytest.approx(flat[1][name], rel=2e-3)
-    names = [sorted(p.name for p in (f / "film").iterdir()) for f in (job.out, tmp_path / "alone")]
+    names = [
+        sorted(p.name for p in (f / "snapshots").iterdir()) for f in (job.out, tmp_path / "alone")
+    ]
     assert names[0] == names[1]
 
 

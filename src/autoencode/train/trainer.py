@@ -110,7 +110,7 @@ class Loop:
     @property
     def moves(self) -> bool:
         """Whether one update is not like the other, so that none is traced for all."""
-        moving = self.objective.moving or self.fitted_priors or self.critics_optimizer
+        moving = self.objective.schedules or self.fitted_priors or self.critics_optimizer
         return bool(moving) or self.settings.clip is not None
 
     def restore(self) -> list[str]:
@@ -181,7 +181,7 @@ class Loop:
         finally:
             if log is not None:
                 log.close()
-        self.objective.follow(math.inf)
+        self.objective.apply_schedules(math.inf)
         if self.best:
             self.objective.load_state_dict(self.best)
         self.seconds = time.perf_counter() - self._began
@@ -264,7 +264,7 @@ class Loop:
             return stepped
         for optimizer in self._optimizers().values():
             optimizer.lr = self.rate(self.step)
-        self.objective.follow(self.step)
+        self.objective.apply_schedules(self.step)
         self._fit_priors()
         raw, known = self.batches[self.step]
         x = self.batches.look(raw)
@@ -336,7 +336,7 @@ class Loop:
 
     def _validate(self) -> None:
         # With the schedules at their end, so that early stopping compares alike.
-        self.objective.follow(math.inf)
+        self.objective.apply_schedules(math.inf)
         found = self.validation.measure(self.objective)
         self.report({"step": self.step, "validation": found})
         if self.folder is not None:

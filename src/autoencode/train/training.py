@@ -24,9 +24,9 @@ from autoencode.errors import (
 from autoencode.io.store import read_json
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
-from autoencode.models.own_code import keep_code
+from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
-from autoencode.models.run import Run, begin_with, data_record, open_run
+from autoencode.models.run import Run, data_record, initialise_from, open_run
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -77,7 +77,7 @@ class Training:
         make_folder(folder, overwrite)
         with locked(folder):
             try:
-                kept, digest = keep_code(loop.recipe, folder)
+                kept, digest = save_network_code(loop.recipe, folder)
                 self.run = Run(
                     folder,
                     kept,
@@ -187,7 +187,7 @@ def prepared(
     model = build(recipe, sizes, seed=chosen.seed)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))
-        begin_with(model, open_run(init))
+        initialise_from(model, open_run(init))
     loop = _loop(model, recipe, held or data, chosen, folder, progress)
     return Training(loop, data, folder)
 
