@@ -113,7 +113,7 @@ def test_batches_are_a_function_of_the_step():
         assert all(map(torch.equal, backwards[step], seen[step]))
         images, labels = seen[step]
         assert torch.equal(images[:, 0].long(), labels), "each with its own"
-        torch.testing.assert_close(forwards.look(images) * 255, images.float())
+        torch.testing.assert_close(forwards.prepare(images) * 255, images.float())
     first = torch.cat([seen[step][0] for step in range(10)])
     second = torch.cat([seen[step][0] for step in range(10, 20)])
     assert len(first.unique()) == 100, "an epoch shows no image twice"
@@ -126,7 +126,7 @@ def test_batches_are_a_function_of_the_step():
 def test_batches_larger_than_the_data_take_all_of_it():
     x = torch.arange(7, dtype=torch.uint8)[:, None]
     batches = Batches(Split(x, None), None, 200, seed=0, device=torch.device("cpu"))
-    assert batches.per_epoch == 1
+    assert batches.steps_per_epoch == 1
     assert len(batches[5][0]) == 7
 
 
@@ -151,7 +151,7 @@ def test_weight_decay_none_is_adam(digits):
     torch.manual_seed(0)
     for step in range(5):
         optimizer.zero_grad()
-        objective(batches.look(batches[step][0])).loss.backward()
+        objective(batches[step].examples()).loss.backward()
         optimizer.step()
     for a, b in zip(ours.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)

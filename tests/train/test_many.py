@@ -77,9 +77,9 @@ def memory_of(fitted: FitResult) -> tuple[int, bool]:
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
     told = []
     found = fit_many(
-        jobs_of(digits, tmp_path), workers=1, finish=steps_of, tell=told.append, progress=False
+        jobs_of(digits, tmp_path), workers=1, on_trained=steps_of, on_finished=told.append, progress=False
     )
-    assert [outcome.found for outcome in found] == [40, 40, 40]
+    assert [outcome.result for outcome in found] == [40, 40, 40]
     assert told == found
     for outcome in found:
         alone = fit(SMALL, digits, progress=False, **outcome.job.settings)
@@ -121,10 +121,10 @@ def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path
 def test_one_that_diverges_leaves_the_others_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path)
     jobs[0] = ill(jobs[0])
-    found = fit_many(jobs, workers=1, finish=steps_of, progress=False)
+    found = fit_many(jobs, workers=1, on_trained=steps_of, progress=False)
     assert isinstance(found[0].error, Diverged)
     assert found[0].run is None
-    assert [outcome.found for outcome in found[1:]] == [40, 40]
+    assert [outcome.result for outcome in found[1:]] == [40, 40]
 
 
 def test_folders_are_refused_before_anything_is_trained(digits, tmp_path):
@@ -248,10 +248,10 @@ def test_the_bar_follows_the_logs(tmp_path, capsys):
     folders = [tmp_path / name for name in "abcd"]
     assert [last_step(folder) for folder in folders] == [30, 5, 0, 0]
     with RunsBar(folders, [100] * 4, wanted=True) as bar:
-        bar.look()
+        bar.refresh()
         assert bar.progress.tasks[0].completed == 35
-        bar.ended(2)
-        bar.look()
+        bar.finish(2)
+        bar.refresh()
         assert bar.progress.tasks[0].completed == 135
     assert "1/4 runs" in capsys.readouterr().err
 
@@ -278,10 +278,10 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
         with pytest.raises(Interrupted):
             fit(SMALL, digits, out=jobs[2].out, **jobs[2].settings)
     before = torch.get_num_threads()
-    found = fit_many(jobs, workers=2, finish=memory_of, progress=False)
+    found = fit_many(jobs, workers=2, on_trained=memory_of, progress=False)
     assert [outcome.error for outcome in found] == [None] * 5
-    assert len({outcome.found[0] for outcome in found}) == 2, "processes are kept"
-    assert all(outcome.found[1] for outcome in found), "no copy of the data"
+    assert len({outcome.result[0] for outcome in found}) == 2, "processes are kept"
+    assert all(outcome.result[1] for outcome in found), "no copy of the data"
     for outcome in found:
         alone = fit(SMALL, outcome.job.data, progress=False, **outcome.job.settings)
         assert same(load(outcome.job.out), alone.model)
@@ -293,15 +293,15 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
 def test_one_that_is_killed_or_diverges_leaves_the_others_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path, seeds=range(5))
     jobs[2] = ill(jobs[2])
-    found = fit_many(jobs, workers=2, finish=partial(killed_at, 1), progress=False)
+    found = fit_many(jobs, workers=2, on_trained=partial(killed_at, 1), progress=False)
     assert isinstance(found[1].error, ResourceError)
     assert "was ended by SIGKILL, as happens when memory runs out" in str(found[1].error)
     assert found[1].run.status == "done", "it was killed after that"
     assert isinstance(found[2].error, Diverged)
     assert open_run(jobs[2].out).status == "diverged"
-    assert all(isinstance(found[i].found, int) for i in (0, 3, 4))
+    assert all(isinstance(found[i].result, int) for i in (0, 3, 4))
     with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
-        fit_many(jobs[3:], workers=2, finish=unforeseen, progress=False)
+        fit_many(jobs[3:], workers=2, on_trained=unforeseen, progress=False)
 
 
 SCRIPT = """

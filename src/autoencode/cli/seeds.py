@@ -55,7 +55,7 @@ def train_seeds(
         for seed, each in enumerate(folders, first)
     ]
     try:
-        outcomes = fit_many(jobs, finish=partial(finish, report))
+        outcomes = fit_many(jobs, on_trained=partial(finish, report))
     except Interrupted as stopped:
         raise Interrupted(
             stopped.what,
@@ -130,7 +130,7 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _spread(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation over the seeds of each figure that all of them have."""
-    columns = [_figures(outcome.found) for outcome in outcomes]
+    columns = [_figures(outcome.result) for outcome in outcomes]
     names = [name for name in (columns[0] if columns else ()) if all(name in c for c in columns)]
     return {
         name: {

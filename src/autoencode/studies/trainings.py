@@ -58,11 +58,11 @@ def carry_out(
     def ended(outcome: Outcome) -> None:
         if outcome.error is None and outcome.run is not None:
             training = wanted[outcome.job.out]
-            result = results[outcome.job.out] = Result(training, outcome.run, outcome.found)
+            result = results[outcome.job.out] = Result(training, outcome.run, outcome.result)
             tell(result)
 
     measures = {job.out: training.measures for job, training in zip(jobs, trainings, strict=True)}
-    outcomes = fit_many(jobs, workers=workers, finish=partial(_measured, measures), tell=ended)
+    outcomes = fit_many(jobs, workers=workers, on_trained=partial(_measured, measures), on_finished=ended)
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error

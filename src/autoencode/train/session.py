@@ -24,9 +24,9 @@ from autoencode.errors import (
 from autoencode.io.store import read_json
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
-from autoencode.models.own_code import keep_code
+from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
-from autoencode.models.run import Run, begin_with, data_record, open_run
+from autoencode.models.run import Run, initialise_from, data_record, open_run
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -89,7 +89,7 @@ class Session:
         make_folder(folder, overwrite)
         with locked(folder):
             try:
-                recipe, digest = keep_code(trainer.recipe, folder)
+                recipe, digest = save_network_code(trainer.recipe, folder)
                 self.run = Run(
                     folder,
                     recipe,
@@ -176,7 +176,7 @@ def new_session(
     model = build(recipe, sizes, seed=chosen.seed)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))
-        begin_with(model, open_run(init))
+        initialise_from(model, open_run(init))
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
     return Session(trainer, folder)

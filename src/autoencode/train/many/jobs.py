@@ -15,7 +15,7 @@ from autoencode.data import Data
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
-from autoencode.parts.networks.own import file_of, is_own
+from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.fit import fit, resume
 from autoencode.train.many.shared import OnDisk, SharedData, share
@@ -144,12 +144,12 @@ def existing_run(job: Job) -> Run | None:
     except (AutoencodeError, TypeError):  # none, or one of a newer version
         return None
     recipe, own = run.recipe, job.recipe.network
-    if run.network_sha256 is not None and is_own(own.kind):
+    if run.network_sha256 is not None and is_custom(own.kind):
         # Each run has a copy of the file: the content counts.
-        file, name = file_of(own.kind)
+        file, name = network_file(own.kind)
         if (sha256(file.read_bytes()).hexdigest(), name) == (
             run.network_sha256,
-            file_of(recipe.network.kind)[1],
+            network_file(recipe.network.kind)[1],
         ):
             recipe = recipe.but(network=replace(recipe.network, kind=own.kind))
     same = (recipe, settings) == (job.recipe, job.chosen)
