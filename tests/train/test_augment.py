@@ -9,7 +9,14 @@ from autoencode.data import load_data
 from autoencode.errors import DataError
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
-from autoencode.train.augment import MAX_ROTATION, MAX_SCALING, MAX_SHEAR, augmented, matrices, warped
+from autoencode.train.augment import (
+    MAX_ROTATION,
+    MAX_SCALING,
+    MAX_SHEAR,
+    augmented,
+    matrices,
+    warped,
+)
 
 
 def images(*shape):

@@ -66,7 +66,9 @@ def test_the_traced_step_is_the_step(name, digits):
         torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
     weights = plain.state.objective.state_dict(), other.state.objective.state_dict()
     torch.testing.assert_close(*weights, rtol=2e-3, atol=2e-4)
-    for a, b in zip(plain.state.optimizer.state.values(), other.state.optimizer.state.values(), strict=True):
+    for a, b in zip(
+        plain.state.optimizer.state.values(), other.state.optimizer.state.values(), strict=True
+    ):
         torch.testing.assert_close(a["step"], b["step"])
         torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
 
@@ -149,7 +151,10 @@ def test_adam_is_torchs_bit_for_bit():
     ours = [torch.randn(5, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
     theirs = [p.detach().clone().requires_grad_() for p in ours]
     settings = {"lr": 1e-2, "weight_decay": 0.1}
-    mine, reference = FusedAdamW(ours, **settings), torch.optim.AdamW(theirs, **settings, fused=True)
+    mine, reference = (
+        FusedAdamW(ours, **settings),
+        torch.optim.AdamW(theirs, **settings, fused=True),
+    )
     for step in range(4):
         for a, b in zip(ours, theirs, strict=True):
             # A weight without a gradient stays where it is.

@@ -105,22 +105,23 @@ def test_global_state_is_left_alone(digits):
 
 
 def test_batches_are_a_function_of_the_step():
-    x, known = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
-    forwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
-    backwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
-    seen = {step: forwards[step] for step in range(25)}
+    x, labels = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
+    forwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
+    backwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
+    batches = {step: forwards[step] for step in range(25)}
     for step in reversed(range(25)):
-        assert all(map(torch.equal, backwards[step], seen[step]))
-        images, labels = seen[step]
-        assert torch.equal(images[:, 0].long(), labels), "each with its own"
-        torch.testing.assert_close(forwards.prepare(images) * 255, images.float())
-    first = torch.cat([seen[step][0] for step in range(10)])
-    second = torch.cat([seen[step][0] for step in range(10, 20)])
+        batch, other = batches[step], backwards[step]
+        assert torch.equal(batch.raw, other.raw)
+        assert torch.equal(batch.context, other.context)
+        assert torch.equal(batch.raw[:, 0].long(), batch.context), "each with its own label"
+        torch.testing.assert_close(batch.examples() * 255, batch.raw.float())
+    first = torch.cat([batches[step].raw for step in range(10)])
+    second = torch.cat([batches[step].raw for step in range(10, 20)])
     assert len(first.unique()) == 100, "an epoch shows no image twice"
     assert not torch.equal(first, second)
     other = Batches(Split(x, None), None, 10, seed=4, device=torch.device("cpu"))
-    assert not torch.equal(other[0][0], seen[0][0])
-    assert other[0][1] is None
+    assert not torch.equal(other[0].raw, batches[0].raw)
+    assert other[0].context is None
 
 
 def test_batches_larger_than_the_data_take_all_of_it():

@@ -22,7 +22,7 @@ from autoencode.models.run import load, open_run
 from autoencode.train import FitResult, Job, fit, fit_many, resume
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.many import jobs as many_module
-from autoencode.train.many.jobs import existing_run, worth_at_once
+from autoencode.train.many.jobs import default_workers, existing_run
 from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.progress import RunsBar, last_step
 from autoencode.train.trainer import Trainer
@@ -77,7 +77,11 @@ def memory_of(fitted: FitResult) -> tuple[int, bool]:
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
     told = []
     found = fit_many(
-        jobs_of(digits, tmp_path), workers=1, on_trained=steps_of, on_finished=told.append, progress=False
+        jobs_of(digits, tmp_path),
+        workers=1,
+        on_trained=steps_of,
+        on_finished=told.append,
+        progress=False,
     )
     assert [outcome.result for outcome in found] == [40, 40, 40]
     assert told == found
@@ -179,11 +183,11 @@ def test_the_same_training_is_known(digits, tmp_path):
 def test_how_many_at_once(digits, tmp_path, monkeypatch):
     jobs = jobs_of(digits, tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 5})
-    assert worth_at_once(jobs) == 3
+    assert default_workers(jobs) == 3
     monkeypatch.setattr(
         many_module, "choose_device", lambda wanted: torch.device("cuda")
     )  # nothing is trained on it
-    assert worth_at_once(jobs) == 1
+    assert default_workers(jobs) == 1
 
 
 # What they share.

@@ -153,7 +153,7 @@ def test_resume_refuses_when_no_checkpoint_is_whole(digits, tmp_path, monkeypatc
         altered = bytearray(path.read_bytes())
         altered[-10] ^= 1
         path.write_bytes(altered)
-    with pytest.raises(RunError, match="no whole checkpoint"):
+    with pytest.raises(RunError, match="no complete checkpoint"):
         resume(tmp_path / "run")
 
 

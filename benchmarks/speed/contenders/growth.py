@@ -66,14 +66,14 @@ def training(source: str, cache: str, memory: str, cold: bool = False) -> Steps:
     def steps() -> Iterator[None]:
         data, row = load_data(source, memory=memory), RECIPES[ROW]
         model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=0)
-        loop = Trainer(model, row, data, Settings.of(row, PLAINLY), None, False)
-        loop.objective.train()
+        trainer = Trainer(model, row, data, Settings.of(row, PLAINLY), None, False)
+        trainer.state.objective.train()
         if cold:
             _forget(Path(cache))
         with exact_products():
             while True:
-                loop.update()
-                loop.step += 1
+                trainer.update()
+                trainer.state.step += 1
                 yield
 
     return Steps(steps())

@@ -150,7 +150,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
                 "run": str(each.job.out),
                 "seed": each.job.settings["seed"],
                 **(each.run.summary if each.run is not None else {}),
-                **each.found,
+                **each.result,
             }
             for each in done
         ],
@@ -178,12 +178,12 @@ def _lines(done: Sequence[Outcome]) -> Iterator[str]:
     found = _spread(done)
     run = done[0].run
     assert run is not None
-    tests = done[0].found["n_test"]
+    tests = done[0].result["n_test"]
     yield f"{run.recipe.name} on {run.data['name']}, {tests:,} test examples"
     rows = [["seed", *(kind_of(name).title for name in found), "seconds"]]
     for each in done:
         assert each.run is not None
-        figures = _figures(each.found)
+        figures = _figures(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
         rows.append([seed, *(_digits(name, figures[name]) for name in found), seconds])

@@ -62,7 +62,9 @@ def carry_out(
             tell(result)
 
     measures = {job.out: training.measures for job, training in zip(jobs, trainings, strict=True)}
-    outcomes = fit_many(jobs, workers=workers, on_trained=partial(_measured, measures), on_finished=ended)
+    outcomes = fit_many(
+        jobs, workers=workers, on_trained=partial(_measured, measures), on_finished=ended
+    )
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error

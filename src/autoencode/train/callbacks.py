@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
+from autoencode.data import Data
 from autoencode.models.conditions import conditioning
+from autoencode.models.recipe import Recipe
 from autoencode.models.snapshots import save_snapshot, snapshot_steps
+from autoencode.train.batches import Batches
 from autoencode.train.meter import Meter
+from autoencode.train.state import TrainState
 from autoencode.train.validation import Validation
-
-if TYPE_CHECKING:
-    from autoencode.train.trainer import Trainer
 
 # Lines of the log, and validations and checkpoints of a training, where no number is asked for.
 LOG_LINES = 300
 VALIDATIONS = CHECKPOINTS = 20
+
+
+class Training(Protocol):
+    """The part of the trainer that callbacks use.
+
+    state: all that changes from step to step.   meter: sums since the last line of the log.
+    folder: of the run; None where nothing is saved.
+    """
+
+    state: TrainState
+    recipe: Recipe
+    data: Data
+    batches: Batches
+    meter: Meter
+    folder: Path | None
+
+    def report(self, line: Mapping[str, Any]) -> None:
+        """Shows a line of the log and writes it down."""
+
+    def count_seconds(self) -> None:
+        """Sets `state.seconds`."""
+
+    def checkpoint(self) -> None:
+        """Saves all that resuming needs."""
 
 
 class Callback(ABC):
@@ -27,10 +54,10 @@ class Callback(ABC):
         """Whether it is called after that many updates."""
 
     @abstractmethod
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Is called between two steps."""
 
-    def on_start(self, trainer: Trainer) -> None:  # noqa: B027  # most need not do anything
+    def on_start(self, trainer: Training) -> None:  # noqa: B027  # most need not do anything
         """Is called before the first step of this process."""
 
 
@@ -44,14 +71,14 @@ class SaveSnapshots(Callback):
         """At the steps of the snapshots."""
         return step in self.steps
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Writes one snapshot."""
         if trainer.folder is not None:
-            save_snapshot(trainer.folder, trainer.model, trainer.step)
+            save_snapshot(trainer.folder, trainer.state.model, trainer.state.step)
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Writes the snapshot of the initial weights."""
-        if trainer.step == 0:
+        if trainer.state.step == 0:
             self(trainer)
 
 
@@ -65,7 +92,7 @@ class WriteLog(Callback):
         """Some 300 times in a training, and at its end."""
         return step % self.every == 0 or step == self.total_steps
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Reports the line and starts a new mean."""
         state, meter = trainer.state, trainer.meter
         trainer.count_seconds()
@@ -81,7 +108,7 @@ class WriteLog(Callback):
         )
         self.on_start(trainer)
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Starts a new mean."""
         trainer.meter = Meter(self.every)
 
@@ -89,8 +116,8 @@ class WriteLog(Callback):
 class Validate(Callback):
     """Measures the model on the validation part; counts for early stopping."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        settings, data = trainer.settings, trainer.data.validation
+    def __init__(self, trainer: Training) -> None:
+        settings, data = trainer.state.settings, trainer.data.validation
         self.total_steps = trainer.state.total_steps
         self.every = settings.validate_every or max(1, self.total_steps // VALIDATIONS)
         context = conditioning(trainer.recipe, data)
@@ -100,7 +127,7 @@ class Validate(Callback):
         """Every so many steps, and at the end."""
         return step % self.every == 0 or step == self.total_steps
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Measures, reports, and remembers the best weights where early stopping is on."""
         state, objective = trainer.state, trainer.state.objective
         # With all schedules at their end, so that early stopping compares equal objectives.
@@ -130,19 +157,19 @@ class SaveCheckpoints(Callback):
         """Every so many steps; the end has its own file of weights."""
         return step % self.every == 0 and step < self.total_steps
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Saves a checkpoint."""
         trainer.checkpoint()
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Saves the state before the first step: from then on there is something to resume."""
-        if trainer.step == 0:
+        if trainer.state.step == 0:
             trainer.checkpoint()
 
 
-def callbacks_of(trainer: Trainer) -> list[Callback]:
+def callbacks_of(trainer: Training) -> list[Callback]:
     """The callbacks of a training, in the order in which they are called."""
-    settings, total = trainer.settings, trainer.state.total_steps
+    settings, total = trainer.state.settings, trainer.state.total_steps
     snapshots = [SaveSnapshots(total, settings.snapshots)] if settings.snapshots else []
     checkpoints = SaveCheckpoints(total, settings.checkpoint_every)
     return [*snapshots, WriteLog(total), Validate(trainer), checkpoints]

@@ -26,7 +26,7 @@ from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
-from autoencode.models.run import Run, initialise_from, data_record, open_run
+from autoencode.models.run import Run, data_record, initialise_from, open_run
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,

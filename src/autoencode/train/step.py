@@ -41,7 +41,7 @@ def train_step(state: TrainState, batch: Batch) -> StepOutput:
     with autocast(state.precision, state.device):
         output = state.objective(x, batch.context)
     state.check_finite(output.loss, output.terms)
-    output.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    output.loss.backward()
     if state.settings.clip is not None:
         norm = nn.utils.clip_grad_norm_(state.optimizer.parameters, state.settings.clip)
         state.check_finite(norm, {"gradient": norm})
@@ -59,7 +59,7 @@ def _update_critics(state: TrainState, optimizer: FusedAdamW, output: LossOutput
         loss = state.objective.critics_loss(output.forward_pass)
     state.check_finite(loss, {"critic": loss})
     optimizer.zero_grad()  # the model's own update left gradients in the critics
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
     optimizer.step()
     optimizer.zero_grad()
     state.optimizer.zero_grad()  # and the critics' update left gradients in the model

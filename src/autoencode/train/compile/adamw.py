@@ -30,7 +30,7 @@ class TracedAdamW:
 
     parameters: the weights, which have gradients.   states: for each entry of `STATE` that of each
     weight.   factors: see `step_factors`.   skip: [], True leaves weights and means unchanged; it
-    is set before `step`.
+    must be set before `step`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class TracedAdamW:
     ) -> None:
         self.parameters, self.states, self.factors = parameters, states, factors
         self.betas, self.eps = betas, eps
-        self.skip = torch.zeros((), dtype=torch.bool)
+        self.skip: Tensor
 
     def step(self) -> None:
         """Updates each weight and its state in place."""

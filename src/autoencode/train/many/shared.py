@@ -80,12 +80,13 @@ class SharedData:
 
     def data(self) -> Data:
         """The data, with the tensors mapped."""
-        parts: dict[str, Any] = {
-            part: Split(
-                **{k: v.tensor() if isinstance(v, Mapped) else v for k, v in values.items()}
-            )
-            for part, values in self.parts.items()
-        }
+        parts: dict[str, Any] = {}
+        for part, values in self.parts.items():
+            loaded: dict[str, Any] = {
+                name: value.tensor() if isinstance(value, Mapped) else value
+                for name, value in values.items()
+            }
+            parts[part] = Split(**loaded)
         return Data(**self.fields, **parts)
 
 

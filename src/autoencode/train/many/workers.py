@@ -190,7 +190,7 @@ def _receive(worker: Worker) -> Message:
         worker.process.join()
     if worker.process.exitcode == UNGUARDED:
         raise RunError(
-            "Every worker process imports the script, and the script starts trainings when imported",
+            "Every worker process imports the script, which starts trainings when it is imported",
             'Put the call under: if __name__ == "__main__":',
         )
     return Message("died", worker.process.exitcode)
