@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from autoencode.evaluation.measures.codes import ACTIVE
+from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.report.formatting import count, short
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
@@ -27,7 +27,7 @@ def draw(nats: Sequence[float]) -> Picture:
     figure = new_figure(WIDTH, 3.0, fitted=True)
     axes = figure.add_subplot()
     places = np.arange(1, len(values) + 1)
-    paint = np.where(values > ACTIVE, BLUE, RULE)
+    paint = np.where(values > MIN_ACTIVE_KL_NATS, BLUE, RULE)
     axes.bar(places, values, width=0.8 if len(values) <= 60 else 1.0, color=paint)
     axes.set_ylabel("KL, nats per example")
     if len(values) <= LABELLED:
