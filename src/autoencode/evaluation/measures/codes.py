@@ -9,7 +9,6 @@ from autoencode.evaluation.metrics.codes import NEIGHBOURS, kl_per_dimension, kn
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
 from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS, MIN_ACTIVE_LOGISTIC
-from autoencode.models.recipe import Recipe
 
 # Bottlenecks that set most of a code to 0, and terms that ask for it.
 SPARSE_BOTTLENECKS, SPARSE_TERMS = ("top-k", "batch-top-k"), ("l1", "kl-sparsity")

@@ -62,10 +62,10 @@ def about(nats: Sequence[float]) -> str:
 
 def see(nats: Sequence[float]) -> str:
     """What to see in it."""
-    active, total = sum(value > ACTIVE for value in nats), sum(nats)
+    active, total = sum(value > MIN_ACTIVE_KL_NATS for value in nats), sum(nats)
     return (
         f"Together they are {short(total)} nats, which is {short(total / LN2)} bits. "
-        f"{count(active)} of {count(len(nats))} carry more than {ACTIVE} nats."
+        f"{count(active)} of {count(len(nats))} carry more than {MIN_ACTIVE_KL_NATS} nats."
     )
 
 
