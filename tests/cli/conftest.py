@@ -112,7 +112,7 @@ def unfinished(monkeypatch):
     def stop(step, *what, **how):
         def stopped(self):
             if self.step == step:
-                self._interrupted(signal.SIGTERM)
+                self.interrupt(signal.SIGTERM)
             return update(self)
 
         monkeypatch.setattr(Trainer, "update", stopped)

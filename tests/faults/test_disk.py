@@ -77,7 +77,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
 def test_no_room_for_a_line_of_the_log(tmp_path, monkeypatch, digits):
     """The checkpoint fits, and the log does not; its last line is cut off and no harm."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("autoencode.train.trainer.LOG_LINES", 400)
+    monkeypatch.setattr("autoencode.train.callbacks.LOG_LINES", 400)
     settings = {**SETTINGS, "steps": 400, "checkpoint_every": 100, "validate_every": 400}
     with room_for(40_000), pytest.raises(ResourceError, match=r"no room .* run/log\.jsonl"):
         fit(RECIPE, digits, out="run", **settings)

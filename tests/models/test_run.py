@@ -168,7 +168,7 @@ def test_a_run_of_own_code_goes_on_with_its_copy(tmp_path, monkeypatch, forget):
 
     def stopped(self):
         if self.step == 2:
-            self._interrupted(15)
+            self.interrupt(15)
         return update(self)
 
     monkeypatch.setattr(Trainer, "update", stopped)

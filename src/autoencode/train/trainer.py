@@ -191,13 +191,20 @@ class Trainer:
                     self.state.optimizer.state.pop(parameter, None)
 
     def _check_signals(self, signals: StopSignals | None) -> None:
-        if signals is None or not signals.received:
-            return
+        if signals is not None and signals.received:
+            self.interrupt(signals.received)
+
+    def interrupt(self, signal: int) -> None:
+        """Saves a checkpoint and stops.
+
+        Raises:
+            Interrupted: always, with the exit code of the signal.
+        """
         self.checkpoint()
         raise Interrupted(
             f"Stopped at step {self.step:,} of {self.state.total_steps:,}; everything is saved",
             f"Continue: autoencode resume {self.folder}",
-            signal=signals.received,
+            signal=signal,
         )
 
     def count_seconds(self) -> None:
