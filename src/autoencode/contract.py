@@ -101,7 +101,7 @@ class ForwardPass:
     model: Autoencoder
 
 
-class Reconstruction(NamedTuple):
+class ModelOutput(NamedTuple):
     """What calling a model gives: codes [B, *Z], and images in the shape that came in."""
 
     codes: Tensor
@@ -140,7 +140,7 @@ class Autoencoder(Protocol):
         """One batch through the whole model, noise and all."""
         ...
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """Codes and reconstructed images, without noise."""
         ...
 
@@ -202,14 +202,16 @@ class Bottleneck(Part, ABC):
     random: ClassVar[bool] = False  # does it give a posterior?
     normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
     maps: ClassVar[bool] = True  # may a code be a map, [D, h, w], and not only a vector?
-    # Numbers asked of the encoder for each number of the code.
+    # Outputs of the encoder for each number of the code.
     features: int = 1
+    # Unit of each cost that `Code.costs` may hold: cost name -> "nats" or "".
+    cost_units: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
         """Features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
 
-    def each(self, h: Tensor) -> tuple[Tensor, ...]:
+    def split_features(self, h: Tensor) -> tuple[Tensor, ...]:
         """Features [B, features · d] one kind after the other, [B, *Z] each."""
         return tuple(kind.reshape(-1, *self.sizes.z) for kind in h.chunk(self.features, -1))
 
@@ -271,8 +273,10 @@ class Sampler(Part, ABC):
 class Likelihood(Part, ABC):
     """Turns what the decoder says into p(x|z)."""
 
-    # Numbers asked of the decoder for each number of an example.
+    # Outputs of the decoder for each number of an example.
     channels: ClassVar[int] = 1
+    # Whether p(x|z) integrates to 1; if not, −ln p(x|z) is an energy and is not given in nats.
+    normalised: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, theta: Tensor) -> Distribution:
@@ -286,8 +290,10 @@ class Term(Part, ABC):
     # (two codes or more for each example), "normal-posterior", "mixture-prior".
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
-    # The unit of its value: "nats" for log-likelihoods and KL terms only, "" for a number without.
+    # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.
     unit: ClassVar[str] = "nats"
+    # Whether the value contains −ln p(x|z).
+    has_likelihood: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, p: ForwardPass) -> Tensor:

@@ -62,7 +62,7 @@ def _codes(
     import torch
 
     from autoencode.evaluation import embed
-    from autoencode.explore import in_box, like
+    from autoencode.explore import normal_like, uniform_like
     from autoencode.models.conditions import conditioning
     from autoencode.models.inference import seeded
 
@@ -73,7 +73,7 @@ def _codes(
         context, condition = _context(run, recipe.context.kind, n, label, source)
     elif label is not None:
         codes = embed(model, _images_of_class(data_of(run, source), label)).flatten(1)
-        return like(codes, n, generator), None, f'codes like those of the class "{label}"'
+        return normal_like(codes, n, generator), None, f'codes like those of the class "{label}"'
     with torch.no_grad(), seeded(seed, torch.device("cpu")):
         sampler = model.sampler()
         if sampler is not None:
@@ -84,7 +84,7 @@ def _codes(
     train = data_of(run, source).train
     codes = embed(model, train.x, conditioning(recipe, train)).flatten(1)
     origin = f"uniform codes in the bounding box of the training codes{condition}"
-    return in_box(codes, n, generator), context, origin
+    return uniform_like(codes, n, generator), context, origin
 
 
 def _context(

@@ -17,7 +17,7 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 if TYPE_CHECKING:
     from autoencode.data import Data
     from autoencode.models.recipe import Recipe
-    from autoencode.train import Fitted, Outcome
+    from autoencode.train import FitResult, Outcome
 
 # Columns of the table: the first, then one for each term of the objective, then the others.
 COLUMNS = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
@@ -55,7 +55,7 @@ def train_seeds(
         for seed, each in enumerate(folders, first)
     ]
     try:
-        outcomes = fit_many(jobs, finish=partial(finish, report))
+        outcomes = fit_many(jobs, on_trained=partial(finish, report))
     except Interrupted as stopped:
         raise Interrupted(
             stopped.what,
@@ -79,7 +79,7 @@ def train_seeds(
         raise typer.Exit(errors[0][1].exit_code)
 
 
-def finish(report: bool, fitted: Fitted) -> dict[str, Any]:
+def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     """Measures a run and writes the files that a single training writes; reuses existing ones."""
     from autoencode.cli.measure import measure_run, save_metrics
     from autoencode.report import write_card, write_report
@@ -130,7 +130,7 @@ def _columns(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _statistics(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation over the seeds of each metric that all runs have."""
-    rows = [_columns(outcome.found) for outcome in outcomes]
+    rows = [_columns(outcome.result) for outcome in outcomes]
     names = [name for name in (rows[0] if rows else ()) if all(name in row for row in rows)]
     return {
         name: {
@@ -147,7 +147,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
     for each in outcomes:
         record = {"run": str(each.job.out), "seed": each.job.settings["seed"]}
         if each.error is None:
-            runs.append({**record, **(each.run.summary if each.run else {}), **each.found})
+            runs.append({**record, **(each.run.summary if each.run else {}), **each.result})
         else:
             failed.append({**record, "error": str(each.error), "exit_code": each.error.exit_code})
     return {
@@ -168,11 +168,11 @@ def _table(done: Sequence[Outcome]) -> Iterator[str]:
     statistics = _statistics(done)
     run = done[0].run
     assert run is not None
-    yield f"{run.recipe.name} on {run.data['name']}, {done[0].found['n_test']:,} test examples"
+    yield f"{run.recipe.name} on {run.data['name']}, {done[0].result['n_test']:,} test examples"
     rows = [["seed", *(kind_of(name).title for name in statistics), "seconds"]]
     for each in done:
         assert each.run is not None
-        metrics = _columns(each.found)
+        metrics = _columns(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
         rows.append([seed, *(_number(name, metrics[name]) for name in statistics), seconds])

@@ -14,7 +14,7 @@ from autoencode.data.options import Options
 from autoencode.train.settings import Settings
 
 if TYPE_CHECKING:
-    from autoencode.train import Fitted
+    from autoencode.train import FitResult
 
 
 @takes(settings=Settings, options=Options)
@@ -89,7 +89,7 @@ def train(
     show_and_save(fitted, report, json)
 
 
-def show_and_save(fitted: Fitted, report: bool, json: bool) -> None:
+def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
     """Measures a trained model, prints the metrics, and saves them and the report in the run.
 
     The metrics are printed before they are saved: a full disk does not take them away. The weights

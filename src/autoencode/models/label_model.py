@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -19,20 +20,22 @@ class LabelModel(nn.Module, ABC):
     core: what has the same codes within, so that their prior and sampler are its own.
     """
 
+    # Unit of each cost that the model itself charges; see `Bottleneck.cost_units`.
+    cost_units: ClassVar[Mapping[str, str]] = {"label-kl": "nats", "classification": "nats"}
     recipe: Recipe
     sizes: Sizes
     space: Space
     core: SlotAutoencoder | LabelModel
 
     @property
-    def encoder(self) -> Alone:
+    def encoder(self) -> MethodModule:
         """Images to codes, a module that works alone: `encoder(x)`, `encoder(x, labels)`."""
-        return Alone(self, self.codes)
+        return MethodModule(self, self.codes)
 
     @property
-    def decoder(self) -> Alone:
+    def decoder(self) -> MethodModule:
         """Codes to images, a module that works alone: `decoder(z)`, `decoder(z, labels)`."""
-        return Alone(self, lambda z, context: self.decode(z, context).mean)
+        return MethodModule(self, lambda z, context: self.decode(z, context).mean)
 
     @property
     def latent_sampler(self) -> Sampler | None:
@@ -64,7 +67,7 @@ class LabelModel(nn.Module, ABC):
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
 
 
-class Alone(nn.Module):
+class MethodModule(nn.Module):
     """One way through a model, called as a module: codes of images, or images of codes."""
 
     def __init__(self, model: nn.Module, way: Callable[[Tensor, Tensor | None], Tensor]) -> None:

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from autoencode.train.many.jobs import Job as Job
     from autoencode.train.many.jobs import Outcome as Outcome
     from autoencode.train.many.jobs import fit_many as fit_many
+    from autoencode.train.session import FitResult as FitResult
     from autoencode.train.settings import Settings as Settings
-    from autoencode.train.training import Fitted as Fitted
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "entry": ["fit", "resume"],
         "many.jobs": ["Job", "Outcome", "fit_many"],
+        "session": ["FitResult"],
         "settings": ["Settings"],
-        "training": ["Fitted"],
     },
 )

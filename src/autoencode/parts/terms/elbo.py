@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from autoencode.contract import ForwardPass, Term
 from autoencode.errors import RecipeError
-from autoencode.maths import Mixture
+from autoencode.maths import MixtureDistribution
 from autoencode.parts.terms.normals import normals_of
 
 
@@ -15,6 +15,7 @@ class Reconstruction(Term):
     """−ln p(x|z): the nats that describing x still costs when its code is known, [*S, B]."""
 
     formula = "−ln p(x|z)"
+    has_likelihood = True
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
@@ -61,7 +62,7 @@ class ClusterKL(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
-        if not isinstance(p.pz, Mixture):
+        if not isinstance(p.pz, MixtureDistribution):
             raise RecipeError(
                 "A cluster-kl needs a prior with clusters, and this one has none",
                 'Use prior "mixture", or the term "kl".',

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.errors import RecipeError
-from autoencode.maths.clouds import mean_discrepancy, sliced_wasserstein
+from autoencode.maths.discrepancies import mean_discrepancy, sliced_wasserstein
 
 Scale = Annotated[float, Within(1e-6, 1e6)]
 
@@ -30,6 +30,7 @@ class MaximumMeanDiscrepancy(Term):
 
     needs = frozenset({"prior"})
     formula = "MMD²(q(z), p(z))"
+    unit = ""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class SlicedWasserstein(Term):
 
     needs = frozenset({"prior"})
     formula = "SW₂²(q(z), p(z))"
+    unit = ""
 
     def __init__(self, sizes: Sizes, projections: Width = 50) -> None:
         super().__init__(sizes)
