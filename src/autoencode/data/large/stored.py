@@ -22,7 +22,7 @@ import torch
 
 from autoencode.data.arrays import as_array, blocks
 from autoencode.data.large.mapped import Files, writing
-from autoencode.data.named.fetch import cache_folder
+from autoencode.data.cache import cache_folder
 from autoencode.data.options import Options
 from autoencode.data.read.npy import map_npy, read_npy
 from autoencode.data.records import PARTS, Data, Raw, Split
@@ -83,7 +83,7 @@ def alone(within: Path) -> Iterator[None]:
     with ExitStack() as stack:
         with writing(within, 0):
             within.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(within / ".lock", "preparing data"))
+            stack.enter_context(locked(within / ".lock", doing="preparing data"))
             for stale in within.glob(f"*{PARTIAL}"):
                 shutil.rmtree(stale, ignore_errors=True)
         yield
