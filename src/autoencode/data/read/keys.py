@@ -1,4 +1,4 @@
-"""Which arrays of a mapping are images and labels, by the names that people give them."""
+"""Which arrays of a mapping are images and labels, by their usual names."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ PARTS = {
 
 
 def item_keys(names: Iterable[str], what: str) -> tuple[str, str | None]:
-    """The name of the image and, where there is one, of the label in one item of a data set.
+    """The keys of the image and of the label (or None) in an item of a data set.
 
     Raises:
-        DataError: no name is one of an image.
+        DataError: no key is the name of an image.
     """
     by_name = {name.lower(): name for name in names if isinstance(name, str)}
     image = next((by_name[n] for n in by_name if n in IMAGES), None)
     if image is None:
         raise DataError(
-            f"{what} has the keys {', '.join(map(str, names))}, none of which is an image's",
+            f"{what} has the keys {', '.join(map(str, names))}, none of which is a name of an image",
             f"Name it one of {', '.join(sorted(IMAGES))}.",
         )
     return image, next((by_name[n] for n in by_name if n in LABELS), None)
 
 
 def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | None]], list[str]]:
-    """For each part the names of its images and labels, and the names that are left over.
+    """The names of the images and labels of each part, and the names that are not used.
 
-    x and y, images and labels, x_train and y_test, train_images and so on; a single name is the
-    images, whatever it is.
+    Known are x and y, images and labels, x_train and y_test, train_images and so on; a single name
+    is always the images.
 
     >>> parts_by_key(["x_train", "y_train", "x_test"], "")
     ({'train': ['x_train', 'y_train'], 'test': ['x_test', None]}, [])
 
     Raises:
-        DataError: the names do not say which array is the images.
+        DataError: the names do not show which array contains the images.
     """
     names = list(names)
     if len(names) == 1:
@@ -65,7 +65,7 @@ def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | 
     found = {part: pair for part, pair in found.items() if pair[0] is not None}
     if not found or ("all" in found and len(found) > 1):
         raise DataError(
-            f"{what} holds {', '.join(names) or 'no arrays'}, and it is not clear which are images",
+            f"{what} contains {', '.join(names) or 'no arrays'}, and it is not clear which are images",
             "Name the arrays x and y, or x_train, y_train, x_test and y_test.",
         )
     return found, left
@@ -74,10 +74,10 @@ def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | 
 def raw_parts(
     mapping: Mapping[str, Any], what: str
 ) -> tuple[dict[str, tuple[Any, Any]], tuple[str, ...]]:
-    """The parts of a mapping of arrays, and a notice about arrays that are not used."""
+    """The parts of a mapping of arrays, and a notice about unused arrays."""
     found, left = parts_by_key(mapping, what)
     parts = {
         part: (mapping[str(x)], None if y is None else mapping[y]) for part, (x, y) in found.items()
     }
-    notice = f"{what} also holds {', '.join(left)}, which are not used."
+    notice = f"{what} also contains {', '.join(left)}, which are not used."
     return parts, (notice,) if left else ()

@@ -1,0 +1,221 @@
+"""Where the examples of a data set are stored while they are converted and divided into parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autoencode.data.arrays import BLOCK, ValueScaling
+from autoencode.data.read.resize import all_resized
+from autoencode.data.split.binarisation import copy_pieces
+from autoencode.io.memory import claim
+from autoencode.io.progress import Bar
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How examples [N, ...] are converted: their values by `scaling`, images to one size.
+
+    shape: of one converted example.
+    """
+
+    scaling: ValueScaling
+    shape: tuple[int, ...]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Convert some examples."""
+        scaled = self.scaling(x)
+        same = scaled.shape[1:] == self.shape
+        return scaled if same else all_resized(scaled, (self.shape[-2], self.shape[-1]))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the converted values."""
+        return self.scaling.dtype
+
+    @property
+    def example_bytes(self) -> int:
+        """Bytes of one converted example."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def block_size(self, x: np.ndarray) -> int:
+        """How many examples of x to convert at a time."""
+        return max(1, BLOCK // max(1, math.prod(x.shape[1:]), math.prod(self.shape)))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The examples of an array that form a part: ascending positions `rows`, or None for all."""
+
+    x: np.ndarray
+    rows: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.x if self.rows is None else self.rows)
+
+    def between(self, start: int, end: int) -> np.ndarray:
+        """The selected examples whose position in the array is at least `start` and below `end`."""
+        if self.rows is None:
+            return self.x[start:end]
+        first, last = np.searchsorted(self.rows, (start, end))
+        return self.x[self.rows[int(first) : int(last)]]
+
+
+class Writer(Protocol):
+    """Receives examples one after the other."""
+
+    def add(self, examples: np.ndarray) -> None:
+        """Append examples [n, ...]."""
+
+    def result(self) -> np.ndarray:
+        """All examples that were added, [N, ...]."""
+
+    def close(self) -> None:
+        """End the writing, complete or not."""
+
+
+class Storage(Protocol):
+    """Where the parts of a data set are stored: in memory or in files."""
+
+    def writer(
+        self, n: int, shape: tuple[int, ...], dtype: np.dtype, what: str, fix: str
+    ) -> Writer:
+        """A writer for n examples; `what` and `fix` are for the error that there is no room."""
+
+    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
+        """The converted examples of each part, [N, *X]."""
+
+    def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
+        """Store the joined pieces, uint8, instead of the examples x of a part."""
+
+
+Parts = dict[str, Tensor]
+
+
+def convert(
+    selections: Mapping[str, Selection],
+    conversion: Conversion,
+    writers: Mapping[str, Writer],
+    bar: Bar,
+) -> None:
+    """Read each array once, in blocks, and give the converted examples to the writer of each part."""
+    # The largest part comes last: its writer may write over the array behind the block in hand.
+    order = sorted(selections, key=lambda part: len(selections[part]))
+    for x in _arrays(selections):
+        step = conversion.block_size(x)
+        for start in range(0, len(x), step):
+            for part in order:
+                if selections[part].x is x:
+                    chosen = selections[part].between(start, start + step)
+                    writers[part].add(conversion(chosen))
+                    bar.update(len(chosen))
+
+
+class ArrayWriter:
+    """Writes examples into an array that is large enough."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x, self.n = x, 0
+
+    def add(self, examples: np.ndarray) -> None:
+        """Append examples [n, ...]."""
+        self.x[self.n : self.n + len(examples)] = examples
+        self.n += len(examples)
+
+    def result(self) -> np.ndarray:
+        """All examples that were added, [N, ...]."""
+        return self.x[: self.n]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class MemoryStorage:
+    """Stores the parts in memory.
+
+    reuse: the memory of the source arrays may be overwritten, because nobody else uses it.
+    """
+
+    def __init__(self, reuse: bool) -> None:
+        self.reuse = reuse
+
+    def writer(
+        self, n: int, shape: tuple[int, ...], dtype: np.dtype, what: str, fix: str
+    ) -> ArrayWriter:
+        """A writer for n examples.
+
+        Raises:
+            TooLarge: there is too little memory.
+        """
+        claim(n * math.prod(shape) * dtype.itemsize, what, fix)
+        return ArrayWriter(np.empty((n, *shape), dtype))
+
+    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
+        """The converted examples of each part, [N, *X].
+
+        Where converted examples need as many bytes as before, they stay in the memory of their
+        array: then only the smaller parts, about a fifth, are in memory twice for a moment.
+
+        Raises:
+            TooLarge: they need memory of their own, and there is too little.
+        """
+        found: Parts = {}
+        with Bar("preparing", sum(map(len, selections.values()))) as bar:
+            for x in _arrays(selections):
+                ours = {part: each for part, each in selections.items() if each.x is x}
+                room = _reinterpreted(x, conversion) if self.reuse else None
+                if room is None:
+                    needed = sum(map(len, ours.values())) * conversion.example_bytes
+                    claim(
+                        needed, f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
+                    )
+                largest = max(ours, key=lambda part: len(ours[part]))
+                # In its own memory the largest part may be written while the array is read:
+                # positions ascend, so each example goes to where one lies that has been read.
+                writers = {
+                    part: ArrayWriter(
+                        room
+                        if room is not None and part == largest
+                        else np.empty((len(each), *conversion.shape), conversion.dtype)
+                    )
+                    for part, each in ours.items()
+                }
+                convert(ours, conversion, writers, bar)
+                end = len(ours[largest])
+                for part, writer in writers.items():
+                    result = writer.result()
+                    if room is not None and part != largest:
+                        room[end : end + len(result)] = result
+                        result = room[end : end + len(result)]
+                        end += len(result)
+                    found[part] = torch.from_numpy(result)
+        return {part: found[part] for part in selections}
+
+    def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
+        """Store the joined pieces, uint8, instead of the examples x of a part."""
+        return copy_pieces(
+            pieces, x if x.dtype == torch.uint8 else torch.empty_like(x, dtype=torch.uint8)
+        )
+
+
+def _arrays(selections: Mapping[str, Selection]) -> Iterator[np.ndarray]:
+    """Each array of the selections once."""
+    yield from {id(each.x): each.x for each in selections.values()}.values()
+
+
+def _reinterpreted(x: np.ndarray, conversion: Conversion) -> np.ndarray | None:
+    """The memory of x as converted examples; None where it has another size or order."""
+    dense = np.moveaxis(x, 1, -1) if x.ndim == 4 and not x.flags.c_contiguous else x
+    fits = math.prod(x.shape[1:]) * x.itemsize == conversion.example_bytes
+    if not (fits and dense.flags.c_contiguous and dense.flags.writeable):
+        return None
+    content = dense.reshape(-1).view(np.uint8)
+    if content.ctypes.data % conversion.dtype.alignment:
+        return None
+    return content.view(conversion.dtype).reshape(len(x), *conversion.shape)
