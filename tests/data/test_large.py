@@ -10,9 +10,9 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import torch
-from autoencode.data.large import NpyWriter
 
 from autoencode.data import check_source, load_data
+from autoencode.data.large import NpyWriter
 from autoencode.data.records import PARTS
 from autoencode.errors import DataError, ResourceError
 from autoencode.train import fit
@@ -177,10 +177,10 @@ def test_refusals_are_those_of_data_in_memory(tmp_path, cache):
 
 def test_a_disk_without_room_is_refused_with_both_figures(tmp_path, cache, monkeypatch):
     np.save(tmp_path / "x.npy", GREY)
-    monkeypatch.setattr(
-        "autoencode.data.cache.shutil.disk_usage", lambda _: disk_usage(0, 0, 99)
-    )
-    with pytest.raises(ResourceError, match=r"room for the data \(2,880 bytes\).*99 bytes are free.*CACHE"):
+    monkeypatch.setattr("autoencode.data.cache.shutil.disk_usage", lambda _: disk_usage(0, 0, 99))
+    with pytest.raises(
+        ResourceError, match=r"room for the data \(2,880 bytes\).*99 bytes are free.*CACHE"
+    ):
         load_data(tmp_path / "x.npy", memory="map")
     assert left(cache) == []
 

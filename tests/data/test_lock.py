@@ -59,9 +59,9 @@ def test_a_waiting_process_says_once_for_what(tmp_path, holder, capfd):
 
 
 def test_two_locks_in_one_process_exclude_each_other(tmp_path):
-    with locked(tmp_path / "lock", refusal=REFUSAL):
-        with pytest.raises(RunError), locked(tmp_path / "lock", refusal=REFUSAL):
-            pass
+    first, second = (locked(tmp_path / "lock", refusal=REFUSAL) for _ in range(2))
+    with first, pytest.raises(RunError), second:
+        pass
     with locked(tmp_path / "lock", refusal=REFUSAL):
         pass
 

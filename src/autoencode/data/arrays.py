@@ -175,17 +175,14 @@ def _check_unit_range(low: float, high: float, integers: bool) -> None:
         return
     likely, guess = (low, high), ""
     for bottom, top in ((-1, 1), (0, 255), (0, 65535)):
-        if (
-            bottom - TOLERANCE <= low
-            and high <= top + TOLERANCE
-            and (bottom < 0) == (low < -TOLERANCE)
-        ):
+        inside = bottom - TOLERANCE <= low and high <= top + TOLERANCE
+        if inside and (bottom < 0) == (low < -TOLERANCE):
             likely, guess = (bottom, top), f", probably in the range {bottom}..{top}"
             break
     kind = "integers" if integers else "floats"
     raise DataError(
-        f"The values are {kind} from {_number(low)} to {_number(high)}{guess}, but must be in [0, 1] "
-        "or uint8",
+        f"The values are {kind} from {_number(low)} to {_number(high)}{guess}, but must be in "
+        "[0, 1] or uint8",
         f"Give their range: {_fix(*likely)}.",
     )
 

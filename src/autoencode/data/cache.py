@@ -24,7 +24,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def cache_errors(what: str, folder: Path) -> Iterator[None]:
-    """Replace the system's errors of writing `what` to a cache folder by errors that say what to do.
+    """Replace the system's errors of writing `what` to a cache folder by errors with a remedy.
 
     Raises:
         ResourceError: the disk is full.

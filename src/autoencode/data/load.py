@@ -254,7 +254,7 @@ def _read_path(path: Path, options: Options, storage: Storage) -> RawData:
     if head[:2] == GZIP or is_idx(head[:4]):
         return read_idx_file(path)
     what = "is empty" if not head else f"has an unknown format; known are {_KINDS}"
-    raise DataError(f"{shown(path)} {what}", "For images, give the folder that holds them.")
+    raise DataError(f"{shown(path)} {what}", "For images, give their folder.")
 
 
 def _folder_of_arrays(path: Path) -> RawData | None:

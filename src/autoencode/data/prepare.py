@@ -147,7 +147,7 @@ def _divided(
         wanted=options.validation,
     )
     selections: dict[str, Selection] = {}
-    others: dict[str, dict[str, torch.Tensor | None]] = {}
+    others: dict[str, dict[str, Any]] = {}
     for part in PARTS:
         origin = whole if part in drawn else part
         is_smaller = part in drawn and len(drawn[part]) < len(x[origin])

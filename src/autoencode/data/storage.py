@@ -64,7 +64,8 @@ class Selection:
         if self.rows is None:
             return self.x[start:end]
         first, last = np.searchsorted(self.rows, (start, end))
-        return self.x[self.rows[int(first) : int(last)]]
+        chosen: np.ndarray = self.x[self.rows[int(first) : int(last)]]
+        return chosen
 
 
 class Writer(Protocol):
@@ -104,8 +105,8 @@ def convert(
     writers: Mapping[str, Writer],
     bar: Bar,
 ) -> None:
-    """Read each array once, in blocks, and give the converted examples to the writer of each part."""
-    # The largest part comes last: its writer may write over the array behind the block in hand.
+    """Read each array once, in blocks, and give each part's converted examples to its writer."""
+    # The largest part comes last, because its writer may overwrite the current block of the array.
     order = sorted(selections, key=lambda part: len(selections[part]))
     for x in _arrays(selections):
         step = conversion.block_size(x)
@@ -176,8 +177,8 @@ class MemoryStorage:
                         needed, f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
                     )
                 largest = max(ours, key=lambda part: len(ours[part]))
-                # In its own memory the largest part may be written while the array is read:
-                # positions ascend, so each example goes to where one lies that has been read.
+                # In its own memory the largest part can be written while the array is read:
+                # positions ascend, so each example goes to the place of one that has been read.
                 writers = {
                     part: ArrayWriter(
                         room

@@ -51,7 +51,7 @@ def failures(mirrors: Sequence[str], file: str) -> dict[str, str]:
 
 
 class _Limits(Bar):
-    """The progress bar that pooch updates, which also stops a file that is too large or too slow."""
+    """The progress bar that pooch updates; it also stops a file that is too large or too slow."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         super().__init__(path.name, 0)

@@ -43,9 +43,9 @@ _CLIENTS = {
 }
 # OSError is not among them: the caller reports a full disk.
 _DAMAGED = (
-    (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
-    + (pickle.UnpicklingError, KeyError, ValueError, TypeError)
-)  # fmt: skip
+    *(tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile),
+    *(pickle.UnpicklingError, KeyError, ValueError, TypeError),
+)
 
 
 def described(package: Package) -> str:

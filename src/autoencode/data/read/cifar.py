@@ -69,8 +69,8 @@ def _parts(content: dict[str, bytes], what: str) -> RawData:
     for name, batch in content.items():
         if not batch or len(batch) % RECORD:
             raise DataError(
-                f"{what}: {name} is cut short: {len(batch):,} bytes are not a multiple of the record "
-                f"length, {RECORD:,}",
+                f"{what}: {name} is cut short: {len(batch):,} bytes are not a multiple of the "
+                f"record length, {RECORD:,}",
                 "Get it again.",
             )
     parts = {}

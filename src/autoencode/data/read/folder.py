@@ -48,8 +48,7 @@ def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
             f"{shown(folder)} contains no images",
             f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
         )
-    check_bad = lambda: _refuse_bad(scan.bad, examined, folder, options)  # noqa: E731
-    check_bad()
+    _refuse_bad(scan, examined, folder, options)
     with quiet_pillow():
         headers: Headers = []
         for file, head in _in_threads(
@@ -59,7 +58,7 @@ def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
                 scan.bad.append(head)
             else:
                 headers.append((file, head))
-        check_bad()
+        _refuse_bad(scan, examined, folder, options)
         _refuse_all_bad(headers, scan, folder)
         size, size_notices = _common_size([(file, head.size) for file, head in headers], options)
         colour, dtype, type_notices = _common_type([head for _, head in headers], options)
@@ -75,7 +74,7 @@ def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
             ):
                 if isinstance(image, BadFile):
                     scan.bad.append(image)
-                    check_bad()
+                    _refuse_bad(scan, examined, folder, options)
                     continue
                 # Grey is copied to the three channels.
                 writer.add(np.broadcast_to(image, (1, *shape)))
@@ -151,7 +150,8 @@ def _refuse_all_bad(good: Sequence[object], scan: FolderScan, folder: Path) -> N
         )
 
 
-def _refuse_bad(bad: list[BadFile], examined: int, folder: Path, options: Options) -> None:
+def _refuse_bad(scan: FolderScan, examined: int, folder: Path, options: Options) -> None:
+    bad = scan.bad
     if bad and options.on_bad == "fail":
         more = f" (and {len(bad) - 1:,} more of {examined:,} files)" if len(bad) > 1 else ""
         raise DataError(
@@ -235,7 +235,7 @@ def _skip_notices(scan: FolderScan, examined: int, folder: Path, options: Option
 def _labelled_parts(
     files: list[ImageFile], x: np.ndarray
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
-    """The examples of each part with their labels, and the class names; files are sorted by part."""
+    """The examples of each part with their labels, and class names; files are sorted by part."""
     names = sorted({file.label for file in files}, key=os.fsencode)
     number = {name: i for i, name in enumerate(names)}
     has_labels = names != [""]

@@ -30,7 +30,7 @@ def item_keys(names: Iterable[str], what: str) -> tuple[str, str | None]:
     image = next((by_name[n] for n in by_name if n in IMAGES), None)
     if image is None:
         raise DataError(
-            f"{what} has the keys {', '.join(map(str, names))}, none of which is a name of an image",
+            f"{what} has the keys {', '.join(map(str, names))}, and none is the name of an image",
             f"Name it one of {', '.join(sorted(IMAGES))}.",
         )
     return image, next((by_name[n] for n in by_name if n in LABELS), None)
@@ -65,7 +65,7 @@ def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | 
     found = {part: pair for part, pair in found.items() if pair[0] is not None}
     if not found or ("all" in found and len(found) > 1):
         raise DataError(
-            f"{what} contains {', '.join(names) or 'no arrays'}, and it is not clear which are images",
+            f"{what} contains {', '.join(names) or 'no arrays'}, and the images are not clear",
             "Name the arrays x and y, or x_train, y_train, x_test and y_test.",
         )
     return found, left

@@ -65,7 +65,7 @@ class FolderScan:
         self.images += inside or [ImageFile(path, part, "") for path in files]
 
     def _list(self, folder: str) -> tuple[list[str], list[str]]:
-        """Image files and folders directly in a folder, sorted by their bytes, without hidden ones."""
+        """Image files and folders directly in a folder, sorted by bytes, without hidden ones."""
         files: list[str] = []
         folders: list[str] = []
         try:
@@ -90,7 +90,7 @@ class FolderScan:
         return files, folders
 
     def _below(self, folder: str) -> Iterator[str]:
-        """Image files at any depth, without recursion: paths can exceed Python's recursion limit."""
+        """Image files at any depth, without recursion: paths can be deeper than Python's stack."""
         waiting = [folder]
         while waiting:
             files, folders = self._list(waiting.pop())

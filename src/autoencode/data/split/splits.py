@@ -81,7 +81,7 @@ def _validation(wanted: int | float | None, n: int) -> int:
     count = wanted if isinstance(wanted, int) else max(1, round(wanted * n))
     if count >= n:
         raise DataError(
-            f"{count:,} validation examples are requested, but there are only {n:,} training examples",
+            f"{count:,} validation examples are requested, but only {n:,} are left for training",
             "Give a smaller number: --validation.",
         )
     return count
