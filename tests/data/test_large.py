@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from autoencode.data import check_source, load_data
-from autoencode.data.large import NpyWriter
 from autoencode.data.records import PARTS
+from autoencode.data.storage import NpyWriter
 from autoencode.errors import DataError, ResourceError
 from autoencode.train import fit
 
@@ -210,7 +210,7 @@ def test_what_a_kill_leaves_is_swept_and_the_data_are_made(tmp_path, cache):
     np.save(tmp_path / "x.npy", GREY)
     code = (
         "import os, sys, autoencode.data as d\n"
-        "from autoencode.data.large import NpyWriter\n"
+        "from autoencode.data.storage import NpyWriter\n"
         "NpyWriter.result = lambda self: os.kill(os.getpid(), 9)\n"
         "d.load_data(sys.argv[1], memory='map')\n"
     )

@@ -53,6 +53,18 @@ def test_parts_are_what_plain_indexing_gives(monkeypatch, x, form, owned, block)
         assert (x == before).all()
 
 
+@pytest.mark.parametrize("block", [1, 30, 2**20])
+def test_parts_of_equal_size_do_not_overwrite_each_other(monkeypatch, block):
+    monkeypatch.setattr("autoencode.data.storage.BLOCK", block)
+    x = np.arange(60, dtype=np.uint8).reshape(12, 5)
+    before, rows = x.copy(), np.random.default_rng(0).permutation(12)
+    parts = {name: Selection(x, np.sort(rows[i::3])) for i, name in enumerate("abc")}
+    found = MemoryStorage(reuse=True).gather(parts, Conversion(BYTES, (5,)))
+    for name, selection in parts.items():
+        np.testing.assert_array_equal(found[name].numpy(), before[selection.rows])
+    assert sum(np.shares_memory(tensor.numpy(), x) for tensor in found.values()) == 3
+
+
 def test_a_part_of_its_own_stays_where_it_is():
     x = R.integers(0, 256, (20, 6), np.uint8)
     train, test = x[:12], x[12:]

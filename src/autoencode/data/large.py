@@ -8,132 +8,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib import format as npy_format
-from torch import Tensor
 
 from autoencode.data.arrays import as_array, blocks
-from autoencode.data.cache import cache_errors, cache_folder, disk_full
+from autoencode.data.cache import cache_errors, cache_folder
 from autoencode.data.options import Options
 from autoencode.data.read.npy import map_npy, read_npy
 from autoencode.data.records import PARTS, Data, RawData, Split
-from autoencode.data.storage import Conversion, Parts, Selection, convert
+from autoencode.data.storage import FileStorage
 from autoencode.errors import DataError
 from autoencode.io.files import shown
 from autoencode.io.lock import locked
 from autoencode.io.memory import gigabytes
-from autoencode.io.progress import Bar
 
 # Raised when the same source and options would be prepared differently.
 FORMAT = 1
 PARTIAL = ".part"
 _PER_EXAMPLE = ("y", "context", "factors")
-
-
-class NpyWriter:
-    """Writes examples to the end of an .npy file.
-
-    Raises:
-        ResourceError: the disk has no room for all n examples, at the beginning or later.
-    """
-
-    def __init__(self, path: Path, n: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.path, self.shape, self.dtype, self.n = path, shape, dtype, 0
-        needed = n * math.prod(shape) * dtype.itemsize
-        self.what = f"the data ({gigabytes(needed)})"
-        _check_room(path.parent, needed)
-        with cache_errors(self.what, path.parent.parent):
-            # Without a buffer, whose content a full disk would make Python write again at closing.
-            self._file = path.open("wb", buffering=0)
-            self._write_header()
-
-    def add(self, examples: np.ndarray) -> None:
-        """Append examples [n, *shape]."""
-        left = np.ascontiguousarray(examples, self.dtype).reshape(-1).view(np.uint8).data
-        with cache_errors(self.what, self.path.parent.parent):
-            while left:
-                left = left[self._file.write(left) :]
-        self.n += len(examples)
-
-    def result(self) -> np.ndarray:
-        """All examples that were added, on disk and memory-mapped, [N, *shape]."""
-        with cache_errors(self.what, self.path.parent.parent):
-            self._file.seek(0)
-            self._write_header()  # as long as before: numpy leaves room for the number to grow
-            os.fsync(self._file.fileno())
-        return map_npy(self.path)
-
-    def close(self) -> None:
-        """End the writing, complete or not."""
-        self._file.close()
-
-    def _write_header(self) -> None:
-        header = {
-            "shape": (self.n, *self.shape),
-            "fortran_order": False,
-            "descr": npy_format.dtype_to_descr(self.dtype),
-        }
-        npy_format.write_array_header_1_0(self._file, header)
-
-
-class FileStorage:
-    """Stores the parts in a folder, one file each, of which one block at a time is in memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def writer(
-        self, n: int, shape: tuple[int, ...], dtype: np.dtype, what: str = "rows", fix: str = ""
-    ) -> NpyWriter:
-        """A writer for n examples before they are divided into parts."""
-        return NpyWriter(self.folder / "rows.npy", n, shape, dtype)
-
-    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
-        """The converted examples of each part, [N, *X], memory-mapped.
-
-        Raises:
-            ResourceError: the disk is full.
-        """
-        n = sum(map(len, selections.values()))
-        _check_room(self.folder, n * conversion.example_bytes)
-        with ExitStack() as stack, Bar("preparing", n) as bar:
-            writers = {
-                part: stack.enter_context(closing(self._writer(part, len(each), conversion)))
-                for part, each in selections.items()
-            }
-            convert(selections, conversion, writers, bar)
-            found = {part: torch.from_numpy(writer.result()) for part, writer in writers.items()}
-        (self.folder / "rows.npy").unlink(missing_ok=True)
-        return found
-
-    def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
-        """Store the joined pieces, uint8, instead of the examples x of a part."""
-        path, shape = self.folder / f"{part}.bits.npy", tuple(x.shape[1:])
-        with closing(NpyWriter(path, len(x), shape, np.dtype(np.uint8))) as writer:
-            for piece in pieces:
-                writer.add(piece.numpy())
-            found = writer.result()
-        os.replace(path, self.folder / f"{part}.npy")
-        return torch.from_numpy(found)
-
-    def _writer(self, part: str, n: int, conversion: Conversion) -> NpyWriter:
-        return NpyWriter(self.folder / f"{part}.npy", n, conversion.shape, conversion.dtype)
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    if needed > shutil.disk_usage(folder).free:
-        raise disk_full(f"the data ({gigabytes(needed)})", folder.parent)
 
 
 @contextmanager

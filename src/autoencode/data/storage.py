@@ -1,20 +1,26 @@
-"""Where the examples of a data set are stored while they are converted and divided into parts."""
+"""Storage of examples, in memory or in files, while they are converted and divided into parts."""
 
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib import format as npy_format
 from torch import Tensor
 
 from autoencode.data.arrays import BLOCK, ValueScaling
+from autoencode.data.cache import cache_errors, disk_full
+from autoencode.data.read.npy import map_npy
 from autoencode.data.read.resize import all_resized
 from autoencode.data.split.binarisation import copy_pieces
-from autoencode.io.memory import claim
+from autoencode.io.memory import claim, gigabytes
 from autoencode.io.progress import Bar
 
 
@@ -68,34 +74,6 @@ class Selection:
         return chosen
 
 
-class Writer(Protocol):
-    """Receives examples one after the other."""
-
-    def add(self, examples: np.ndarray) -> None:
-        """Append examples [n, ...]."""
-
-    def result(self) -> np.ndarray:
-        """All examples that were added, [N, ...]."""
-
-    def close(self) -> None:
-        """End the writing, complete or not."""
-
-
-class Storage(Protocol):
-    """Where the parts of a data set are stored: in memory or in files."""
-
-    def writer(
-        self, n: int, shape: tuple[int, ...], dtype: np.dtype, what: str, fix: str
-    ) -> Writer:
-        """A writer for n examples; `what` and `fix` are for the error that there is no room."""
-
-    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
-        """The converted examples of each part, [N, *X]."""
-
-    def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
-        """Store the joined pieces, uint8, instead of the examples x of a part."""
-
-
 Parts = dict[str, Tensor]
 
 
@@ -106,12 +84,10 @@ def convert(
     bar: Bar,
 ) -> None:
     """Read each array once, in blocks, and give each part's converted examples to its writer."""
-    # The largest part comes last, because its writer may overwrite the current block of the array.
-    order = sorted(selections, key=lambda part: len(selections[part]))
     for x in _arrays(selections):
         step = conversion.block_size(x)
         for start in range(0, len(x), step):
-            for part in order:
+            for part in _by_size(selections):
                 if selections[part].x is x:
                     chosen = selections[part].between(start, start + step)
                     writers[part].add(conversion(chosen))
@@ -135,6 +111,52 @@ class ArrayWriter:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class NpyWriter:
+    """Writes examples to the end of an .npy file.
+
+    Raises:
+        ResourceError: the disk has no room for all n examples, at the beginning or later.
+    """
+
+    def __init__(self, path: Path, n: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.path, self.shape, self.dtype, self.n = path, shape, dtype, 0
+        needed = n * math.prod(shape) * dtype.itemsize
+        self.what = f"the data ({gigabytes(needed)})"
+        _check_room(path.parent, needed)
+        with cache_errors(self.what, path.parent.parent):
+            # Without a buffer, whose content a full disk would make Python write again at closing.
+            self._file = path.open("wb", buffering=0)
+            self._write_header()
+
+    def add(self, examples: np.ndarray) -> None:
+        """Append examples [n, *shape]."""
+        left = np.ascontiguousarray(examples, self.dtype).reshape(-1).view(np.uint8).data
+        with cache_errors(self.what, self.path.parent.parent):
+            while left:
+                left = left[self._file.write(left) :]
+        self.n += len(examples)
+
+    def result(self) -> np.ndarray:
+        """All examples that were added, on disk and memory-mapped, [N, *shape]."""
+        with cache_errors(self.what, self.path.parent.parent):
+            self._file.seek(0)
+            self._write_header()  # as long as before: numpy leaves room for the number to grow
+            os.fsync(self._file.fileno())
+        return map_npy(self.path)
+
+    def close(self) -> None:
+        """End the writing, complete or not."""
+        self._file.close()
+
+    def _write_header(self) -> None:
+        header = {
+            "shape": (self.n, *self.shape),
+            "fortran_order": False,
+            "descr": npy_format.dtype_to_descr(self.dtype),
+        }
+        npy_format.write_array_header_1_0(self._file, header)
 
 
 class MemoryStorage:
@@ -173,12 +195,12 @@ class MemoryStorage:
                 room = _reinterpreted(x, conversion) if self.reuse else None
                 if room is None:
                     needed = sum(map(len, ours.values())) * conversion.example_bytes
-                    claim(
-                        needed, f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
-                    )
-                largest = max(ours, key=lambda part: len(ours[part]))
-                # In its own memory the largest part can be written while the array is read:
-                # positions ascend, so each example goes to the place of one that has been read.
+                    what, fix = f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
+                    claim(needed, what, fix)
+                # The largest part can be written over the array while it is read: positions ascend,
+                # and in each block this part is the last, so only examples that have been read are
+                # overwritten.
+                largest = _by_size(ours)[-1]
                 writers = {
                     part: ArrayWriter(
                         room
@@ -200,9 +222,57 @@ class MemoryStorage:
 
     def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
         """Store the joined pieces, uint8, instead of the examples x of a part."""
-        return copy_pieces(
-            pieces, x if x.dtype == torch.uint8 else torch.empty_like(x, dtype=torch.uint8)
-        )
+        out = x if x.dtype == torch.uint8 else torch.empty_like(x, dtype=torch.uint8)
+        return copy_pieces(pieces, out)
+
+
+class FileStorage:
+    """Stores the parts in a folder, one file each, of which one block at a time is in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def writer(
+        self, n: int, shape: tuple[int, ...], dtype: np.dtype, what: str, fix: str
+    ) -> NpyWriter:
+        """A writer for n examples before they are divided into parts."""
+        return NpyWriter(self.folder / "rows.npy", n, shape, dtype)
+
+    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
+        """The converted examples of each part, [N, *X], memory-mapped.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        n = sum(map(len, selections.values()))
+        _check_room(self.folder, n * conversion.example_bytes)
+        with ExitStack() as stack, Bar("preparing", n) as bar:
+            writers = {
+                part: stack.enter_context(closing(self._writer(part, len(each), conversion)))
+                for part, each in selections.items()
+            }
+            convert(selections, conversion, writers, bar)
+            found = {part: torch.from_numpy(writer.result()) for part, writer in writers.items()}
+        (self.folder / "rows.npy").unlink(missing_ok=True)
+        return found
+
+    def replace(self, part: str, x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
+        """Store the joined pieces, uint8, instead of the examples x of a part."""
+        path, shape = self.folder / f"{part}.bits.npy", tuple(x.shape[1:])
+        with closing(NpyWriter(path, len(x), shape, np.dtype(np.uint8))) as writer:
+            for piece in pieces:
+                writer.add(piece.numpy())
+            found = writer.result()
+        os.replace(path, self.folder / f"{part}.npy")
+        return torch.from_numpy(found)
+
+    def _writer(self, part: str, n: int, conversion: Conversion) -> NpyWriter:
+        return NpyWriter(self.folder / f"{part}.npy", n, conversion.shape, conversion.dtype)
+
+
+def _by_size(selections: Mapping[str, Selection]) -> list[str]:
+    """The parts, the largest last."""
+    return sorted(selections, key=lambda part: len(selections[part]))
 
 
 def _arrays(selections: Mapping[str, Selection]) -> Iterator[np.ndarray]:
@@ -220,3 +290,12 @@ def _reinterpreted(x: np.ndarray, conversion: Conversion) -> np.ndarray | None:
     if content.ctypes.data % conversion.dtype.alignment:
         return None
     return content.view(conversion.dtype).reshape(len(x), *conversion.shape)
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    if needed > shutil.disk_usage(folder).free:
+        raise disk_full(f"the data ({gigabytes(needed)})", folder.parent)
+
+
+Writer = ArrayWriter | NpyWriter
+Storage = MemoryStorage | FileStorage

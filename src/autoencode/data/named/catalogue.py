@@ -78,6 +78,8 @@ def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ..
 
 
 _DIGITS = tuple("0123456789")
+_CLOTHES = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 
 _TABLE = (
     Source(
@@ -120,18 +122,7 @@ _TABLE = (
         about="photographs of clothes, 60,000 to train on and 10,000 to test",
         images=70_000,
         shape=(28, 28),
-        classes=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
+        classes=tuple(_CLOTHES.split(", ")),
         licence="MIT",
         origin="https://github.com/zalandoresearch/fashion-mnist",
         files=_idx(
@@ -154,18 +145,7 @@ _TABLE = (
         about="small colour photographs, 50,000 to train on and 10,000 to test",
         images=60_000,
         shape=(3, 32, 32),
-        classes=(
-            "airplane",
-            "automobile",
-            "bird",
-            "cat",
-            "deer",
-            "dog",
-            "frog",
-            "horse",
-            "ship",
-            "truck",
-        ),
+        classes=tuple(_CIFAR10.split()),
         licence="none stated; its authors ask to be cited",
         origin="https://www.cs.toronto.edu/~kriz/cifar.html",
         files=(
