@@ -13,18 +13,18 @@ R = np.random.default_rng(0)
 BYTES, FLOATS = ValueScaling(np.dtype(np.uint8)), ValueScaling(np.dtype(np.float32), -1.0, 1.0)
 
 
-def plainly(share, form):
-    """What a share holds, taken in one go."""
-    return form(share.x if share.rows is None else share.x[share.rows].copy())
+def expected(selection, conversion):
+    """The converted examples of a selection, indexed at once."""
+    return conversion(selection.x if selection.rows is None else selection.x[selection.rows].copy())
 
 
-def shares(x, seed=0):
+def selections(x, seed=0):
     drawn = split(len(x), None, seed, test=True, validation=True)
     return {part: Selection(x, rows) for part, rows in drawn.items()}
 
 
 @pytest.mark.parametrize(
-    ("x", "form"),
+    ("x", "conversion"),
     [
         (R.integers(0, 256, (50, 4, 3), np.uint8), Conversion(BYTES, (4, 3))),
         (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Conversion(BYTES, (3, 5, 4))),
@@ -36,20 +36,22 @@ def shares(x, seed=0):
     ],
     ids=["bytes", "channels last", "smaller", "big endian", "double", "single", "Fortran"],
 )
-@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("block", [1, 40, 2**20])
-def test_parts_are_what_plain_indexing_gives(monkeypatch, x, form, owned, block):
+def test_parts_are_what_plain_indexing_gives(monkeypatch, x, conversion, reuse, block):
     monkeypatch.setattr("autoencode.data.storage.BLOCK", block)
     x = x.copy(order="K")
     x = np.moveaxis(x, -1, 1) if x.ndim == 4 else x
     before = x.copy()
-    wanted = {part: plainly(Selection(before, s.rows), form) for part, s in shares(x).items()}
-    found = MemoryStorage(owned).gather(shares(x), form)
+    wanted = {
+        part: expected(Selection(before, s.rows), conversion) for part, s in selections(x).items()
+    }
+    found = MemoryStorage(reuse).gather(selections(x), conversion)
     assert list(found) == list(wanted)
     for part, tensor in found.items():
         assert tensor.is_contiguous()
         np.testing.assert_array_equal(tensor.numpy(), wanted[part])
-    if not owned:
+    if not reuse:
         assert (x == before).all()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -151,9 +151,9 @@ def _content(source: Any, options: Options) -> str | None:
         content = None if _folder_of_arrays(path) else hash_folder(path)
     else:
         with open_regular(path) as file:
-            npy = _is_npy(path, file)
+            is_npy = _is_npy(path, file.read(len(MAGIC)))
             file.seek(0)
-            content = hashlib.file_digest(file, "sha256").hexdigest() if npy else None
+            content = hashlib.file_digest(file, "sha256").hexdigest() if is_npy else None
     if content is None:
         return None
     sha = hashlib.sha256(content.encode())
@@ -240,13 +240,10 @@ def _read_path(path: Path, options: Options, storage: Storage) -> RawData:
 
         return read_folder(path, options, storage)
     with open_regular(path) as file:
-        npy = _is_npy(path, file)
-        file.seek(0)
-        head = file.read(6)
-    if npy:
-        return RawData(
-            {"all": (read_npy(path) if isinstance(storage, MemoryStorage) else map_npy(path), None)}
-        )
+        head = file.read(len(MAGIC))
+    if _is_npy(path, head):
+        read = read_npy if isinstance(storage, MemoryStorage) else map_npy
+        return RawData({"all": (read(path), None)})
     if head[:2] == b"PK" or path.suffix.lower() == ".npz":
         return read_npz(path)
     if path.name.lower().endswith((".tar.gz", ".tgz")):
@@ -265,14 +262,14 @@ def _folder_of_arrays(path: Path) -> RawData | None:
         raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
 
 
-def _is_npy(path: Path, file: IO[bytes]) -> bool:
-    return path.suffix.lower() == ".npy" or file.read(len(MAGIC)) == MAGIC
+def _is_npy(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() == ".npy" or head == MAGIC
 
 
 def _read_array(path: Path) -> np.ndarray:
     with open_regular(path) as file:
-        npy = _is_npy(path, file)
-    return read_npy(path) if npy else read_idx(path)
+        head = file.read(len(MAGIC))
+    return read_npy(path) if _is_npy(path, head) else read_idx(path)
 
 
 def _stem(path: Path) -> str:

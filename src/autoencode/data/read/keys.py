@@ -36,48 +36,40 @@ def item_keys(names: Iterable[str], what: str) -> tuple[str, str | None]:
     return image, next((by_name[n] for n in by_name if n in LABELS), None)
 
 
-def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | None]], list[str]]:
-    """The names of the images and labels of each part, and the names that are not used.
+def raw_parts(
+    mapping: Mapping[str, Any], what: str
+) -> tuple[dict[str, tuple[Any, Any]], tuple[str, ...]]:
+    """The images and labels (or None) of each part of a mapping, and a notice about unused arrays.
 
-    Known are x and y, images and labels, x_train and y_test, train_images and so on; a single name
-    is always the images.
+    Known names are x and y, images and labels, x_train and y_test, train_images and so on; a single
+    array is always the images.
 
-    >>> parts_by_key(["x_train", "y_train", "x_test"], "")
-    ({'train': ['x_train', 'y_train'], 'test': ['x_test', None]}, [])
+    >>> raw_parts({"x_train": 1, "y_train": 2, "x_test": 3}, "")
+    ({'train': (1, 2), 'test': (3, None)}, ())
 
     Raises:
         DataError: the names do not show which array contains the images.
     """
-    names = list(names)
-    if len(names) == 1:
-        return {"all": [names[0], None]}, []
-    found: dict[str, list[str | None]] = {}
-    left = []
-    for name in names:
+    if len(mapping) == 1:
+        return {"all": (next(iter(mapping.values())), None)}, ()
+    images: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    unused = []
+    for name in mapping:
         words = name.lower().split("_")
         part = next((PARTS[w] for w in words if w in PARTS), "all")
         rest = "_".join(w for w in words if w not in PARTS)
-        place = 0 if rest in IMAGES else 1 if rest in LABELS else None
-        if place is None or found.setdefault(part, [None, None])[place] is not None:
-            left.append(name)
-            continue
-        found[part][place] = name
-    found = {part: pair for part, pair in found.items() if pair[0] is not None}
-    if not found or ("all" in found and len(found) > 1):
+        names = images if rest in IMAGES else labels if rest in LABELS else None
+        if names is None or names.setdefault(part, name) != name:
+            unused.append(name)
+    if not images or ("all" in images and len(images) > 1):
         raise DataError(
-            f"{what} contains {', '.join(names) or 'no arrays'}, and the images are not clear",
+            f"{what} contains {', '.join(mapping) or 'no arrays'}, and the images are not clear",
             "Name the arrays x and y, or x_train, y_train, x_test and y_test.",
         )
-    return found, left
-
-
-def raw_parts(
-    mapping: Mapping[str, Any], what: str
-) -> tuple[dict[str, tuple[Any, Any]], tuple[str, ...]]:
-    """The parts of a mapping of arrays, and a notice about unused arrays."""
-    found, left = parts_by_key(mapping, what)
     parts = {
-        part: (mapping[str(x)], None if y is None else mapping[y]) for part, (x, y) in found.items()
+        part: (mapping[x], mapping[labels[part]] if part in labels else None)
+        for part, x in images.items()
     }
-    notice = f"{what} also contains {', '.join(left)}, which are not used."
-    return parts, (notice,) if left else ()
+    notice = f"{what} also contains {', '.join(unused)}, which are not used."
+    return parts, (notice,) if unused else ()
