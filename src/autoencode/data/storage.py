@@ -20,7 +20,7 @@ from autoencode.data.cache import cache_errors, disk_full
 from autoencode.data.read.npy import map_npy
 from autoencode.data.read.resize import all_resized
 from autoencode.data.split.binarisation import copy_pieces
-from autoencode.io.memory import claim, gigabytes
+from autoencode.io.memory import check_memory, gigabytes
 from autoencode.io.progress import Bar
 
 
@@ -176,7 +176,7 @@ class MemoryStorage:
         Raises:
             TooLarge: there is too little memory.
         """
-        claim(n * math.prod(shape) * dtype.itemsize, what, fix)
+        check_memory(n * math.prod(shape) * dtype.itemsize, what, fix)
         return ArrayWriter(np.empty((n, *shape), dtype))
 
     def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
@@ -196,7 +196,7 @@ class MemoryStorage:
                 if room is None:
                     needed = sum(map(len, ours.values())) * conversion.example_bytes
                     what, fix = f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
-                    claim(needed, what, fix)
+                    check_memory(needed, what, fix)
                 # The largest part can be written over the array while it is read: positions ascend,
                 # and in each block this part is the last, so only examples that have been read are
                 # overwritten.

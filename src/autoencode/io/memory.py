@@ -21,7 +21,7 @@ class TooLarge(ResourceError):
     """Data do not fit into memory; they may fit on the disk."""
 
 
-def claim(needed: int, what: str, fix: str) -> None:
+def check_memory(needed: int, what: str, fix: str) -> None:
     """Check that `needed` bytes are at most half of the available memory.
 
     Raises:

@@ -15,7 +15,7 @@ from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, shown
-from autoencode.io.memory import claim
+from autoencode.io.memory import check_memory
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
@@ -36,7 +36,9 @@ def read_archive(source: Path | np.ndarray) -> RawData:
                 for member in archive:
                     name = Path(member.name).name
                     if member.isfile() and _NAME.fullmatch(name):
-                        claim(member.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
+                        check_memory(
+                            member.size, f"{what}: {name}", "Give the archive of CIFAR-10."
+                        )
                         opened = archive.extractfile(member)
                         content[name] = opened.read() if opened else b""
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
@@ -57,7 +59,7 @@ def read_batches(folder: Path) -> RawData | None:
 
 
 def _all(file: BinaryIO, what: str) -> bytes:
-    claim(file.seek(0, 2), what, "Give the files of CIFAR-10.")
+    check_memory(file.seek(0, 2), what, "Give the files of CIFAR-10.")
     file.seek(0)
     return file.read()
 

@@ -14,7 +14,7 @@ import numpy as np
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, read_up_to, shown
-from autoencode.io.memory import claim
+from autoencode.io.memory import check_memory
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 GZIP = b"\x1f\x8b"
@@ -56,7 +56,7 @@ def _read(file: BinaryIO | gzip.GzipFile, path: str | Path) -> np.ndarray:
     shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
     dtype = np.dtype(TYPES[head[2]])
     size = math.prod(shape) * dtype.itemsize
-    claim(size, shown(path), "Give a smaller file.")
+    check_memory(size, shown(path), "Give a smaller file.")
     body = read_up_to(file, size)
     if len(body) != size or file.read(1):
         state = "cut short" if len(body) < size else "too long"

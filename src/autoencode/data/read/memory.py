@@ -12,7 +12,7 @@ from autoencode.data.arrays import as_array
 from autoencode.data.read.keys import item_keys, raw_parts
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.memory import claim
+from autoencode.io.memory import check_memory
 from autoencode.io.progress import Bar
 
 
@@ -61,7 +61,7 @@ def _dataset(dataset: Dataset[Any]) -> RawData:
             if (y is None) != (len(ys) == 0 and i > 0) and i > 0:
                 raise DataError(f"Item {i} of the data set lacks a label, or item 0 does", "")
             if i == 0 and total:
-                claim(x.nbytes * total, "The data set", "Give fewer or smaller items.")
+                check_memory(x.nbytes * total, "The data set", "Give fewer or smaller items.")
                 xs = np.empty((total, *x.shape), x.dtype)
             if isinstance(xs, list):
                 xs.append(x)  # the number of items is not known

@@ -18,7 +18,7 @@ from autoencode.data.read.keys import raw_parts
 from autoencode.data.records import RawData
 from autoencode.errors import DataError, ResourceError
 from autoencode.io.files import open_regular, read_up_to, reason, shown
-from autoencode.io.memory import claim, gigabytes
+from autoencode.io.memory import check_memory, gigabytes
 
 MAGIC = b"\x93NUMPY"
 # Writable, because torch accepts nothing else, and private. Without MAP_NORESERVE, for which Python
@@ -116,7 +116,7 @@ def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
     try:
         shape, order, dtype, needed = _checked_header(file, size, what)
         # Before unpacking, because a few kilobytes can contain a terabyte of zeros.
-        claim(needed, what, "Give a smaller file.")
+        check_memory(needed, what, "Give a smaller file.")
         content = read_up_to(file, needed)
         if len(content) < needed:
             raise DataError(f"{what} is cut short", "Get or save it again.")
