@@ -15,7 +15,7 @@ from torch.nn import functional
 from autoencode.arguments import check_value
 from autoencode.contract import Sizes, Within
 from autoencode.data import Data, Split, scaled
-from autoencode.data.named.fetch import cache_folder
+from autoencode.data.cache import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.io.files import shown
 from autoencode.io.progress import Bar, say
