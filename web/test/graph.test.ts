@@ -14,8 +14,8 @@ describe("parseGraph", () => {
   });
 
   it.each([
-    ["nothing", null, "the whole is no object"],
-    ["a list", [], "the whole is no object"],
+    ["nothing", null, "the graph is not an object"],
+    ["a list", [], "the graph is not an object"],
     ["no inputs", { ...good, inputs: undefined }, "it has no list of inputs"],
     ["a nameless input", { ...good, inputs: [{ shape: [1] }] }, "input 0 has no name"],
     ["a shape of words", { ...good, inputs: [{ name: "z", shape: ["1"] }] }, "no shape"],

@@ -86,7 +86,7 @@ def _serve(
     from autoencode.explorer.watch import Watch
 
     watched = Watch(runs, points, data) if watch else None
-    page, models = _made(runs, points, data) if watched is None else watched.made()
+    page, models = _made(runs, points, data) if watched is None else watched.page()
     with ExplorerServer(page, models, port) as server:
         say(f"explorer {server.address}")
         say("         Ctrl-C stops it")
@@ -104,10 +104,10 @@ def _serve(
 
 def _made(runs: Sequence[Run], points: int, data: Data | None) -> tuple[str, Sequence[Model]]:
     from autoencode.explorer.page import html, title_of
-    from autoencode.explorer.page_payload import scene
+    from autoencode.explorer.page_payload import page_payload
 
     models = [run.load_model() for run in runs]
-    return html(scene(runs, points, data, models), title_of(runs), live=True), models
+    return html(page_payload(runs, points, data, models), title_of(runs), live=True), models
 
 
 def _check_file(path: Path, overwrite: bool) -> None:
