@@ -45,9 +45,7 @@ class Graph:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except the weights, for JSON."""
-        found = asdict(self)
-        del found["weights"]
-        return found
+        return {name: value for name, value in asdict(self).items() if name != "weights"}
 
 
 def network_graph(module: nn.Module, inputs: Mapping[str, Tensor]) -> Graph:

@@ -17,6 +17,8 @@ from autoencode.models.build import Model
 from autoencode.models.inference import decode
 
 HOST = "127.0.0.1"
+# The names that a browser may use for this computer.
+HOSTS = (HOST, "localhost")
 TEXT = "text/plain; charset=utf-8"
 # A request holds one code.
 MAX_REQUEST_BYTES = 2**20
@@ -58,10 +60,6 @@ class ExplorerServer(ThreadingHTTPServer):
         """The URL of the page."""
         return f"http://{HOST}:{self.server_port}/{self.token}/"
 
-    def hosts(self) -> set[str]:
-        """The values of the Host header that are accepted."""
-        return {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
-
 
 class _Handler(BaseHTTPRequestHandler):
     server: ExplorerServer
@@ -100,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _path(self) -> str | None:
         """The path below the secret one; None for a request from elsewhere."""
         # A page of another site can send requests to this port, but under its own host name.
-        if self.headers.get("Host") not in self.server.hosts():
+        if self.headers.get("Host") not in {f"{h}:{self.server.server_port}" for h in HOSTS}:
             return None
         token, slash, path = self.path.lstrip("/").partition("/")
         known = secrets.compare_digest(token.encode(), self.server.token.encode())

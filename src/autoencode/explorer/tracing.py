@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
-from torch.fx.node import map_arg
+from torch.fx.node import map_aggregate, map_arg
 
 from autoencode.explorer.operators import OPERATORS, VIEWS
 from autoencode.explorer.values import Operand, Unsupported, Value, is_integer, meta, viewed
@@ -170,21 +170,15 @@ def _computed(node: Node, args: Any, kwargs: Any) -> Any:
     return target(*args, **kwargs)  # type: ignore[operator]
 
 
-def _has_values(found: Any) -> bool:
-    if isinstance(found, Value):
-        return True
-    if isinstance(found, dict):
-        return any(map(_has_values, found.values()))
-    return isinstance(found, list | tuple) and any(map(_has_values, found))
+def _has_values(arguments: Any) -> bool:
+    leaves: list[Any] = []
+    map_aggregate(arguments, leaves.append)
+    return any(isinstance(leaf, Value) for leaf in leaves)
 
 
-def _meta_arguments(found: Any) -> Any:
+def _meta_arguments(arguments: Any) -> Any:
     """Arguments with every value replaced by a tensor without data."""
-    if isinstance(found, dict):
-        return {key: _meta_arguments(each) for key, each in found.items()}
-    if isinstance(found, list | tuple):
-        return [_meta_arguments(each) for each in found]
-    return meta(found) if isinstance(found, Value) else found
+    return map_aggregate(arguments, lambda x: meta(x) if isinstance(x, Value) else x)
 
 
 def _name(node: Node) -> str:

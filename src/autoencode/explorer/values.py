@@ -55,6 +55,12 @@ def is_integer(x: Any) -> bool:
     return not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int)
 
 
+def typed_as(out: Tensor, x: Operand) -> Value:
+    """Mark a value as integer if the result of PyTorch, `out`, is."""
+    assert isinstance(x, Value)
+    return x if out.is_floating_point() else x.as_integer()
+
+
 def tensor(x: Operand | float | bool) -> Operand:
     """Convert a number to a constant; operands are returned unchanged."""
     return x if isinstance(x, Value | Tensor) else torch.tensor(float(x))

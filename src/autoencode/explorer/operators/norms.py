@@ -12,11 +12,6 @@ from torch import Tensor
 
 from autoencode.explorer.values import Lower, Unsupported, Value, binary
 
-OF_BATCH = (
-    "Batch normalisation uses the statistics of the batch, which is one image here",
-    "Put the model into evaluation mode: model.eval().",
-)
-
 
 def batch_norm(
     out: Any,
@@ -30,9 +25,16 @@ def batch_norm(
     eps: float,
     cudnn: bool = False,
 ) -> Value:
-    """A scale and a shift per channel, folded into the preceding layer if possible."""
+    """A scale and a shift per channel, folded into the preceding layer if possible.
+
+    Raises:
+        Unsupported: it uses the statistics of the batch.
+    """
     if training or mean is None or variance is None:
-        raise Unsupported(*OF_BATCH)
+        raise Unsupported(
+            "Batch normalisation uses the statistics of the batch, which is one image here",
+            "Put the model into evaluation mode: model.eval().",
+        )
     scale = (variance + eps).rsqrt() * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
     return _scaled(x, scale, shift)
@@ -50,15 +52,6 @@ def _scaled(x: Value, scale: Tensor, shift: Tensor) -> Value:
         return replace(x, of=(inner, weight * scale.reshape(sides), bias))
     sides = [-1 if d == 1 else 1 for d in range(len(x.shape))]
     return binary("add", binary("mul", x, scale.reshape(sides)), shift.reshape(sides))
-
-
-def batch_norm_of_batch(out: Any, *args: Any) -> Any:
-    """Batch normalisation in training mode, which has no meaning for one image.
-
-    Raises:
-        Unsupported: always.
-    """
-    raise Unsupported(*OF_BATCH)
 
 
 def batch_norm_only(out: Any, *args: Any) -> list[Value]:
@@ -142,7 +135,7 @@ def _per_channel(each: Tensor | None, x: Value) -> Tensor | None:
 NORMS: Mapping[str, Lower] = {
     "batch_norm": batch_norm,
     "_native_batch_norm_legit_no_training": batch_norm_only,
-    "_native_batch_norm_legit_functional": batch_norm_of_batch,
+    "_native_batch_norm_legit_functional": batch_norm,
     "layer_norm": layer_norm,
     "group_norm": group_norm,
     "instance_norm": instance_norm,

@@ -18,6 +18,7 @@ from autoencode.explorer.values import (
     meta,
     reshaped,
     shape_of,
+    typed_as,
     unary,
     viewed,
     where,
@@ -39,17 +40,17 @@ def _test(name: str) -> Lower:
 
 def add(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """a + alpha b."""
-    return _like(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
+    return typed_as(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
 
 
 def sub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """a − alpha b."""
-    return _like(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
+    return typed_as(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
 
 
 def rsub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """b − alpha a."""
-    return _like(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
+    return typed_as(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
 
 
 def div(out: Tensor, a: Operand, b: Operand | float, rounding_mode: str | None = None) -> Value:
@@ -57,16 +58,16 @@ def div(out: Tensor, a: Operand, b: Operand | float, rounding_mode: str | None =
     ratio = binary("div", a, b)
     if rounding_mode is None:
         return ratio
-    return _like(out, unary("floor" if rounding_mode == "floor" else "trunc", ratio))
+    return typed_as(out, unary("floor" if rounding_mode == "floor" else "trunc", ratio))
 
 
 def power(out: Tensor, a: Operand | float, b: Operand | float) -> Value:
     """aᵇ."""
     if b == 2 and isinstance(a, Value):
-        return _like(out, unary("square", a))
+        return typed_as(out, unary("square", a))
     if b == 0.5 and isinstance(a, Value):
         return unary("sqrt", a)
-    return _like(out, binary("pow", a, b))
+    return typed_as(out, binary("pow", a, b))
 
 
 def clamp(out: Tensor, x: Operand, min: Any = None, max: Any = None) -> Value:
@@ -75,9 +76,9 @@ def clamp(out: Tensor, x: Operand, min: Any = None, max: Any = None) -> Value:
     if isinstance(min, Value | Tensor) or isinstance(max, Value | Tensor):
         made = made if min is None else binary("max", made, min)
         made = made if max is None else binary("min", made, max)
-        return _like(out, made)
+        return typed_as(out, made)
     given = {name: float(each) for name, each in (("min", min), ("max", max)) if each is not None}
-    return _like(out, unary("clamp", x, **given))
+    return typed_as(out, unary("clamp", x, **given))
 
 
 def leaky_relu(out: Tensor, x: Operand, negative_slope: float = 0.01) -> Value:
@@ -120,7 +121,7 @@ def to(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
     if out.dtype is torch.bool:
         return binary("ne", x, 0).as_integer()
     if is_integer(x) or out.is_floating_point():
-        return _like(out, x)
+        return typed_as(out, x)
     return unary("trunc", x).as_integer()
 
 
@@ -151,12 +152,6 @@ def _hard_sigmoid(x: Operand) -> Value:
     return binary("div", unary("clamp", binary("add", x, 3), min=0.0, max=6.0), 6)
 
 
-def _like(out: Tensor, x: Operand) -> Value:
-    """Mark a value as integer if the result of PyTorch is."""
-    assert isinstance(x, Value)
-    return x if out.is_floating_point() else x.as_integer()
-
-
 def _truth(out: Tensor, x: Operand) -> Value:
     if out.dtype is not torch.bool:
         raise Unsupported("A network uses bitwise operators on integers", "Use arithmetic.")
@@ -179,10 +174,10 @@ POINTWISE: Mapping[str, Lower] = {
     "add": add,
     "sub": sub,
     "rsub": rsub,
-    "mul": lambda out, a, b: _like(out, binary("mul", a, b)),
+    "mul": lambda out, a, b: typed_as(out, binary("mul", a, b)),
     "div": div,
     "floor_divide": lambda out, a, b: div(out, a, b, "floor"),
-    "remainder": lambda out, a, b: _like(out, binary("remainder", a, b)),
+    "remainder": lambda out, a, b: typed_as(out, binary("remainder", a, b)),
     "addcmul": lambda out, x, a, b, value=1: add(out, x, binary("mul", a, b), value),
     "addcdiv": lambda out, x, a, b, value=1: add(out, x, binary("div", a, b), value),
     "lerp": lambda out, a, b, weight: binary("add", a, binary("mul", weight, binary("sub", b, a))),
@@ -206,7 +201,7 @@ POINTWISE: Mapping[str, Lower] = {
     "threshold": lambda out, x, edge, value: where(binary("gt", x, edge), x, value),
     "glu": glu,
     "round": rounded,
-    "where": lambda out, condition, a, b: _like(out, where(condition, a, b)),
-    "masked_fill": lambda out, x, mask, value: _like(out, where(mask, value, x)),
+    "where": lambda out, condition, a, b: typed_as(out, where(condition, a, b)),
+    "masked_fill": lambda out, x, mask, value: typed_as(out, where(mask, value, x)),
     **dict.fromkeys(("to", "_to_copy", "type_as"), to),
 }

@@ -22,6 +22,7 @@ from autoencode.explorer.values import (
     reshape,
     shape_of,
     take,
+    typed_as,
     unary,
 )
 
@@ -34,8 +35,7 @@ def _dims(dims: Dims) -> Sequence[int] | None:
 
 def _reduced(name: str) -> Lower:
     def lower(out: Any, x: Value, dim: Dims = None, keepdim: bool = False, **kwargs: Any) -> Value:
-        made = reduce(name, x, _dims(dim), keepdim)
-        return made.as_integer() if x.integer and name != "mean" else made
+        return typed_as(out, reduce(name, x, _dims(dim), keepdim))
 
     return lower
 
@@ -44,16 +44,7 @@ def _truth(name: str) -> Lower:
     """Whether any number, or every number, is not 0: the maximum or minimum of truth values."""
 
     def lower(out: Any, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:
-        return reduce(name, binary("ne", x, 0).as_integer(), _dims(dim), keepdim).as_integer()
-
-    return lower
-
-
-def _arg_extreme(name: str) -> Lower:
-    """The index of the maximum or minimum along a dimension; the first of several."""
-
-    def lower(out: Any, x: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-        return reduce(name, x, _dims(dim), keepdim).as_integer()
+        return reduce(name, binary("ne", x, 0), _dims(dim), keepdim).as_integer()
 
     return lower
 
@@ -194,13 +185,11 @@ def cumsum(out: Tensor, x: Value, dim: int, **kwargs: Any) -> Value:
 
 
 REDUCTIONS: Mapping[str, Lower] = {
-    **{name: _reduced(name) for name in ("sum", "mean", "prod")},
+    **{name: _reduced(name) for name in ("sum", "mean", "prod", "argmax", "argmin")},
     "amax": _reduced("max"),
     "amin": _reduced("min"),
     "max": _extreme("max"),
     "min": _extreme("min"),
-    "argmax": _arg_extreme("argmax"),
-    "argmin": _arg_extreme("argmin"),
     "any": _truth("max"),
     "all": _truth("min"),
     "linalg_vector_norm": norm,
