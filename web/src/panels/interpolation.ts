@@ -52,7 +52,7 @@ export function interpolation(state: State, modelState: ModelState): HTMLElement
   const clear = button("Clear", "Remove pins and path", () => modelState.setPins([]));
   const actions = el("div", { class: "actions" }, play, clear);
   const method = radioGroup(
-    "Interpolation",
+    "Method",
     [
       ["line", "linear", "z = (1 − t) a + t b"],
       ["arc", "spherical", "Along an arc: keeps the norm between codes of equal norm"],
