@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,29 @@ def test_a_page_may_run_only_its_own_program(runs, digits, tmp_path):
         assert f"{name} 'sha256-{digest}'" in policy
     marks = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(?:src|href)=\"(?!data:)", marks)
+
+
+def undeclared(header, source):
+    """The keys of a header that the page does not declare; those of graphs are tested elsewhere."""
+    if isinstance(header, list):
+        return {key for each in header for key in undeclared(each, source)}
+    if not isinstance(header, dict):
+        return set()
+    missing = {key for key in header if not re.search(rf"\b{key}\??:", source)}
+    inner = [value for key, value in header.items() if key not in ("graph", "corruption")]
+    return missing | undeclared(inner, source)
+
+
+def test_the_page_declares_every_key_of_the_header(of):
+    source = (Path(__file__).parents[2] / "web" / "src" / "content.ts").read_text(encoding="utf-8")
+    for names in (("ae", "vae"), ("cvae",), ("vq-vae",)):
+        assert undeclared(of(*names, points=20)[0], source) == set()
+
+
+def test_only_a_served_page_may_connect():
+    assert "connect-src 'self'" in html(b"", "x", live=True)
+    assert " data-live>" in html(b"", "x", live=True)
+    assert " data-live>" not in html(b"", "x")
 
 
 def test_a_title_is_text(runs):

@@ -12,9 +12,9 @@ export class Remote {
     private readonly number: number,
   ) {}
 
-  /** Whether the page came from a server. */
+  /** Whether `autoencode explore` serves the page; a published file has no such server. */
   static get available(): boolean {
-    return location.protocol.startsWith("http");
+    return "live" in document.documentElement.dataset;
   }
 
   /** Requests the image of a code; of several requests made while one is running, only the last. */

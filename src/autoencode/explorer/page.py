@@ -52,7 +52,7 @@ def html(content: bytes, title: str, live: bool = False) -> str:
     )
     # The content is a script of a type that no browser runs, so the policy need not allow it.
     return f"""<!doctype html>
-<html lang="en">
+<html lang="en"{" data-live" if live else ""}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
