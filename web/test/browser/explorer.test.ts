@@ -352,7 +352,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.evaluate("navigator.clipboard.writeText = async () => { throw new Error('no'); }");
     await press(page, "Copy as Python", ".model:nth-of-type(1)");
     await waitForText(page, ".model:nth-of-type(1) .inspector > .note", /copy the code from here/);
-    expect(await page.$eval(".inspector .lines", (lines) => (lines as HTMLTextAreaElement).value)).toBe(await page.evaluate("copied"));
+    expect(await page.$eval(".inspector .code-lines", (lines) => (lines as HTMLTextAreaElement).value)).toBe(await page.evaluate("copied"));
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -371,14 +371,14 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   });
 
   test.each([
-    ["cut off", (html: string) => html.replace(/(id="content">\s*)(\d+:[^\n]{4000})[^\n]*/, "$1$2"), /damaged/],
-    ["changed", (html: string) => html.replace(/(id="content">\s*\d+:[^\n]{2000})[^\n]{40}/, `$1${"!".repeat(40)}`), /damaged/],
-    ["foreign", (html: string) => html.replace(/(id="content">\s*)\d+:[^\n]*/, "$1hello"), /damaged|not a file/],
-    ["empty", (html: string) => html.replace(/(id="content">\s*)\d+:[^\n]*/, "$1"), /no content|damaged/],
-  ])("content that is %s is refused with a message", async (how, spoil, sentence) => {
-    const spoiled = join(folder, `${how.replace(" ", "-")}-${name}.html`);
-    writeFileSync(spoiled, spoil(readFileSync(file("two"), "utf8")));
-    const { page } = await open(browser, spoiled);
+    ["cut off", (html: string) => html.replace(/(id="content">\s*)([^\n]{4000})[^\n]*/, "$1$2"), /damaged/],
+    ["changed", (html: string) => html.replace(/(id="content">\s*[^\n]{2000})[^\n]{40}/, `$1${"!".repeat(40)}`), /damaged/],
+    ["foreign", (html: string) => html.replace(/(id="content">\s*)[^\n]*/, "$1hello"), /damaged|not a file/],
+    ["empty", (html: string) => html.replace(/(id="content">\s*)[^\n]*/, "$1"), /no content|damaged/],
+  ])("content that is %s is refused with a message", async (how, corrupt, sentence) => {
+    const corrupted = join(folder, `${how.replace(" ", "-")}-${name}.html`);
+    writeFileSync(corrupted, corrupt(readFileSync(file("two"), "utf8")));
+    const { page } = await open(browser, corrupted);
     expect(await text(page, ".failed")).toMatch(sentence);
     await page.close();
   });
