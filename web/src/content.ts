@@ -101,6 +101,8 @@ export interface Header {
   data: string;
   /** Whether the server makes newer pages. */
   watched: boolean;
+  /** A latent dimension is active if its KL, mean over the examples, is above this. */
+  min_active_kl_nats: number;
   examples: ExamplesHeader;
   models: ModelHeader[];
 }

@@ -5,10 +5,8 @@ import { count } from "./dom";
 import { parseGraph } from "./runtime/graph";
 import { Network } from "./runtime/network";
 
-/** A latent dimension is inactive if its KL, in nats, is below this, */
-export const MIN_KL = 0.01;
-/** or, where there is no KL, if its standard deviation over the examples is. */
-export const MIN_STD = 1e-4;
+/** A latent dimension without a KL is active if its standard deviation is above this. */
+const MIN_STD = 1e-4;
 
 export interface Nearest {
   which: number;
@@ -38,6 +36,8 @@ export class Model {
   readonly codebook: Codebook | null;
   /** The latent dimensions, the most informative first. */
   readonly order: number[];
+  /** Active dimensions are more informative than this: nats of KL, or a standard deviation. */
+  readonly threshold: number;
   /** The class for which a conditional model decodes. */
   label = 0;
   private readonly codes: Float32Array | null;
@@ -68,6 +68,7 @@ export class Model {
     this.context = new Float32Array(context?.size ?? 0);
     this.decoder = network(header.decoder, content);
     this.encoder = network(header.encoder, content);
+    this.threshold = header.kl ? content.header.min_active_kl_nats : MIN_STD;
     this.order = [...this.mean.keys()].sort((a, b) => this.information(b) - this.information(a) || a - b);
   }
 
@@ -103,7 +104,7 @@ export class Model {
 
   /** Whether a latent dimension carries no information about the example. */
   inactive(dimension: number): boolean {
-    return this.information(dimension) < (this.header.kl ? MIN_KL : MIN_STD);
+    return this.information(dimension) <= this.threshold;
   }
 
   /** The code of an example. */

@@ -16,7 +16,7 @@ from autoencode.errors import AutoencodeError
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.metrics.codes import kl_per_dimension
 from autoencode.evaluation.projections import kept_projection
-from autoencode.explore import METHODS, in_box
+from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
 from autoencode.explorer.model_graphs import decoder_graph, encoder_graph
@@ -77,7 +77,7 @@ def model_payload(explored: ExploredModel, container: Container) -> dict[str, An
             "origin": container.add(plane.origin),
             "axes": container.add(plane.axes),
             "explained_variance": list(plane.share),
-            "is_latent_space": plane.whole,
+            "is_latent_space": plane.complete,
         },
         "projections": _projections(explored, container),
         "snapshots": snapshots_payload(
@@ -181,7 +181,7 @@ def _samples(
         codes = quantised.codes_of(entries).flatten(1)
         source = "the uniform distribution over codebook entries"
     elif codes is None:
-        codes = in_box(view.codes, RANDOM_CODES, generator)
+        codes = uniform_like(view.codes, RANDOM_CODES, generator)
         source = "the uniform distribution over the bounding box of these codes"
     return {"codes": container.add(codes), "source": source}
 

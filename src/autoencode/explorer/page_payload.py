@@ -13,6 +13,7 @@ from torch import Tensor
 from autoencode.data import Data, scaled
 from autoencode.errors import RunError
 from autoencode.evaluation.metrics.points import chosen, in_proportion
+from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.explorer.container import Container
 from autoencode.explorer.model_payload import ExploredModel, check_explorable, model_payload
 from autoencode.explorer.sprite_sheet import add_sprite_sheet
@@ -69,6 +70,7 @@ def page_payload(
             "made_by": f"autoencode {version('autoencode')}",
             "data": data.name,
             "watched": watched,
+            "min_active_kl_nats": MIN_ACTIVE_KL_NATS,
             "examples": {
                 "held_out": all(run.data["fingerprint"] == data.fingerprint for run in runs),
                 **_examples(data, rows, container),

@@ -14,7 +14,7 @@ from autoencode.explorer.container import Container
 from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.inference import decode, embed
 from autoencode.models.run import Run
-from autoencode.models.snapshots import frame, snapshots_of
+from autoencode.models.snapshots import load_snapshot, snapshots_of
 from autoencode.report.images import tiles
 
 MAX_EXAMPLES = 1_000
@@ -38,7 +38,7 @@ def snapshots_payload(
     rows, context = rows[:MAX_EXAMPLES], None if context is None else context[:MAX_EXAMPLES]
     found: list[dict[str, Any]] = []
     for step, path in snapshots_of(run).items():
-        model = frame(run, path)
+        model = load_snapshot(run, path)
         if model.space is Space.CODES:
             return []
         codes = embed(model, data.test.x[rows], context).flatten(1).float()

@@ -14,7 +14,7 @@ from autoencode.explorer.page_payload import page_payload
 from autoencode.explorer.server import ExplorerServer
 from autoencode.models.build import Model
 from autoencode.models.run import Run
-from autoencode.models.snapshots import frame, snapshots_of
+from autoencode.models.snapshots import load_snapshot, snapshots_of
 
 POLL_SECONDS = 1.0
 
@@ -40,7 +40,7 @@ class Watch:
     def page(self) -> tuple[str, list[Model]]:
         """Return the page of the newest snapshots as HTML, and its models."""
         self.shown = self._newest()
-        models = [frame(run, path) for run, path in zip(self.runs, self.shown, strict=True)]
+        models = [load_snapshot(run, path) for run, path in zip(self.runs, self.shown, strict=True)]
         content = page_payload(self.runs, self.points, self.data, models, watched=True)
         return html(content, title_of(self.runs), live=True), models
 

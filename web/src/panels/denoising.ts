@@ -82,7 +82,7 @@ function training(models: readonly ModelState[]): string {
 
 /** The standard deviation of the Gaussian noise that a model was trained with, if any. */
 function trainedNoise({ header: { corruption } }: Model): number | null {
-  return corruption?.kind === "gaussian" && typeof corruption["scale"] === "number" ? corruption["scale"] : null;
+  return corruption?.kind === "gaussian-noise" && typeof corruption["scale"] === "number" ? corruption["scale"] : null;
 }
 
 function squaredError(a: Float32Array, b: Float32Array): number {

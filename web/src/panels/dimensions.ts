@@ -2,7 +2,7 @@
 
 import { dimension } from "../chart";
 import { button, card, context2d, el, fixed } from "../dom";
-import { MIN_KL, MIN_STD, type Model } from "../model";
+import type { Model } from "../model";
 import { debounce } from "../signal";
 import type { ModelState } from "../state";
 
@@ -95,8 +95,8 @@ export function dimensions(modelState: ModelState): HTMLElement {
 function activity(model: Model): string {
   const active = model.order.filter((i) => !model.inactive(i)).length;
   const measure = model.header.kl
-    ? `KL to the prior of at least ${MIN_KL} nats, mean over the examples`
-    : `standard deviation of at least ${fixed(MIN_STD, 4)} over the examples`;
+    ? `KL to the prior above ${model.threshold} nats, mean over the examples`
+    : `standard deviation above ${model.threshold} over the examples`;
   return `${active} of ${model.d} latent dimensions ${active === 1 ? "is" : "are"} active (${measure}).`;
 }
 
