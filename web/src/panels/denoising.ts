@@ -74,10 +74,10 @@ function training(models: readonly ModelState[]): string {
   const all = models.map(({ model }) => {
     const scale = trainedNoise(model);
     const { corruption, name } = model.header;
-    if (scale !== null) return `${name} with Gaussian noise, σ = ${fixed(scale)}`;
-    return `${name} ${corruption ? `with corruption “${corruption.kind}”` : "without noise"}`;
+    if (scale !== null) return `“${name}” was trained with Gaussian noise, σ = ${fixed(scale)}`;
+    return `“${name}” was trained ${corruption ? `with the corruption “${corruption.kind}”` : "without noise"}`;
   });
-  return `Trained: ${all.join("; ")}.`;
+  return `${all.join("; ")}.`;
 }
 
 /** The standard deviation of the Gaussian noise that a model was trained with, if any. */
