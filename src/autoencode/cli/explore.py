@@ -80,7 +80,7 @@ def _serve(
     from autoencode.explorer.watch import Watch
 
     watched = Watch(runs, points, data) if watch else None
-    page, models = _made(runs, points, data) if watched is None else watched.made()
+    page, models = _made(runs, points, data) if watched is None else watched.page()
     with ExplorerServer(page, models, port) as server:
         print_line(f"explorer {server.address}")
         print_line("         Ctrl-C stops it")
@@ -98,10 +98,10 @@ def _serve(
 
 def _made(runs: Sequence[Run], points: int, data: Data | None) -> tuple[str, Sequence[Model]]:
     from autoencode.explorer.page import html, title_of
-    from autoencode.explorer.page_payload import scene
+    from autoencode.explorer.page_payload import page_payload
 
     models = [run.load_model() for run in runs]
-    return html(scene(runs, points, data, models), title_of(runs), live=True), models
+    return html(page_payload(runs, points, data, models), title_of(runs), live=True), models
 
 
 def _check_file(path: Path, overwrite: bool) -> None:
