@@ -9,7 +9,7 @@ from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
 from autoencode.evaluation.headlines import headlines, number
-from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
@@ -64,7 +64,7 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         metric = f"terms.{name}"
         if metric not in {each.metric for each in first}:
             unit = metrics["units"][metric]
-            yield f"{kind_of(metric).title:20s} {number(value)} {unit}".rstrip()
+            yield f"{metric_info(metric).title:20s} {number(value)} {unit}".rstrip()
     if "psnr" in metrics and "ssim" in metrics:
         yield f"{'PSNR, SSIM':20s} {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
     if "knn_accuracy" in metrics:
