@@ -16,6 +16,7 @@ from autoencode.contract import Sizes, Within
 from autoencode.data import Data, Split, scaled
 from autoencode.data.named.fetch import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
+from autoencode.evaluation.metrics.arrays import as_images
 from autoencode.io.files import shown
 from autoencode.io.progress import Bar, say
 from autoencode.io.store import read_tensors, write_tensors, writing
@@ -86,10 +87,7 @@ class Classifier(nn.Module):
                 f"This classifier takes examples of shape {shape_words(self.shape)}, "
                 f"and these are {shape_words(images.shape[1:])}"
             )
-        if images.dtype != torch.uint8 and not images.is_floating_point():
-            raise DataError(
-                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
-            )
+        as_images(images[:0])  # checks the type
         module = cast(Any, self)  # `in_batches` only needs a module
         return torch.cat(in_batches(module, images, lambda x, _: measure(x), "classifying")).to(
             images.device

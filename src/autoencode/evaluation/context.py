@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -195,28 +195,23 @@ class EvaluationContext:
 
     def _generated(self, codes: Tensor, source: str) -> GeneratedImages:
         context = self.context_of_random(len(codes))
-        labels = context if context is not None and context.dim() == 1 else None
-        chunks, probabilities = zip(*self._decoded(codes, context), strict=True)
-        features = torch.cat(chunks)
-        return GeneratedImages(
-            codes,
-            features,
-            None if probabilities[0] is None else torch.cat(probabilities),
-            nearest(features, self.reference.train_features).distance,
-            labels,
-            source,
-        )
-
-    def _decoded(
-        self, codes: Tensor, context: Tensor | None
-    ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Features and class probabilities of decoded codes, in chunks."""
-        generator = torch.Generator().manual_seed(SEED)
-        features = self.reference.features
+        generator, reference = torch.Generator().manual_seed(SEED), self.reference
+        chunks, probabilities = [], []
         for start in range(0, len(codes), CHUNK):
             part = slice(start, start + CHUNK)
             images = decode(self.model, codes[part], None if context is None else context[part])
             images = images.clamp(0, 1)
             if self.data.options.get("binarise"):  # the data are bits too
                 images = torch.bernoulli(images, generator=generator)
-            yield features.of(images), features.probabilities(images)
+            chunks.append(reference.features.of(images))
+            if (found := reference.features.probabilities(images)) is not None:
+                probabilities.append(found)
+        features = torch.cat(chunks)
+        return GeneratedImages(
+            codes,
+            features,
+            torch.cat(probabilities) if probabilities else None,
+            nearest(features, reference.train_features).distance,
+            context if context is not None and context.dim() == 1 else None,
+            source,
+        )

@@ -11,9 +11,10 @@ import torch
 from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 from torch import Tensor
 
-from autoencode.data import Data, Split, scaled, still
+from autoencode.data import Data, Split, still
 from autoencode.errors import DataError
 from autoencode.evaluation.classifier import trained_classifier
+from autoencode.evaluation.metrics.arrays import as_images
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import BATCH_SIZE, split
 
@@ -88,7 +89,7 @@ def pixel_features(train_images: Tensor) -> Features:
     numbers = max(1, math.prod(shape))
     n = max(2, min(MAX_FITTED, MAX_NUMBERS // numbers, len(train_images)))
     rows = np.random.default_rng(0).permutation(len(train_images))[:n]
-    x = _flat(train_images[torch.from_numpy(rows)]).cpu().numpy()
+    x = as_images(train_images[torch.from_numpy(rows)]).flatten(1).float().cpu().numpy()
     count = min(COMPONENTS, n - 1, numbers)
     pca = PCA(count, svd_solver="randomized", random_state=0)
     with np.errstate(invalid="ignore"):  # for identical images, shares are 0 / 0
@@ -102,25 +103,15 @@ def pixel_features(train_images: Tensor) -> Features:
                 f"{shape_words(images.shape[1:])}"
             )
         centre, directions = mean.to(images.device), axes.to(images.device)
-        return torch.cat([(_flat(x) - centre) @ directions for x in split(images, BATCH_SIZE)])
+        return torch.cat(
+            [
+                (as_images(x).flatten(1).float() - centre) @ directions
+                for x in split(images.detach(), BATCH_SIZE)
+            ]
+        )
 
     images = "images" if len(shape) > 1 else "examples"
     return Features(f"the first {count} principal components of the training {images}", project)
-
-
-def _flat(images: Tensor) -> Tensor:
-    """Images as vectors [N, D], float32.
-
-    Raises:
-        DataError: integers other than uint8.
-    """
-    if images.dtype == torch.uint8:
-        return scaled(images).flatten(1)
-    if not images.is_floating_point():
-        raise DataError(
-            f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
-        )
-    return images.detach().float().flatten(1)
 
 
 def _classes(part: Split) -> int:

@@ -12,9 +12,8 @@ from torch.distributions import Distribution
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.errors import DataError
-from autoencode.io.progress import Bar
 from autoencode.models.arguments import check_value
-from autoencode.models.inference import measuring, seeded, split
+from autoencode.models.inference import in_batches, measuring, seeded
 
 BATCH_SIZE = 100
 SAMPLES = 5_000
@@ -77,32 +76,25 @@ def likelihood_bounds(
         raise DataError(
             "There are no examples whose ln p(x) could be estimated", "Give at least one."
         )
-    found: list[Bounds] = []
-    start = 0
-    with (
-        measuring(model) as device,
-        seeded(seed, device),
-        Bar("likelihood", len(x) * samples) as bar,
-    ):
-        at_once = max(1, MAX_NUMBERS // model.sizes.pixels)
-        # Many draws of few images at a time, so that each image is encoded rarely.
-        draws = math.ceil(samples / math.ceil(samples / at_once))
-        for batch in split(x, min(batch_size, max(1, at_once // draws))):
-            exact = batch.float() if batch.is_floating_point() else batch
-            images = scaled(exact.to(device))
-            known = None if context is None else context[start : start + len(batch)].to(device)
-            start += len(batch)
-            prior = model.prior(known)
-            total = torch.full((len(batch),), -math.inf, dtype=torch.float64)
-            plain = torch.zeros(len(batch), dtype=torch.float64)
-            for done in range(0, samples, draws):
-                now = min(draws, samples - done)
-                # On the CPU, because not every accelerator has float64.
-                weights = _log_weights(model, prior, images, known, now).cpu().double()
-                total = torch.logaddexp(total, weights.logsumexp(0))
-                plain += weights.sum(0)
-                bar.update(len(batch) * now)
-            found.append(Bounds(plain / samples, total - math.log(samples)))
+    at_once = max(1, MAX_NUMBERS // model.sizes.pixels)
+    # Many draws of few images at a time, so that each image is encoded rarely.
+    draws = math.ceil(samples / math.ceil(samples / at_once))
+
+    def bounds(images: Tensor, features: Tensor | None) -> Bounds:
+        prior = model.prior(features)
+        total = torch.full((len(images),), -math.inf, dtype=torch.float64)
+        plain = torch.zeros(len(images), dtype=torch.float64)
+        for done in range(0, samples, draws):
+            now = min(draws, samples - done)
+            # On the CPU, because not every accelerator has float64.
+            weights = _log_weights(model, prior, images, features, now).cpu().double()
+            total = torch.logaddexp(total, weights.logsumexp(0))
+            plain += weights.sum(0)
+        return Bounds(plain / samples, total - math.log(samples))
+
+    with measuring(model) as device, seeded(seed, device):
+        rows = min(batch_size, max(1, at_once // draws))
+        found = in_batches(model, x, bounds, "likelihood", rows, context)
     return Bounds(*(torch.cat(each).float().to(x.device) for each in zip(*found, strict=True)))
 
 

@@ -7,9 +7,8 @@ import math
 from torch import Tensor
 
 from autoencode import maths
-from autoencode.data import scaled
 from autoencode.errors import DataError
-from autoencode.maths import widen
+from autoencode.evaluation.metrics.arrays import as_images
 
 # The smallest mean squared error per value, so that PSNR is 100 dB at most.
 MIN_MEAN_ERROR = 1e-10
@@ -80,10 +79,4 @@ def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             f"Only images of one shape can be compared, and these are {tuple(x.shape)} "
             f"and {tuple(y.shape)}"
         )
-    x, y = widen(scaled(x)), widen(scaled(y))
-    for image in (x, y):
-        if not image.is_floating_point():
-            raise DataError(
-                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {image.dtype}"
-            )
-    return x, y
+    return as_images(x), as_images(y)
