@@ -81,7 +81,7 @@ def test_the_interval_over_seeds_is_that_of_students_t():
     assert t_interval(LOW) == pytest.approx((low, high), rel=1e-12)
     one = estimate(LOW, (0, 1))
     assert (one.over, one.mean) == (SEEDS, pytest.approx(10.1))
-    assert one.half == pytest.approx((high - low) / 2)
+    assert one.interval == pytest.approx((low, high))
     # t of one degree of freedom: tan(0.475 π).
     assert t_interval((0.0, 2.0))[1] == pytest.approx(1 + np.tan(0.475 * np.pi))
 
@@ -90,7 +90,6 @@ def test_a_single_seed_has_the_interval_over_test_examples_if_any():
     assert estimate([3], [2, 5]).interval == (2, 5)
     assert estimate([3], [2, 5]).over == EXAMPLES
     assert estimate([3]).interval is None
-    assert estimate([3]).half is None
 
 
 def test_other_seeds_are_compared_by_welch():

@@ -232,11 +232,11 @@ def _load(classifier: Classifier, path: Path, identity: dict[str, Any]) -> bool:
     if not path.is_file():
         return False
     try:
-        tensors, kept = read_tensors(path)
+        tensors, meta = read_tensors(path)
     except RunError:
-        tensors, kept = {}, {}
-    accuracy = kept.pop("accuracy", math.nan)
-    if kept != identity:
+        tensors, meta = {}, {}
+    accuracy = meta.pop("accuracy", math.nan)
+    if meta != identity:
         say(f"{shown(path)} is damaged; training the classifier again")
         return False
     classifier.load_state_dict(tensors)

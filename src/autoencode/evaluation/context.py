@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, Split
+from autoencode.evaluation.features import ReferenceData, reference_data
 from autoencode.evaluation.metrics.copying import nearest
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
-from autoencode.evaluation.reference import ReferenceData, reference_data
 from autoencode.explore import in_box
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from autoencode.data import Data, Split, still
 from autoencode.errors import DataError
 from autoencode.evaluation.classifier import trained_classifier
 from autoencode.evaluation.metrics.arrays import as_images
+from autoencode.evaluation.metrics.copying import nearest
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import BATCH_SIZE, split
 
@@ -117,3 +119,53 @@ def pixel_features(train_images: Tensor) -> Features:
 def _classes(part: Split) -> int:
     """The number of classes with a labelled example in the part."""
     return 0 if part.y is None else len(set(part.y[part.y >= 0].tolist()))
+
+
+@dataclass(frozen=True)
+class ReferenceData:
+    """The training and test examples in the features that images are compared in."""
+
+    data: Data
+
+    @cached_property
+    def train(self) -> Split:
+        """The training part; of pixels that are drawn at random, one draw."""
+        return still(self.data.train)
+
+    @cached_property
+    def features(self) -> Features:
+        """The features that images are compared in."""
+        return features_of(self.data)
+
+    @cached_property
+    def train_features(self) -> Tensor:
+        """Features of the training examples, [N, F]."""
+        return self.features.of(self.train.x)
+
+    @cached_property
+    def test_features(self) -> Tensor:
+        """Features of the test examples, [N, F]."""
+        return self.features.of(self.data.test.x)
+
+    @cached_property
+    def test_distances(self) -> Tensor:
+        """Distance of each test example to the nearest training example in features, [N]."""
+        return nearest(self.test_features, self.train_features).distance
+
+    @cached_property
+    def test_probabilities(self) -> Tensor | None:
+        """Probability of each class for the test examples, [N, K]; None without a classifier."""
+        return self.features.probabilities(self.data.test.x)
+
+
+_last: dict[str, ReferenceData] = {}
+
+
+def reference_data(data: Data) -> ReferenceData:
+    """The features of the data; those of the last data stay in memory for the next model."""
+    if not data.fingerprint:
+        return ReferenceData(data)
+    if data.fingerprint not in _last:
+        _last.clear()
+        _last[data.fingerprint] = ReferenceData(data)
+    return _last[data.fingerprint]

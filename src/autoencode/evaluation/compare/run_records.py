@@ -148,16 +148,16 @@ def names_of(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
         trial = group[0]
         recipe = trial.run.recipe.name
         setups = [other[0].setup for other in groups if other[0].run.recipe.name == recipe]
-        apart = sorted(
+        different = sorted(
             key
             for key in {key for setup in setups for key in setup}
             if len({json.dumps(setup.get(key)) for setup in setups}) > 1
         )
-        ends = Counter(key.rpartition(".")[2] for key in apart)
+        ends = Counter(key.rpartition(".")[2] for key in different)
         words = [
             f"{end if ends[end := key.rpartition('.')[2]] == 1 else key}="
             f"{_short(trial.setup.get(key, 'default'))}"
-            for key in apart[:MAX_DIFFERENCES]
+            for key in different[:MAX_DIFFERENCES]
         ]
         names.append(f"{recipe} ({', '.join(words)})" if words else recipe)
     double = Counter(names)

@@ -122,7 +122,7 @@ def linear_probe_hits(
 
 def _checked(
     train_codes: Tensor, train_labels: Tensor, test_codes: Tensor, test_labels: Tensor
-) -> tuple[Array, Array, Array, Array]:
+) -> list[Array]:
     """Codes [N, d] and labels [N] of both parts, as scikit-learn takes them.
 
     Raises:
@@ -134,6 +134,7 @@ def _checked(
             f"Training codes of shape {tuple(train_codes.shape[1:])} do not fit test codes "
             f"of shape {tuple(test_codes.shape[1:])}"
         )
+    found: list[Array] = []
     for part, codes, labels in (
         ("training", train_codes, train_labels),
         ("test", test_codes, test_labels),
@@ -148,12 +149,8 @@ def _checked(
                 f"Some {part} codes are not finite numbers",
                 "Train the model again, with a smaller lr.",
             )
-    return (
-        train_codes.flatten(1).cpu().numpy(),
-        train_labels.cpu().numpy(),
-        test_codes.flatten(1).cpu().numpy(),
-        test_labels.cpu().numpy(),
-    )
+        found += [codes.flatten(1).cpu().numpy(), labels.cpu().numpy()]
+    return found
 
 
 def _split(labels: Array) -> tuple[Array, Array]:

@@ -78,7 +78,8 @@ def copies(test_distances: Tensor, generated_distances: Tensor) -> Copies:
     median = test_distances.quantile(0.5)
     if median == 0:
         raise DataError(
-            "Copies cannot be told from new images: half of the test images are training images too"
+            "Copies cannot be distinguished from new images: half of the test images are training "
+            "images too"
         )
     share = (generated_distances <= test_distances.quantile(NEAR_QUANTILE)).double().mean()
     return Copies((generated_distances.quantile(0.5) / median).item(), share.item())

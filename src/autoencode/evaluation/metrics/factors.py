@@ -32,8 +32,8 @@ def checked_factors(
     """
     width = parts[0][1].shape[-1] if parts[0][1].dim() == 2 else 0
     for codes, factors in parts:
-        whole = not (factors.is_floating_point() or factors.is_complex())
-        if not whole or factors.shape != (len(codes), width) or codes[0:1].numel() == 0:
+        integral = not (factors.is_floating_point() or factors.is_complex())
+        if not integral or factors.shape != (len(codes), width) or codes[0:1].numel() == 0:
             raise DataError(
                 "Each code needs one row of whole numbers, the values of the factors, and there "
                 f"are codes of shape {tuple(codes.shape)} and factors of shape "

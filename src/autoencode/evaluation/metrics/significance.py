@@ -40,11 +40,6 @@ class Estimate:
         """The mean over the seeds."""
         return math.fsum(self.values) / len(self.values)
 
-    @property
-    def half(self) -> float | None:
-        """Half of the interval's width: the number behind ±."""
-        return None if self.interval is None else (self.interval[1] - self.interval[0]) / 2
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -96,7 +91,7 @@ def t_interval(values: ArrayLike) -> tuple[float, float]:
 
 
 def difference(one: Estimate, other: Estimate) -> Difference | None:
-    """How much the first of two models is above the second; None if no noise is known.
+    """The value of the first model minus that of the second; None if the noise is not known.
 
     Both with several seeds: a paired t-test over the seeds if they are the same, else Welch's
     t-test [welch1947]. Both with one seed and the values of the same test examples: a paired
@@ -121,9 +116,9 @@ def difference(one: Estimate, other: Estimate) -> Difference | None:
                 return _paired(one.per_example[both], examples[both], EXAMPLES)
     if one.interval is None or other.interval is None:
         return None
-    apart = one.interval[1] < other.interval[0] or other.interval[1] < one.interval[0]
+    separate = one.interval[1] < other.interval[0] or other.interval[1] < one.interval[0]
     over = EXAMPLES if one.over == other.over else f"{SEEDS} and {EXAMPLES}"
-    return Difference(mean, None, "overlap of the two 95 % intervals", over, apart)
+    return Difference(mean, None, "overlap of the two 95 % intervals", over, separate)
 
 
 def differ(one: Estimate, other: Estimate) -> bool:
