@@ -85,13 +85,13 @@ def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
     groups: dict[str, dict[str, tuple[str, str]]] = {
         "likelihood": {
             "negative_elbo": ("−ELBO", "{:.2f} nats"),
-            "nll": ("−ln p(x)", "{:.2f} nats"),
+            "nll": ("−log p(x)", "{:.2f} nats"),
             "bits_per_dimension": ("", "{:.3f} bits per dimension"),
         },
         "classes": {
             "linear_probe_accuracy": ("linear probe", "{:.4f}"),
             "kmeans_accuracy": ("k-means", "{:.4f}"),
-            "own_accuracy": ("own clusters", "{:.4f}"),
+            "own_accuracy": ("the model's clusters", "{:.4f}"),
             "silhouette": ("silhouette", "{:.3f}"),
         },
         "neighbours": {
@@ -109,13 +109,13 @@ def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
             "precision": ("precision", "{:.3f}"),
             "recall": ("recall", "{:.3f}"),
             "coverage": ("coverage", "{:.3f}"),
-            "label_fidelity": ("as asked", "{:.2%}"),
+            "label_fidelity": ("label fidelity", "{:.2%}"),
         },
-        "gaps": {
-            "gaps": ("", "{:.1%} of random codes decode to no data"),
-            "gaps_in_box": ("", "{:.1%} in the box of the codes"),
+        "implausible images": {
+            "gaps": ("", "{:.1%} of random codes"),
+            "gaps_in_box": ("", "{:.1%} of codes in the box of the training codes"),
         },
-        "disentangled": {
+        "disentanglement": {
             "mig": ("MIG", "{:.3f}"),
             "dci_disentanglement": ("DCI", "{:.3f}"),
             "sap": ("SAP", "{:.3f}"),

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import entropy  # type: ignore[import-untyped]
 from sklearn.ensemble import (  # type: ignore[import-untyped]
     RandomForestClassifier,
     RandomForestRegressor,
@@ -207,7 +208,5 @@ def _gaps(scores: Array) -> Array:
 def _concentration(shares: Array) -> Array:
     """1 − the entropy of each row [m, n], to base n: 1 for a single entry, 0 for a uniform row."""
     n = shares.shape[1]
-    sums = shares.sum(1, keepdims=True)
-    p = np.divide(shares, sums, out=np.full_like(shares, 1 / n), where=sums > 0)
-    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return np.asarray(1 + (p * logs).sum(1) / np.log(max(n, 2)))
+    even = np.where(shares.sum(1, keepdims=True) > 0, shares, 1.0)
+    return np.asarray(1 - entropy(even, base=max(n, 2), axis=1))

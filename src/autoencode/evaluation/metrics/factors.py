@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Annotated
 
 import numpy as np
-from sklearn.metrics import mutual_info_score  # type: ignore[import-untyped]
+from sklearn.metrics import mutual_info_score, recall_score  # type: ignore[import-untyped]
 from sklearn.tree import DecisionTreeClassifier  # type: ignore[import-untyped]
 from torch import Tensor
 
@@ -91,12 +91,13 @@ def threshold_scores(z: Array, v: Array, seed: int) -> Array:
     # Every second code of each value, so that both halves have all values.
     order = order[np.argsort(v[order], kind="stable")]
     fitted, scored = order[::2], order[1::2]
-    values, sizes = np.unique(v[scored], return_counts=True)
-    share = 1 / (len(values) * sizes[np.searchsorted(values, v[scored])])
+    values = np.unique(v[scored])
     tree = DecisionTreeClassifier(
         max_leaf_nodes=len(np.unique(v)), class_weight="balanced", random_state=seed
     )
     predicted = [
         tree.fit(each[fitted, None], v[fitted]).predict(each[scored, None]) for each in z.T
     ]
-    return np.array([share[answers == v[scored]].sum() for answers in predicted])
+    return np.array(
+        [recall_score(v[scored], each, labels=values, average="macro") for each in predicted]
+    )

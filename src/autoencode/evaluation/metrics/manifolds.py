@@ -52,7 +52,8 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRe
         RecipeError: `k` is no positive whole number.
     """
     a, b = _centred(real, generated, k)
-    return PrecisionRecall(_in_some_ball(b, a, k), _in_some_ball(a, b, k))
+    precision, recall = _inside(b, a, k).any(1), _inside(a, b, k).any(1)
+    return PrecisionRecall(precision.double().mean().item(), recall.double().mean().item())
 
 
 def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCoverage:
@@ -72,14 +73,9 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
         Diverged: features that are not finite.
         RecipeError: `k` is no positive whole number.
     """
-    a, b = _centred(real, generated, k)
-    radii = _squared_radii(a, k)
-    inside, covered = 0, torch.zeros(len(a), dtype=torch.bool)
-    for distances in _squared_distances(b, a):
-        within = distances <= radii
-        inside += int(within.sum())
-        covered |= within.any(0)
-    return DensityCoverage(inside / (k * len(b)), int(covered.sum()) / len(a))
+    inside = _inside(*reversed(_centred(real, generated, k)), k)
+    density = int(inside.sum()) / (k * len(inside))
+    return DensityCoverage(density, inside.any(0).double().mean().item())
 
 
 def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -94,11 +90,10 @@ def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return a - centre, b - centre
 
 
-def _in_some_ball(queries: Tensor, centres: Tensor, k: int) -> float:
-    """The share of the queries that lie in the ball of a centre."""
+def _inside(queries: Tensor, centres: Tensor, k: int) -> Tensor:
+    """Whether each query [M, F] lies in the ball of each centre [N, F]: [M, N], bool."""
     radii = _squared_radii(centres, k)
-    inside = sum(int((d <= radii).any(1).sum()) for d in _squared_distances(queries, centres))
-    return inside / len(queries)
+    return torch.cat([distances <= radii for distances in _squared_distances(queries, centres)])
 
 
 def _squared_radii(x: Tensor, k: int) -> Tensor:
