@@ -60,7 +60,12 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
         "loss": MetricInfo("Loss", density=True),
         f"{TERM_PREFIX}reconstruction": MetricInfo("−log p(x|z)"),
         f"{TERM_PREFIX}kl": MetricInfo("KL"),
+        f"{TERM_PREFIX}label-kl": MetricInfo("KL of the label"),
+        f"{TERM_PREFIX}code-reconstruction": MetricInfo("−log p(code|z)"),
+        f"{TERM_PREFIX}code-kl": MetricInfo("KL of the inner code"),
         f"{TERM_PREFIX}classification": MetricInfo("Classification loss"),
+        f"{TERM_PREFIX}match": MetricInfo("Matching penalty"),
+        f"{TERM_PREFIX}contractive": MetricInfo("Contractive penalty"),
     },
     "Codes": {
         "knn_accuracy": _higher("k-NN accuracy", share=True),
