@@ -18,7 +18,7 @@ from autoencode.evaluation.metrics import prior as prior_metrics
 from autoencode.evaluation.metrics.prior import active_units, maximum_mean_discrepancy
 from autoencode.evaluation.posteriors import aggregate_divergence
 from autoencode.maths import BoxUniform, Pushforward, SphereUniform, Tanh
-from autoencode.maths.clouds import mean_discrepancy
+from autoencode.maths.discrepancies import mean_discrepancy
 from autoencode.maths.power_spherical import PowerSpherical
 
 

@@ -15,7 +15,7 @@ from autoencode.evaluation.features import ReferenceData, reference_data
 from autoencode.evaluation.metrics.copying import nearest
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
-from autoencode.explore import in_box
+from autoencode.explore import uniform_like
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import BATCH_SIZE, decode, embed, in_batches, seeded
@@ -157,7 +157,7 @@ class EvaluationContext:
 
     def box_codes(self, n: int) -> Tensor:
         """Codes drawn uniformly from the box that the training codes fill, [n, d]."""
-        return in_box(self.train_codes, n, torch.Generator().manual_seed(SEED))
+        return uniform_like(self.train_codes, n, torch.Generator().manual_seed(SEED))
 
     def context_of_random(self, n: int) -> Tensor | None:
         """What conditions a model for n random codes: the classes or test vectors in turn."""

@@ -18,7 +18,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation.metric_info import NOT_COMPARED
 from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.models.run import Run
-from autoencode.parts.networks.own import is_own
+from autoencode.parts.networks.custom import is_custom
 
 # Differences between models of one recipe that their names mention, at most.
 MAX_DIFFERENCES = 3
@@ -57,7 +57,7 @@ class RunRecord:
         run, recipe = self.run, self.run.recipe.to_dict()
         for name in ("name", "about", "papers", "training"):  # `settings` holds what was used
             del recipe[name]
-        if is_own(run.recipe.network.kind):
+        if is_custom(run.recipe.network.kind):
             # Each run has its own copy: the content of the file counts.
             name = run.recipe.network.kind.rpartition(".py")[2]
             recipe["network"]["kind"] = f"{run.network_sha256}{name}"

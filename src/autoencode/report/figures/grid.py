@@ -122,7 +122,7 @@ def table(view: View) -> Table:
         "column": np.tile(np.arange(n) + 1, n),
     }
     # On a plane that is all of latent space the place is the code.
-    if not view.plane.whole:
+    if not view.plane.complete:
         columns |= {axis_name(view, i): points[:, i].numpy() for i in (0, 1)}
     columns |= code_columns(view.plane.lift(points))
     return Table(columns, note=left_out(view.latent))

@@ -106,7 +106,7 @@ def name_axes(axes: Axes, view: View) -> None:
 
 def axis_name(view: View, axis: int) -> str:
     """What an axis of the code plane, 0 or 1, is."""
-    if view.plane.whole:
+    if view.plane.complete:
         return ("first number of the code", "second number of the code")[axis]
     return f"principal component {axis + 1} ({view.plane.share[axis]:.0%} of variance)"
 
@@ -209,7 +209,7 @@ def see(view: View) -> str:
     parts = [_drawn_to(view)]
     if view.latent == 1:
         return parts[0]
-    if not view.plane.whole:
+    if not view.plane.complete:
         left = 1 - sum(view.plane.share)
         parts.append(
             f"Codes have {numbers(view.latent)}; this is the plane of their first two principal "

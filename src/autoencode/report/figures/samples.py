@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from autoencode.explore import in_box
+from autoencode.explore import uniform_like
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
 from autoencode.report.tables import Table, code_columns, left_out
@@ -29,7 +29,7 @@ def random_codes(view: View, n: int) -> Float[Tensor, "n d"]:
     """Codes from the prior; without one, uniform in the box that just holds the examples' codes."""
     if view.prior_codes is not None:
         return view.prior_codes[:n]
-    return in_box(view.codes, n, torch.Generator().manual_seed(0))
+    return uniform_like(view.codes, n, torch.Generator().manual_seed(0))
 
 
 def strays(view: View) -> float:
