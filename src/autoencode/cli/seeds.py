@@ -161,7 +161,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
 
 def _table(done: Sequence[Outcome]) -> Iterator[str]:
     """A line for each run, then mean and standard deviation."""
-    from autoencode.evaluation.kinds import kind_of
+    from autoencode.evaluation.metric_info import metric_info
 
     if not done:
         return
@@ -169,7 +169,7 @@ def _table(done: Sequence[Outcome]) -> Iterator[str]:
     run = done[0].run
     assert run is not None
     yield f"{run.recipe.name} on {run.data['name']}, {done[0].result['n_test']:,} test examples"
-    rows = [["seed", *(kind_of(name).title for name in statistics), "seconds"]]
+    rows = [["seed", *(metric_info(name).title for name in statistics), "seconds"]]
     for each in done:
         assert each.run is not None
         metrics = _columns(each.result)

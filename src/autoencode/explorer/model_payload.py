@@ -14,8 +14,8 @@ from autoencode.contract import Space
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.metrics.codes import kl_per_dimension
-from autoencode.evaluation.projections import kept_projection
+from autoencode.evaluation.posteriors import kl_per_dimension
+from autoencode.evaluation.projections import saved_projection
 from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
@@ -150,7 +150,7 @@ def _projections(explored: ExploredModel, container: Container) -> list[dict[str
     """The projections saved with the run that contain every example shown."""
     found = []
     for method in METHODS:
-        saved = None if method == "pca" else kept_projection(explored.run, method)
+        saved = None if method == "pca" else saved_projection(explored.run, method)
         if saved is None:
             continue
         position = torch.full((saved.of,), -1).scatter(0, saved.rows, torch.arange(len(saved.rows)))

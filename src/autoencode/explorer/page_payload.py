@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, scaled
 from autoencode.errors import RunError
-from autoencode.evaluation.metrics.points import chosen, in_proportion
+from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.explorer.container import Container
 from autoencode.explorer.model_payload import ExploredModel, check_explorable, model_payload
@@ -101,7 +101,7 @@ def check_same_data(runs: Sequence[Run]) -> None:
 def _rows(data: Data, most: int) -> Tensor:
     """Positions of the test examples to show."""
     y, n = data.test.y, len(data.test)
-    drawn = chosen(n, most, SEED) if y is None else in_proportion(y.numpy(), most, SEED)
+    drawn = subset(n, most, SEED) if y is None else stratified_subset(y.numpy(), most, SEED)
     return torch.from_numpy(drawn)
 
 
