@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.errors import DataError
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 from autoencode.models.inference import in_batches, measuring, seeded
 
 BATCH_SIZE = 100

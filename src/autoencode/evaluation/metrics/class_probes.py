@@ -17,7 +17,7 @@ from torch import Tensor
 from autoencode.contract import Within
 from autoencode.errors import DataError, Diverged, RecipeError
 from autoencode.evaluation.metrics.arrays import Array
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 
 NEIGHBOURS = 10
 # Penalties λ of a linear probe, from strong to weak.

@@ -25,7 +25,7 @@ from torch import Tensor
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, stratified_subset
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 
 # Codes for a silhouette, which takes all distances between them.
 MAX_SILHOUETTE_CODES = 5_000

@@ -13,7 +13,7 @@ from torch import Tensor
 from autoencode.contract import Within
 from autoencode.errors import DataError, Diverged
 from autoencode.evaluation.metrics.arrays import Array
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 
 
 def checked_factors(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autoencode.contract import Within
 from autoencode.evaluation.metrics.arrays import as_features
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 
 # Distances in memory at once: 64 MB.
 MAX_DISTANCES = 2**23

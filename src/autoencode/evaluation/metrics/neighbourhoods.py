@@ -12,7 +12,7 @@ from torch import Tensor
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, subset
-from autoencode.models.arguments import check_value
+from autoencode.arguments import check_value
 
 NEIGHBOURS = 10
 # Examples whose neighbourhoods are compared: from each, all others are ranked by distance.
