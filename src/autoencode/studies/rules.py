@@ -1,40 +1,210 @@
-"""Rules by which findings follow from figures, and the words for them."""
+"""Rules by which verdicts follow from measured differences, and the sentences that state them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
 import numpy as np
+from torch import Tensor
 
-from autoencode.evaluation.metrics import significance as noise
-from autoencode.evaluation.metrics.significance import Estimate, estimate
-from autoencode.studies.study import Result, Results
+from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.metrics.significance import estimate, t_interval
+from autoencode.report.formatting import short
+from autoencode.studies.results import Result, Results, metric_name
 
-# Adjusted Rand index of k-means on codes: from here on clusters have something of the classes, and
-# from there on they are the classes for the most part.
-SOME, MOST = 0.1, 0.5
+# Adjusted Rand index of k-means on codes: clusters agree with the classes in part from the first
+# value on, and for the most part from the second.
+SOME_AGREEMENT, MOST_AGREEMENT = 0.1, 0.5
 
-
-def seen(models: Sequence[Result], figure: str) -> Estimate:
-    """A figure of a model's seeds, with what is known of its noise."""
-    intervals = models[0].metrics.get("intervals", {})
-    return estimate([each[figure] for each in models], intervals.get(figure))
+Expected = Literal["lower", "higher"]
 
 
-def differ(one: Sequence[Result], other: Sequence[Result], figure: str) -> bool:
-    """Whether a figure of two models differs by more than the noise, see `evaluation.noise`."""
-    return noise.differ(seen(one, figure), seen(other, figure))
+class Verdict(StrEnum):
+    """Whether measured differences support a hypothesis.
+
+    A difference within its 95 % interval of zero decides nothing; nor does one between two single
+    trainings, if there are no paired values of test examples.
+    """
+
+    SUPPORTED = "supported"
+    NOT_SUPPORTED = "not supported"
+    UNDECIDED = "undecided"
+    ONE_SEED = "undecided: one seed"
 
 
-def lower(results: Results, one: str, other: str, figure: str) -> bool | None:
-    """Whether a model has the lower figure: None where the two do not differ beyond the noise."""
-    if not differ(results.of(one), results.of(other), figure):
-        return None
-    return bool(results.mean(one, figure) < results.mean(other, figure))
+@dataclass(frozen=True)
+class Finding:
+    """A hypothesis, the verdict on it, and the measured values that the verdict follows from."""
+
+    hypothesis: str
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference and its noise.
+
+    interval: 95 % interval of the mean; None if nothing is known of the noise.
+    pairs: what the differences were taken over: "3 seeds", "one seed".
+    """
+
+    mean: float
+    interval: tuple[float, float] | None
+    pairs: str
+
+    def verdict(self, expected: Expected) -> Verdict:
+        """The verdict on the hypothesis that the difference is below (or above) zero."""
+        if self.interval is None:
+            return Verdict.ONE_SEED
+        low, high = self.interval
+        if low <= 0 <= high:
+            return Verdict.UNDECIDED
+        return Verdict.SUPPORTED if (high < 0) == (expected == "lower") else Verdict.NOT_SUPPORTED
+
+    def text(self, *, share: bool = False) -> str:
+        """In words; differences of shares in percentage points."""
+
+        def show(value: float) -> str:
+            return f"{100 * value:.1f}".replace("-", "−") if share else short(value)
+
+        size = f"difference {show(self.mean)}{' percentage points' if share else ''}"
+        if self.interval is None:
+            return f"{size}, {self.pairs}"
+        low, high = map(show, self.interval)
+        return f"{size}, 95 % interval {low} to {high} over {self.pairs}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measured comparison in words, and the verdict that follows from it alone."""
+
+    text: str
+    verdict: Verdict
+
+
+def paired_difference(
+    one: Sequence[float],
+    other: Sequence[float],
+    per_example: Callable[[], tuple[Tensor, Tensor] | None] = lambda: None,
+) -> Difference:
+    """The mean of `one` minus `other`, paired by seed.
+
+    Both are values of the same seeds in the same order. The interval is Student's t interval of
+    the differences. With a single seed it is that over test examples.
+
+    per_example: gives the values of the test examples of both, [N] each; None if there are none.
+    """
+    pairs = f"{len(one)} seeds"
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    if len(differences) == 1:
+        examples = per_example()
+        if examples is None or len(examples[0]) < 2:
+            return Difference(differences[0], None, "one seed")
+        pairs = f"{len(examples[0]):,} test examples of one seed"
+        differences = (examples[0].double() - examples[1].double()).tolist()
+    return Difference(sum(differences) / len(differences), t_interval(differences), pairs)
+
+
+def evidence(
+    one: tuple[str, float],
+    other: tuple[str, float],
+    difference: Difference,
+    expected: Expected = "lower",
+    *,
+    share: bool = False,
+) -> Evidence:
+    """Two named values and their difference, of which `one` is expected lower or higher."""
+    show = percent if share else short
+    values = " against ".join(f"{show(value)} ({name})" for name, value in (one, other))
+    return Evidence(f"{values}: {difference.text(share=share)}", difference.verdict(expected))
+
+
+def compare_models(
+    results: Results, one: str, other: str, metric: str, expected: Expected = "lower"
+) -> Evidence:
+    """A metric of two models that were trained with the same seeds."""
+    data = results.data
+
+    def per_example() -> tuple[Tensor, Tensor] | None:
+        if data is None:
+            return None
+        a, b = (results.first(model).per_example(metric, data) for model in (one, other))
+        return None if a is None or b is None else (a, b)
+
+    return evidence(
+        (one, results.mean(one, metric)),
+        (other, results.mean(other, metric)),
+        paired_difference(results.values(one, metric), results.values(other, metric), per_example),
+        expected,
+        share=kind_of(metric).share,
+    )
+
+
+def compare_with_threshold(results: Sequence[Result], metric: str, threshold: float) -> Evidence:
+    """A metric of a model that is expected to exceed a threshold.
+
+    The interval is that over seeds, or of a single seed that over test examples.
+    """
+    intervals = results[0].metrics.get("intervals", {})
+    found = estimate([each[metric] for each in results], intervals.get(metric))
+    interval = found.interval and (found.interval[0] - threshold, found.interval[1] - threshold)
+    pairs = f"{len(results)} seeds" if len(results) > 1 else "the examples of one seed"
+    difference = Difference(found.mean - threshold, interval, pairs if interval else "one seed")
+    one, other = (results[0].training.model, found.mean), ("threshold", threshold)
+    return evidence(one, other, difference, "higher", share=kind_of(metric).share)
+
+
+def every(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict on a hypothesis that needs all of its comparisons."""
+    found = set(verdicts)
+    order = (Verdict.NOT_SUPPORTED, Verdict.UNDECIDED, Verdict.ONE_SEED, Verdict.SUPPORTED)
+    return next(verdict for verdict in order if verdict in found)
+
+
+def some(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict on a hypothesis that needs one of its comparisons."""
+    found = set(verdicts)
+    order = (Verdict.SUPPORTED, Verdict.ONE_SEED, Verdict.UNDECIDED, Verdict.NOT_SUPPORTED)
+    return next(verdict for verdict in order if verdict in found)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A statement that is made before training and tested on the metrics of models.
+
+    metric: compared between models.   pairs: of models, the first expected lower (or higher).
+    combine: the verdict from those of the pairs, `every` or `some`.
+    Without a metric the study makes the comparisons itself.
+    """
+
+    text: str
+    metric: str = ""
+    pairs: Sequence[tuple[str, str]] = ()
+    expected: Expected = "lower"
+    combine: Callable[[Iterable[Verdict]], Verdict] = every
+
+    def test(self, results: Results, pairs: Sequence[tuple[str, str]] = ()) -> Finding:
+        """The finding from the metric of pairs of models."""
+        return self.finding(
+            metric_name(self.metric),
+            [
+                compare_models(results, one, other, self.metric, self.expected)
+                for one, other in pairs or self.pairs
+            ],
+        )
+
+    def finding(self, quantity: str, comparisons: Sequence[Evidence]) -> Finding:
+        """The finding from comparisons of a quantity, one or more."""
+        text = f"{quantity}: {'; '.join(each.text for each in comparisons)}."
+        return Finding(self.text, self.combine(each.verdict for each in comparisons), text)
 
 
 def elbow(sizes: Sequence[float], errors: Sequence[float]) -> int:
-    """The position in a falling curve from which more gains less: the farthest below its chord.
+    """The position of the elbow of a falling curve: the point farthest below its chord.
 
     Both axes are scaled to [0, 1], sizes by their logarithm. Source: [satopaa2011].
     """
@@ -48,11 +218,11 @@ def elbow(sizes: Sequence[float], errors: Sequence[float]) -> int:
     return int(np.argmax(below))
 
 
-def cluster_words(ari: float) -> str:
-    """How well classes cluster, in words, by the adjusted Rand index of k-means on the codes."""
-    if ari < SOME:
+def cluster_agreement(ari: float) -> str:
+    """How well clusters agree with classes, in words, by the adjusted Rand index of k-means."""
+    if ari < SOME_AGREEMENT:
         return "classes do not cluster"
-    return "classes cluster in part" if ari < MOST else "classes cluster"
+    return "classes cluster in part" if ari < MOST_AGREEMENT else "classes cluster"
 
 
 def percent(share: float) -> str:
@@ -60,6 +230,6 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
+def seed_interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval of the mean over seeds; of one seed, the value itself."""
     return estimate(values).interval or (values[0], values[0])
