@@ -84,5 +84,5 @@ def study(
         return
     say("")
     for each in found.findings:
-        say(f"{each.verdict}: {each.hypothesis}\n  {each.sentence}")
+        say(f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}")
     say(f"report: {folder / 'report.html'}")

@@ -110,7 +110,7 @@ class BetaStudy(Study):
             moved = sum(
                 sign * (results.mean(b, metric) - results.mean(a, metric)) > 0 for a, b in increases
             )
-            text = compare_models(results, *reversed(ends), metric, expected).text
+            text = compare_models(results, ends[1], ends[0], metric, expected).text
             sentences.append(
                 f"{metric_name(metric)}: {text}; {expected} after {moved} of {len(steps)} "
                 "increases of β."

@@ -23,14 +23,12 @@ from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.rules import (
     SOME_AGREEMENT,
-    Evidence,
     Finding,
     Hypothesis,
     cluster_agreement,
+    compare_examples,
     compare_with_threshold,
     elbow,
-    evidence,
-    paired_difference,
     percent,
     seed_interval,
 )
@@ -125,15 +123,7 @@ class BottleneckStudy(Study):
             figures["codes"] = _codes(plan.data, plan.data.test.y, ends)
         tables = {"Error against latent dimensions": table}
         if "kmeans_ari" in ends[chosen]:
-            tables["The two models"] = Table(
-                {
-                    "latent dimensions": list(ends),
-                    **{
-                        w: [each.metrics.get(m) for each in ends.values()]
-                        for w, m in METRICS.items()
-                    },
-                }
-            )
+            tables["The two models"] = Results([*ends.values()]).table("model", METRICS)
         return Conclusion(self._findings(results, sizes, pca, chosen), tables, figures)
 
     def _findings(
@@ -153,10 +143,15 @@ class BottleneckStudy(Study):
             "reached: on validation examples the curve of the error over the logarithm of the "
             "latent dimensions is farthest below its chord there."
         )
-        compared = [_against_pca(results, *each) for each in zip(sizes, pca, strict=True)]
+        against_pca = []
+        for size, errors in zip(sizes, pca, strict=True):
+            ours = results.per_example(_name(size), "squared_error")
+            against_pca.append(
+                compare_examples((_name(size), ours), ("PCA", errors.expand_as(ours)))
+            )
         found = [
             replace(falls, sentence=f"{falls.sentence} {elbow_text}"),
-            BELOW_PCA.finding("Squared error", compared),
+            BELOW_PCA.finding("Squared error", against_pca),
         ]
         small, large = _fully(first), _fully(chosen)
         classes = "kmeans_ari" in results.first(small)
@@ -190,21 +185,6 @@ def pca_errors(data: Data, sizes: Sequence[int]) -> Tensor:
     return torch.from_numpy(np.concatenate(found, axis=1))
 
 
-def _against_pca(results: Results, size: int, pca: Tensor) -> Evidence:
-    name, data, mean = _name(size), results.data, pca.mean().item()
-    values = results.values(name, "squared_error")
-
-    def per_example() -> tuple[Tensor, Tensor] | None:
-        ours = data and results.first(name).per_example("squared_error", data)
-        return None if ours is None else (ours, pca)
-
-    return evidence(
-        (name, results.mean(name, "squared_error")),
-        ("PCA", mean),
-        paired_difference(values, [mean] * len(values), per_example),
-    )
-
-
 def _recipe(size: int) -> Recipe:
     return recipe_named("ae-deep").set("network.hidden", (512, 256)).but(latent=size)
 
@@ -233,7 +213,7 @@ def _fully(size: int) -> str:
 
 
 def _curve(table: Table, sizes: Sequence[int], chosen: int) -> Plate:
-    mean, low, high, pca = list(table.columns.values())[1:]
+    mean, low, high, pca = map(list[float], list(table.columns.values())[1:])
     return Plate(
         title="Error against latent dimensions",
         picture=curves(

@@ -23,12 +23,10 @@ from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.rules import (
-    Evidence,
     Finding,
     Hypothesis,
+    compare_examples,
     compare_with_threshold,
-    evidence,
-    paired_difference,
 )
 from autoencode.studies.study import Conclusion, Study
 
@@ -137,22 +135,13 @@ class ConditionalStudy(Study):
         if not semi:
             return found
         first, last = min(semi), max(semi)
-
-        def compared(one: tuple[str, Tensor], other: tuple[str, Tensor]) -> Evidence:
-            (_, a), (_, b) = one, other
-            difference = paired_difference(
-                a.mean(1).tolist(), b.mean(1).tolist(), lambda: (a[0], b[0])
-            )
-            values = ((name, each.mean().item()) for name, each in (one, other))
-            return evidence(*values, difference, share=True)
-
-        few = compared((SEMI, semi[first]), (CLASSIFIER, alone[first]))
+        few = compare_examples((SEMI, semi[first]), (CLASSIFIER, alone[first]), share=True)
         quantity = f"Classification error with {count(first)} labels"
         found.append(FEW_LABELS.finding(quantity, [few]))
         if first != last:
             more, less = ((f"{count(n)} labels", alone[n] - semi[n]) for n in (last, first))
             quantity = f"Error of the {CLASSIFIER} minus that of {SEMI}"
-            found.append(MANY_LABELS.finding(quantity, [compared(more, less)]))
+            found.append(MANY_LABELS.finding(quantity, [compare_examples(more, less, share=True)]))
         return found
 
 
@@ -222,7 +211,7 @@ def _class_samples(data: Data, result: Result) -> Plate:
 
 
 def _curve(table: Table) -> Plate:
-    numbers, semi, alone = table.columns.values()
+    numbers, semi, alone = map(list[float], table.columns.values())
     return Plate(
         title="Error against the number of labels",
         picture=curves(

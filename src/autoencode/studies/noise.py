@@ -26,9 +26,8 @@ from autoencode.studies.rules import (
     Evidence,
     Finding,
     Hypothesis,
+    compare_examples,
     every,
-    evidence,
-    paired_difference,
 )
 from autoencode.studies.study import Conclusion, Study, require_images
 
@@ -225,30 +224,24 @@ def _best(errors: Errors, names: Iterable[str], noise: str) -> str:
 
 def _compare(errors: Errors, one: str, other: str, noise: str) -> Evidence:
     """Two models or filters under one noise, of which the first is expected to be better."""
-    a, b = errors[one][noise], errors[other][noise]
-    difference = paired_difference(a.mean(1).tolist(), b.mean(1).tolist(), lambda: (a[0], b[0]))
-    return evidence((one, a.mean().item()), (other, b.mean().item()), difference)
+    return compare_examples((one, errors[one][noise]), (other, errors[other][noise]))
 
 
 def _level(errors: Errors, low: str, high: str) -> Evidence:
     """Too high a training level against too low a one, by log factors of the error.
 
-    The factor is that over the model trained at the tested level. Over test examples the logarithm
-    of a mean is linearised (delta method).
+    The factor is that over the model trained at the tested level. The logarithm of a mean is
+    linearised at each test example (delta method), which leaves its mean as it is.
     """
 
-    def log_factor(trained: str, tested: str) -> tuple[Tensor, Tensor]:
-        wrong, right = errors[trained][tested], errors[tested][tested]
-        factor = wrong.mean(1).log() - right.mean(1).log()
-        return factor, factor[0] + wrong[0] / wrong[0].mean() - right[0] / right[0].mean()
+    def log_factor(trained: str, tested: str) -> Tensor:
+        wrong, right = (errors[model][tested].double() for model in (trained, tested))
+        means = wrong.mean(1, keepdim=True), right.mean(1, keepdim=True)
+        return means[0].log() - means[1].log() + wrong / means[0] - right / means[1]
 
-    (above, above_each), (below, below_each) = log_factor(high, low), log_factor(low, high)
-    difference = paired_difference(above.tolist(), below.tolist(), lambda: (above_each, below_each))
-    one, other = (
-        (f"{a} tested at {b}", value.mean().item())
-        for a, b, value in ((high, low, above), (low, high, below))
+    return compare_examples(
+        (f"{high} for {low}", log_factor(high, low)), (f"{low} for {high}", log_factor(low, high))
     )
-    return evidence(one, other, difference)
 
 
 def _pictures(results: Results, clean: Tensor, tested: Sequence[str]) -> Plate:

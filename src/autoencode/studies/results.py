@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from autoencode.data import Data, scaled
 from autoencode.evaluation import QUICK, reconstruct, squared_error
 from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.records import TERMS
 from autoencode.models.conditions import conditioning
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run
 from autoencode.report.tables import Table
 
+# Metrics whose values of single test examples can be compared.
+PER_EXAMPLE = ("squared_error",)
 NATS = ("nll", "aggregate_kl", "terms.kl", "terms.reconstruction")
 
 
@@ -98,17 +103,18 @@ class Result:
     run: Run
     metrics: Mapping[str, Any]
 
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        terms = {TERMS + name: value for name, value in self.metrics.get("terms", {}).items()}
+        return {**self.run.summary, **self.metrics, **terms}
+
     def __getitem__(self, metric: str) -> float:
         """A metric by name; "terms.kl" is a term of the objective, "seconds" the training time."""
-        if metric.startswith("terms."):
-            return float(self.metrics["terms"][metric.removeprefix("terms.")])
-        return float({**self.run.summary, **self.metrics}[metric])
+        return float(self._values[metric])
 
     def __contains__(self, metric: str) -> bool:
         """Whether the metric was measured."""
-        if metric.startswith("terms."):
-            return metric.removeprefix("terms.") in self.metrics["terms"]
-        return metric in self.metrics
+        return metric in self._values
 
     @property
     def validation(self) -> Mapping[str, Any]:
@@ -116,13 +122,6 @@ class Result:
         lines = [line["validation"] for line in self.run.log() if "validation" in line]
         found: Mapping[str, Any] = lines[-1]
         return found
-
-    def per_example(self, metric: str, data: Data) -> Tensor | None:
-        """The metric of each test example, [N]; None if it is no mean over test examples."""
-        if metric != "squared_error":
-            return None
-        x, context = data.test.x, conditioning(self.training.recipe, data.test)
-        return squared_error(scaled(x), reconstruct(self.run.load_model(), x, context))
 
 
 @dataclass(frozen=True)
@@ -149,6 +148,17 @@ class Results:
     def first(self, model: str) -> Result:
         """The result of the first seed, which is the one shown in figures."""
         return self.of(model)[0]
+
+    def per_example(self, model: str, metric: str) -> Tensor:
+        """A metric of `PER_EXAMPLE` for each test example, [seeds, N]."""
+        assert self.data is not None
+        assert metric in PER_EXAMPLE
+        x, found = self.data.test.x, []
+        for each in self.of(model):
+            context = conditioning(each.training.recipe, self.data.test)
+            restored = reconstruct(each.run.load_model(), x, context)
+            found.append(squared_error(scaled(x), restored).double())
+        return torch.stack(found)
 
     def firsts(self) -> dict[str, Result]:
         """The result of the first seed of each model, by its name."""

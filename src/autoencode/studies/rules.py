@@ -13,7 +13,7 @@ from torch import Tensor
 from autoencode.evaluation.kinds import kind_of
 from autoencode.evaluation.metrics.significance import estimate, t_interval
 from autoencode.report.formatting import short
-from autoencode.studies.results import Result, Results, metric_name
+from autoencode.studies.results import PER_EXAMPLE, Result, Results, metric_name
 
 # Adjusted Rand index of k-means on codes: clusters agree with the classes in part from the first
 # value on, and for the most part from the second.
@@ -26,13 +26,13 @@ class Verdict(StrEnum):
     """Whether measured differences support a hypothesis.
 
     A difference within its 95 % interval of zero decides nothing; nor does one between two single
-    trainings, if there are no paired values of test examples.
+    trainings, if there are no paired values of test examples. In rising order.
     """
 
-    SUPPORTED = "supported"
     NOT_SUPPORTED = "not supported"
     UNDECIDED = "undecided"
     ONE_SEED = "undecided: one seed"
+    SUPPORTED = "supported"
 
 
 @dataclass(frozen=True)
@@ -87,26 +87,22 @@ class Evidence:
 
 
 def paired_difference(
-    one: Sequence[float],
-    other: Sequence[float],
-    per_example: Callable[[], tuple[Tensor, Tensor] | None] = lambda: None,
+    one: Sequence[float], other: Sequence[float], examples: Tensor | None = None
 ) -> Difference:
-    """The mean of `one` minus `other`, paired by seed.
+    """The mean of `one` minus `other`, paired by seed, with Student's t interval.
 
-    Both are values of the same seeds in the same order. The interval is Student's t interval of
-    the differences. With a single seed it is that over test examples.
+    Both are values of the same seeds in the same order. With a single seed the interval is that
+    over test examples, if there is one.
 
-    per_example: gives the values of the test examples of both, [N] each; None if there are none.
+    examples: differences of the first seed for each test example, [N].
     """
-    pairs = f"{len(one)} seeds"
     differences = [a - b for a, b in zip(one, other, strict=True)]
+    mean, pairs = sum(differences) / len(differences), f"{len(differences)} seeds"
     if len(differences) == 1:
-        examples = per_example()
-        if examples is None or len(examples[0]) < 2:
-            return Difference(differences[0], None, "one seed")
-        pairs = f"{len(examples[0]):,} test examples of one seed"
-        differences = (examples[0].double() - examples[1].double()).tolist()
-    return Difference(sum(differences) / len(differences), t_interval(differences), pairs)
+        if examples is None or len(examples) < 2:
+            return Difference(mean, None, "one seed")
+        differences, pairs = examples.tolist(), f"{len(examples):,} test examples of one seed"
+    return Difference(mean, t_interval(differences), pairs)
 
 
 def evidence(
@@ -127,21 +123,28 @@ def compare_models(
     results: Results, one: str, other: str, metric: str, expected: Expected = "lower"
 ) -> Evidence:
     """A metric of two models that were trained with the same seeds."""
-    data = results.data
-
-    def per_example() -> tuple[Tensor, Tensor] | None:
-        if data is None:
-            return None
-        a, b = (results.first(model).per_example(metric, data) for model in (one, other))
-        return None if a is None or b is None else (a, b)
-
+    a, b = results.values(one, metric), results.values(other, metric)
+    examples = None
+    if len(a) == 1 and metric in PER_EXAMPLE and results.data is not None:
+        first, second = (results.per_example(model, metric)[0] for model in (one, other))
+        examples = first - second
     return evidence(
         (one, results.mean(one, metric)),
         (other, results.mean(other, metric)),
-        paired_difference(results.values(one, metric), results.values(other, metric), per_example),
+        paired_difference(a, b, examples),
         expected,
         share=kind_of(metric).share,
     )
+
+
+def compare_examples(
+    one: tuple[str, Tensor], other: tuple[str, Tensor], *, share: bool = False
+) -> Evidence:
+    """Named values of test examples, [seeds, N] each, of which `one` is expected lower."""
+    (name, a), (reference, b) = one, other
+    difference = paired_difference(a.mean(1).tolist(), b.mean(1).tolist(), a[0] - b[0])
+    values = (name, a.mean().item()), (reference, b.mean().item())
+    return evidence(*values, difference, share=share)
 
 
 def compare_with_threshold(results: Sequence[Result], metric: str, threshold: float) -> Evidence:
@@ -160,16 +163,12 @@ def compare_with_threshold(results: Sequence[Result], metric: str, threshold: fl
 
 def every(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on a hypothesis that needs all of its comparisons."""
-    found = set(verdicts)
-    order = (Verdict.NOT_SUPPORTED, Verdict.UNDECIDED, Verdict.ONE_SEED, Verdict.SUPPORTED)
-    return next(verdict for verdict in order if verdict in found)
+    return min(verdicts, key=list(Verdict).index)
 
 
 def some(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on a hypothesis that needs one of its comparisons."""
-    found = set(verdicts)
-    order = (Verdict.SUPPORTED, Verdict.ONE_SEED, Verdict.UNDECIDED, Verdict.NOT_SUPPORTED)
-    return next(verdict for verdict in order if verdict in found)
+    return max(verdicts, key=list(Verdict).index)
 
 
 @dataclass(frozen=True)
