@@ -11,7 +11,7 @@ import torch
 
 from autoencode.contract import Space
 from autoencode.data import Data
-from autoencode.evaluation import kept_projection
+from autoencode.evaluation import saved_projection
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures import (
@@ -62,7 +62,7 @@ def plates(run: Run, view: View, metrics: Mapping[str, Any], data: Data) -> dict
         figures["restored"] = restored, (view,)
     figures["plane"] = plane, (view,)
     for method in map.NAMES:
-        found = kept_projection(run, method)
+        found = saved_projection(run, method)
         if found is not None and found.of == len(data.test):
             y = None if data.test.y is None else data.test.y[found.rows]
             figures[f"map-{method}"] = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.evaluation.compare.comparison import RULE, ComparedModel, Comparison
-from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import read_json
 from autoencode.models.conditions import conditioning
 from autoencode.models.describe import formula, papers, slots
@@ -169,5 +169,5 @@ def _measured(found: Comparison) -> list[Fact]:
     for figure in found.figures:
         notes = {note for model in figure.models for note in model.notes(figure.name)}
         note = figure.note or "; ".join(sorted(notes))
-        facts[figure.name] = Fact(kind_of(figure.name).title, figure.unit, note)
+        facts[figure.name] = Fact(metric_info(figure.name).title, figure.unit, note)
     return list(facts.values())

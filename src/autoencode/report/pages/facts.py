@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from autoencode.evaluation.kinds import group_of, kind_of, place_of
-from autoencode.evaluation.records import TERMS
+from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
+from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.models.build import Model, parameter_count
 from autoencode.models.run import Run
 from autoencode.report.formatting import count, duration, measure, short
@@ -92,7 +92,7 @@ def measured(metrics: Mapping[str, Any]) -> list[Group]:
     values = _values(metrics)
     return [
         Group(title, [_measured(metrics, name, values[name]) for name in of])
-        for title, of in groupby(values, key=group_of)
+        for title, of in groupby(values, key=metric_group)
     ]
 
 
@@ -116,14 +116,14 @@ def measured_table(metrics: Mapping[str, Any]) -> Table:
 def _values(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The figures of one number each, in the order in which they are shown."""
     values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    values |= {f"{TERMS}{name}": value for name, value in metrics.get("terms", {}).items()}
+    values |= {f"{TERM_PREFIX}{name}": value for name, value in metrics.get("terms", {}).items()}
     values.pop("n_test", None)
-    return {name: values[name] for name in sorted(values, key=place_of)}
+    return {name: values[name] for name in sorted(values, key=metric_order)}
 
 
 def _measured(metrics: Mapping[str, Any], name: str, value: float) -> Fact:
     unit, note, ends = (metrics.get(key, {}).get(name) for key in ("units", "notes", "intervals"))
-    kind, unit, note = kind_of(name), unit or "", note or ""
+    kind, unit, note = metric_info(name), unit or "", note or ""
     interval = None if ends is None else tuple(ends)
     # A unit of several words would read on as if it were part of the number.
     several = " " in unit

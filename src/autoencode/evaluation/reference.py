@@ -1,4 +1,4 @@
-"""What is seen of the data themselves, the same for every model that is held to them."""
+"""Features of the data themselves, the same for every model that is compared with them."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from autoencode.evaluation.metrics.copying import nearest
 
 
 @dataclass(frozen=True)
-class Real:
-    """The examples of a data set in features."""
+class ReferenceData:
+    """The training and test examples in the features that images are compared in."""
 
     data: Data
 
     @cached_property
     def train(self) -> Split:
-        """The training part, as one draw of itself."""
+        """The training part; of pixels that are drawn at random, one draw."""
         return still(self.data.train)
 
     @cached_property
     def features(self) -> Features:
-        """What images are compared in."""
+        """The features that images are compared in."""
         return features_of(self.data)
 
     @cached_property
     def train_features(self) -> Tensor:
-        """Of the training examples, [N, F]."""
+        """Features of the training examples, [N, F]."""
         return self.features.of(self.train.x)
 
     @cached_property
     def test_features(self) -> Tensor:
-        """Of the test examples, [N, F]."""
+        """Features of the test examples, [N, F]."""
         return self.features.of(self.data.test.x)
 
     @cached_property
     def test_distances(self) -> Tensor:
-        """In features, of each test example to the nearest training example, [N]."""
+        """Distance of each test example to the nearest training example in features, [N]."""
         return nearest(self.test_features, self.train_features).distance
 
     @cached_property
-    def test_proba(self) -> Tensor | None:
-        """Of each class, in the test examples, [N, K]; None without a classifier."""
-        return None if self.features.proba is None else self.features.proba(self.data.test.x)
+    def test_probabilities(self) -> Tensor | None:
+        """Probability of each class for the test examples, [N, K]; None without a classifier."""
+        return self.features.probabilities(self.data.test.x)
 
 
-_last: dict[str, Real] = {}
+_last: dict[str, ReferenceData] = {}
 
 
-def real(data: Data) -> Real:
-    """What is seen of the data; that of the last data is kept, for one model after another."""
+def reference_data(data: Data) -> ReferenceData:
+    """The features of the data; those of the last data are kept for the next model."""
     if not data.fingerprint:
-        return Real(data)
+        return ReferenceData(data)
     if data.fingerprint not in _last:
         _last.clear()
-        _last[data.fingerprint] = Real(data)
+        _last[data.fingerprint] = ReferenceData(data)
     return _last[data.fingerprint]
