@@ -5,14 +5,16 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from autoencode.data import load_data
+from autoencode.report.formatting import short
 from autoencode.studies import Verdict
 from autoencode.studies.bottleneck import pca_errors
 from autoencode.studies.rules import (
+    by_seed,
     cluster_agreement,
     compare_examples,
     elbow,
     every,
-    paired_difference,
+    evidence,
     seed_interval,
     some,
 )
@@ -25,35 +27,38 @@ YES, NO, UNDECIDED, ONE_SEED = (
 )
 
 
+def compared(one, other, *, expected="lower"):
+    return evidence(("a", by_seed(one)), ("b", by_seed(other)), expected)
+
+
 def test_differences_are_paired_by_seed():
     one, other = (10.0, 12.0, 9.0), (10.5, 12.6, 9.4)
-    found = paired_difference(one, other)
     paired = stats.ttest_rel(one, other)
     assert paired.pvalue < 0.05 < stats.ttest_ind(one, other).pvalue, "unpaired it is all noise"
-    assert found.interval == pytest.approx(tuple(paired.confidence_interval(0.95)))
-    assert found.mean == pytest.approx(-0.5)
-    assert found.pairs == "3 seeds"
-    assert found.verdict("lower") is YES
-    assert found.verdict("higher") is NO
-    assert paired_difference((1, 2), (2, 1)).verdict("lower") is UNDECIDED
-    assert paired_difference((1, 1), (1, 1)).verdict("lower") is UNDECIDED
-    assert paired_difference((1, 1), (2, 2)).verdict("lower") is YES
+    found = compared(one, other)
+    assert found.verdict is YES
+    assert compared(one, other, expected="higher").verdict is NO
+    ends = [short(end) for end in paired.confidence_interval(0.95)]
+    assert found.text == (
+        f"10.3 (a) against 10.8 (b): difference −0.500, 95 % interval {ends[0]} to {ends[1]}, "
+        "paired t-test over 3 seeds"
+    )
+    assert compared((1, 2), (2, 1)).verdict is UNDECIDED
+    assert compared((1, 1), (1, 1)).verdict is UNDECIDED
+    assert compared((1, 1), (2, 2)).verdict is YES
 
 
 def test_a_single_seed_is_decided_by_test_examples_only():
-    assert paired_difference([1.0], [99.0]).verdict("lower") is ONE_SEED
-    assert paired_difference([1.0], [99.0]).text() == "difference −98.0, one seed"
-    rng = torch.Generator().manual_seed(0)
-    differences = torch.randn(400, generator=rng, dtype=torch.float64)
-    for shift, verdict in ((-1.0, YES), (1.0, NO), (-differences.mean().item(), UNDECIDED)):
-        each = differences + shift
-        found = paired_difference([each.mean().item()], [0.0], each)
-        assert found.verdict("lower") is verdict
-        assert found.interval == pytest.approx(
-            stats.t.interval(0.95, 399, each.mean().item(), stats.sem(each.numpy()))
-        )
-        assert "95 % interval" in found.text()
-        assert found.text().endswith("over 400 test examples of one seed")
+    assert compared([1.0], [99.0]).verdict is ONE_SEED
+    assert compared([1.0], [99.0]).text.endswith("difference −98.0, one seed")
+    each = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    zero = torch.zeros(1, 400)
+    for shift, verdict in ((-1.0, YES), (1.0, NO), (-each.mean().item(), UNDECIDED)):
+        found = compare_examples(("a", each[None] + shift), ("b", zero))
+        assert found.verdict is verdict
+        low, high = stats.t.interval(0.95, 399, each.mean() + shift, stats.sem(each.numpy()))
+        assert f"95 % interval {short(low)} to {short(high)}" in found.text
+        assert found.text.endswith("paired t-test over 400 test examples of one seed")
 
 
 def test_examples_decide_only_where_there_is_one_seed():

@@ -54,7 +54,7 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == before
     for file in (tmp_path / "s").rglob("run.json"):  # as a version without this setting wrote it
         record = json.loads(file.read_text())
-        del record["settings"]["film"]
+        del record["settings"]["snapshots"]
         file.write_text(json.dumps(record))
     assert carried_out("beta", source, tmp_path / "s").findings == first.findings
     with pytest.raises(TypeError):  # other settings are trained anew

@@ -17,8 +17,8 @@ from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import (
     Finding,
     Hypothesis,
+    by_seed,
     evidence,
-    paired_difference,
     seed_interval,
 )
 from autoencode.studies.study import Conclusion, Study, require_images
@@ -132,7 +132,6 @@ class ArchitectureStudy(Study):
                 results.values(_name(kind, at), "squared_error") for kind in ("deep", "conv")
             )
             advantage[at] = [a - b for a, b in zip(deep, conv, strict=True)]
-        time, parameters = (sum(each) / len(each) for each in advantage.values())
         seconds = [results.mean(_name(kind, TIME), "seconds") for kind in KINDS]
         uneven = (
             f" (training times from {short(min(seconds))} to {short(max(seconds))} s, as the "
@@ -140,11 +139,8 @@ class ArchitectureStudy(Study):
             if max(seconds) >= MAX_TIME_RATIO * min(seconds)
             else ""
         )
-        compared = evidence(
-            (TIME, time),
-            (PARAMETERS, parameters),
-            paired_difference(advantage[TIME], advantage[PARAMETERS]),
-        )
+        time, parameters = ((at, by_seed(values)) for at, values in advantage.items())
+        compared = evidence(time, parameters)
         quantity = f"Squared error of the deep minus that of the convolutional network{uneven}"
         return ADVANTAGE.finding(quantity, [compared])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from autoencode.evaluation import QUICK
+from autoencode.evaluation.metric_info import Better
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import frontier, image_rows
 from autoencode.report.formatting import short
@@ -13,14 +14,13 @@ from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, reconstructions, samples
 from autoencode.studies.results import Results, StudyPlan, StudyRun, metric_name
 from autoencode.studies.rules import (
-    Expected,
     Finding,
     Hypothesis,
     Verdict,
+    by_seed,
     compare_models,
     every,
     evidence,
-    paired_difference,
 )
 from autoencode.studies.study import Conclusion, Study
 
@@ -100,7 +100,7 @@ class BetaStudy(Study):
         names = results.models()
         increases, ends = list(itertools.pairwise(names)), (names[0], names[-1])
         verdicts, sentences = [], []
-        expectations: tuple[tuple[str, Expected, int], ...] = (
+        expectations: tuple[tuple[str, Better, int], ...] = (
             (KL, "lower", -1),
             (DISTORTION, "higher", 1),
         )
@@ -137,9 +137,7 @@ class BetaStudy(Study):
             f"The negative ELBO is lowest at β = {best:g} ({short(means[best])} nats). In nats",
             [
                 evidence(
-                    (_name(1.0), means[1.0]),
-                    (_name(weight), means[weight]),
-                    paired_difference(bounds[1.0], bounds[weight]),
+                    (_name(1.0), by_seed(bounds[1.0])), (_name(weight), by_seed(bounds[weight]))
                 )
                 for weight in WEIGHTS
                 if not NEAR_ONE[0] <= weight <= NEAR_ONE[1]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, scaled
 from autoencode.evaluation import QUICK, embed
+from autoencode.evaluation.thresholds import MIN_PARTIAL_AGREEMENT
 from autoencode.explore.projection import project
 from autoencode.models.inference import BATCH_SIZE, split
 from autoencode.models.recipe import Recipe
@@ -22,13 +23,13 @@ from autoencode.report.tables import Table
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.rules import (
-    SOME_AGREEMENT,
     Finding,
     Hypothesis,
+    by_seed,
     cluster_agreement,
-    compare_examples,
     compare_with_threshold,
     elbow,
+    evidence,
     percent,
     seed_interval,
 )
@@ -58,7 +59,7 @@ BELOW_PCA = Hypothesis(
 )
 CLASSES = Hypothesis(
     "K-means on codes with the fewest latent dimensions agrees with the classes at least in part "
-    f"(adjusted Rand index above {SOME_AGREEMENT})."
+    f"(adjusted Rand index above {MIN_PARTIAL_AGREEMENT})."
 )
 BETTER_ERROR = Hypothesis(
     "After full training the model at the elbow has a lower squared error than the one with the "
@@ -145,10 +146,9 @@ class BottleneckStudy(Study):
         )
         against_pca = []
         for size, errors in zip(sizes, pca, strict=True):
-            ours = results.per_example(_name(size), "squared_error")
-            against_pca.append(
-                compare_examples((_name(size), ours), ("PCA", errors.expand_as(ours)))
-            )
+            ours = results.estimate(_name(size), "squared_error")
+            constant = by_seed([errors.mean().item()] * len(ours.values), errors)
+            against_pca.append(evidence((_name(size), ours), ("PCA", constant)))
         found = [
             replace(falls, sentence=f"{falls.sentence} {elbow_text}"),
             BELOW_PCA.finding("Squared error", against_pca),
@@ -161,7 +161,7 @@ class BottleneckStudy(Study):
                 f"{cluster_agreement(value)} with d = {size} ({value:.2f})"
                 for size, value in ari.items()
             )
-            agreement = compare_with_threshold(results.of(small), "kmeans_ari", SOME_AGREEMENT)
+            agreement = compare_with_threshold(results, small, "kmeans_ari", MIN_PARTIAL_AGREEMENT)
             found.append(CLASSES.finding(f"Adjusted Rand index of k-means: {words}", [agreement]))
         if first != chosen:
             better = (BETTER_ERROR, BETTER_NEIGHBOURS) if classes else (BETTER_ERROR,)

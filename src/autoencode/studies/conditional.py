@@ -127,7 +127,7 @@ class ConditionalStudy(Study):
 
     def _findings(self, results: Results, semi: Wrong, alone: Wrong) -> list[Finding]:
         """One for each hypothesis that the number of examples allows."""
-        fidelity = compare_with_threshold(results.of(CVAE), "label_fidelity", MIN_FIDELITY)
+        fidelity = compare_with_threshold(results, CVAE, "label_fidelity", MIN_FIDELITY)
         found = [
             LIKELIHOOD.test(results),
             FIDELITY.finding("Samples recognised as their class", [fidelity]),

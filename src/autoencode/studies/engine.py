@@ -61,13 +61,13 @@ def run_study(
 
         return train_all(trainings, folder / RUNS, plan.data, workers, on_result)
 
-    results = Results(train(study.trainings(plan)), plan.data)
+    results = Results(train(study.trainings(plan)))
     while more := [
         each
         for each in study.further_trainings(plan, results)
         if each.folder not in {result.training.folder for result in results}
     ]:
-        results = Results([*results, *train(more)], plan.data)
+        results = Results([*results, *train(more)])
     conclusion = study.conclude(plan, results)
     _write(study, plan, results, conclusion, folder, command)
     return conclusion

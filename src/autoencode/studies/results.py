@@ -8,26 +8,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from autoencode.data import Data, scaled
-from autoencode.evaluation import QUICK, reconstruct, squared_error
-from autoencode.evaluation.kinds import kind_of
-from autoencode.evaluation.records import TERMS
-from autoencode.models.conditions import conditioning
+from autoencode.data import Data
+from autoencode.evaluation import QUICK, MetricsCache
+from autoencode.evaluation.metric_info import metric_info
+from autoencode.evaluation.metrics.significance import Estimate, estimate
+from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run
 from autoencode.report.tables import Table
 
-# Metrics whose values of single test examples can be compared.
-PER_EXAMPLE = ("squared_error",)
 NATS = ("nll", "aggregate_kl", "terms.kl", "terms.reconstruction")
 
 
 def metric_name(metric: str) -> str:
     """The name of a metric in tables and sentences, with "nats" where it has this unit."""
-    return kind_of(metric).title + (", nats" if metric in NATS else "")
+    return metric_info(metric).title + (", nats" if metric in NATS else "")
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ class Result:
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        terms = {TERMS + name: value for name, value in self.metrics.get("terms", {}).items()}
+        terms = {TERM_PREFIX + name: value for name, value in self.metrics.get("terms", {}).items()}
         return {**self.run.summary, **self.metrics, **terms}
 
     def __getitem__(self, metric: str) -> float:
@@ -115,6 +112,12 @@ class Result:
     def __contains__(self, metric: str) -> bool:
         """Whether the metric was measured."""
         return metric in self._values
+
+    @cached_property
+    def per_example(self) -> dict[str, Tensor]:
+        """Values of each test example, [N], of those metrics that are means over them."""
+        cached = MetricsCache(self.run).others(())
+        return {r.name: r.per_example for _, f in cached for r in f if r.per_example is not None}
 
     @property
     def validation(self) -> Mapping[str, Any]:
@@ -126,13 +129,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """All finished trainings of a study, in the order in which the study lists them.
-
-    data: of which the test examples are compared one by one; None compares seeds only.
-    """
+    """All finished trainings of a study, in the order in which the study lists them."""
 
     found: Sequence[Result]
-    data: Data | None = None
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self.found)
@@ -149,16 +148,12 @@ class Results:
         """The result of the first seed, which is the one shown in figures."""
         return self.of(model)[0]
 
-    def per_example(self, model: str, metric: str) -> Tensor:
-        """A metric of `PER_EXAMPLE` for each test example, [seeds, N]."""
-        assert self.data is not None
-        assert metric in PER_EXAMPLE
-        x, found = self.data.test.x, []
-        for each in self.of(model):
-            context = conditioning(each.training.recipe, self.data.test)
-            restored = reconstruct(each.run.load_model(), x, context)
-            found.append(squared_error(scaled(x), restored).double())
-        return torch.stack(found)
+    def estimate(self, model: str, metric: str) -> Estimate:
+        """A metric of a model with its noise: over seeds, or over test examples of one seed."""
+        each, values = self.of(model), self.values(model, metric)
+        per_example = each[0].per_example.get(metric) if len(each) == 1 else None
+        interval = each[0].metrics.get("intervals", {}).get(metric)
+        return estimate(values, interval, [one.training.seed for one in each], per_example)
 
     def firsts(self) -> dict[str, Result]:
         """The result of the first seed of each model, by its name."""

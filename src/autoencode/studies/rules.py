@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
-from autoencode.evaluation.kinds import kind_of
-from autoencode.evaluation.metrics.significance import estimate, t_interval
+from autoencode.evaluation.metric_info import Better, metric_info
+from autoencode.evaluation.metrics.significance import EXAMPLES, Estimate, difference, estimate
+from autoencode.evaluation.thresholds import MIN_AGREEMENT, MIN_PARTIAL_AGREEMENT
 from autoencode.report.formatting import short
-from autoencode.studies.results import PER_EXAMPLE, Result, Results, metric_name
-
-# Adjusted Rand index of k-means on codes: clusters agree with the classes in part from the first
-# value on, and for the most part from the second.
-SOME_AGREEMENT, MOST_AGREEMENT = 0.1, 0.5
-
-Expected = Literal["lower", "higher"]
+from autoencode.studies.results import Results, metric_name
 
 
 class Verdict(StrEnum):
@@ -45,40 +39,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A mean difference and its noise.
-
-    interval: 95 % interval of the mean; None if nothing is known of the noise.
-    pairs: what the differences were taken over: "3 seeds", "one seed".
-    """
-
-    mean: float
-    interval: tuple[float, float] | None
-    pairs: str
-
-    def verdict(self, expected: Expected) -> Verdict:
-        """The verdict on the hypothesis that the difference is below (or above) zero."""
-        if self.interval is None:
-            return Verdict.ONE_SEED
-        low, high = self.interval
-        if low <= 0 <= high:
-            return Verdict.UNDECIDED
-        return Verdict.SUPPORTED if (high < 0) == (expected == "lower") else Verdict.NOT_SUPPORTED
-
-    def text(self, *, share: bool = False) -> str:
-        """In words; differences of shares in percentage points."""
-
-        def show(value: float) -> str:
-            return f"{100 * value:.1f}".replace("-", "−") if share else short(value)
-
-        size = f"difference {show(self.mean)}{' percentage points' if share else ''}"
-        if self.interval is None:
-            return f"{size}, {self.pairs}"
-        low, high = map(show, self.interval)
-        return f"{size}, 95 % interval {low} to {high} over {self.pairs}"
-
-
-@dataclass(frozen=True)
 class Evidence:
     """One measured comparison in words, and the verdict that follows from it alone."""
 
@@ -86,79 +46,73 @@ class Evidence:
     verdict: Verdict
 
 
-def paired_difference(
-    one: Sequence[float], other: Sequence[float], examples: Tensor | None = None
-) -> Difference:
-    """The mean of `one` minus `other`, paired by seed, with Student's t interval.
-
-    Both are values of the same seeds in the same order. With a single seed the interval is that
-    over test examples, if there is one.
-
-    examples: differences of the first seed for each test example, [N].
-    """
-    differences = [a - b for a, b in zip(one, other, strict=True)]
-    mean, pairs = sum(differences) / len(differences), f"{len(differences)} seeds"
-    if len(differences) == 1:
-        if examples is None or len(examples) < 2:
-            return Difference(mean, None, "one seed")
-        differences, pairs = examples.tolist(), f"{len(examples):,} test examples of one seed"
-    return Difference(mean, t_interval(differences), pairs)
-
-
 def evidence(
-    one: tuple[str, float],
-    other: tuple[str, float],
-    difference: Difference,
-    expected: Expected = "lower",
+    one: tuple[str, Estimate],
+    other: tuple[str, Estimate],
+    expected: Better = "lower",
     *,
     share: bool = False,
 ) -> Evidence:
-    """Two named values and their difference, of which `one` is expected lower or higher."""
+    """Two named estimates of a metric, of which `one` is expected lower or higher.
+
+    Their difference is tested as in `compare_models`.
+    """
+    (_, a), (_, b) = one, other
     show = percent if share else short
-    values = " against ".join(f"{show(value)} ({name})" for name, value in (one, other))
-    return Evidence(f"{values}: {difference.text(share=share)}", difference.verdict(expected))
+    values = " against ".join(f"{show(each.mean)} ({name})" for name, each in (one, other))
+    scale, unit = (100, " percentage points") if share else (1, "")
+    text = f"{values}: difference {short(scale * (a.mean - b.mean))}{unit}"
+    found = difference(a, b)
+    if found is None or found.interval is None:
+        return Evidence(f"{text}, one seed", Verdict.ONE_SEED)
+    low, high = found.interval
+    of = f"{found.test} of one seed" if found.over == EXAMPLES else found.test
+    text += f", 95 % interval {short(scale * low)} to {short(scale * high)}, {of}"
+    if not found.significant:
+        return Evidence(text, Verdict.UNDECIDED)
+    lower = found.mean < 0
+    supported = lower == (expected == "lower")
+    return Evidence(text, Verdict.SUPPORTED if supported else Verdict.NOT_SUPPORTED)
 
 
 def compare_models(
-    results: Results, one: str, other: str, metric: str, expected: Expected = "lower"
+    results: Results, one: str, other: str, metric: str, expected: Better = "lower"
 ) -> Evidence:
-    """A metric of two models that were trained with the same seeds."""
-    a, b = results.values(one, metric), results.values(other, metric)
-    examples = None
-    if len(a) == 1 and metric in PER_EXAMPLE and results.data is not None:
-        first, second = (results.per_example(model, metric)[0] for model in (one, other))
-        examples = first - second
-    return evidence(
-        (one, results.mean(one, metric)),
-        (other, results.mean(other, metric)),
-        paired_difference(a, b, examples),
-        expected,
-        share=kind_of(metric).share,
-    )
+    """A metric of two models: paired by seed, or with a single seed by test example."""
+    a, b = results.estimate(one, metric), results.estimate(other, metric)
+    return evidence((one, a), (other, b), expected, share=metric_info(metric).share)
+
+
+def by_seed(values: Sequence[float], per_example: Tensor | None = None) -> Estimate:
+    """The estimate of values for seeds 0, 1, ….   per_example: [N], of a single seed."""
+    return estimate(values, None, range(len(values)), per_example)
 
 
 def compare_examples(
     one: tuple[str, Tensor], other: tuple[str, Tensor], *, share: bool = False
 ) -> Evidence:
     """Named values of test examples, [seeds, N] each, of which `one` is expected lower."""
-    (name, a), (reference, b) = one, other
-    difference = paired_difference(a.mean(1).tolist(), b.mean(1).tolist(), a[0] - b[0])
-    values = (name, a.mean().item()), (reference, b.mean().item())
-    return evidence(*values, difference, share=share)
+    a, b = (
+        (name, by_seed(values.double().mean(1).tolist(), values[0]))
+        for name, values in (one, other)
+    )
+    return evidence(a, b, share=share)
 
 
-def compare_with_threshold(results: Sequence[Result], metric: str, threshold: float) -> Evidence:
+def compare_with_threshold(results: Results, model: str, metric: str, threshold: float) -> Evidence:
     """A metric of a model that is expected to exceed a threshold.
 
-    The interval is that over seeds, or of a single seed that over test examples.
+    The interval is that over seeds, or of a single seed that over examples.
     """
-    intervals = results[0].metrics.get("intervals", {})
-    found = estimate([each[metric] for each in results], intervals.get(metric))
-    interval = found.interval and (found.interval[0] - threshold, found.interval[1] - threshold)
-    pairs = f"{len(results)} seeds" if len(results) > 1 else "the examples of one seed"
-    difference = Difference(found.mean - threshold, interval, pairs if interval else "one seed")
-    one, other = (results[0].training.model, found.mean), ("threshold", threshold)
-    return evidence(one, other, difference, "higher", share=kind_of(metric).share)
+    found, share = results.estimate(model, metric), metric_info(metric).share
+    show = percent if share else short
+    text = f"{show(found.mean)} ({model}) against {show(threshold)} (threshold)"
+    if found.interval is None:
+        return Evidence(f"{text}, one seed", Verdict.ONE_SEED)
+    low, high = found.interval
+    text += f": 95 % interval {show(low)} to {show(high)} over {found.over}"
+    verdict = Verdict.SUPPORTED if low > threshold else Verdict.NOT_SUPPORTED
+    return Evidence(text, Verdict.UNDECIDED if low <= threshold <= high else verdict)
 
 
 def every(verdicts: Iterable[Verdict]) -> Verdict:
@@ -183,7 +137,7 @@ class Hypothesis:
     text: str
     metric: str = ""
     pairs: Sequence[tuple[str, str]] = ()
-    expected: Expected = "lower"
+    expected: Better = "lower"
     combine: Callable[[Iterable[Verdict]], Verdict] = every
 
     def test(self, results: Results, pairs: Sequence[tuple[str, str]] = ()) -> Finding:
@@ -219,9 +173,9 @@ def elbow(sizes: Sequence[float], errors: Sequence[float]) -> int:
 
 def cluster_agreement(ari: float) -> str:
     """How well clusters agree with classes, in words, by the adjusted Rand index of k-means."""
-    if ari < SOME_AGREEMENT:
+    if ari < MIN_PARTIAL_AGREEMENT:
         return "classes do not cluster"
-    return "classes cluster in part" if ari < MOST_AGREEMENT else "classes cluster"
+    return "classes cluster in part" if ari < MIN_AGREEMENT else "classes cluster"
 
 
 def percent(share: float) -> str:
