@@ -158,11 +158,11 @@ class BottleneckStudy(Study):
         if classes:
             ari = {size: results.mean(_fully(size), "kmeans_ari") for size in (first, chosen)}
             words = "; ".join(
-                f"{cluster_agreement(value)} with d = {size} ({value:.2f})"
+                f"{cluster_agreement(value)} with d = {size}, {value:.2f}"
                 for size, value in ari.items()
             )
             agreement = compare_with_threshold(results, small, "kmeans_ari", MIN_PARTIAL_AGREEMENT)
-            found.append(CLASSES.finding(f"Adjusted Rand index of k-means: {words}", [agreement]))
+            found.append(CLASSES.finding(f"Adjusted Rand index of k-means ({words})", [agreement]))
         if first != chosen:
             better = (BETTER_ERROR, BETTER_NEIGHBOURS) if classes else (BETTER_ERROR,)
             found += [each.test(results, [(large, small)]) for each in better]

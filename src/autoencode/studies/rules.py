@@ -180,7 +180,7 @@ def cluster_agreement(ari: float) -> str:
 
 def percent(share: float) -> str:
     """A share in words: "12.5 %"."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f} %".replace("-", "−")
 
 
 def seed_interval(values: Sequence[float]) -> tuple[float, float]:
