@@ -79,7 +79,10 @@ def test_every_study_states_hypotheses():
 def of_beta(kl, distortion, active=((16, 16, 16), (9, 9, 8), (4, 5, 4))):
     values = zip(("β = 0.25", "β = 1", "β = 16"), kl, distortion, active, strict=True)
     names = "terms.kl", "terms.reconstruction", "active_dimensions"
-    results = results_of({n: dict(zip(names, map(list, each), strict=True)) for n, *each in values})
+    models = {n: dict(zip(names, map(list, each), strict=True)) for n, *each in values}
+    for metrics in models.values():
+        metrics["negative_elbo"] = list(np.add(metrics["terms.kl"], metrics["terms.reconstruction"]))
+    results = results_of(models)
     return STUDIES["beta"].findings(results)
 
 

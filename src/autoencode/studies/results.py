@@ -19,7 +19,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run
 from autoencode.report.tables import Table
 
-NATS = ("nll", "aggregate_kl", "terms.kl", "terms.reconstruction")
+NATS = ("nll", "negative_elbo", "aggregate_kl", "terms.kl", "terms.reconstruction")
 
 
 def metric_name(metric: str) -> str:
