@@ -81,7 +81,8 @@ def of_beta(kl, distortion, active=((16, 16, 16), (9, 9, 8), (4, 5, 4))):
     names = "terms.kl", "terms.reconstruction", "active_dimensions"
     models = {n: dict(zip(names, map(list, each), strict=True)) for n, *each in values}
     for metrics in models.values():
-        metrics["negative_elbo"] = list(np.add(metrics["terms.kl"], metrics["terms.reconstruction"]))
+        both = metrics["terms.kl"], metrics["terms.reconstruction"]
+        metrics["negative_elbo"] = list(np.add(*both))
     results = results_of(models)
     return STUDIES["beta"].findings(results)
 
