@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,16 @@ from autoencode.report.pages.html import Download, Shown, download, plain, shown
 from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 
-# Whether a finding is as it was expected.
-VERDICTS = {True: "as expected", False: "not as expected", None: ""}
+# Verdicts on hypotheses; one that begins with "undecided" may say why.
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
 
 @dataclass(frozen=True)
 class StudyPage:
     """All that a page says of a study.
 
-    question, expects, lead: what was asked, what was expected, and what was done, in sentences.
-    findings: in words, each with whether it is as expected, None where nothing was.
+    question, lead: the question and what was done, in sentences.
+    findings: a hypothesis, the verdict on it, and the measured values that it follows from, each.
     tables, plates: by name, in the order in which they are shown.
     models: what was trained: its name, the command or words for it, and how many seconds it took.
     command: that makes all of it again.   data, versions: what else that needs.
@@ -30,9 +31,8 @@ class StudyPage:
 
     title: str
     question: str
-    expects: str
     lead: str
-    findings: Sequence[tuple[str, bool | None]]
+    findings: Sequence[tuple[str, str, str]]
     tables: Mapping[str, Table]
     plates: Mapping[str, Plate]
     models: Sequence[tuple[str, str, float]]
@@ -41,11 +41,10 @@ class StudyPage:
     versions: Sequence[Fact]
 
     def score(self) -> str:
-        """How many of the findings are as expected."""
-        held = [holds for _, holds in self.findings if holds is not None]
-        if not held:
-            return ""
-        return f"{count(sum(held))} of {count(len(held))} as expected."
+        """How many hypotheses have each verdict."""
+        counts = Counter(verdict.partition(":")[0] for _, verdict, _ in self.findings)
+        words = (f"{counts[each]} {each}" for each in (SUPPORTED, NOT_SUPPORTED, UNDECIDED))
+        return f"Hypotheses: {', '.join(words)}."
 
     def trained(self) -> str:
         """How much was trained."""
@@ -84,7 +83,6 @@ def write_study_page(page: StudyPage, path: Path) -> Path:
         "study.html",
         title=page.title,
         page=page,
-        verdicts=VERDICTS,
         figures=[
             Figure(plain(name), plate.title, shown(plate, plain(name)))
             for name, plate in page.plates.items()
@@ -108,14 +106,9 @@ def _sheet(name: str, table: Table) -> Sheet:
 def study_markdown(page: StudyPage, figures: Mapping[str, str]) -> str:
     """The same as Markdown; `figures` are the files of its plates by name, others are left out."""
     parts = [f"# {_text(page.title)}", f"**{_text(page.question)}**"]
-    if page.expects:
-        parts.append(f"Expected: {_text(page.expects)}")
     if page.lead:
         parts.append(_text(page.lead))
-    parts.append("## Findings")
-    if score := page.score():
-        parts.append(score)
-    parts.append("\n".join(_finding(words, holds) for words, holds in page.findings))
+    parts += ["## Findings", page.score(), "\n".join(_finding(*each) for each in page.findings)]
     for name, plate in page.plates.items():
         if name in figures:
             parts += [f"## {_text(plate.title)}", f"![{_text(plate.alt)}]({figures[name]})"]
@@ -136,9 +129,8 @@ def study_markdown(page: StudyPage, figures: Mapping[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _finding(words: str, holds: bool | None) -> str:
-    verdict = f" **({VERDICTS[holds]})**" if holds is not None else ""
-    return f"- {_text(words)}{verdict}"
+def _finding(hypothesis: str, verdict: str, sentence: str) -> str:
+    return f"- {_text(hypothesis)} **{verdict.capitalize()}.** {_text(sentence)}"
 
 
 def _fact(fact: Fact) -> str:
