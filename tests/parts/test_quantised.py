@@ -189,7 +189,7 @@ def test_maps_are_cut_along_channels(channels, groups):
 
 
 def test_codes_that_cannot_be_cut_are_refused():
-    with pytest.raises(RecipeError, match=r"cannot be cut into groups of 4.*--latent 8"):
+    with pytest.raises(RecipeError, match=r"cannot be divided into groups of 4.*--latent 8"):
         vq(dim=4)
     with pytest.raises(RecipeError, match="2 to 2³¹"):
         FiniteScalar(SIZES, levels=())

@@ -73,5 +73,5 @@ def test_context_reaches_both_halves():
 
 
 def test_vectors_are_refused():
-    with pytest.raises(RecipeError, match=r'resnet network needs images.*vector of 20.*"mlp"'):
+    with pytest.raises(RecipeError, match=r'resnet network needs images.*vectors of 20.*"mlp"'):
         ResNet().encoder(Sizes((20,), (2,)), 2)

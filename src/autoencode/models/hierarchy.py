@@ -12,8 +12,8 @@ from torch.distributions import Distribution, Independent, Normal, constraints, 
 
 from autoencode.contract import Bottleneck, Code, Prior, Sizes, Space
 from autoencode.maths import Float32Linear
-from autoencode.parts.bottlenecks.plain import LOG_VARIANCE
-from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, normalised
+from autoencode.parts.bottlenecks.plain import LOG_VARIANCE_RANGE
+from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, unit_norm
 
 
 class Moments(NamedTuple):
@@ -54,7 +54,7 @@ class MomentsLayer(nn.Module):
     def forward(self, h: Tensor) -> Moments:
         """[..., width] to mean and ln σ² [..., d]; ln σ² is kept within [−30, 20]."""
         mean, log_variance = self.linear(h).chunk(2, -1)
-        return Moments(mean, log_variance.clamp(*LOG_VARIANCE))
+        return Moments(mean, log_variance.clamp(*LOG_VARIANCE_RANGE))
 
 
 class TopDown(nn.Module):
@@ -157,7 +157,7 @@ class LadderBottleneck(Bottleneck):
         """widths: of the encoder's features, then of the dense layers between two levels."""
         super().__init__(sizes)
         width, *hidden = widths
-        first = nn.Sequential(*normalised(norm, width), ACTIVATIONS[activation]())
+        first = nn.Sequential(*unit_norm(norm, width), ACTIVATIONS[activation]())
         self.up = nn.ModuleList([first])
         self.up.extend(dense(widths, activation, norm=norm) for _ in levels[1:])
         self.heads = nn.ModuleList(MomentsLayer(width, d) for d in levels)

@@ -1,4 +1,4 @@
-"""Bottlenecks: from the encoder's features to a code."""
+"""Bottlenecks: they convert the output of the encoder network to a code."""
 
 from autoencode.contract import Bottleneck
 from autoencode.parts.bottlenecks.autoregressive import InverseAutoregressive
@@ -24,18 +24,4 @@ BOTTLENECKS: dict[str, type[Bottleneck]] = {
     "inverse-autoregressive": InverseAutoregressive,
 }
 
-__all__ = [
-    "BOTTLENECKS",
-    "BatchTopK",
-    "Bounded",
-    "FiniteScalar",
-    "Gaussian",
-    "InverseAutoregressive",
-    "PlanarFlow",
-    "Point",
-    "Rectified",
-    "Sphere",
-    "Squashed",
-    "TopK",
-    "VectorQuantised",
-]
+__all__ = ["BOTTLENECKS"]

@@ -1,4 +1,4 @@
-"""Likelihoods: from what the decoder says to p(x|z)."""
+"""Likelihoods: they convert the output of the decoder network to p(x|z)."""
 
 from autoencode.contract import Likelihood
 from autoencode.parts.likelihoods.ms_ssim import MSSSIM
@@ -17,11 +17,4 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "ms-ssim": MSSSIM,
 }
 
-__all__ = [
-    "LIKELIHOODS",
-    "MSSSIM",
-    "BernoulliPixels",
-    "Gaussian",
-    "LaplacePixels",
-    "LearnedScaleGaussian",
-]
+__all__ = ["LIKELIHOODS"]

@@ -1,4 +1,4 @@
-"""Priors: how codes are meant to be distributed."""
+"""Priors: distributions p(z) of the codes."""
 
 from autoencode.contract import Prior
 from autoencode.parts.priors.flow import Flow
@@ -14,12 +14,4 @@ PRIORS: dict[str, type[Prior]] = {
     "flow": Flow,
 }
 
-__all__ = [
-    "PRIORS",
-    "Flow",
-    "NormalMixture",
-    "StandardNormal",
-    "UniformInBox",
-    "UniformOnSphere",
-    "Vamp",
-]
+__all__ = ["PRIORS"]

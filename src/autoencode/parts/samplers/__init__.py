@@ -1,4 +1,4 @@
-"""Samplers: distributions fitted to the codes of a trained model, to draw new codes from."""
+"""Samplers: distributions of codes, fitted to the codes of a trained model."""
 
 from autoencode.contract import Sampler
 from autoencode.parts.samplers.discrete import Autoregressive, Book
@@ -13,4 +13,4 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "autoregressive": Autoregressive,
 }
 
-__all__ = ["SAMPLERS", "Autoregressive", "Book", "Flow", "FullNormal", "Mixture", "TwoStage"]
+__all__ = ["SAMPLERS", "Book"]

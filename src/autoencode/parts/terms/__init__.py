@@ -1,4 +1,4 @@
-"""Terms of the objective: each in nats for each example, unweighted, positive is worse."""
+"""Loss terms: each is unweighted, states its unit, and is better if it is lower."""
 
 from autoencode.contract import Term
 from autoencode.parts.terms.adversaries import Factor, MatchPrior
@@ -42,28 +42,4 @@ TERMS: dict[str, type[Term]] = {
     "image-critic": ImageCritic,
 }
 
-__all__ = [
-    "L1",
-    "L2",
-    "TERMS",
-    "Capacity",
-    "ClusterRate",
-    "CombinationImportanceWeighted",
-    "Contractive",
-    "DecoderSmooth",
-    "DoublyReparametrised",
-    "Factor",
-    "FreeBits",
-    "ImageCritic",
-    "ImportanceWeighted",
-    "InferredPriorMatch",
-    "KLSparsity",
-    "MatchPrior",
-    "MaximumMeanDiscrepancy",
-    "MultiplyImportanceWeighted",
-    "PartiallyImportanceWeighted",
-    "Rate",
-    "Reconstruction",
-    "SlicedWasserstein",
-    "TotalCorrelation",
-]
+__all__ = ["TERMS"]
