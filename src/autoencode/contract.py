@@ -169,6 +169,9 @@ class Network(ABC):
     The arguments of its `__init__` are its configuration in a recipe.
     """
 
+    # Name in recipes; only networks of the package define it.
+    name: ClassVar[str]
+
     @abstractmethod
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
         """Builds a module that maps (x [B, *X], context [B, C] or None) to [B, features]."""
@@ -183,6 +186,9 @@ class Part(nn.Module):
 
     The arguments of its `__init__` after `sizes` are its configuration in a recipe.
     """
+
+    # Name in recipes; a class that defines it is found and registered.
+    name: ClassVar[str]
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

@@ -10,9 +10,11 @@ from torch import nn
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
 from autoencode.models.arguments import arguments_of
-from autoencode.parts.networks import MLP, Conv, ResNet
+from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.custom import custom_network, is_custom, kind_of_class, network_file
+from autoencode.parts.networks.mlp import MLP
 from autoencode.parts.networks.network_check import check_network
+from autoencode.parts.networks.resnet import ResNet
 
 CLASS = """
 from __future__ import annotations

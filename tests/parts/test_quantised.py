@@ -8,7 +8,8 @@ import torch
 
 from autoencode.contract import Sizes, Space
 from autoencode.errors import RecipeError
-from autoencode.parts.bottlenecks import BOTTLENECKS, FiniteScalar, VectorQuantised
+from autoencode.parts.bottlenecks import BOTTLENECKS
+from autoencode.parts.bottlenecks.quantised import FiniteScalar, VectorQuantised
 
 SIZES = Sizes((8, 8), (6,))
 

@@ -6,8 +6,7 @@ from torch import nn
 
 from autoencode.contract import Sizes
 from autoencode.errors import RecipeError
-from autoencode.parts.networks import ResNet
-from autoencode.parts.networks.resnet import ResidualBlock
+from autoencode.parts.networks.resnet import ResidualBlock, ResNet
 
 SHAPES = [(28, 28), (1, 28, 28), (3, 32, 32), (37, 53), (8, 8), (2, 1, 5)]
 

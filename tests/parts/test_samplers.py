@@ -11,9 +11,11 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from autoencode.contract import Code, Sizes
 from autoencode.errors import DataError, RecipeError, RunError
-from autoencode.parts.bottlenecks import FiniteScalar, VectorQuantised
-from autoencode.parts.samplers import SAMPLERS, Autoregressive, Flow, FullNormal, Mixture, TwoStage
-from autoencode.parts.samplers.discrete import NextIndex, sample_entry
+from autoencode.parts.bottlenecks.quantised import FiniteScalar, VectorQuantised
+from autoencode.parts.samplers import SAMPLERS
+from autoencode.parts.samplers.discrete import Autoregressive, NextIndex, sample_entry
+from autoencode.parts.samplers.gaussian import FullNormal, Mixture
+from autoencode.parts.samplers.learned import Flow, TwoStage
 
 PLANE = Sizes((8, 8), (2,))
 KNOWN = MultivariateNormal(torch.tensor([3.0, -1.0]), torch.tensor([[2.0, 0.9], [0.9, 0.5]]))

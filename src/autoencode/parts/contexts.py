@@ -8,6 +8,7 @@ from torch import Tensor
 from autoencode.contract import Context
 from autoencode.errors import DataError
 from autoencode.maths import traced
+from autoencode.parts.registry import find_parts
 
 
 class Labels(Context):
@@ -16,6 +17,7 @@ class Labels(Context):
     Source: [sohn2015].
     """
 
+    name = "labels"
     source = "labels"
 
     def forward(self, context: Tensor) -> Tensor:
@@ -41,6 +43,7 @@ class Labels(Context):
 class Vectors(Context):
     """Any vector of each example: a pose, an age, sensor values."""
 
+    name = "vectors"
     source = "vectors"
 
     def forward(self, context: Tensor) -> Tensor:
@@ -62,4 +65,4 @@ def _checked(features: Tensor, width: int) -> Tensor:
     return features.float()
 
 
-CONTEXTS: dict[str, type[Context]] = {"labels": Labels, "vectors": Vectors}
+CONTEXTS: dict[str, type[Context]] = find_parts(__name__)

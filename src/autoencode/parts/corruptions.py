@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autoencode.contract import Corruption, Sizes, Within
 from autoencode.errors import RecipeError
+from autoencode.parts.registry import find_parts
 
 Share = Annotated[float, Within(0.0, 1.0)]
 # The blur's kernel is cut off at this number of σ; the mass outside is 6e-5.
@@ -30,6 +31,8 @@ class GaussianNoise(Corruption):
     is 0 or 1.  Source: [vincent2010].
     """
 
+    name = "gaussian-noise"
+
     def __init__(self, sizes: Sizes, scale: Annotated[float, Within(0.0, 10.0)] = 0.5) -> None:
         super().__init__(sizes)
         self.scale = scale
@@ -42,6 +45,8 @@ class GaussianNoise(Corruption):
 class Masking(Corruption):
     """Sets each value to 0 with probability `share`.  Source: [vincent2008]."""
 
+    name = "masking"
+
     def __init__(self, sizes: Sizes, share: Share = 0.5) -> None:
         super().__init__(sizes)
         self.share = share
@@ -53,6 +58,8 @@ class Masking(Corruption):
 
 class SaltAndPepper(Corruption):
     """Sets each value to 0 or 1, each with probability `share` / 2.  Source: [vincent2010]."""
+
+    name = "salt-and-pepper"
 
     def __init__(self, sizes: Sizes, share: Share = 0.25) -> None:
         super().__init__(sizes)
@@ -72,6 +79,8 @@ class Blur(Corruption):
     Raises:
         RecipeError: examples are vectors, not images.
     """
+
+    name = "blur"
 
     def __init__(self, sizes: Sizes, sigma: Annotated[float, Within(0.1, 100.0)] = 1.5) -> None:
         super().__init__(sizes)
@@ -105,6 +114,8 @@ class Occlusion(Corruption):
     Source: [pathak2016].
     """
 
+    name = "occlusion"
+
     def __init__(self, sizes: Sizes, share: Share = 0.4) -> None:
         super().__init__(sizes)
         _check_image(sizes, "occlusion")
@@ -132,10 +143,4 @@ def _check_image(sizes: Sizes, name: str) -> None:
         )
 
 
-CORRUPTIONS: dict[str, type[Corruption]] = {
-    "gaussian-noise": GaussianNoise,
-    "masking": Masking,
-    "salt-and-pepper": SaltAndPepper,
-    "blur": Blur,
-    "occlusion": Occlusion,
-}
+CORRUPTIONS: dict[str, type[Corruption]] = find_parts(__name__)

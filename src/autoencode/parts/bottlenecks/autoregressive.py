@@ -31,6 +31,7 @@ class InverseAutoregressive(Bottleneck):
     steps: number of flow steps.   hidden: width of the hidden layer of each step.
     """
 
+    name = "inverse-autoregressive"
     space = Space.REAL
     random = True
     maps = False

@@ -20,6 +20,7 @@ class Squashed(Bottleneck):
     "match-prior".
     """
 
+    name = "squashed"
     space = Space.BOX
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
@@ -36,6 +37,7 @@ class Bounded(Bottleneck):
     samples is tanh μ, the median of each dimension. ln σ² is clamped to [−30, 10].
     """
 
+    name = "bounded"
     space = Space.BOX
     random = True
     maps = False

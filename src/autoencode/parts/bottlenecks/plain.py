@@ -37,6 +37,7 @@ def diagonal_normal(
 class Point(Bottleneck):
     """Deterministic code: z = h.  Source: [rumelhart1986]."""
 
+    name = "point"
     space = Space.REAL
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
@@ -47,6 +48,8 @@ class Point(Bottleneck):
 
 class Rectified(Point):
     """Deterministic code without negative values: z = max(h, 0)."""
+
+    name = "rectified"
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """As `Point`, with z ≥ 0."""
@@ -59,6 +62,7 @@ class Gaussian(Bottleneck):
     ln σ² is clamped to [−30, 20], so that the KL stays finite.  Source: [kingma2014], eq. 9.
     """
 
+    name = "gaussian"
     space = Space.REAL
     random = True
     normal = True

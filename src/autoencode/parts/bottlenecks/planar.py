@@ -24,6 +24,7 @@ class PlanarFlow(Bottleneck):
     steps: number K of flows.
     """
 
+    name = "planar"
     space = Space.REAL
     random = True
     maps = False

@@ -101,6 +101,7 @@ class VectorQuantised(Quantised):
     Source: [oord2017], eq. 3 and appendix A.1; revival: [dhariwal2020].
     """
 
+    name = "vq"
     cost_units = {"commitment": "", "codebook": ""}  # noqa: RUF012
 
     book: Tensor  # [codes, dim]
@@ -205,6 +206,8 @@ class FiniteScalar(Quantised):
         levels; the index counts them with the first dimension changing fastest.
     Source: [mentzer2024].
     """
+
+    name = "fsq"
 
     counts: Tensor  # number of levels of each dimension of a group, [dim]
     strides: Tensor  # contribution of one level to the index, [dim]

@@ -67,6 +67,8 @@ class TopK(Sparse):
     Source: [makhzani2014], without the rectifier; [gao2024], with it.
     """
 
+    name = "top-k"
+
     def select(self, h: Tensor, k: int) -> Tensor:
         """As `Sparse.select`."""
         largest, places = h.topk(k)
@@ -81,6 +83,8 @@ class BatchTopK(Sparse):
     of the smallest value that was selected in training.
     Source: [bussmann2024].
     """
+
+    name = "batch-top-k"
 
     threshold: Tensor
 

@@ -27,6 +27,7 @@ class Sphere(Bottleneck):
         RecipeError: fewer than two latent dimensions.
     """
 
+    name = "sphere"
     space = Space.SPHERE
     random = True
     maps = False

@@ -28,6 +28,7 @@ class MSSSIM(Likelihood):
         RecipeError: examples are vectors, or images with a side below 8.
     """
 
+    name = "ms-ssim"
     normalised = False
 
     def __init__(self, sizes: Sizes, scale: Annotated[float, Within(1e-3, 1e6)] = 300.0) -> None:

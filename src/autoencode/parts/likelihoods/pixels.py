@@ -31,6 +31,8 @@ class Gaussian(Likelihood):
     scale √½ the first summand is the squared error, summed over pixels.
     """
 
+    name = "gaussian"
+
     def __init__(
         self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean = "sigmoid"
     ) -> None:
@@ -51,6 +53,8 @@ class LearnedScaleGaussian(Likelihood):
     to be chosen.  Source: [rybkin2021].
     """
 
+    name = "gaussian-learned"
+
     def __init__(self, sizes: Sizes, scale: Scale = 0.5, mean: Mean = "sigmoid") -> None:
         super().__init__(sizes)
         self.mean = MEANS[mean]
@@ -69,6 +73,8 @@ class LaplacePixels(Likelihood):
     −ln p(x|z) = Σ |xᵢ − mean(θ)ᵢ| / scale + n ln 2 scale. It is less sensitive to outlier pixels
     than the squared error.
     """
+
+    name = "laplace"
 
     def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean = "sigmoid") -> None:
         super().__init__(sizes)
@@ -89,6 +95,8 @@ class BernoulliPixels(Likelihood):
     pseudo-likelihood, which cannot be compared with normalised likelihoods.
     Source: [kingma2014], appendix C.1.
     """
+
+    name = "bernoulli"
 
     def forward(self, theta: Tensor) -> Distribution:
         """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""

@@ -1,12 +1,10 @@
 """Networks: architectures of encoder and decoder."""
 
 from autoencode.contract import Network
-from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.custom import custom_network, is_custom
-from autoencode.parts.networks.mlp import MLP
-from autoencode.parts.networks.resnet import ResNet
+from autoencode.parts.registry import find_parts
 
-NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "conv": Conv, "resnet": ResNet}
+NETWORKS: dict[str, type[Network]] = find_parts(__name__)
 
 
 def network_class(kind: str) -> type[Network]:
@@ -17,6 +15,3 @@ def network_class(kind: str) -> type[Network]:
         KeyError: the table has no such network.
     """
     return custom_network(kind) if is_custom(kind) else NETWORKS[kind]
-
-
-__all__ = ["MLP", "NETWORKS", "Conv", "ResNet", "network_class"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,6 @@ class MapNetwork(Network):
     If the code is a feature map, there are no dense layers: a 1×1 convolution converts the smallest
     feature map to the code. The context is concatenated to the smallest map and to the code.
     """
-
-    # Name of the network in error messages.
-    name: ClassVar[str]
 
     def __init__(
         self,

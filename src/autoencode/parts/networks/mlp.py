@@ -18,6 +18,8 @@ class MLP(Network):
         more. "layer" normalises each example over its units [ba2016].
     """
 
+    name = "mlp"
+
     def __init__(
         self,
         hidden: tuple[Width, ...] = (512,),

@@ -26,6 +26,7 @@ class Flow(Prior):
         RecipeError: codes are feature maps.
     """
 
+    name = "flow"
     space = Space.REAL
 
     def __init__(

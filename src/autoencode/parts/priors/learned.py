@@ -39,6 +39,7 @@ class NormalMixture(FittedPrior):
     after: training steps before the re-initialisation; None for no re-initialisation.
     """
 
+    name = "mixture"
     space = Space.REAL
     clustered = True
 
@@ -117,6 +118,7 @@ class Vamp(Prior):
         RecipeError: the bottleneck has no posterior.
     """
 
+    name = "vamp"
     space = Space.REAL
 
     def __init__(self, sizes: Sizes, components: Components = 200) -> None:

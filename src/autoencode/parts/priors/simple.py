@@ -25,6 +25,7 @@ class FixedPrior(Prior):
 class StandardNormal(FixedPrior):
     """p(z) = N(0, I).  Source: [kingma2014]."""
 
+    name = "normal"
     space = Space.REAL
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
@@ -35,6 +36,7 @@ class StandardNormal(FixedPrior):
 class UniformInBox(FixedPrior):
     """The uniform distribution on the box (−1, 1)ᵈ: p(z) = 2⁻ᵈ."""
 
+    name = "uniform"
     space = Space.BOX
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
@@ -45,6 +47,7 @@ class UniformInBox(FixedPrior):
 class UniformOnSphere(FixedPrior):
     """The uniform distribution on the unit sphere in ℝᵈ.  Source: [davidson2018]."""
 
+    name = "sphere-uniform"
     space = Space.SPHERE
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:

@@ -42,6 +42,7 @@ class Autoregressive(FittedSampler):
     Source: [oord2017], section 3.3; the masked network: [germain2015].
     """
 
+    name = "autoregressive"
     discrete = True
 
     def __init__(

@@ -26,6 +26,8 @@ MAX_CODES = 20_000
 class FullNormal(ContinuousSampler):
     """N(μ, Σ) with the mean and the full covariance of the codes.  Source: [ghosh2020]."""
 
+    name = "normal"
+
     cholesky: Tensor  # the Cholesky factor of standardised codes, [latent, latent]
 
     def __init__(self, sizes: Sizes) -> None:
@@ -50,6 +52,8 @@ class Mixture(ContinuousSampler):
     It turns an autoencoder without a prior into a generative model.
     components: number of normals.   Source: [ghosh2020].
     """
+
+    name = "mixture"
 
     weights: Tensor  # πₖ, [components]
     centres: Tensor  # of standardised codes, [components, latent]

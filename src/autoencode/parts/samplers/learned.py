@@ -25,6 +25,8 @@ class Flow(ContinuousSampler):
     Source: [durkan2019].
     """
 
+    name = "flow"
+
     def __init__(
         self,
         sizes: Sizes,
@@ -66,6 +68,8 @@ class TwoStage(ContinuousSampler):
     steps, lr: training steps and learning rate, for batches of 500 codes.
     Source: [dai2019].
     """
+
+    name = "two-stage"
 
     def __init__(
         self, sizes: Sizes, width: Width = 256, steps: Steps = 3000, lr: LearningRate = 1e-3

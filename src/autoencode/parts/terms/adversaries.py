@@ -27,6 +27,7 @@ class Factor(Adversary):
     width, layers: width and number of the critic's hidden layers.
     """
 
+    name = "factor"
     formula = "KL(q(z) ‖ ∏ᵢ q(zᵢ)) ≈ ln D(z)/(1 − D(z))"
 
     def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
@@ -55,6 +56,7 @@ class MatchPrior(Adversary):
     width, layers: width and number of the critic's hidden layers.
     """
 
+    name = "match-prior"
     needs = frozenset({"prior"})
     formula = "−ln D(z), D: prior sample or code"
     unit = ""

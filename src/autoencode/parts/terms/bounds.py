@@ -21,6 +21,7 @@ class ImportanceWeighted(Term):
     S = 1, or a code without samples, gives the negative ELBO.  Source: [burda2016].
     """
 
+    name = "iwae"
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−ln 1/S Σₛ p(x|zₛ) p(zₛ) / q(zₛ|x)"
     has_likelihood = True
@@ -39,6 +40,8 @@ class DoublyReparametrised(Term):
     w̃ₛ = wₛ / Σ w. Decoder and prior receive the standard gradient. The value is that of
     `ImportanceWeighted`.  Source: [tucker2019].
     """
+
+    name = "iwae-dreg"
 
     # Flow posteriors cache the base sample of z, so that ∂ ln q/∂z is not available.
     needs = frozenset({"posterior", "prior", "samples", "normal-posterior"})
@@ -66,6 +69,7 @@ class MultiplyImportanceWeighted(Term):
         RecipeError: the number of samples is not a multiple of `groups`.
     """
 
+    name = "miwae"
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−1/M Σₘ ln 1/K Σₖ p(x|zₘₖ) p(zₘₖ) / q(zₘₖ|x)"
     has_likelihood = True
@@ -90,6 +94,7 @@ class PartiallyImportanceWeighted(Term):
         RecipeError: the number of samples is not a multiple of `groups`.
     """
 
+    name = "piwae"
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "decoder: IWAE, encoder: MIWAE"
     has_likelihood = True
@@ -118,6 +123,7 @@ class CombinationImportanceWeighted(Term):
     S samples per example.  Source: [rainforth2018].
     """
 
+    name = "ciwae"
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−β 1/S Σₛ ln wₛ − (1−β) ln 1/S Σₛ wₛ,  wₛ = p(x|zₛ) p(zₛ) / q(zₛ|x)"
     has_likelihood = True

@@ -29,6 +29,7 @@ class TotalCorrelation(Term):
     Source: [chen2018].
     """
 
+    name = "total-correlation"
     needs = frozenset({"posterior", "normal-posterior"})
     formula = "KL(q(z) ‖ ∏ᵢ q(zᵢ))"
 
@@ -81,6 +82,7 @@ class InferredPriorMatch(Term):
     lambda_od, lambda_d: λ_od and λ_d, the weights off and on the diagonal.
     """
 
+    name = "dip"
     needs = frozenset({"posterior", "normal-posterior"})
     formula = "λₒ Σᵢ≠ⱼ Covᵢⱼ² + λ_d Σᵢ (Covᵢᵢ − 1)²"
     unit = ""

@@ -14,6 +14,7 @@ from autoencode.parts.terms.normals import normals_of
 class Reconstruction(Term):
     """Negative log-likelihood −ln p(x|z) of the target given the code, nats, [*S, B]."""
 
+    name = "reconstruction"
     formula = "−ln p(x|z)"
     has_likelihood = True
 
@@ -31,6 +32,7 @@ class KL(Term):
     Source: [kingma2014], eq. 3 and appendix B.
     """
 
+    name = "kl"
     needs = frozenset({"posterior", "prior"})
     formula = "KL(q(z|x) ‖ p(z))"
 
@@ -57,6 +59,7 @@ class ClusterKL(Term):
         RecipeError: at the first batch, the prior is not a mixture of normals.
     """
 
+    name = "cluster-kl"
     needs = frozenset({"posterior", "prior", "normal-posterior", "mixture-prior"})
     formula = "KL(q(z|x) q(k|x) ‖ p(z, k))"
 

@@ -35,6 +35,7 @@ class ImageCritic(Adversary):
         RecipeError: examples are vectors.
     """
 
+    name = "image-critic"
     needs = frozenset({"prior"})
     formula = "½‖f(x) − f(x̂)‖² − ln D(x̂) − ln D(x̃), D: real or decoded"
     unit = ""

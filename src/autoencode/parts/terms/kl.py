@@ -22,6 +22,7 @@ class Capacity(Term):
     Source: [burgess2018].
     """
 
+    name = "capacity"
     needs = KL.needs
     formula = "|KL(q(z|x) ‖ p(z)) − C|"
 
@@ -49,6 +50,7 @@ class FreeBits(Term):
             posterior or the prior is not a product of normals.
     """
 
+    name = "free-bits"
     needs = KL.needs | {"normal-posterior"}
     formula = "Σⱼ max(λ, KL(q(zⱼ|x) ‖ p(zⱼ)))"
 

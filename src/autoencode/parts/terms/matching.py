@@ -28,6 +28,7 @@ class MaximumMeanDiscrepancy(Term):
         RecipeError: `scales` is empty.
     """
 
+    name = "mmd"
     needs = frozenset({"prior"})
     formula = "MMD²(q(z), p(z))"
     unit = ""
@@ -66,6 +67,7 @@ class SlicedWasserstein(Term):
     Source: [kolouri2019].
     """
 
+    name = "sliced-wasserstein"
     needs = frozenset({"prior"})
     formula = "SW₂²(q(z), p(z))"
     unit = ""

@@ -25,6 +25,7 @@ class Contractive(Term):
     Source: [rifai2011].
     """
 
+    name = "contractive"
     formula = "‖∂z/∂x‖²"
     unit = ""
 
@@ -57,6 +58,7 @@ class DecoderSmooth(Term):
     Source: [ghosh2020] (RAE-GP).
     """
 
+    name = "decoder-smooth"
     formula = "‖∂E[x|z]/∂z‖²"
     unit = ""
 

@@ -19,6 +19,7 @@ class L1(Term):
     decay.  Source: [olshausen1996].
     """
 
+    name = "l1"
     formula = "‖z‖₁"
     unit = ""
 
@@ -33,6 +34,7 @@ class L2(Term):
     Source: [ghosh2020].
     """
 
+    name = "l2"
     formula = "½‖z‖²"
     unit = ""
 
@@ -50,6 +52,7 @@ class KLSparsity(Term):
     target: desired mean activation ρ.   Source: [ng2011].
     """
 
+    name = "kl-sparsity"
     formula = "Σⱼ KL(ρ ‖ mean σ(zⱼ))"
 
     def __init__(self, sizes: Sizes, target: Annotated[float, Within(1e-4, 0.9999)] = 0.05) -> None:
