@@ -299,7 +299,7 @@ def test_a_few_labels_name_the_clusters(kind):
 
 
 def test_refusals():
-    with pytest.raises(RecipeError, match="two classes"):
+    with pytest.raises(RecipeError, match="two or more classes"):
         SemiSupervised(recipe(context=None), Sizes((8, 8), (2,)))
     bare = recipe(terms={"reconstruction": Weighted("reconstruction")})
     with pytest.raises(RecipeError, match=r"terms\.kl=kl"):
