@@ -16,44 +16,56 @@ from autoencode.parts.terms.matching import codes_and_prior_samples
 Layers = Annotated[int, Within(0, 100)]
 
 
-class Factor(Adversary):
+class CodeCritic(Adversary):
+    """Base class of terms whose critic is an MLP on codes.
+
+    width, layers: width and number of the critic's hidden layers.
+    """
+
+    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
+        super().__init__(sizes)
+        self.critic = _critic(sizes.latent, width, layers)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """ln D/(1 − D) of codes [*S, B, d]: [*S, B]."""
+        logits: Tensor = self.critic(codes)
+        return logits.squeeze(-1)
+
+    def codes(self, p: ForwardPass) -> Tensor:
+        """The codes of a pass, [*S, B, d]."""
+        return p.code.z.flatten(-len(self.sizes.z))
+
+
+class Factor(CodeCritic):
     """Total correlation KL(q(z) ‖ ∏ᵢ q(zᵢ)), estimated by a critic (FactorVAE), nats, [*S, B].
 
     The critic D distinguishes codes from codes whose dimensions are permuted independently across
     the batch, which are samples of ∏ᵢ q(zᵢ). For an optimal critic ln D/(1 − D) is the log ratio
     of the two densities, and its mean over codes is the total correlation. The estimate may be
     negative.  Source: [kim2018].
-
-    width, layers: width and number of the critic's hidden layers.
     """
 
     name = "factor"
     formula = "KL(q(z) ‖ ∏ᵢ q(zᵢ)) ≈ ln D(z)/(1 − D(z))"
 
-    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
-        super().__init__(sizes)
-        self.critic = _critic(sizes.latent, width, layers)
-
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [*S, B]."""
-        return _logits(self.critic, _codes(p, self.sizes))
+        return self.logits(self.codes(p))
 
     def critic_loss(self, p: ForwardPass) -> Tensor:
         """−½ ln D(z) − ½ ln(1 − D(z permuted)), []."""
-        codes = _codes(p, self.sizes).detach()
+        codes = self.codes(p).detach()
         # An independent random permutation of the batch for each dimension.
         permuted = codes.gather(-2, torch.rand_like(codes).argsort(-2))
-        return _cross_entropy(_logits(self.critic, codes), _logits(self.critic, permuted))
+        return _cross_entropy(self.logits(codes), self.logits(permuted))
 
 
-class MatchPrior(Adversary):
+class MatchPrior(CodeCritic):
     """Adversarial loss that matches the aggregate posterior to the prior, [*S, B].
 
     The critic D distinguishes prior samples from codes, and the encoder minimises −ln D(z), the
     non-saturating loss (adversarial autoencoder, WAE-GAN). It is ln 2 if the critic cannot
     distinguish them.  Source: [makhzani2016]; [tolstikhin2018], algorithm 1.
-
-    width, layers: width and number of the critic's hidden layers.
     """
 
     name = "match-prior"
@@ -61,34 +73,19 @@ class MatchPrior(Adversary):
     formula = "−ln D(z), D: prior sample or code"
     unit = ""
 
-    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
-        super().__init__(sizes)
-        self.critic = _critic(sizes.latent, width, layers)
-
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [*S, B]."""
-        return softplus(-_logits(self.critic, _codes(p, self.sizes)))
+        return softplus(-self.logits(self.codes(p)))
 
     def critic_loss(self, p: ForwardPass) -> Tensor:
         """−½ ln D(prior sample) − ½ ln(1 − D(z)), []."""
         codes, prior = (z.detach() for z in codes_and_prior_samples(p, self.sizes))
-        return _cross_entropy(_logits(self.critic, prior), _logits(self.critic, codes))
-
-
-def _codes(p: ForwardPass, sizes: Sizes) -> Tensor:
-    """[*S, B, d]."""
-    return p.code.z.flatten(-len(sizes.z))
+        return _cross_entropy(self.logits(prior), self.logits(codes))
 
 
 def _cross_entropy(positive: Tensor, negative: Tensor) -> Tensor:
     """Mean binary cross-entropy of logits with target 1 and logits with target 0, []."""
     return 0.5 * (softplus(-positive).mean() + softplus(negative).mean())
-
-
-def _logits(critic: nn.Module, codes: Tensor) -> Tensor:
-    """ln D/(1 − D) of codes [*S, B, d]: [*S, B]."""
-    logits: Tensor = critic(codes)
-    return logits.squeeze(-1)
 
 
 def _critic(inputs: int, width: int, layers: int) -> nn.Sequential:

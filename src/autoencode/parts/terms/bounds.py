@@ -83,7 +83,7 @@ class MultiplyImportanceWeighted(Term):
         return -_log_mean_exp(_grouped(_samples(p).log_weights, self.groups)).mean(0)
 
 
-class PartiallyImportanceWeighted(Term):
+class PartiallyImportanceWeighted(MultiplyImportanceWeighted):
     """PIWAE: decoder and prior are trained by the IWAE bound, the encoder by MIWAE, [B].
 
     A tighter bound improves the decoder's gradient and adds noise to the encoder's. The value is
@@ -95,13 +95,7 @@ class PartiallyImportanceWeighted(Term):
     """
 
     name = "piwae"
-    needs = frozenset({"posterior", "prior", "samples"})
     formula = "decoder: IWAE, encoder: MIWAE"
-    has_likelihood = True
-
-    def __init__(self, sizes: Sizes, groups: Groups = 2) -> None:
-        super().__init__(sizes)
-        self.groups = groups
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [B]."""
