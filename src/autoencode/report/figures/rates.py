@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from autoencode.evaluation.measures.codes import ACTIVE
+from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.report.formatting import count, short
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
@@ -27,7 +27,7 @@ def draw(nats: Sequence[float]) -> Picture:
     figure = new_figure(WIDTH, 3.0, fitted=True)
     axes = figure.add_subplot()
     places = np.arange(1, len(values) + 1)
-    paint = np.where(values > ACTIVE, BLUE, RULE)
+    paint = np.where(values > MIN_ACTIVE_KL_NATS, BLUE, RULE)
     axes.bar(places, values, width=0.8 if len(values) <= 60 else 1.0, color=paint)
     axes.set_ylabel("KL, nats per example")
     if len(values) <= LABELLED:
@@ -62,10 +62,10 @@ def about(nats: Sequence[float]) -> str:
 
 def see(nats: Sequence[float]) -> str:
     """What to see in it."""
-    active, total = sum(value > ACTIVE for value in nats), sum(nats)
+    active, total = sum(value > MIN_ACTIVE_KL_NATS for value in nats), sum(nats)
     return (
         f"Together they are {short(total)} nats, which is {short(total / LN2)} bits. "
-        f"{count(active)} of {count(len(nats))} carry more than {ACTIVE} nats."
+        f"{count(active)} of {count(len(nats))} carry more than {MIN_ACTIVE_KL_NATS} nats."
     )
 
 

@@ -37,15 +37,15 @@ from autoencode.train.run_folder import (
     write_environment,
 )
 from autoencode.train.settings import Settings
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """A trained model.
 
     model: on the CPU, in evaluation mode.   summary: steps, seconds, images_per_second, ….
-    data: what it was trained on.            run: its folder, where there is one.
+    data: what it was trained on.            run: its folder; None where nothing was saved.
     """
 
     model: Model
@@ -55,17 +55,29 @@ class Fitted:
 
 
 @dataclass
-class Training:
-    """A training, its data and its run, which is there from `begun` on where it has a folder."""
+class Session:
+    """A trainer and the folder of its run.
 
-    loop: Loop
-    data: Data
+    run: there from `started` on, where the training has a folder.
+    """
+
+    trainer: Trainer
     folder: Path | None
     run: Run | None = None
 
+    def train(self, overwrite: bool = False) -> FitResult:
+        """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
+        trainer = self.trainer
+        opened = self._started(overwrite) if self.run is None else self._restored()
+        with _seeded(trainer.settings.seed, trainer.state.device), opened:
+            with self._recorded():
+                trainer.run()
+                fit_sampler(trainer.model, trainer.recipe, trainer.data, trainer.settings.seed)
+            return self._finished()
+
     @contextmanager
-    def begun(self, overwrite: bool) -> Iterator[None]:
-        """Makes its folder, which is held as long as this lasts.
+    def _started(self, overwrite: bool) -> Iterator[None]:
+        """Makes the folder and holds its lock.
 
         Raises:
             RunError: the folder is in use or cannot be written.
@@ -73,19 +85,19 @@ class Training:
         if self.folder is None:
             yield
             return
-        loop, folder = self.loop, self.folder
+        trainer, folder = self.trainer, self.folder
         make_folder(folder, overwrite)
         with locked(folder):
             try:
-                kept, digest = save_network_code(loop.recipe, folder)
+                recipe, digest = save_network_code(trainer.recipe, folder)
                 self.run = Run(
                     folder,
-                    kept,
-                    loop.model.sizes,
+                    recipe,
+                    trainer.model.sizes,
                     "running",
-                    data_record(self.data),
-                    loop.settings.to_dict(),
-                    loop.summary(),
+                    data_record(trainer.data),
+                    trainer.settings.to_dict(),
+                    trainer.summary(),
                     digest,
                 )
                 self.run.write()
@@ -96,84 +108,61 @@ class Training:
                 raise
 
     @contextmanager
-    def restored(self) -> Iterator[None]:
-        """Goes back to its newest checkpoint; its folder is held as long as this lasts.
+    def _restored(self) -> Iterator[None]:
+        """Goes back to the newest complete checkpoint and holds the lock of the folder.
 
         Raises:
-            RunError: the folder is in use, or holds no whole checkpoint.
+            RunError: the folder is in use, or holds no complete checkpoint.
         """
         assert self.run is not None
         with locked(self.run.folder):
-            for sentence in self.loop.restore():
+            for sentence in self.trainer.restore():
                 warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=5)
             _warn_of_changes(self.run)
             yield
 
     @contextmanager
-    def seeded(self) -> Iterator[None]:
-        """Noise from its seed; afterwards torch's random state is what it was before."""
-        cuda = [torch.cuda.current_device()] if self.loop.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda):
-            torch.manual_seed(self.loop.settings.seed)
-            yield
-
-    def trained(self) -> Fitted:
-        """Trains to the end; raises as `fit` does, and then the run says why it stopped."""
-        with self.recorded():
-            self.loop.run()
-        return self.finished()
-
-    @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """What stops it is written into its run."""
+    def _recorded(self) -> Iterator[None]:
+        """Writes into the run why its training stopped."""
         try:
-            with memory_errors(self.loop.settings.batch_size):
+            with memory_errors(self.trainer.settings.batch_size):
                 yield
         except (Interrupted, Diverged) as error:
-            self.stopped(error)
+            if self.run is not None:
+                status = "interrupted" if isinstance(error, Interrupted) else "diverged"
+                replace(self.run, status=status, summary=self.trainer.summary()).write()
             raise
 
-    def stopped(self, error: AutoencodeError) -> None:
-        """Lets the run say why it was not trained to the end."""
-        if self.run is not None:
-            status = "interrupted" if isinstance(error, Interrupted) else "diverged"
-            replace(self.run, status=status, summary=self.loop.summary()).write()
-
-    def finished(self) -> Fitted:
-        """What was trained, with its sampler, as a run that is done where it has a folder."""
-        loop, model = self.loop, self.loop.model
-        with self.recorded():
-            fit_sampler(model, loop.recipe, self.data, loop.settings.seed)
-        model.cpu().eval()
+    def _finished(self) -> FitResult:
+        """The trained model, as a run that is done where it has a folder."""
+        trainer = self.trainer
+        model = trainer.model.cpu().eval()
         if self.run is None:
-            return Fitted(model, loop.summary(), self.data, None)
+            return FitResult(model, trainer.summary(), trainer.data, None)
         self.run.write_weights(model)
-        done = replace(self.run, status="done", summary=loop.summary())
+        done = replace(self.run, status="done", summary=trainer.summary())
         done.write()
-        # Only now is nothing left to continue.
+        # Only now is nothing left to resume.
         shutil.rmtree(done.folder / "state", ignore_errors=True)
-        return Fitted(model, loop.summary(), self.data, done)
+        return FitResult(model, trainer.summary(), trainer.data, done)
 
 
-def prepared(
+def new_session(
     recipe: Recipe,
     data: Data,
     settings: Mapping[str, Any],
     folder: Path | None,
     progress: bool | None,
-    held: Data | None = None,
-) -> Training:
+) -> Session:
     """A training before its first step; arguments as of `fit`.
 
-    held: the same data where the training reads them; None is where they are.
-
     Raises:
-        RecipeError, DataError: what was asked for has no meaning.
+        RecipeError, DataError: the training has no meaning as it is asked for.
     """
     chosen = Settings.of(recipe, settings)
     if settings.get("augment") and len(data.shape) < 2:
         raise DataError(
-            "Only images can be turned and stretched, and these are vectors",
+            "Only images can be augmented by affine maps, and these are vectors",
             "Leave --augment out.",
         )
     y, mixed = data.train.y, chosen.labelled is not None
@@ -188,43 +177,38 @@ def prepared(
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))
         initialise_from(model, open_run(init))
-    loop = _loop(model, recipe, held or data, chosen, folder, progress)
-    return Training(loop, data, folder)
+    with memory_errors(chosen.batch_size):
+        trainer = Trainer(model, recipe, data, chosen, folder, progress)
+    return Session(trainer, folder)
 
 
-def interrupted(run: Run, data: Data, progress: bool | None, held: Data | None = None) -> Training:
-    """A training that was cut short, before it is `restored`; arguments as of `prepared`.
+def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:
+    """The training of a run that was interrupted, before its checkpoint is restored.
 
     Raises:
-        RunError: its settings are none of this version.
+        RunError: its settings are not those of this version.
     """
-    settings = _settings(run)
-    model = build(run.recipe, run.sizes, seed=settings.seed)
-    loop = _loop(model, run.recipe, held or data, settings, run.folder, progress)
-    return Training(loop, data, run.folder, run)
-
-
-def _settings(run: Run) -> Settings:
-    """The settings of a run, as its `run.json` has them."""
     try:
-        return Settings.of(run.recipe, run.settings)
+        settings = Settings.of(run.recipe, run.settings)
     except RecipeError as error:
         raise RunError(f"{run.folder / 'run.json'}: {error.what}", error.fix) from error
-
-
-def _loop(
-    model: Model,
-    recipe: Recipe,
-    data: Data,
-    settings: Settings,
-    folder: Path | None,
-    progress: bool | None,
-) -> Loop:
+    model = build(run.recipe, run.sizes, seed=settings.seed)
     with memory_errors(settings.batch_size):
-        return Loop(model, recipe, data, settings, folder, progress)
+        trainer = Trainer(model, run.recipe, data, settings, run.folder, progress)
+    return Session(trainer, run.folder, run)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Noise from the seed; afterwards torch's random state is restored."""
+    cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
 
 
 def _warn_of_changes(run: Run) -> None:
+    """Warns where the machine is not the one that the training began on."""
     try:
         then = read_json(run.folder / "environment.json")
     except AutoencodeError:
@@ -237,7 +221,7 @@ def _warn_of_changes(run: Run) -> None:
     ]
     if changed:
         warnings.warn(
-            f"The continuation will not be bit for bit what it would have been: "
+            f"The resumed training will not be bit for bit the uninterrupted one: "
             f"{'; '.join(changed)}",
             stacklevel=6,
         )
