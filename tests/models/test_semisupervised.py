@@ -306,7 +306,7 @@ def test_refusals():
         SemiSupervised(bare, Sizes((8, 8), (2,), context=K))
     for statistic in ("free-bits", "capacity"):
         terms = {**bare.terms, "kl": Weighted(statistic)}
-        with pytest.raises(RecipeError, match=r"no nats of single examples.*terms\.kl=kl"):
+        with pytest.raises(RecipeError, match=r"no value per example.*terms\.kl=kl"):
             SemiSupervised(recipe(terms=terms), Sizes((8, 8), (2,), context=K))
     m = model()
     with pytest.raises(DataError, match="0 to 3"):

@@ -1,4 +1,4 @@
-"""Distributions and divergences that torch lacks, and the arithmetic that models share."""
+"""Distributions and divergences that torch lacks, and numerical helpers."""
 
 from autoencode.maths.bernoulli import BernoulliImages
 from autoencode.maths.box import BoxUniform
