@@ -17,6 +17,8 @@ from typing import Annotated, ClassVar, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from autoencode.arguments import Within as Within
+
 
 class Space(Enum):
     """The latent space of a model; it decides which priors fit and how codes are interpolated."""
@@ -143,20 +145,6 @@ class Autoencoder(Protocol):
     def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """Encodes and decodes examples, without corruption and without sampling."""
         ...
-
-
-@dataclass(frozen=True)
-class Within:
-    """The range of a number, in its annotation: Annotated[int, Within(1, 9)]."""
-
-    low: float
-    high: float
-
-    def __contains__(self, number: float) -> bool:
-        return self.low <= number <= self.high
-
-    def __str__(self) -> str:
-        return f"from {self.low:,} to {self.high:,}"
 
 
 # The width of a layer, a number of channels, or the size of a code.

@@ -68,6 +68,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return by_type or "DefaultCPUAllocator" in str(error)
 
 
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that is most similar to `name`; None if no choice is similar.
+
+    >>> nearest("vea", ["ae", "vae", "conv-ae"])
+    'vae'
+    """
+    near = get_close_matches(str(name), sorted(choices), n=1, cutoff=0.55)
+    return near[0] if near else None
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """A hint that names the most similar choice, or all choices if none is similar.
 
@@ -77,5 +87,5 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     'Choose one of: ae, vae.'
     """
     options = sorted(choices)
-    near = get_close_matches(str(name), options, n=1, cutoff=0.55)
-    return f'Did you mean "{near[0]}"?' if near else f"Choose one of: {', '.join(options)}."
+    near = nearest(name, options)
+    return f'Did you mean "{near}"?' if near else f"Choose one of: {', '.join(options)}."

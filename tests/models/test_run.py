@@ -60,7 +60,7 @@ def test_a_run_of_an_older_version_opens(tmp_path):
     assert open_run(tmp_path) == fitted.run
     record["sizes"]["labelled"] = 2
     path.write_text(json.dumps(record))
-    with pytest.raises(RunError, match=r"sizes\.labelled must be a finite number from 0.0 to 1.0"):
+    with pytest.raises(RunError, match=r"sizes\.labelled must be a finite number from 0 to 1"):
         open_run(tmp_path)
 
 

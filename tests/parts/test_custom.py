@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from autoencode.arguments import arguments_of
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
-from autoencode.models.arguments import arguments_of
 from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.custom import custom_network, is_custom, kind_of_class, network_file
 from autoencode.parts.networks.mlp import MLP

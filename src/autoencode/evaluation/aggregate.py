@@ -11,6 +11,7 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.points import as_points
@@ -18,7 +19,6 @@ from autoencode.evaluation.thresholds import MIN_ACTIVE_VARIANCE
 from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
 from autoencode.maths.discrepancies import mean_discrepancy
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 
 # Codes compared with as many draws at once, each with each.

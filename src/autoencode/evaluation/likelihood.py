@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.errors import DataError
 from autoencode.io.progress import Bar
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import measuring, seeded, split
 
 BATCH_SIZE = 100

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from autoencode.arguments import argument_value, check_arguments
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
-from autoencode.models.arguments import check_arguments, value
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
 from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
@@ -112,8 +112,8 @@ def assembly(recipe: Recipe) -> Callable[..., Model]:
 
 def batch_norms(recipe: Recipe) -> list[str]:
     """Dotted names of the arguments that enable batch normalisation, such as "network.norm"."""
-    norms = {"model": value(assembly(recipe), recipe.model.args, "norm")}
-    norms |= {slot: value(kind, spec.args, "norm") for slot, spec, kind in recipe.parts()}
+    norms = {"model": argument_value(assembly(recipe), recipe.model.args, "norm")}
+    norms |= {slot: argument_value(kind, spec.args, "norm") for slot, spec, kind in recipe.parts()}
     return [f"{slot}.norm" for slot, norm in norms.items() if norm == "batch"]
 
 

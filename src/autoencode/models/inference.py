@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from autoencode import maths
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
-from autoencode.models.arguments import check_value
 
 BATCH_SIZE = 2048
 # Maximum number of values in a batch, so that batches of large images fit in memory.

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from autoencode.arguments import arguments_of, check_arguments, check_value
 from autoencode.contract import Width
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.models.arguments import arguments_of, check_arguments, check_value
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.custom import is_custom, kind_of_class, network_file

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 
 from torch import nn
 
+from autoencode.arguments import check_value
 from autoencode.contract import Sizes, Width, Within
 from autoencode.data import Data, load_data
 from autoencode.data.options import Options
@@ -34,7 +35,6 @@ from autoencode.io.store import (
     write_json,
     write_tensors,
 )
-from autoencode.models.arguments import check_value
 from autoencode.models.build import MAX_PARAMETERS, Model, build
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe

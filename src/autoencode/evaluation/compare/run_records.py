@@ -21,7 +21,7 @@ from autoencode.parts.networks.custom import is_custom
 # How many differences of two models of one recipe their names tell.
 TOLD = 3
 # Settings that make no other model: what seeds differ in, and what is only written beside it.
-ASIDE = ("seed", "film", "tensorboard")
+ASIDE = ("seed", "snapshots", "tensorboard")
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
 from sklearn.metrics.cluster import contingency_matrix  # type: ignore[import-untyped]
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.points import Array, as_points, in_proportion
-from autoencode.models.arguments import check_value
 
 # Codes that a silhouette is taken of: all distances between them are.
 SILHOUETTE_CODES = 5_000

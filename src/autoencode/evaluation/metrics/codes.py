@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches
 
 NEIGHBOURS = 10

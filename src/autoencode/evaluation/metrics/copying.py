@@ -9,10 +9,10 @@ import torch
 from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.features import checked
-from autoencode.models.arguments import check_value
 
 # Of test images, those nearest to a training image: who is as near as they are may be a copy.
 NEAREST_TEST = 0.01

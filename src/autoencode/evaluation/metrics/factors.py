@@ -10,9 +10,9 @@ from sklearn.metrics import mutual_info_score  # type: ignore[import-untyped]
 from sklearn.tree import DecisionTreeClassifier  # type: ignore[import-untyped]
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError, Diverged
-from autoencode.models.arguments import check_value
 
 Array = np.ndarray[Any, Any]
 

@@ -6,10 +6,10 @@ from typing import Annotated, NamedTuple
 
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.copying import check_distances
-from autoencode.models.arguments import check_value
 
 # The highest probability of a class from which on an image counts as one of that class, at most.
 SURE = 0.9

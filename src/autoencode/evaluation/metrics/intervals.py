@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
-from autoencode.models.arguments import check_value
 
 # Positions drawn at once.
 MOST_NUMBERS = 2**20

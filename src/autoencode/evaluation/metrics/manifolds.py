@@ -12,9 +12,9 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.evaluation.features import checked
-from autoencode.models.arguments import check_value
 
 # Distances held at once: 64 MB.
 MOST_NUMBERS = 2**23

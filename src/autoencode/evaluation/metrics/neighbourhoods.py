@@ -9,10 +9,10 @@ from sklearn.manifold import trustworthiness as kept  # type: ignore[import-unty
 from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.points import Array, as_points, chosen
-from autoencode.models.arguments import check_value
 
 NEIGHBOURS = 10
 # Examples that neighbourhoods are compared of: all of them are ranked by distance from each.
