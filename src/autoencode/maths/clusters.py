@@ -26,8 +26,8 @@ def tsne_clusters(z: Tensor, k: int, seed: int) -> Tensor:
 
 def fit_gaussian_mixture(points: Tensor, components: int, seed: int, **options: Any) -> Any:
     """Fits scikit-learn's `GaussianMixture` to points [N, d] in float64; `options` are its own."""
-    from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-    from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped]
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
 
     mixture = GaussianMixture(components, random_state=seed % 2**32, **options)
     with warnings.catch_warnings():

@@ -18,7 +18,7 @@ def tsne_map(points: Tensor, seed: int) -> Tensor:
     It is initialised with the principal components and needs N ≥ 4, d ≥ 2 and points that are not
     all equal.  Source: [maaten2008].
     """
-    from sklearn.manifold import TSNE  # type: ignore[import-untyped]
+    from sklearn.manifold import TSNE
 
     array = points.detach().flatten(1).cpu().numpy().astype(np.float32)
     perplexity = min(PERPLEXITY, (len(array) - 1) / 3)
