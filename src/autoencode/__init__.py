@@ -1,4 +1,4 @@
-"""autoencode: train, measure, picture and use autoencoders.
+"""autoencode: train, evaluate, plot and use autoencoders.
 
     import autoencode as ae
 
@@ -6,7 +6,7 @@
     model = ae.load("runs/vae")
     codes, images = model(ae.sample_train(10))
 
-Names are imported when they are first used, so that `import autoencode` costs nothing.
+Names are imported on first use, so that `import autoencode` is fast.
 """
 
 from typing import TYPE_CHECKING

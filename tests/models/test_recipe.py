@@ -83,7 +83,7 @@ def test_parts_without_meaning_together_are_refused(recipe, message):
 
 
 def test_an_objective_of_nothing_is_refused():
-    with pytest.raises(RecipeError, match="nothing to minimise"):
+    with pytest.raises(RecipeError, match="its loss is empty"):
         Recipe(terms={})
 
 

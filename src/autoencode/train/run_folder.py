@@ -22,6 +22,7 @@ from autoencode.io.lock import locked as lock_file
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
+
 def make_folder(out: Path, overwrite: bool) -> None:
     """Makes the folder of a new run and proves that it can be written to.
 
