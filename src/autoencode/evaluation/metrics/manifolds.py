@@ -12,9 +12,9 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.evaluation.metrics.arrays import as_features
-from autoencode.arguments import check_value
 
 # Distances in memory at once: 64 MB.
 MAX_DISTANCES = 2**23
