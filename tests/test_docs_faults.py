@@ -1,4 +1,4 @@
-"""The table of faults names tests that exist, for every fault, and quotes messages of the sources."""
+"""The table of faults names tests that exist, and quotes messages of the sources."""
 
 import ast
 import re

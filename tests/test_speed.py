@@ -27,7 +27,7 @@ def speed():
     ("recipe", "shape"), [("ae", (28, 28)), ("conv-ae", (28, 28)), ("conv-ae", (3, 64, 64))]
 )
 def test_networks_by_hand_compute_what_ours_do(speed, recipe, shape):
-    nets = speed("contenders.nets")
+    nets = speed("workloads.nets")
     image = (1, *shape) if len(shape) == 2 else shape
     with torch.random.fork_rng(devices=[]):
         net = nets.course_net(2) if recipe == "ae" else nets.conv_net(image, 2)
@@ -46,7 +46,7 @@ def test_the_floor_is_the_arithmetic_of_a_step(speed):
     """Counted by torch's own counter, over a whole step of the net by hand."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    floor, nets = speed("contenders.floor"), speed("contenders.nets")
+    floor, nets = speed("workloads.lower_bounds"), speed("workloads.nets")
     shape = (1, 28, 28)
     with torch.random.fork_rng(devices=[]):
         for net, alone in (
@@ -69,7 +69,7 @@ def test_a_trainer_that_owns_its_loop_does_as_many_steps_as_it_is_told(speed):
             done.append(number)
             stepped()
 
-    training = speed("contenders.steps").Paused(train)
+    training = speed("workloads.steps").ThreadedTrainer(train)
     assert done == []
     training.advance(2)
     assert done == [0, 1]
@@ -81,10 +81,10 @@ def test_a_trainer_that_owns_its_loop_does_as_many_steps_as_it_is_told(speed):
 
 def test_what_a_process_cannot_do_is_said(speed):
     process = speed("process")
-    with pytest.raises(process.Failed, match=r"there is no \.venv-peers"):
-        process.Process(Path("/nowhere/.venv-peers/bin/python"))
-    there = process.Process(Path(sys.executable))
-    with pytest.raises(process.Failed, match="ModuleNotFoundError"):
+    with pytest.raises(process.WorkloadError, match=r"there is no \.venv-peers"):
+        process.WorkerProcess(Path("/nowhere/.venv-peers/bin/python"))
+    there = process.WorkerProcess(Path(sys.executable))
+    with pytest.raises(process.WorkloadError, match="ModuleNotFoundError"):
         there.ask("call", what="nothing:nothing", args={})
     assert "torch" in there.ask("call", what="libraries:versions", args={})["result"]
     there.end()
