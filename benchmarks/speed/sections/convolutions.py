@@ -129,9 +129,9 @@ def targets(record: dict[str, Any]) -> list[Target]:
     measured = "not measured"
     if ratio is not None and "error" in theirs:
         measured = (
-            f"{ratio:.0f}; {ours['parameters']:,} parameters, test error {ours['error']:.1f} "
-            f"after {ours['seconds']:.0f} s; Pythae: {theirs['parameters']:,} and "
-            f"{theirs['error']:.1f} after {theirs['seconds']:.0f} s"
+            f"{ratio:.0f}. conv-ae: {ours['parameters']:,} parameters, test error "
+            f"{ours['error']:.1f} after {ours['seconds']:.0f} s. Pythae: {theirs['parameters']:,} "
+            f"parameters, {theirs['error']:.1f} after {theirs['seconds']:.0f} s"
         )
     what = "Speed of conv-ae, 28×28, relative to the same network in a plain loop"
     return [

@@ -1,4 +1,4 @@
-"""One training of a proof: what the command line is told, and the run that comes of it."""
+"""Trainings of a proof: commands, and the runs that they make."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from autoencode.models.run import Run, open_run
 
 
 @dataclass(frozen=True)
-class Training:
-    """`autoencode train ROW`, with what stands after it.
+class TrainCommand:
+    """The command `autoencode train ROW` with its options.
 
     options: {"seed": 1} is --seed 1.     sets: {"latent": 50} is --set latent=50.
     """
@@ -33,7 +33,7 @@ class Training:
     data: str = "mnist"
 
     def arguments(self) -> list[str]:
-        """What follows `autoencode`."""
+        """The words after `autoencode`."""
         words = ["train", self.row, "--data", self.data]
         for name, value in self.options.items():
             words += [f"--{name.replace('_', '-')}", str(value)]
@@ -41,12 +41,12 @@ class Training:
             words += ["--set", f"{name}={_word(value)}"]
         return words
 
-    def command(self) -> str:
-        """The line that a reader types."""
+    def line(self) -> str:
+        """The command as a line for a shell."""
         return shlex.join(["autoencode", *self.arguments()])
 
     def recipe(self) -> Recipe:
-        """The row as the table has it now, with the sets."""
+        """The recipe of the table, changed by `latent` and `sets`."""
         recipe = recipe_named(self.row)
         if "latent" in self.options:
             recipe = recipe.but(latent=self.options["latent"])
@@ -54,44 +54,44 @@ class Training:
             recipe = recipe.set(*assignment(f"{name}={_word(value)}"))
         return recipe
 
-    def but(self, *, sets: Mapping[str, Any] | None = None, **options: Any) -> Training:
-        """The same, with some options and sets changed."""
+    def but(self, *, sets: Mapping[str, Any] | None = None, **options: Any) -> TrainCommand:
+        """A copy with some options and sets changed."""
         return replace(
             self, options={**self.options, **options}, sets={**self.sets, **(sets or {})}
         )
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A finished run.   model: on the CPU, in evaluation mode.   data: what it was trained on."""
+class TrainedRun:
+    """A finished run.   model: on the CPU, in evaluation mode.   data: its training data."""
 
-    training: Training
+    command: TrainCommand
     run: Run
     model: Model
     data: Data
 
     @property
     def seconds(self) -> float:
-        """What the training took."""
+        """The time of the training."""
         return float(self.run.summary["seconds"])
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What `autoencode train` measured at its end."""
-        found: dict[str, Any] = json.loads((self.run.folder / "metrics.json").read_text())
-        return found
+        """The metrics that `autoencode train` measured at its end."""
+        metrics: dict[str, Any] = json.loads((self.run.folder / "metrics.json").read_text())
+        return metrics
 
 
 @dataclass
-class Workshop:
-    """Where proofs train; `done` lists what was trained for the proof at hand.
+class ProofRunner:
+    """Trains the models of the proofs; `done` lists the runs of the current proof.
 
-    folder: of the runs. One that is there, done, and was told the same of the same row is taken as
-        it is; one that was cut short is continued.
-    seeds: how many are trained where a claim is about a median.
-    steps, images, data: only to try a proof out in seconds, as its test does: its figures then
-        mean nothing. An upper bound on the steps of each training, one on the images and samples
-        measured, and what stands for "mnist".
+    folder: of the runs. A finished run of the same command and recipe is used again; an interrupted
+        run is continued.
+    seeds: number of trainings for a claim about a median.
+    steps, images, data: limits to test a proof in seconds; its results then mean nothing. The most
+        steps of each training, the most images and samples that are measured, and the data that
+        replace "mnist".
     """
 
     folder: Path
@@ -99,28 +99,28 @@ class Workshop:
     steps: int | None = None
     images: int | None = None
     data: str = "mnist"
-    done: list[Trained] = field(default_factory=list)
+    done: list[TrainedRun] = field(default_factory=list)
 
-    def train(self, training: Training) -> Trained:
-        """Trains, or opens what was trained before."""
-        training = replace(training, data=self.data)
+    def train(self, command: TrainCommand) -> TrainedRun:
+        """Runs the command, or opens its run from an earlier call."""
+        command = replace(command, data=self.data)
         if self.steps is not None:
-            training = training.but(steps=self.steps)
-        digest = hashlib.sha256(training.command().encode()).hexdigest()[:8]
-        folder = self.folder / f"{training.row}-{digest}"
-        status = _status(folder, training.recipe())
-        print(f"$ {training.command()} --out {folder}", flush=True)
+            command = command.but(steps=self.steps)
+        digest = hashlib.sha256(command.line().encode()).hexdigest()[:8]
+        folder = self.folder / f"{command.row}-{digest}"
+        status = _status(folder, command.recipe())
+        print(f"$ {command.line()} --out {folder}", flush=True)
         if status == "interrupted" or status == "running":
             _call(["resume", str(folder), "--no-report"])
         elif status != "done":
-            _call([*training.arguments(), "--out", str(folder), "--overwrite", "--no-report"])
+            _call([*command.arguments(), "--out", str(folder), "--overwrite", "--no-report"])
         run = open_run(folder)
-        trained = Trained(training, run, run.load_model(), run.load_data())
+        trained = TrainedRun(command, run, run.load_model(), run.load_data())
         self.done.append(trained)
         return trained
 
-    def few(self, n: int) -> int:
-        """How many of `n` images or samples are measured."""
+    def limit(self, n: int) -> int:
+        """The number of images or samples to measure, at most `n`."""
         return n if self.images is None else min(n, self.images)
 
 
@@ -129,12 +129,12 @@ def _word(value: Any) -> str:
 
 
 def _status(folder: Path, recipe: Recipe) -> str:
-    """That of the run; "none" where there is none, or of a row that has changed since."""
+    """The status of a run; "none" if there is none, or if the recipe has changed since."""
     try:
         run = open_run(folder)
     except AutoencodeError:
         return "none"
-    # What a row says of itself may change.
+    # Description and papers of a recipe do not change its training.
     ours, theirs = (each.but(about="", papers=()) for each in (recipe, run.recipe))
     return run.status if ours == theirs else "none"
 
@@ -142,6 +142,6 @@ def _status(folder: Path, recipe: Recipe) -> str:
 def _call(words: list[str]) -> None:
     try:
         autoencode(words)
-    except SystemExit as left:
-        if left.code:
+    except SystemExit as end:
+        if end.code:
             raise
