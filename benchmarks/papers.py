@@ -63,13 +63,15 @@ def main() -> int:
     test.add_argument("--steps", type=int, help="most steps of each training")
     test.add_argument("--images", type=int, help="most images and samples to measure")
     test.add_argument("--data", default="mnist", help="data that replace MNIST")
-    given = parser.parse_args()
-    if unknown := [row for row in given.rows if row not in PROOFS]:
+    arguments = parser.parse_args()
+    if unknown := [row for row in arguments.rows if row not in PROOFS]:
         parser.error(f"there is no proof of {', '.join(unknown)}; there are: {', '.join(PROOFS)}")
-    runner = ProofRunner(given.runs, given.seeds, given.steps, given.images, given.data)
-    file, holds = given.out / "proof.json", True
-    given.out.mkdir(parents=True, exist_ok=True)
-    for row in given.rows or PROOFS:
+    runner = ProofRunner(
+        arguments.runs, arguments.seeds, arguments.steps, arguments.images, arguments.data
+    )
+    file, holds = arguments.out / "proof.json", True
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for row in arguments.rows or PROOFS:
         record = prove(row, runner)
         for claim in record["claims"]:
             holds &= claim["holds"]
@@ -86,7 +88,7 @@ def main() -> int:
         records[row] = record
         records = {name: records[name] for name in PROOFS if name in records}
         file.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (given.out / "proof.md").write_text(page(records), encoding="utf-8")
+        (arguments.out / "proof.md").write_text(page(records), encoding="utf-8")
     return 0 if holds else 1
 
 

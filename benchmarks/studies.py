@@ -24,19 +24,19 @@ def main() -> int:
     parser.add_argument("data", nargs="?", default="mnist", help="a name or a path")
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(STUDIES)}; default all")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "studies")
-    given = parser.parse_args()
-    if unknown := [name for name in given.names if name not in STUDIES]:
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.names if name not in STUDIES]:
         parser.error(f"there is no study {', '.join(unknown)}; there are: {', '.join(STUDIES)}")
     failed = []
-    for name in given.names or STUDIES:
-        stem = f"{Path(given.data).stem}-{name}"
-        folder = Path("runs/studies") / f"{name}-{Path(given.data).stem}"
+    for name in arguments.names or STUDIES:
+        stem = f"{Path(arguments.data).stem}-{name}"
+        folder = Path("runs/studies") / f"{name}-{Path(arguments.data).stem}"
         start = time.perf_counter()
-        words = [sys.executable, "-m", "autoencode", "study", name, "--data", given.data]
-        done = subprocess.run([*words, "--out", str(folder)]).returncode == 0
+        command = [sys.executable, "-m", "autoencode", "study", name, "--data", arguments.data]
+        done = subprocess.run([*command, "--out", str(folder)]).returncode == 0
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         if done:
-            copy_page(folder, given.out, stem)
+            copy_page(folder, arguments.out, stem)
         else:
             failed.append(name)
     return 1 if failed else 0

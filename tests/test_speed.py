@@ -34,12 +34,12 @@ def test_plain_networks_are_those_of_the_recipes(speed, recipe, shape):
     row = RECIPES[recipe]
     model = build(row, sizes_for(row, shape, n=10), seed=0)
     with torch.no_grad():
-        for theirs, mine in zip(net.parameters(), model.parameters(), strict=True):
-            theirs.copy_(mine)
+        for parameter, value in zip(net.parameters(), model.parameters(), strict=True):
+            parameter.copy_(value)
         x = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
-        theirs = net.eval()(x.reshape(4, *image)).reshape(4, *shape)
-        mine = model.eval()(x).images
-    torch.testing.assert_close(theirs, mine, atol=1e-5, rtol=1e-5)
+        plain = net.eval()(x.reshape(4, *image)).reshape(4, *shape)
+        images = model.eval()(x).images
+    torch.testing.assert_close(plain, images, atol=1e-5, rtol=1e-5)
 
 
 def test_lower_bounds_are_the_arithmetic_of_a_step(speed):
@@ -127,7 +127,7 @@ def test_the_page_of_a_gpu(speed):
     page = gpu.page({"name": "A GPU", "rows": rows, "plain": 3e-4})
     assert "| off | 50,000 | 21.0 | 0.0 | 32.00 |" in page
     assert "| on | 50,000 | 9.0 | 4.0 | 32.10 |" in page
-    assert "300 µs a step, 15 s for 50,000" in page
+    assert "300 µs per step, 15 s for 50,000 steps" in page
 
 
 def test_the_page_is_written_from_the_records(speed):

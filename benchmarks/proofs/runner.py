@@ -34,12 +34,12 @@ class TrainCommand:
 
     def arguments(self) -> list[str]:
         """The words after `autoencode`."""
-        words = ["train", self.row, "--data", self.data]
+        arguments = ["train", self.row, "--data", self.data]
         for name, value in self.options.items():
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
         for name, value in self.sets.items():
-            words += ["--set", f"{name}={_word(value)}"]
-        return words
+            arguments += ["--set", f"{name}={_word(value)}"]
+        return arguments
 
     def line(self) -> str:
         """The command as a line for a shell."""
@@ -135,13 +135,13 @@ def _status(folder: Path, recipe: Recipe) -> str:
     except AutoencodeError:
         return "none"
     # Description and papers of a recipe do not change its training.
-    ours, theirs = (each.but(about="", papers=()) for each in (recipe, run.recipe))
-    return run.status if ours == theirs else "none"
+    current, stored = (each.but(about="", papers=()) for each in (recipe, run.recipe))
+    return run.status if current == stored else "none"
 
 
-def _call(words: list[str]) -> None:
+def _call(arguments: list[str]) -> None:
     try:
-        autoencode(words)
+        autoencode(arguments)
     except SystemExit as end:
         if end.code:
             raise

@@ -34,24 +34,24 @@ def main() -> None:
         "--quick", action="store_true", help="test the benchmark; the results mean nothing"
     )
     parser.add_argument("--profile", action="store_true", help="print the time of each operator")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ |= {name: os.environ.get(name, value) for name, value in THREAD_SETTINGS.items()}
-    os.environ["OMP_NUM_THREADS"] = str(given.threads)  # before torch is imported
-    if given.profile:
+    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # before torch is imported
+    if arguments.profile:
         from speed.profile import profile
 
         print(profile("off"), profile("auto"), sep="\n\n")
         return
-    size = BenchmarkSize(given.rounds, given.block)
-    if given.quick:
+    size = BenchmarkSize(arguments.rounds, arguments.block)
+    if arguments.quick:
         size = BenchmarkSize(rounds=1, block=2, quick=True)
-    given.out.mkdir(parents=True, exist_ok=True)
-    for name in given.only or SECTIONS:
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.only or SECTIONS:
         with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(size, given.peers.absolute(), Path(folder))
+            bench = Bench(size, arguments.peers.absolute(), Path(folder))
             record = {"conditions": bench.conditions(), **SECTIONS[name].measure(bench)}
         print(SECTIONS[name].page(record), flush=True)
-        _store(given.out, name, record)
+        _store(arguments.out, name, record)
 
 
 def _store(out: Path, name: str, record: dict[str, Any]) -> None:

@@ -43,7 +43,9 @@ def page(record: dict[str, Any]) -> str:
         "|---|---:|---:|",
     ]
     for name, each in record["startup"].items():
-        lines.append(f"| {name} | {median(each['first_step']):.2f} | {median(each['own']):.0f} |")
+        lines.append(
+            f"| {name} | {median(each['first_step']):.2f} | {median(each['private']):.0f} |"
+        )
     return "\n".join([*lines, ""])
 
 

@@ -46,7 +46,7 @@ def page(record: dict[str, Any]) -> str:
 
 
 def targets(record: dict[str, Any]) -> list[Target]:
-    found: list[Target] = []
+    results: list[Target] = []
     for d in CODES:
         errors = {name: mean(each) for name, each in record[f"d={d}"].items()}
         for one, other, words in (
@@ -55,7 +55,7 @@ def targets(record: dict[str, Any]) -> list[Target]:
             (FLOAT32, PLAIN, "float32 relative to a plain loop"),
         ):
             above = errors[one] / errors[other] - 1
-            found.append(
+            results.append(
                 Target(
                     2,
                     f"Test error, {d} latent dimensions: {words}, {len(record['seeds'])} seeds",
@@ -64,4 +64,4 @@ def targets(record: dict[str, Any]) -> list[Target]:
                     abs(above) <= 0.01,
                 )
             )
-    return found
+    return results

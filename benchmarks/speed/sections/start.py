@@ -48,24 +48,24 @@ def _megabytes(folder: Path) -> float:
 
 def _command(bench: Bench, turn: int, steps: int) -> dict[str, float]:
     """Seconds from the command to the first line of its log, and the memory of a training."""
-    words = [sys.executable, "-m", "autoencode", "train", "ae", "--data", bench.mnist.source]
+    command = [sys.executable, "-m", "autoencode", "train", "ae", "--data", bench.mnist.source]
     out = bench.folder / f"run-{turn}"
     start = time.perf_counter()
-    first = _started([*words, "--steps", "1", "--no-report", "--out", f"{out}-1"])
+    first = _started([*command, "--steps", "1", "--no-report", "--out", f"{out}-1"])
     log = Path(f"{out}-1") / "log.jsonl"
     while first.poll() is None and not (log.exists() and log.stat().st_size):
         time.sleep(0.002)
     seconds = time.perf_counter() - start
     first.wait()
-    training = _started([*words, "--steps", str(steps), "--no-report", "--out", f"{out}-n"])
+    training = _started([*command, "--steps", str(steps), "--no-report", "--out", f"{out}-n"])
     _, _, used = os.wait4(training.pid, 0)
     training.returncode = 0
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return {"first_step": seconds, "peak": used.ru_maxrss / unit}
 
 
-def _started(words: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def page(record: dict[str, Any]) -> str:
