@@ -25,8 +25,8 @@ def test_refuses_in_a_sentence(refused, ae, folder):
     assert "No run fits" in refused('explore "x*" --html page.html')
 
 
-def test_follows_a_training_that_keeps_a_film(refused, ae):
-    assert "keeps no film" in refused("explore ae --watch --no-browser")
+def test_follows_a_training_that_keeps_snapshots(refused, ae):
+    assert "has no snapshots of its training" in refused("explore ae --watch --no-browser")
     assert "cannot follow a training run" in refused("explore ae --watch --html page.html")
 
 
