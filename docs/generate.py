@@ -49,7 +49,7 @@ def readme(text: str) -> str:
     rows = ["| recipe | what it is | objective |", "|---|---|---|"]
     rows += [
         f"| [`{row.name}`](docs/recipes.md#{row.name}) | {row.about} "
-        f"| `{formula(row).removesuffix('   [nats per example]').removeprefix('loss = ')}` |"
+        f"| `{formula(row).rpartition('   [')[0].removeprefix('loss = ')}` |"
         for row in RECIPES.values()
     ]
     return f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}"

@@ -214,8 +214,10 @@ class Bottleneck(Part, ABC):
     random: ClassVar[bool] = False  # does it give a posterior?
     normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
     maps: ClassVar[bool] = True  # may a code be a map, [D, h, w], and not only a vector?
-    # Numbers asked of the encoder for each number of the code.
+    # Outputs of the encoder for each number of the code.
     features: int = 1
+    # Unit of each cost that `Code.costs` may hold: cost name -> "nats" or "".
+    cost_units: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
@@ -283,8 +285,10 @@ class Sampler(Part, ABC):
 class Likelihood(Part, ABC):
     """Turns what the decoder says into p(x|z)."""
 
-    # Numbers asked of the decoder for each number of an example.
+    # Outputs of the decoder for each number of an example.
     channels: ClassVar[int] = 1
+    # Whether p(x|z) integrates to 1; if not, −ln p(x|z) is an energy and is not given in nats.
+    normalised: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, theta: Tensor) -> Distribution:
@@ -298,8 +302,10 @@ class Term(Part, ABC):
     # (two codes or more for each example), "normal-posterior", "mixture-prior".
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
-    # The unit of its value: "nats" for log-likelihoods and KL terms only, "" for a number without.
+    # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.
     unit: ClassVar[str] = "nats"
+    # Whether the value contains −ln p(x|z).
+    has_likelihood: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, p: ForwardPass) -> Tensor:

@@ -3,7 +3,7 @@ import pytest
 from autoencode.contract import Sizes
 from autoencode.errors import RecipeError, ResourceError
 from autoencode.models.build import build
-from autoencode.models.describe import formula, slots
+from autoencode.models.describe import formula, slots, term_unit
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.table import RECIPES, recipe_named
 
@@ -126,4 +126,26 @@ def test_unknown_recipe_names_the_nearest():
 
 def test_description():
     assert formula(VAE) == "loss = −ln p(x|z) + KL(q(z|x) ‖ p(z))   [nats per example]"
+    assert formula(RECIPES["rae-l2"]).endswith("½‖z‖²   [per example]")
     assert slots(RECIPES["ae-linear"])["network"] == "mlp(hidden=[])"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "units"),
+    [
+        ("vae", {"reconstruction": "nats", "kl": "nats"}),
+        ("contractive-ae", {"reconstruction": "nats", "contractive": ""}),
+        ("ms-ssim-vae", {"reconstruction": "", "kl": "nats"}),
+        ("vq-vae", {"commitment": "", "codebook": ""}),
+        ("factor-vae", {"correlation": "nats"}),
+        ("aae", {"match": ""}),
+        ("m1-m2", {"code-kl": "nats", "label-kl": "nats", "classification": "nats"}),
+    ],
+)
+def test_units(recipe, units):
+    assert {name: term_unit(RECIPES[recipe], name) for name in units} == units
+
+
+def test_unit_of_a_value_that_the_objective_does_not_have():
+    with pytest.raises(RecipeError, match='Did you mean "commitment"'):
+        term_unit(RECIPES["vq-vae"], "comitment")

@@ -2,9 +2,12 @@ import errno
 import json
 import os
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from autoencode.errors import ResourceError, RunError
 from autoencode.io import store
@@ -33,6 +36,46 @@ def test_comes_back_bit_for_bit(tmp_path, tensors):
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
     assert [p.name for p in tmp_path.iterdir()] == ["t.safetensors"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import torch
+from autoencode.io.store import write_tensors
+names = sys.argv[2].split(",")
+tensors = {name: torch.arange(len(name)) / 7 for name in names}
+write_tensors(Path(sys.argv[1]), tensors, {"é": 1, "b": [2.5], "a": None})
+"""
+
+
+@pytest.mark.slow  # processes of their own
+def test_equal_tensors_give_equal_bytes_in_every_process(tmp_path):
+    names = ["weight", "bias", "größe", 'a "quoted" name', "z"]
+    contents = set()
+    for i in range(4):  # a header in random order would differ with a chance of 5 in 6 each time
+        path = tmp_path / f"{i}.safetensors"
+        arguments = [sys.executable, "-c", WRITER, str(path), ",".join(names[i:] + names[:i])]
+        subprocess.run(arguments, check=True)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    loaded = load_file(path)
+    assert loaded.keys() == set(names)
+    assert all(torch.equal(loaded[name], torch.arange(len(name)) / 7) for name in names)
+    assert store.read_tensors(path)[1] == {"é": 1, "b": [2.5], "a": None}
+
+
+def test_the_header_is_sorted_and_the_tensors_are_aligned(tmp_path, tensors):
+    path = tmp_path / "t.safetensors"
+    store.write_tensors(path, tensors, {"step": 3})
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    assert length % 8 == 0
+    assert list(header) == sorted(header)
+    assert list(header["__metadata__"]) == ["format", "meta", "sha256"]
+    loaded = load_file(path)
+    assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
 
 
 def test_every_flipped_byte_is_found(tmp_path, tensors):

@@ -12,7 +12,7 @@ from autoencode.errors import DataError, RecipeError
 from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.assemble import shape_words
 from autoencode.models.build import build, sizes_for
-from autoencode.models.describe import formula, slots
+from autoencode.models.describe import formula, slots, term_unit
 from autoencode.models.objective import Objective
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
@@ -120,7 +120,7 @@ def test_gradients_reach_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_terms_are_finite_nats_in_training_and_in_evaluation(name):
+def test_terms_are_finite_and_have_a_unit_in_training_and_in_evaluation(name):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
@@ -131,6 +131,7 @@ def test_terms_are_finite_nats_in_training_and_in_evaluation(name):
             output = objective(x, context)
         assert output.loss.shape == ()
         assert all(value.isfinite() for value in [output.loss, *output.terms.values()])
+        assert {term_unit(model.recipe, name) for name in output.terms} <= {"nats", ""}
 
 
 @pytest.mark.parametrize("name", RECIPES)

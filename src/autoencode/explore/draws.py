@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -21,4 +23,4 @@ def like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Ten
     centred = codes - codes.mean(0)
     # One noise a code mixes the deviations to exactly their covariance; no matrix is inverted.
     noise = torch.randn(n, len(codes), generator=generator)
-    return codes.mean(0) + noise @ centred / max(1, len(codes) - 1) ** 0.5
+    return codes.mean(0) + noise @ centred / math.sqrt(max(1, len(codes) - 1))

@@ -48,8 +48,8 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all.
+def write_bytes(path: Path, *content: bytes | memoryview) -> None:
+    """Write a file completely or not at all; several pieces of content are joined.
 
     Raises:
         ResourceError: the disk is full.
@@ -59,7 +59,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     with writing(path):
         try:
             with temporary.open("wb") as file:
-                file.write(content)
+                file.writelines(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -138,13 +138,24 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Writes named tensors and JSON-able `meta` as one safetensors file with a checksum of both."""
-    # Tensors that share memory, or that lie in it with gaps, cannot be stored as they are.
-    kept = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
-    text = json.dumps(meta, sort_keys=True)
-    header = {"format": str(FORMAT), "meta": text}
-    header["sha256"] = _checksum(kept, header)
-    write_bytes(path, save(kept, header))
+    """Write named tensors and JSON-serialisable `meta` as one safetensors file with a checksum.
+
+    Equal tensors and equal `meta` give the same bytes, in every process.
+    """
+    # safetensors refuses tensors that share memory or are not contiguous.
+    copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+    header = {"format": str(FORMAT), "meta": json.dumps(meta, sort_keys=True)}
+    header["sha256"] = _checksum(copies, header)
+    content = save(copies, header)
+    # Eight bytes hold the length of the JSON header. Its metadata come from a hash map of Rust, in
+    # an order that changes from process to process.
+    end = 8 + int.from_bytes(content[:8], "little")
+    sorted_header = json.dumps(
+        json.loads(content[8:end]), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    sorted_header += b" " * (-len(sorted_header) % 8)  # the tensors start at a multiple of 8
+    length = len(sorted_header).to_bytes(8, "little")
+    write_bytes(path, length, sorted_header, memoryview(content)[end:])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoencode.contract import Term
+from autoencode.errors import RecipeError, did_you_mean
+from autoencode.models.build import assembly
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import PART_SLOTS, Recipe, Spec
 from autoencode.parts import SLOTS
@@ -20,7 +23,42 @@ def formula(recipe: Recipe) -> str:
     for spec in recipe.terms.values():
         weight = "" if spec.weight == 1 else f"{spec.weight:g}·"
         summands.append(f"{weight}{SLOTS['terms'][spec.kind].formula}")
-    return f"loss = {' + '.join(summands)}   [nats per example]"
+    in_nats = all(term_unit(recipe, name) == "nats" for name in recipe.terms)
+    return f"loss = {' + '.join(summands)}   [{'nats ' if in_nats else ''}per example]"
+
+
+def term_unit(recipe: Recipe, name: str) -> str:
+    """The unit of one named value of the objective: "nats", or "" for a number without a unit.
+
+    name: a term of the recipe, or a cost that its model or its bottleneck charges, such as
+        "classification", "label-kl" or "commitment".
+
+    Log-likelihoods and KL divergences are in nats. The reconstruction under a likelihood that is
+    not normalised ("ms-ssim") is an energy and has no unit.
+
+    >>> from autoencode.models.recipes.table import RECIPES
+    >>> term_unit(RECIPES["contractive-ae"], "reconstruction")
+    'nats'
+    >>> term_unit(RECIPES["contractive-ae"], "contractive")
+    ''
+
+    Raises:
+        RecipeError: the objective of the recipe has no value of that name.
+    """
+    if name in recipe.terms:
+        term: type[Term] = SLOTS["terms"][recipe.terms[name].kind]
+        normalised = SLOTS["likelihood"][recipe.likelihood.kind].normalised
+        return term.unit if normalised or not term.has_likelihood else ""
+    costs = {
+        **SLOTS["bottleneck"][recipe.bottleneck.kind].cost_units,
+        **getattr(assembly(recipe), "cost_units", {}),
+    }
+    if name not in costs:
+        raise RecipeError(
+            f'The objective of "{recipe.name}" has no term or cost "{name}"',
+            did_you_mean(name, [*recipe.terms, *costs]),
+        )
+    return str(costs[name])
 
 
 def slots(recipe: Recipe) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -19,6 +20,8 @@ class LabelModel(nn.Module, ABC):
     core: what has the same codes within, so that their prior and sampler are its own.
     """
 
+    # Unit of each cost that the model itself charges; see `Bottleneck.cost_units`.
+    cost_units: ClassVar[Mapping[str, str]] = {"label-kl": "nats", "classification": "nats"}
     recipe: Recipe
     sizes: Sizes
     space: Space

@@ -30,6 +30,11 @@ class StackedSemiSupervised(LabelModel):
     Source: [kingma2014semi].
     """
 
+    cost_units = {
+        **LabelModel.cost_units,
+        "code-reconstruction": "nats",
+        "code-kl": "nats",
+    }
     core: SemiSupervised
 
     def __init__(

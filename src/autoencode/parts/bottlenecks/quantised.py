@@ -99,6 +99,8 @@ class VectorQuantised(Quantised):
     Source: [oord2017], eq. 3 and appendix A.1; revival: [dhariwal2020].
     """
 
+    cost_units = {"commitment": "", "codebook": ""}  # noqa: RUF012
+
     book: Tensor  # [codes, dim]
     usage: Tensor  # how many vectors of a batch fall to each entry, a moving average, [codes]
     total: Tensor  # the moving average of the sum of those vectors, [codes, dim]

@@ -28,6 +28,8 @@ class MSSSIM(Likelihood):
         RecipeError: examples are vectors, or images with a side below 8.
     """
 
+    normalised = False
+
     def __init__(self, sizes: Sizes, scale: Annotated[float, Within(1e-3, 1e6)] = 300.0) -> None:
         super().__init__(sizes)
         if sizes.image is None or min(sizes.image[1:]) < SHORTEST:

@@ -57,6 +57,7 @@ class MatchPrior(Adversary):
 
     needs = frozenset({"prior"})
     formula = "−ln D(z), D: prior or code?"
+    unit = ""
 
     def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
         super().__init__(sizes)

@@ -23,6 +23,7 @@ class ImportanceWeighted(Term):
 
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−ln 1/S Σₛ p(x|zₛ) p(zₛ) / q(zₛ|x)"
+    has_likelihood = True
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
@@ -41,6 +42,7 @@ class DoublyReparametrised(Term):
     # A posterior that remembers where a draw came from has no ∂ ln q/∂z to be asked for.
     needs = frozenset({"posterior", "prior", "samples", "normal-posterior"})
     formula = "−ln 1/S Σₛ p(x|zₛ) p(zₛ) / q(zₛ|x), encoder reparametrised twice"
+    has_likelihood = True
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[B]."""
@@ -65,6 +67,7 @@ class MultiplyImportanceWeighted(Term):
 
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−1/M Σₘ ln 1/K Σₖ p(x|zₘₖ) p(zₘₖ) / q(zₘₖ|x)"
+    has_likelihood = True
 
     def __init__(self, sizes: Sizes, groups: Groups = 2) -> None:
         super().__init__(sizes)
@@ -89,6 +92,7 @@ class PartiallyImportanceWeighted(Term):
 
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "decoder: IWAE, encoder: MIWAE"
+    has_likelihood = True
 
     def __init__(self, sizes: Sizes, groups: Groups = 2) -> None:
         super().__init__(sizes)
@@ -116,6 +120,7 @@ class CombinationImportanceWeighted(Term):
 
     needs = frozenset({"posterior", "prior", "samples"})
     formula = "−β 1/S Σₛ ln wₛ − (1−β) ln 1/S Σₛ wₛ,  wₛ = p(x|zₛ) p(zₛ) / q(zₛ|x)"
+    has_likelihood = True
 
     def __init__(self, sizes: Sizes, elbo_share: Annotated[float, Within(0.0, 1.0)] = 0.5) -> None:
         super().__init__(sizes)

@@ -83,6 +83,7 @@ class InferredPriorMatch(Term):
 
     needs = frozenset({"posterior", "normal-posterior"})
     formula = "λₒ Σᵢ≠ⱼ Covᵢⱼ² + λ_d Σᵢ (Covᵢᵢ − 1)²"
+    unit = ""
 
     def __init__(
         self,

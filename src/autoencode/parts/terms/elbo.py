@@ -15,6 +15,7 @@ class Reconstruction(Term):
     """−ln p(x|z): the nats that describing x still costs when its code is known, [*S, B]."""
 
     formula = "−ln p(x|z)"
+    has_likelihood = True
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""

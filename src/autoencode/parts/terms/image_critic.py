@@ -37,6 +37,7 @@ class ImageCritic(Adversary):
 
     needs = frozenset({"prior"})
     formula = "½‖f(x) − f(x̂)‖² − ln D(x̂) − ln D(x̃), D: real or decoded?"
+    unit = ""
 
     def __init__(
         self,

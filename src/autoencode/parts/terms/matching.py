@@ -30,6 +30,7 @@ class MaximumMeanDiscrepancy(Term):
 
     needs = frozenset({"prior"})
     formula = "MMD²(q(z), p(z))"
+    unit = ""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class SlicedWasserstein(Term):
 
     needs = frozenset({"prior"})
     formula = "SW₂²(q(z), p(z))"
+    unit = ""
 
     def __init__(self, sizes: Sizes, projections: Width = 50) -> None:
         super().__init__(sizes)

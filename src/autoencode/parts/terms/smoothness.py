@@ -26,6 +26,7 @@ class Contractive(Term):
     """
 
     formula = "‖∂z/∂x‖²"
+    unit = ""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class DecoderSmooth(Term):
     """
 
     formula = "‖∂E[x|z]/∂z‖²"
+    unit = ""
 
     def __init__(self, sizes: Sizes, probes: Probes = 1) -> None:
         super().__init__(sizes)

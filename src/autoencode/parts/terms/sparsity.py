@@ -19,6 +19,7 @@ class L1(Term):
     """
 
     formula = "‖z‖₁"
+    unit = ""
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
@@ -33,6 +34,7 @@ class L2(Term):
     """
 
     formula = "½‖z‖²"
+    unit = ""
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
