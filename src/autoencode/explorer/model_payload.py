@@ -27,7 +27,7 @@ from autoencode.models.describe import formula
 from autoencode.models.inference import measuring
 from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
-from autoencode.report.view import View, look
+from autoencode.report.view import View
 
 # Random codes that travel with a page.
 DRAWS = 256
@@ -57,12 +57,12 @@ def portrait(sitter: Sitter, container: Container) -> dict[str, Any]:
     """What the header says of a model; its numbers go into the container.
 
     Raises:
-        DataError, Diverged: as `report.view.look`.
+        DataError, Diverged: as `report.view.View.of`.
         AutoencodeError: codes of one number, which have no plane.
     """
     model, recipe, test = sitter.model, sitter.run.recipe, sitter.data.test
     y = None if test.y is None else test.y[sitter.rows]
-    view = look(model, test.x[sitter.rows], y, sitter.data.classes, sitter.told)
+    view = View.of(model, test.x[sitter.rows], y, sitter.data.classes, sitter.told)
     plane = view.plane
     discrete = _book(model)
     spread = view.codes.double().std(0, correction=0)
@@ -198,12 +198,12 @@ def _context(view: View, container: Container) -> dict[str, Any] | None:
     """What the model is told of each example shown."""
     if view.context is None:
         return None
-    if view.by_label:
+    if view.class_conditional:
         return {
             "source": "labels",
             "width": view.model.sizes.context,
             "told": container.add(view.context.numpy().astype(np.uint16)),
-            "told_by": "model" if view.tells else "data",
+            "told_by": "model" if view.learns_labels else "data",
         }
     return {
         "source": "vectors",

@@ -78,8 +78,10 @@ class View:
             x, y = x[positions], None if y is None else y[positions]
             context = None if context is None else context[positions]
         if context is None and isinstance(model, LabelModel):
-            batches = in_batches(model, x, lambda b, _: model.predict(b), "predicting", BATCH_SIZE)
-            context = torch.cat(batches).cpu()
+            predicted = in_batches(
+                model, x, lambda b, _: model.predict(b), "predicting", BATCH_SIZE
+            )
+            context = torch.cat(predicted).cpu()
 
         def encode(batch: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
             codes, images = model.forward(batch, context)
@@ -212,9 +214,7 @@ class View:
     def cycled_context(self, n: int) -> Tensor:
         """The context of n random codes: each class in turn, or that of each example in turn."""
         assert self.context is not None
-        values = (
-            torch.arange(self.model.sizes.context) if self.class_conditional else self.context
-        )
+        values = torch.arange(self.model.sizes.context) if self.class_conditional else self.context
         return values[torch.arange(n) % len(values)]
 
     def tiles(self, images: Tensor) -> Tiles:

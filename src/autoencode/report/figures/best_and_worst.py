@@ -1,88 +1,119 @@
-"""The test examples that come back best and worst."""
+"""The test examples of lowest and of highest error."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Self, final
 
 import torch
+from torch import Tensor
 
+from autoencode.models.conditions import conditioning
+from autoencode.report.figures.base import ReportContext, ReportFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import count, short
 from autoencode.report.style import Picture, names, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
 
-TITLE = "Best and worst"
-# How many are shown; the best look much alike.
-BEST, WORST = 8, 16
-# Pairs in a row, and letters of a class's name above one.
-COLUMNS, LONGEST = 8, 8
+# Examples of lowest and of highest error that are shown.
+MAX_BEST, MAX_WORST = 8, 16
+# Pairs in a row, and letters of a class name above a pair.
+COLUMNS, MAX_LETTERS = 8, 8
 
 
-@styled()
-def draw(view: View, best: int, mean: float) -> Picture:
-    """Pairs, the original above: first the `best` of lowest error, then those of highest."""
-    known = names(view.classes, longest=LONGEST)
-    rows = []
-    for label, which in _parts(view, best).items():
-        for start in range(0, len(which), COLUMNS):
-            block = which[start : start + COLUMNS]
-            heads = [] if view.y is None else [known[k] for k in view.y[block].tolist()]
-            notes = [short(error) for error in view.errors[block].tolist()]
-            rows.append(Row(view.originals(block), "" if start else label, heads, after=0.02))
-            pictures = view.decoded(view.codes[block], block)
-            rows.append(Row(pictures, "", notes=notes, after=0.14))
-    return draw_rows(rows)
+@final
+@dataclass(frozen=True)
+class BestAndWorst(ReportFigure):
+    """First `best` examples of lowest error, then those of highest; `mean` is over all."""
 
+    view: View
+    best: int
+    mean: float
 
-def _parts(view: View, best: int) -> dict[str, torch.Tensor]:
-    order = torch.arange(len(view.errors))
-    return {"best": order[:best], "worst": order[best:]}
+    key = "best-and-worst"
+    title = "Lowest and highest errors"
 
+    @classmethod
+    def for_run(cls, context: ReportContext) -> Self:
+        """The examples that the evaluation found; without one, of the examples in the view."""
+        view, metrics, test = context.view, context.metrics, context.data.test
+        order = view.positions[view.errors.argsort(stable=True)]
+        best = torch.tensor(metrics.get("best_examples", order.tolist())[:MAX_BEST])
+        worst = torch.tensor(metrics.get("worst_examples", order.flip(0).tolist())[:MAX_WORST])
+        rows = torch.cat([best, worst])
+        y = None if test.y is None else test.y[rows]
+        known = conditioning(context.run.recipe, test)
+        shown = View.of(
+            view.model,
+            test.x[rows],
+            y,
+            context.data.classes,
+            None if known is None else known[rows],
+        )
+        mean = metrics.get("squared_error", view.errors.mean().item())
+        return cls(replace(shown, positions=rows, total=len(test)), len(best), mean)
 
-def table(view: View, best: int, mean: float) -> Table:
-    """A row for each pair, in reading order."""
-    parts = _parts(view, best)
-    which = torch.cat(list(parts.values()))
-    return Table(
-        {
-            "row": [name for name, part in parts.items() for _ in part],
-            "position in the test set": view.places[which].numpy(),
-            **view.labels(which),
-            "squared error, summed over one example": view.errors[which].numpy(),
-        }
-    )
+    @styled()
+    def draw(self) -> Picture:
+        """Pairs of an original above its reconstruction."""
+        view, known = self.view, names(self.view.classes, longest=MAX_LETTERS)
+        rows = []
+        for label, which in self._parts().items():
+            for start in range(0, len(which), COLUMNS):
+                block = which[start : start + COLUMNS]
+                above = [] if view.y is None else [known[k] for k in view.y[block].tolist()]
+                below = [short(error) for error in view.errors[block].tolist()]
+                label_of_row = "" if start else label
+                rows.append(Row(view.originals(block), label_of_row, above, space_below=0.02))
+                pictures = view.decoded(view.codes[block], block)
+                rows.append(Row(pictures, "", below=below, space_below=0.14))
+        return draw_rows(rows)
 
+    def _parts(self) -> dict[str, Tensor]:
+        order = torch.arange(len(self.view.errors))
+        return {"lowest": order[: self.best], "highest": order[self.best :]}
 
-def about(view: View, best: int, mean: float) -> str:
-    """What the figure is."""
-    named = "; above a pair stands its class" if view.y is not None else ""
-    return (
-        f"Of {count(view.of)} test examples the {best} of the lowest and the "
-        f"{len(view.errors) - best} of the highest squared error, each above its "
-        f"reconstruction{named}. The number below is the error, summed over "
-        f"{count(view.model.sizes.pixels)} values."
-    )
+    def table(self) -> Table:
+        """A row for each pair, in reading order."""
+        parts = self._parts()
+        which = torch.cat(list(parts.values()))
+        return Table(
+            {
+                "row": [name for name, part in parts.items() for _ in part],
+                "position in the test set": self.view.positions[which].numpy(),
+                **self.view.label_column(which),
+                "squared error, summed over one example": self.view.errors[which].numpy(),
+            }
+        )
 
+    def caption(self) -> str:
+        view = self.view
+        named = " The class is above each pair." if view.y is not None else ""
+        return (
+            f"Of {count(view.total)} test examples, the {self.best} with the lowest and the "
+            f"{len(view.errors) - self.best} with the highest squared error, each above its "
+            f"reconstruction.{named} The number below is the squared error, summed over "
+            f"{count(view.model.sizes.pixels)} values."
+        )
 
-def see(view: View, best: int, mean: float) -> str:
-    """What to see in it."""
-    worst = view.errors[best:]
-    times = f"{worst.max().item() / mean:.1f} times the mean of {short(mean)}" if mean > 0 else ""
-    parts = [f"The worst error is {times}." if times else ""]
-    if view.y is not None:
-        label, most = Counter(view.y[best:].tolist()).most_common(1)[0]
-        if most > 1:
-            name = names(view.classes)[label]
-            parts.append(f"{most} of the {len(worst)} worst are of the class “{name}”.")
-    parts.append("See what the best have in common, and what is unusual in the worst.")
-    return " ".join(part for part in parts if part)
+    def findings(self) -> str:
+        view, worst = self.view, self.view.errors[self.best :]
+        parts = []
+        if self.mean > 0:
+            times = worst.max().item() / self.mean
+            parts.append(f"The highest error is {times:.1f} times the mean of {short(self.mean)}.")
+        if view.y is not None:
+            label, most = Counter(view.y[self.best :].tolist()).most_common(1)[0]
+            if most > 1:
+                name = names(view.classes)[label]
+                parts.append(f"{most} of the {len(worst)} highest are of the class “{name}”.")
+        return " ".join(parts)
 
-
-def alt(view: View, best: int, mean: float) -> str:
-    """The figure in words."""
-    low, high = view.errors.min().item(), view.errors.max().item()
-    return (
-        "Test examples above their reconstructions: the best, from a squared error of "
-        f"{short(low)}, and the worst, up to {short(high)}."
-    )
+    def alt(self) -> str:
+        low, high = self.view.errors.min().item(), self.view.errors.max().item()
+        return (
+            "Test examples above their reconstructions: those of lowest squared error, from "
+            f"{short(low)}, and those of highest, up to {short(high)}."
+        )

@@ -1,12 +1,15 @@
-"""How well each class comes back."""
+"""Squared error of each class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, final
 
 import numpy as np
 from matplotlib.patheffects import withStroke
 
+from autoencode.report.figures.base import ReportContext, ReportFigure
 from autoencode.report.formatting import count, short
 from autoencode.report.style import (
     BLUE,
@@ -19,81 +22,88 @@ from autoencode.report.style import (
     new_figure,
     styled,
 )
-from autoencode.report.tables import Table
+from autoencode.report.tables import Column, Table
 
-TITLE = "Squared error by class"
-# Bars that there is room for, and inches of each.
-MOST, BAR = 40, 0.27
+# Bars shown, and inches of each.
+MAX_BARS, BAR = 40, 0.27
 
 
-@styled()
-def draw(errors: Sequence[float], classes: Sequence[str], mean: float) -> Picture:
-    """A bar for each class, the hardest on top, and a line at the mean of all examples."""
-    order = _hardest(errors)
-    known = names(classes)
-    figure = new_figure(WIDTH, 0.9 + BAR * len(order), fitted=True)
-    axes = figure.add_subplot()
-    places = -np.arange(len(order))
-    values = np.array([errors[k] for k in order])
-    axes.barh(places, values, height=0.7, color=BLUE)
-    for place, value in zip(places, values.tolist(), strict=True):
-        axes.annotate(
-            short(value),
-            (value, place),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            size=SMALL,
-            # The line may run through a number.
-            path_effects=[withStroke(linewidth=3, foreground=PAPER)],
+@final
+@dataclass(frozen=True)
+class ClassErrors(ReportFigure):
+    """Mean squared error of the test examples of each class, and of all, `mean`."""
+
+    errors: Sequence[float]
+    classes: Sequence[str]
+    mean: float
+
+    key = "class-errors"
+    title = "Squared error by class"
+
+    @classmethod
+    def for_run(cls, context: ReportContext) -> Self | None:
+        """Where the errors by class were measured."""
+        if not (errors := context.metrics.get("squared_error_by_class")):
+            return None
+        return cls(errors, context.data.classes, context.metrics["squared_error"])
+
+    @styled()
+    def draw(self) -> Picture:
+        """A bar for each class, the highest error on top, and a line at the mean of all."""
+        order = np.argsort(-np.array(self.errors), kind="stable")[:MAX_BARS]
+        known = names(self.classes)
+        figure = new_figure(WIDTH, 0.9 + BAR * len(order), fitted=True)
+        axes = figure.add_subplot()
+        places = -np.arange(len(order))
+        values = np.array(self.errors)[order]
+        axes.barh(places, values, height=0.7, color=BLUE)
+        for place, value in zip(places, values.tolist(), strict=True):
+            axes.annotate(
+                short(value),
+                (value, place),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                size=SMALL,
+                # The line of the mean may cross a number.
+                path_effects=[withStroke(linewidth=3, foreground=PAPER)],
+            )
+        axes.axvline(self.mean, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.9)
+        axes.set_yticks(places, [known[k] for k in order])
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        # Room for the number at the longest bar.
+        axes.set(xlim=(0, (float(values.max()) or 1.0) * 1.12), ylim=(places[-1] - 0.6, 0.6))
+        axes.set_xlabel("squared error, summed over one example; dashed: mean of all examples")
+        return figure
+
+    def table(self) -> Table:
+        """A row for each class, in the order of the classes."""
+        columns: dict[str, Column] = {
+            "class": list(self.classes),
+            "squared error, mean of the examples": list(self.errors),
+        }
+        return Table(columns, digits=6)
+
+    def caption(self) -> str:
+        n = len(self.errors)
+        which = f"the {MAX_BARS} highest of {count(n)} classes" if n > MAX_BARS else "each class"
+        return (
+            f"The mean squared error of the test examples of {which}, summed over the values of an "
+            "example."
         )
-    axes.axvline(mean, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.9)
-    axes.set_yticks(places, [known[k] for k in order])
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    # Room for the number at the longest bar.
-    axes.set(xlim=(0, (float(values.max()) or 1.0) * 1.12), ylim=(places[-1] - 0.6, 0.6))
-    axes.set_xlabel("squared error, summed over one example; dashed: mean of all")
-    return figure
 
+    def findings(self) -> str:
+        known, values = names(self.classes), np.array(self.errors)
+        worst, best = int(values.argmax()), int(values.argmin())
+        words = f"“{known[worst]}” has the highest error, {short(values[worst])}"
+        if values[best] > 0:
+            words += f": {values[worst] / values[best]:.1f} times the error of “{known[best]}”"
+        return f"{words}. The mean over all examples is {short(self.mean)}."
 
-def _hardest(errors: Sequence[float]) -> list[int]:
-    """Positions of the classes of highest error, the highest first."""
-    return np.argsort(-np.array(errors), kind="stable")[:MOST].tolist()
-
-
-def table(errors: Sequence[float], classes: Sequence[str], mean: float) -> Table:
-    """A row for each class, in their own order."""
-    return Table(
-        {"class": list(classes), "squared error, mean of the examples": list(errors)}, digits=6
-    )
-
-
-def about(errors: Sequence[float], classes: Sequence[str], mean: float) -> str:
-    """What the figure is."""
-    shown = f"the {MOST} hardest of {count(len(errors))}" if len(errors) > MOST else "each class"
-    return (
-        f"The mean squared error of the test examples of {shown}, summed over the values of an "
-        "example. Classes whose members differ more, or that have more ink, cost more."
-    )
-
-
-def see(errors: Sequence[float], classes: Sequence[str], mean: float) -> str:
-    """What to see in it."""
-    known, values = names(classes), np.array(errors)
-    hard, easy = int(values.argmax()), int(values.argmin())
-    if values[easy] <= 0:
-        return f"“{known[hard]}” comes back worst, with {short(values[hard])}."
-    return (
-        f"“{known[hard]}” comes back worst, with {values[hard] / values[easy]:.1f} times the error "
-        f"of “{known[easy]}”. The mean of all is {short(mean)}."
-    )
-
-
-def alt(errors: Sequence[float], classes: Sequence[str], mean: float) -> str:
-    """The figure in words."""
-    return (
-        f"Bars of the squared error of {len(errors)} classes, from {short(max(errors))} down to "
-        f"{short(min(errors))}."
-    )
+    def alt(self) -> str:
+        return (
+            f"Bars of the squared error of {len(self.errors)} classes, from "
+            f"{short(max(self.errors))} down to {short(min(self.errors))}."
+        )

@@ -1,8 +1,9 @@
-"""The decoded grid: what the decoder draws all over the code plane."""
+"""Images decoded from a grid of codes."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
@@ -11,10 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from autoencode.contract import Space
 from autoencode.explore import lattice
-from autoencode.report.figures.plane import axis_name, name_axes, window
+from autoencode.report import claims, measurements
+from autoencode.report.figures.base import ViewFigure
+from autoencode.report.figures.latent_space import axis_name
 from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.formatting import numbers, short
+from autoencode.report.figures.scatter import limits
+from autoencode.report.formatting import latent_dimensions, short, z_name
 from autoencode.report.images import Tiles, enlarge, montage, squarer
 from autoencode.report.style import (
     ROUND,
@@ -26,58 +31,137 @@ from autoencode.report.style import (
     number,
     styled,
 )
-from autoencode.report.tables import Table, code_columns, left_out
+from autoencode.report.tables import Column, Table, code_columns, omitted_dimensions
 from autoencode.report.view import View
 
-TITLE = "The map, decoded"
-# The prior's quantiles, or the part of the codes' range, that the grid covers.
-PRIOR, CENTRAL = (0.02, 0.98), 0.01
-# Rows of a grid of small images; larger ones need more room each.
-ROWS, FEW, LARGE = 16, 12, 40
-STRIP = (4, 8)
-# A conditional model is told the same everywhere on the map: what is known of the first example.
+# The grid covers these quantiles of the distribution of random codes; without one, it omits this
+# share of the codes at each side.
+QUANTILES, OMITTED = (0.02, 0.98), 0.01
+# Rows of a grid of images, and of a grid of images with a side of more than so many pixels.
+ROWS, ROWS_OF_LARGE, LARGE = 16, 12, 40
+STRIP_ROWS, STRIP_COLUMNS = 4, 8
+# A conditional model gets the context of the first example everywhere.
 FIRST = torch.tensor([0])
-# Inches that the numbers and names of the axes take.
-AROUND = 0.7
-# An image may be so many times as wide as high; beyond, white is added.
-LONGEST = 1.8
+# Inches for the labels of the axes.
+MARGIN = 0.7
+# A wider image is padded with white to this ratio of width to height.
+MAX_RATIO = 1.8
 
 
-@styled()
-def draw(view: View) -> Picture:
-    """Images over the code plane; for codes of one number, a strip in reading order."""
-    if view.latent == 1:
-        return _strip(view)
-    points = _points(view)
-    figure, axes = draw_grid(view.decoded(view.plane.lift(points), FIRST), points)
-    name_axes(axes, view)
-    return figure
+@final
+@dataclass(frozen=True)
+class DecodedGrid(ViewFigure):
+    """A grid over the latent plane, decoded; of one latent dimension, a strip in reading order."""
 
+    key = "decoded-grid"
+    title = "Decoded latent grid"
 
-def _points(view: View) -> Float[Tensor, "m 2"]:
-    """Places on the code plane in reading order, from the upper left."""
-    n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else FEW
-    if view.prior_codes is None:
-        low, high = window(view.plane.project(view.codes), CENTRAL)
-        return lattice(low.tolist(), high.tolist(), n)
-    drawn = view.plane.project(view.prior_codes)
-    shares = lattice((PRIOR[0],) * 2, (PRIOR[1],) * 2, n)
-    return torch.stack([drawn[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
+    @classmethod
+    def applies(cls, view: View) -> bool:
+        """Codes of a finite code book have nothing between them."""
+        return view.model.space is not Space.CODES
+
+    @styled()
+    def draw(self) -> Picture:
+        """The images at their places on the plane."""
+        view, points = self.view, self._points()
+        pictures = view.decoded(self._codes(), FIRST)
+        if view.latent == 1:
+            rows = []
+            for start in range(0, STRIP_ROWS * STRIP_COLUMNS, STRIP_COLUMNS):
+                block = slice(start, start + STRIP_COLUMNS)
+                below = [short(value) for value in points[block, 0].tolist()]
+                rows.append(Row(pictures[block], below=below))
+            return draw_rows(rows)
+        figure, axes = draw_grid(pictures, points)
+        axes.set(xlabel=axis_name(view, 0), ylabel=axis_name(view, 1))
+        return figure
+
+    def _points(self) -> Float[Tensor, "m k"]:
+        """Positions in reading order: [m, 2] on the plane, or [m, 1] for one latent dimension."""
+        view, codes = self.view, self.view.generated_codes
+        if view.latent == 1:
+            n, source = STRIP_ROWS * STRIP_COLUMNS, view.codes if codes is None else codes
+            if codes is None:
+                ends = source[:, 0].quantile(torch.tensor([OMITTED, 1 - OMITTED]))
+                return torch.linspace(ends[0].item(), ends[1].item(), n).unsqueeze(1)
+            return source[:, 0].quantile(torch.linspace(*QUANTILES, n)).unsqueeze(1)
+        n = ROWS if max(view.model.sizes.x[-2:]) <= LARGE else ROWS_OF_LARGE
+        if codes is None:
+            low, high = limits(view.plane.project(view.codes), OMITTED)
+            return lattice(low.tolist(), high.tolist(), n)
+        projected = view.plane.project(codes)
+        shares = lattice((QUANTILES[0],) * 2, (QUANTILES[1],) * 2, n)
+        return torch.stack([projected[:, i].quantile(shares[:, i]) for i in (0, 1)], 1)
+
+    def _codes(self) -> Float[Tensor, "m d"]:
+        points = self._points()
+        return points if self.view.latent == 1 else self.view.plane.lift(points)
+
+    def table(self) -> Table:
+        """A row for each image, in reading order: its place on the plane, and its code."""
+        view, points, codes = self.view, self._points(), self._codes()
+        if view.latent == 1:
+            return Table({"image": range(1, len(codes) + 1), **code_columns(codes)})
+        n = round(len(points) ** 0.5)
+        columns: dict[str, Column] = {
+            "row": np.arange(n).repeat(n) + 1,
+            "column": np.tile(np.arange(n) + 1, n),
+        }
+        # On a plane that is the complete latent space, the position is the code.
+        if not view.plane.whole:
+            columns |= {axis_name(view, i): points[:, i].numpy() for i in (0, 1)}
+        columns |= code_columns(codes)
+        return Table(columns, note=omitted_dimensions(view.latent))
+
+    def caption(self) -> str:
+        view = self.view
+        if view.latent == 1:
+            parts = [f"Decoded values of {z_name(1)}, in reading order; each value is below."]
+        else:
+            parts = ["Each image is decoded from the code at its position."]
+        if view.latent > 2:
+            parts.append(
+                f"Codes have {latent_dimensions(view.latent)}: the grid is in the plane of their "
+                "first two principal components, through their mean."
+            )
+        if view.generated_codes is None:
+            parts.append("It covers the range of the test codes without the outermost 1%.")
+        else:
+            low, high = QUANTILES
+            parts.append(f"It covers the {low:.0%} to {high:.0%} quantiles of {view.code_source}.")
+        if view.class_conditional:
+            assert view.context is not None
+            name = names(view.classes)[int(view.context[0])]
+            parts.append(f"All images are conditioned on the class “{name}”.")
+        elif view.context is not None:
+            parts.append("All images are conditioned on the context of the first test example.")
+        return " ".join(parts)
+
+    def findings(self) -> str:
+        images = self.view.decode(self._codes(), FIRST)
+        share = measurements.implausible_share(self.view, images)
+        return claims.off_manifold("Images of this grid", share)
+
+    def alt(self) -> str:
+        if self.view.latent == 1:
+            return "A strip of images, decoded from values of the one latent dimension."
+        return "A square grid of images, decoded from a grid of codes in the latent plane."
 
 
 def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
-    """n × n pictures without gaps, in reading order, with their points' values on the axes."""
+    """n × n images without gaps, in reading order, with the values of `points` on the axes."""
     n = round(len(points) ** 0.5)
-    pictures = squarer(pictures, LONGEST)
+    pictures = squarer(pictures, MAX_RATIO)
     height, width = pictures.shape[1:3]
-    figure = new_figure(WIDTH, (WIDTH - AROUND) * height / width + AROUND, fitted=True)
+    figure = new_figure(WIDTH, (WIDTH - MARGIN) * height / width + MARGIN, fitted=True)
     axes = figure.add_subplot()
     factor = max(1, int(np.ceil(WIDTH * SHARP / (n * width))))
     edge = (-0.5, n - 0.5, -0.5, n - 0.5)
     axes.imshow(montage(enlarge(pictures, factor), n), extent=edge, aspect=height / width)
     axes.grid(visible=False)
     for axis, values in ((axes.xaxis, points[:n, 0]), (axes.yaxis, points[::n, 1].flip(0))):
-        # Round values, at the places between the pictures' centres where they fall.
+        # Round values, at their places between the centres of the images.
         known = values.double().numpy()
         ticks = MaxNLocator(6, steps=ROUND).tick_values(known[0], known[-1])
         ticks = ticks[(ticks >= known[0]) & (ticks <= known[-1])]
@@ -85,88 +169,3 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure, axes
-
-
-def _strip(view: View) -> Picture:
-    rows, columns = STRIP
-    values = _values(view, rows * columns)
-    pictures = view.decoded(values.unsqueeze(1), FIRST)
-    return draw_rows(
-        [
-            Row(
-                pictures[start : start + columns],
-                notes=[short(v) for v in values[start : start + columns].tolist()],
-            )
-            for start in range(0, rows * columns, columns)
-        ]
-    )
-
-
-def _values(view: View, n: int) -> Float[Tensor, " n"]:
-    """Codes of one number, in order."""
-    if view.prior_codes is not None:
-        return view.prior_codes[:, 0].quantile(torch.linspace(*PRIOR, n))
-    low, high = view.codes[:, 0].quantile(torch.tensor([CENTRAL, 1 - CENTRAL])).tolist()
-    return torch.linspace(low, high, n)
-
-
-def table(view: View) -> Table:
-    """A row for each picture, in reading order: its place on the plane, and its code."""
-    if view.latent == 1:
-        values = _values(view, STRIP[0] * STRIP[1])
-        return Table({"image": range(1, len(values) + 1), **code_columns(values.unsqueeze(1))})
-    points = _points(view)
-    n = round(len(points) ** 0.5)
-    columns: dict[str, Any] = {
-        "row": np.arange(n).repeat(n) + 1,
-        "column": np.tile(np.arange(n) + 1, n),
-    }
-    # On a plane that is all of latent space the place is the code.
-    if not view.plane.whole:
-        columns |= {axis_name(view, i): points[:, i].numpy() for i in (0, 1)}
-    columns |= code_columns(view.plane.lift(points))
-    return Table(columns, note=left_out(view.latent))
-
-
-def about(view: View) -> str:
-    """What the figure is."""
-    if view.latent == 1:
-        return "What codes decode to, in reading order; the numbers are the codes."
-    return "Each picture is what the code at its place on the code plane decodes to."
-
-
-def see(view: View) -> str:
-    """What to see in it."""
-    off = _told(view)
-    if view.latent > 2:
-        off += (
-            f"Codes have {numbers(view.latent)}: the grid lies on the plane of their first two "
-            "principal components, through their mean. "
-        )
-    if view.prior_codes is None:
-        return (
-            f"{off}The codes shown are those of the region that nearly all test codes lie in. "
-            "Inside their clouds the images are clear; between and beyond, where the decoder was "
-            "never asked for anything, it blends and invents."
-        )
-    return (
-        f"{off}The codes shown reach from the prior's {PRIOR[0]:.0%} to its {PRIOR[1]:.0%} "
-        "quantile, so that each step is as likely. One image turns into the next, with little "
-        "between them that looks like nothing."
-    )
-
-
-def _told(view: View) -> str:
-    if view.context is None:
-        return ""
-    if not view.by_label:
-        return "The model is told the same everywhere: what is known of the first test example. "
-    name = names(view.classes)[int(view.context[0])]
-    return f"The model is told the same everywhere: the class “{name}”. "
-
-
-def alt(view: View) -> str:
-    """The figure in words."""
-    if view.latent == 1:
-        return "A strip of images, decoded from evenly spread codes."
-    return "A square grid of images, decoded from codes all over the code plane."

@@ -1,91 +1,99 @@
-"""The same examples again and again while the model learned."""
+"""Reconstructions of the same examples at several steps of training."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self, final
 
 import numpy as np
 from PIL import Image
 
 from autoencode.errors import RunError
+from autoencode.report import claims
+from autoencode.report.figures.base import ReportContext, ReportFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import count
 from autoencode.report.images import Tiles
 from autoencode.report.style import Picture, styled
 
-TITLE = "Watching it learn"
-COLUMNS, MOST = 10, 8
+COLUMNS, MAX_SNAPSHOTS = 10, 8
 ORIGINALS = "originals.png"
 
 
-@styled()
-def draw(folder: Path, size: tuple[int, int]) -> Picture:
-    """The originals above, below them their reconstructions at some steps, from strips in a folder.
+@final
+@dataclass(frozen=True)
+class TrainingProgress(ReportFigure):
+    """Strips of images in a folder; `size` is the height and width of one image in pixels."""
 
-    `size` is the height and width of one image.
+    folder: Path
+    size: tuple[int, int]
 
-    Raises:
-        RunError: a strip cannot be read, or is not one of such images.
-    """
-    rows = [Row(_strip(folder / ORIGINALS, size), "original", after=0.12)]
-    for step, path in chosen(folder):
-        rows.append(Row(_strip(path, size), f"step {count(step)}"))
-    return draw_rows(rows)
+    key = "training-progress"
+    title = "Training progress"
 
+    @classmethod
+    def for_run(cls, context: ReportContext) -> Self | None:
+        """Where training has saved strips of images."""
+        folder, image = context.run.folder / "figures" / "training", context.run.sizes.image
+        if image is None or not (folder / ORIGINALS).exists():
+            return None
+        figure = cls(folder, image[1:])
+        return figure if figure.snapshots() else None
 
-def chosen(folder: Path) -> list[tuple[int, Path]]:
-    """At most eight of a folder's strips by their step: the first, the last, most of them early."""
-    found = {int(path.stem): path for path in folder.glob("*.png") if path.stem.isdigit()}
-    known = sorted(found)
-    if len(known) > MOST:
-        # Most happens early: equal ratios between the positions, not equal distances.
-        places = np.geomspace(1, len(known), MOST).round().astype(int)
-        # Early positions that fall together give their place to the next ones.
-        for i in range(1, MOST):
-            places[i] = max(places[i], places[i - 1] + 1)
-        known = [known[place - 1] for place in places]
-    return [(step, found[step]) for step in known]
+    def snapshots(self) -> list[tuple[int, Path]]:
+        """Step and file of at most eight snapshots: the first, the last, most of them early."""
+        found = {int(path.stem): path for path in self.folder.glob("*.png") if path.stem.isdigit()}
+        steps = sorted(found)
+        if len(steps) > MAX_SNAPSHOTS:
+            # Most changes early: equal ratios between the positions, not equal distances.
+            places = np.geomspace(1, len(steps), MAX_SNAPSHOTS).round().astype(int)
+            # Early positions that coincide move to the next ones.
+            for i in range(1, MAX_SNAPSHOTS):
+                places[i] = max(places[i], places[i - 1] + 1)
+            steps = [steps[place - 1] for place in places]
+        return [(step, found[step]) for step in steps]
 
+    @styled()
+    def draw(self) -> Picture:
+        """The originals in the top row, below it their reconstructions at some steps.
 
-def _strip(path: Path, size: tuple[int, int]) -> Tiles:
-    height, width = size
-    try:
-        with Image.open(path) as image:
-            sheet = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path} cannot be read as a picture",
-            "Delete the folder that it is in, and write the report again without it.",
-        ) from error
-    if sheet.shape[0] != height or sheet.shape[1] % width:
-        raise RunError(
-            f"{path} is no row of images of {height} × {width} pixels",
-            "Delete the folder that it is in, and write the report again without it.",
+        Raises:
+            RunError: a strip cannot be read, or does not have images of this size.
+        """
+        rows = [Row(self._strip(self.folder / ORIGINALS), "original", space_below=0.12)]
+        for step, path in self.snapshots():
+            rows.append(Row(self._strip(path), f"step {count(step)}"))
+        return draw_rows(rows)
+
+    def _strip(self, path: Path) -> Tiles:
+        height, width = self.size
+        fix = "Delete its folder, and write the report again without this figure."
+        try:
+            with Image.open(path) as image:
+                sheet = np.asarray(image.convert("RGB"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read as an image", fix) from error
+        if sheet.shape[0] != height or sheet.shape[1] % width:
+            raise RunError(f"{path} is not a row of images of {height} × {width} pixels", fix)
+        return np.stack(np.split(sheet, sheet.shape[1] // width, axis=1)[:COLUMNS])
+
+    def caption(self) -> str:
+        return (
+            "The top row has validation examples, each row below their reconstructions at one step "
+            "of training."
         )
-    columns = np.split(sheet, sheet.shape[1] // width, axis=1)
-    return np.stack(columns[:COLUMNS])
 
+    def findings(self) -> str:
+        originals = self._strip(self.folder / ORIGINALS) / 255.0
+        (first, path), (last, path_of_last) = self.snapshots()[0], self.snapshots()[-1]
+        # Channels of a grey image are three times the same.
+        errors = [
+            float(((self._strip(each) / 255.0 - originals) ** 2).mean(-1).sum((1, 2)).mean())
+            for each in (path, path_of_last)
+        ]
+        return claims.progress(first, errors[0], last, errors[1])
 
-def table(folder: Path, size: tuple[int, int]) -> None:
-    """Nothing: the figure is images alone."""
-
-
-def about(folder: Path, size: tuple[int, int]) -> str:
-    """What the figure is."""
-    return (
-        "The top row shows validation examples, each row below their reconstructions at one step "
-        "of training. A model first learns the mean of all examples, then rough kinds, and last "
-        "each example's own shape."
-    )
-
-
-def see(folder: Path, size: tuple[int, int]) -> str:
-    """What to see in it."""
-    known = chosen(folder)
-    return f"From step {count(known[0][0])} to step {count(known[-1][0])}."
-
-
-def alt(folder: Path, size: tuple[int, int]) -> str:
-    """The figure in words."""
-    told = ", ".join(count(step) for step, _ in chosen(folder))
-    return f"Rows of the same images as reconstructed at steps {told}, below the originals."
+    def alt(self) -> str:
+        steps = ", ".join(count(step) for step, _ in self.snapshots())
+        return f"Rows of reconstructions of the same images at steps {steps}, below the originals."

@@ -1,59 +1,59 @@
-"""The model card: what a model is, how it was made and how good it is, on one page of Markdown."""
+"""The model card: what a model is, how it was trained and its metrics, as one Markdown file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from autoencode.io.store import read_json, write_text
-from autoencode.models.describe import formula, papers, slots
+from autoencode.io.store import write_text
 from autoencode.models.run import Run
-from autoencode.report.pages.facts import data_facts, measured
+from autoencode.report.pages.details import environment_of, metric_groups, model_details
 
 
 def write_card(run: Run) -> Path:
-    """Writes `card.md` into a run's folder, with the figures of its last evaluation.
+    """Write `card.md` into a run's folder, with the metrics of its last evaluation.
 
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
-    figures = []
-    for group in measured(run.metrics() or {}):
-        figures += [f"### {group.title}", "", "| figure | value | how |", "|---|---|---|"]
-        figures += [
-            f"| {_cell(fact.name)} | {_cell(fact.value)} | {_cell(fact.note)} |"
-            for fact in group.facts
+    metrics = []
+    for group in metric_groups(run.metrics() or {}):
+        metrics += [f"### {group.title}", "", "| metric | value | how |", "|---|---|---|"]
+        metrics += [
+            f"| {_cell(each.name)} | {_cell(each.value)} | {_cell(each.note)} |"
+            for each in group.details
         ]
-        figures.append("")
-    path = run.folder / "environment.json"
-    made = read_json(path) if path.exists() else {}
+        metrics.append("")
+    model, made = model_details(run.recipe.name, run, [run]), environment_of(run)
     lines = [
-        f"# {run.recipe.name} on {run.data['name']}",
+        f"# {model.name} on {run.data['name']}",
         "",
-        run.recipe.about,
+        "## Recipe",
         "",
-        f"    {formula(run.recipe)}",
+        f"Aim of the recipe (not measured): {model.about}",
         "",
-        *(f"- {slot}: `{filled}`" for slot, filled in slots(run.recipe).items()),
+        f"    {model.formula}",
         "",
-        "## Measured on test data",
+        *(f"- {slot}: `{filled}`" for slot, filled in model.slots.items()),
         "",
-        "In brackets: 95% intervals over the test examples, not over trainings.",
+        "## Metrics on test data",
         "",
-        *figures,
+        "In brackets: 95% intervals over the test examples, not over training runs.",
+        "",
+        *metrics,
         "## Data",
         "",
-        *(f"- {fact.name}: {fact.value}" for fact in data_facts(run)),
+        *(f"- {each.name}: {each.value}" for each in model.data),
         "",
-        "## Made by",
+        "## Training",
         "",
-        f"    {made.get('command', '')}",
+        *(f"    {command}" for command in model.commands),
         "",
         f"autoencode {made.get('autoencode')}, torch {made.get('torch')}, "
         f"Python {made.get('python')}, {made.get('platform')}",
         "",
         "## Papers",
         "",
-        *(f"- {paper}" for paper in papers(run.recipe)),
+        *(f"- {paper}" for paper in model.papers),
     ]
     path = run.folder / "card.md"
     write_text(path, "\n".join(lines) + "\n")

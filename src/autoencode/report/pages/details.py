@@ -1,23 +1,26 @@
-"""The numbers and records of a run, in the words of its report."""
+"""The metrics, settings and records of a run as names and values for its pages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from autoencode.evaluation.headlines import headlines
 from autoencode.evaluation.kinds import group_of, kind_of, place_of
 from autoencode.evaluation.records import TERMS
+from autoencode.io.store import read_json
 from autoencode.models.build import Model, parameter_count
+from autoencode.models.describe import formula, papers, slots
 from autoencode.models.run import Run
-from autoencode.report.formatting import count, duration, measure, short
+from autoencode.report.formatting import count, duration, measure
 from autoencode.report.tables import Table
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One figure: its name, its value with the unit, and what it was taken over."""
+class Detail:
+    """A name, its value with the unit, and a note: what it was measured on, for example."""
 
     name: str
     value: str
@@ -25,84 +28,90 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Facts of one kind."""
+class DetailGroup:
+    """Details under one heading."""
 
     title: str
-    facts: list[Fact]
+    details: list[Detail]
 
 
-def headline(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Fact]:
-    """The figures that a report begins with; what was not measured is not there."""
-    return [*_of_test(run, metrics), *_of_terms(run, metrics), *_of_training(run, model)]
+@dataclass(frozen=True)
+class ModelDetails:
+    """What a page says of a model apart from its metrics and figures.
+
+    commands: one for each training.   versions: software and machine of the first one.
+    """
+
+    name: str
+    about: str
+    formula: str
+    slots: Mapping[str, str]
+    papers: list[str]
+    commands: list[str]
+    settings: list[Detail]
+    data: list[Detail]
+    versions: list[Detail]
 
 
-def _of_test(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
-    over = f"summed over {count(run.sizes.pixels)} values in [0,\u00a01]"
-    if "n_test" in metrics:
-        over += f", mean of {count(metrics['n_test'])} test examples"
-    known = [
-        ("squared_error", "Squared error", short, over),
-        ("squared_error_of_mean", "Baseline", short, "squared error of the mean example"),
-        ("restored_squared_error", "Restored", short, "squared error from corrupted examples"),
-        ("corrupted_squared_error", "Corrupted", short, "squared error before restoring"),
-        ("squared_error_per_pixel", "Per value", short, "squared error of one value"),
-        ("psnr", "PSNR", lambda v: f"{v:.1f} dB", "mean of test examples"),
-        ("ssim", "SSIM", lambda v: f"{v:.3f}", "1 for identical images"),
-        ("knn_accuracy", "k-NN accuracy", lambda v: f"{v:.1%}", "classes told from codes alone"),
-        ("nll", "−ln p(x)", lambda v: f"{short(v)} nats", "of test examples, by sampling"),
-        ("frechet_distance", "Fréchet distance", short, "of random images from test images"),
-        ("gaps", "Gaps", lambda v: f"{v:.1%}", "of random codes decode to no data"),
-        ("classification_error", "Wrong class", lambda v: f"{v:.1%}", "of test examples"),
-    ]
-    return [Fact(name, say(metrics[key]), note) for key, name, say, note in known if key in metrics]
+def model_details(name: str, run: Run, trainings: Sequence[Run]) -> ModelDetails:
+    """The details of a model with one run for each seed, of which `run` is shown."""
+    records = [environment_of(each) for each in trainings]
+    settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
+    if len(trainings) > 1:
+        seeds = ", ".join(str(each.settings["seed"]) for each in trainings)
+        settings = {"seed": seeds} | {k: v for k, v in settings.items() if k != "seed"}
+    return ModelDetails(
+        name=name,
+        about=run.recipe.about,
+        formula=formula(run.recipe),
+        slots=slots(run.recipe),
+        papers=papers(run.recipe),
+        commands=[str(each["command"]) for each in records if "command" in each],
+        settings=[Detail(key, value) for key, value in settings.items()],
+        data=data_details(run),
+        versions=[Detail(k, str(v)) for k, v in records[0].items() if k != "command"],
+    )
 
 
-def _of_terms(run: Run, metrics: Mapping[str, Any]) -> list[Fact]:
-    facts = []
-    for name, nats in metrics.get("terms", {}).items():
-        if nats == 0:
-            continue  # a term of labels costs nothing where there are none: no measurement
-        spec = run.recipe.terms.get(name)
-        if spec is not None and spec.kind == "reconstruction":
-            # Nats under two likelihoods are not comparable: they must not stand in one row.
-            kind = run.recipe.likelihood.kind
-            facts.append(Fact(f"{name.capitalize()}, {kind}", f"{short(nats)} nats", "−ln p(x|z)"))
-        else:
-            facts.append(Fact(name.capitalize(), f"{short(nats)} nats", "per test example"))
-    return facts
+def environment_of(run: Run) -> dict[str, Any]:
+    """The content of `environment.json`; empty without one."""
+    path = run.folder / "environment.json"
+    return dict(read_json(path)) if path.exists() else {}
 
 
-def _of_training(run: Run, model: Model) -> list[Fact]:
+def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Detail]:
+    """The values at the top of a report; those that were not measured are left out."""
+    first = headlines(run.recipe, metrics)
+    details = [Detail(each.title, each.value, each.note) for each in first]
+    details.append(Detail("Trainable parameters", count(parameter_count(model))))
     summary = run.summary
-    facts = [Fact("Parameters", count(parameter_count(model)), "set by training")]
     if "seconds" in summary:
         note = f"for {count(summary['steps'])} steps" if "steps" in summary else ""
-        facts.append(Fact("Training time", duration(summary["seconds"]), note))
+        details.append(Detail("Training time", duration(summary["seconds"]), note))
     if "images_per_second" in summary:
         where = ", ".join(str(summary[k]) for k in ("device", "precision") if k in summary)
         where += ", compiled" if summary.get("compiling_seconds") else ""
         speed = count(round(summary["images_per_second"]))
-        facts.append(Fact("Examples a second", speed, f"in training; {where}"))
-    return facts
+        details.append(Detail("Examples per second", speed, f"in training; {where}"))
+    return details
 
 
-def measured(metrics: Mapping[str, Any]) -> list[Group]:
-    """Every figure of the evaluation, with its unit, its interval and how it was measured."""
+def metric_groups(metrics: Mapping[str, Any]) -> list[DetailGroup]:
+    """Every metric of the evaluation, with its unit, its interval and how it was measured."""
     values = _values(metrics)
     return [
-        Group(title, [_measured(metrics, name, values[name]) for name in of])
-        for title, of in groupby(values, key=group_of)
+        DetailGroup(title, [_metric(metrics, name, values[name]) for name in names])
+        for title, names in groupby(values, key=group_of)
     ]
 
 
-def measured_table(metrics: Mapping[str, Any]) -> Table:
-    """A row for each figure of the evaluation, under its name in `metrics.json`."""
+def metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """A row for each metric of the evaluation, under its name in `metrics.json`."""
     values = _values(metrics)
     units, notes, ends = (metrics.get(key, {}) for key in ("units", "notes", "intervals"))
     return Table(
         {
-            "figure": list(values),
+            "metric": list(values),
             "value": list(values.values()),
             "lower end of 95 % interval": [ends.get(name, (None,))[0] for name in values],
             "upper end of 95 % interval": [ends.get(name, (None,))[-1] for name in values],
@@ -114,46 +123,39 @@ def measured_table(metrics: Mapping[str, Any]) -> Table:
 
 
 def _values(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of one number each, in the order in which they are shown."""
+    """The metrics that are one number each, in the order in which they are shown."""
     values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     values |= {f"{TERMS}{name}": value for name, value in metrics.get("terms", {}).items()}
     values.pop("n_test", None)
     return {name: values[name] for name in sorted(values, key=place_of)}
 
 
-def _measured(metrics: Mapping[str, Any], name: str, value: float) -> Fact:
+def _metric(metrics: Mapping[str, Any], name: str, value: float) -> Detail:
     unit, note, ends = (metrics.get(key, {}).get(name) for key in ("units", "notes", "intervals"))
     kind, unit, note = kind_of(name), unit or "", note or ""
     interval = None if ends is None else tuple(ends)
-    # A unit of several words would read on as if it were part of the number.
+    # A unit of several words reads better in the note than behind the number.
     several = " " in unit
-    words = measure(value, "" if several else unit, interval, share=kind.share)
+    text = measure(value, "" if several else unit, interval, share=kind.share)
     if several:
         note = f"{unit[0].upper()}{unit[1:]}. {note}".rstrip()
-    return Fact(kind.title, words, note)
+    return Detail(kind.title, text, note)
 
 
-def data_facts(run: Run) -> list[Fact]:
-    """What is known of the data."""
+def data_details(run: Run) -> list[Detail]:
+    """The record of the data."""
     data = run.data
-    facts = [
-        Fact("name", str(data.get("name", ""))),
-        Fact("source", str(data.get("source") or "arrays in memory")),
-        Fact("one example", " × ".join(map(str, run.sizes.x))),
-        Fact("training examples", count(run.sizes.n)),
+    details = [
+        Detail("name", str(data.get("name", ""))),
+        Detail("source", str(data.get("source") or "arrays in memory")),
+        Detail("shape of an example", " × ".join(map(str, run.sizes.x))),
+        Detail("training examples", count(run.sizes.n)),
     ]
     if data.get("classes"):
-        facts.append(
-            Fact("classes", ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"])))
-        )
+        classes = ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"]))
+        details.append(Detail("classes", classes))
     given = {key: value for key, value in data.get("options", {}).items() if value is not None}
     if given:
-        facts.append(Fact("options", ", ".join(f"{key}={value}" for key, value in given.items())))
-    return [*facts, Fact("fingerprint (SHA-256)", str(data.get("fingerprint", "")))]
-
-
-def settings_facts(run: Run) -> list[Fact]:
-    """How it was trained."""
-    return [
-        Fact(name, "none" if value is None else str(value)) for name, value in run.settings.items()
-    ]
+        options = ", ".join(f"{key}={value}" for key, value in given.items())
+        details.append(Detail("options", options))
+    return [*details, Detail("fingerprint (SHA-256)", str(data.get("fingerprint", "")))]

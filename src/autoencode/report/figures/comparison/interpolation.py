@@ -1,90 +1,107 @@
-"""From one test example to another, through the codes of each model."""
+"""Interpolation between the same test examples by several models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 
-from autoencode.contract import Space
-from autoencode.report.charts.fit import folded
-from autoencode.report.figures import paths
-from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.charts.fit import wrapped
+from autoencode.report.figures.base import ComparisonFigure
+from autoencode.report.figures.interpolation import (
+    POSITION,
+    STEPS,
+    Interpolation,
+    implausible,
+    interpolated,
+    pairs,
+    strip,
+)
+from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
 from autoencode.report.style import SMALL, Picture, styled
-from autoencode.report.tables import Table, joined_code_columns, left_out
+from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
 from autoencode.report.view import View
 
-TITLE = "From one example to another"
-PAIRS, STEPS = 3, 8
-# Inches of a model's name.
-NAME = 1.0
+PAIRS = 3
 
 
-@styled()
-def draw(views: Mapping[str, View]) -> Picture:
-    """A block for each pair of examples: a row for each model, the originals at its ends."""
-    rows: list[Row] = []
-    for _, (first, second) in _pairs(views):
-        for name, view in going(views).items():
-            label = folded(name, NAME, SMALL + 1)
-            row = paths.strip(view, first, second, STEPS, label, with_heads=not rows)
-            rows.append(replace(row, after=0.035))
-        rows[-1] = replace(rows[-1], after=0.25)
-    return draw_rows(rows)
+@final
+@dataclass(frozen=True)
+class ComparedInterpolation(ComparisonFigure):
+    """A block for each pair of examples, with a row for each model."""
 
+    key = Interpolation.key
+    title = Interpolation.title
 
-def going(views: Mapping[str, View]) -> dict[str, View]:
-    """The models that have codes between two codes: beside entries of a code book are none."""
-    return {name: v for name, v in views.items() if v.model.space is not Space.CODES}
+    @classmethod
+    def applies(cls, views: Mapping[str, View]) -> bool:
+        """Where one of the models can interpolate."""
+        return any(Interpolation.applies(view) for view in views.values())
 
+    @property
+    def continuous(self) -> dict[str, View]:
+        """The models that can interpolate, which those of a finite code book cannot."""
+        return {name: view for name, view in self.views.items() if Interpolation.applies(view)}
 
-def _pairs(views: Mapping[str, View]) -> list[tuple[str, tuple[int, int]]]:
-    return paths.pairs(next(iter(views.values())))[:PAIRS]
+    @styled()
+    def draw(self) -> Picture:
+        """The originals are at the ends of each row."""
+        rows: list[Row] = []
+        for _, (first, second) in self._pairs():
+            for name, view in self.continuous.items():
+                label = wrapped(name, NAME_WIDTH, SMALL + 1)
+                row = strip(view, first, second, STEPS, label, with_titles=not rows)
+                rows.append(replace(row, space_below=0.035))
+            rows[-1] = replace(rows[-1], space_below=0.25)
+        return draw_rows(rows)
 
+    def _pairs(self) -> list[tuple[str, tuple[int, int]]]:
+        return pairs(next(iter(self.views.values())))[:PAIRS]
 
-def table(views: Mapping[str, View]) -> Table:
-    """A row for each code on a way."""
-    ends = [two for _, two in _pairs(views)]
-    names, positions, codes = [], [], []
-    for name, view in going(views).items():
-        for first, second in ends:
-            names += [name] * STEPS
-            positions += [view.places[[first, second]].tolist()] * STEPS
-            codes.append(paths.way(view, first, second, STEPS))
-    left, right = zip(*positions, strict=True)
-    return Table(
-        {
-            "model": names,
-            "left end, position in the test set": left,
-            "right end, position in the test set": right,
-            "step": np.tile(np.arange(1, STEPS + 1), len(codes)),
-            **joined_code_columns(codes),
-        },
-        note=left_out(max(each.shape[1] for each in codes)),
-    )
+    def table(self) -> Table:
+        """A row for each code."""
+        names, positions, codes = [], [], []
+        for name, view in self.continuous.items():
+            for _, (first, second) in self._pairs():
+                names += [name] * STEPS
+                positions += [view.positions[[first, second]].tolist()] * STEPS
+                codes.append(interpolated(view, first, second, STEPS))
+        left, right = zip(*positions, strict=True)
+        return Table(
+            {
+                "model": names,
+                POSITION.format("left"): left,
+                POSITION.format("right"): right,
+                "step": np.tile(np.arange(1, STEPS + 1), len(codes)),
+                **joined_code_columns(codes),
+            },
+            note=omitted_dimensions(max(each.shape[1] for each in codes)),
+        )
 
+    def caption(self) -> str:
+        discrete = [name for name in self.views if name not in self.continuous]
+        verb = "have" if len(discrete) > 1 else "has"
+        rest = f" {', '.join(discrete)} {verb} discrete codes, with none in between."
+        return (
+            "Each row has two test examples at its ends, the same for every model, and images "
+            f"decoded at equal steps between their codes.{rest if discrete else ''}"
+        )
 
-def about(views: Mapping[str, View]) -> str:
-    """What the figure is."""
-    without = [name for name in views if name not in going(views)]
-    rest = f" {', '.join(without)} has no codes between two others." if without else ""
-    return (
-        "At both ends of a row stand two test examples, the same for every model. Between them are "
-        "decoded codes at equal steps from the code of the one to that of the other. See which "
-        f"model stays among images that could be examples, and which leads through ghosts.{rest}"
-    )
+    def findings(self) -> str:
+        shares = {name: implausible(view, PAIRS) for name, view in self.continuous.items()}
+        values = [f"{share:.1%} ({name})" for name, share in shares.items() if share is not None]
+        if not values:
+            return ""
+        return (
+            "The share of the interpolated images that are farther, in pixels, from every test "
+            "image than 99% of the model's reconstructions are from the nearest other test image: "
+            f"{', '.join(values)}."
+        )
 
-
-def see(views: Mapping[str, View]) -> str:
-    """What to see in it: that differs with every model."""
-    return ""
-
-
-def alt(views: Mapping[str, View]) -> str:
-    """The figure in words."""
-    labels = [label for label, _ in _pairs(views) if label]
-    told = f" ({', '.join(labels)})" if labels else ""
-    return (
-        f"Strips of images between two test examples{told}, for each of {', '.join(going(views))}."
-    )
+    def alt(self) -> str:
+        labels = [label for label, _ in self._pairs() if label]
+        between = f" ({', '.join(labels)})" if labels else ""
+        models = ", ".join(self.continuous)
+        return f"Strips of images interpolated between two test examples{between}, for {models}."

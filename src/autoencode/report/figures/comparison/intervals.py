@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
-from autoencode.report.charts.fit import figure_of, folded
+from autoencode.report.charts.fit import tick_label, wrapped
 from autoencode.report.pages.compared import table as table_of
 from autoencode.report.pages.compared import title_of
 from autoencode.report.style import (
@@ -36,7 +36,7 @@ def draw(found: Comparison) -> Picture:
     shown = chosen(found)
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
-    labels = [folded(model.name, NAME, SMALL) for model in found.models]
+    labels = [wrapped(model.name, NAME, SMALL) for model in found.models]
     lines = sum(1 + 0.7 * label.count("\n") for label in labels)
     figure = new_figure(WIDTH, rows * (ROW * lines + WORDS) + 0.1, fitted=True)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
@@ -75,7 +75,7 @@ def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[s
     axes.set_facecolor("none")
     axes.spines["left"].set_color(FAINT)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: figure_of(round(value, 9))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(round(value, 9))))
     unit = ", %" if figure.kind.share else ""
     arrow = "←" if figure.kind.better == "lower" else "→"
     axes.set_title(f"{title_of(figure)}{unit}  {arrow} better", size=SMALL + 0.5)
