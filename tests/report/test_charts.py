@@ -18,7 +18,7 @@ from autoencode.report.charts import (
     image_rows,
     matrix,
 )
-from autoencode.report.charts.fit import separated, tick_label, wrapped, text_width
+from autoencode.report.charts.fit import separated, text_width, tick_label, wrapped
 from autoencode.report.style import colours
 
 SIZES = [1, 2, 4, 8, 16, 32]
@@ -102,7 +102,7 @@ def test_lines_that_end_early_or_lie_too_thick_have_a_legend():
     check(curves(many))
 
 
-def test_points_without_a_value_are_left_out_and_the_others_sorted():
+def test_points_without_a_value_are_omitted_dimensions_and_the_others_sorted():
     figure = curves([Series("one", [3, 1, 2, 4], [30, 10, np.nan, 40])])
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 10], [3, 30], [4, 40]]
     check(curves([Series("none", [], []), Series("one", [1], [2])]))

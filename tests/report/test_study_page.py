@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from autoencode.report.charts import bars
-from autoencode.report.pages.facts import Fact
+from autoencode.report.figures.base import ChartFigure
+from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 
 EVIL = "<script>alert(1)</script>"
@@ -82,7 +82,7 @@ def study():
     )
     chart = bars(["d = 2", "d = 16"], [36.2, 8.4], "squared error")
     words = "Bars of errors.", "The second is lower.", "Two bars."
-    plate = Plate("The error falls", chart, *words, table)
+    figure = ChartFigure("The error falls", chart, *words, table)
     return StudyPage(
         title="How many numbers does a code need?",
         question="From which size on does more gain little?",
@@ -94,11 +94,11 @@ def study():
             ("Seeds differ by 6.2 %.", False),
         ],
         tables={"by_model": table, "more": Table({"x": [1]})},
-        plates={"size": plate, "again": replace(plate, title="Once more", table=None)},
+        figures={"size": figure, "again": replace(figure, title="Once more", numbers=None)},
         models=[("d = 2", "autoencode train ae --latent 2 --set a|b", 95), ("d = 16", "ae", 31)],
         command="autoencode study size --data digits",
-        data=[Fact("name", "digits")],
-        versions=[Fact("torch", "2.10", "on two cores")],
+        data=[Detail("name", "digits")],
+        versions=[Detail("torch", "2.10", "on two cores")],
     )
 
 
@@ -127,11 +127,17 @@ def test_question_expectation_and_findings_come_first(page, study):
         "by_model-table",
         "more-table",
         "trained",
-        "made",
+        "reproduction",
     ]
-    order = [study.title, study.question, study.expects, "1 of 2 as expected.", "The error falls"]
+    order = [
+        study.title,
+        study.question,
+        study.expects,
+        "1 of 2 findings support the hypothesis.",
+        "The error falls",
+    ]
     order += ["Bars of errors. The second is lower.", "Once more", "All figures", "More"]
-    order += ["2 trainings, 2 min 6 s together.", study.command, "digits", "2.10"]
+    order += ["2 training runs, 2 min 6 s in total.", study.command, "digits", "2.10"]
     said, at = page.said(), 0
     for words in order:
         at = said.index(words, at) + len(words)
@@ -140,20 +146,22 @@ def test_question_expectation_and_findings_come_first(page, study):
 def test_every_verdict_is_a_word_and_an_icon(page):
     words = [" ".join(finding["words"].split()) for finding in page.findings]
     assert words == [
-        "as expected The error falls from 36.2 to 8.4.",
+        "supports the hypothesis The error falls from 36.2 to 8.4.",
         f"{EVIL} is no model.",
-        "not as expected Seeds differ by 6.2 %.",
+        "does not support the hypothesis Seeds differ by 6.2 %.",
     ]
     assert [finding["icons"] for finding in page.findings] == [1, 0, 1]
-    assert [finding["class"] for finding in page.findings] == ["held", "open", "failed"]
+    assert [finding["class"] for finding in page.findings] == ["supported", "open", "contradicted"]
 
 
 def test_without_expectations_nothing_is_counted(study, tmp_path):
-    bare = replace(study, findings=[("It is so.", None)], expects="", lead="", plates={}, tables={})
+    bare = replace(
+        study, findings=[("It is so.", None)], expects="", lead="", figures={}, tables={}
+    )
     said = Page(write_study_page(bare, tmp_path / "a.html").read_text(encoding="utf-8")).said()
-    assert "xpected" not in said
+    assert "ypothesis" not in said
     assert "It is so." in said
-    assert "xpected" not in study_markdown(bare, {})
+    assert "ypothesis" not in study_markdown(bare, {})
 
 
 def test_tables_are_tables_with_their_numbers_on_the_right(page):
@@ -186,10 +194,10 @@ def test_markdown_says_the_same(study):
     text = study_markdown(study, {"size": "studies/size.png"})
     lines = text.splitlines()
     assert lines[0] == "# How many numbers does a code need?"
-    assert "- The error falls from 36.2 to 8.4. **(as expected)**" in lines
-    assert "- Seeds differ by 6.2 %. **(not as expected)**" in lines
+    assert "- The error falls from 36.2 to 8.4. **(supports the hypothesis)**" in lines
+    assert "- Seeds differ by 6.2 %. **(does not support the hypothesis)**" in lines
     assert "- \\<script>alert(1)\\</script> is no model." in lines
-    assert "Expected: The error falls with the size." in lines
+    assert "Hypothesis: The error falls with the size." in lines
     assert "Two trainings of p(x|z) on digits." in lines
     assert "![Two bars.](studies/size.png)" in lines
     assert "Bars of errors. The second is lower." in lines
@@ -210,4 +218,4 @@ def test_cells_as_people_read_them():
         {"a": [True, np.float32(0.5)], "b": [-20_000, np.int64(3)], "c": [None, "x|y"]},
     )
     assert table.rows() == [["yes", "−20,000", "–"], ["0.500", "3", "x|y"]]
-    assert table.of_numbers() == [False, True, False]
+    assert table.is_numeric() == [False, True, False]
