@@ -69,7 +69,7 @@ def test_codes_that_have_no_map_cost_no_figure(run, folder, drawn):
     assert run(f"{TRAIN} --latent 1 --out r --no-report").code == 0
     outcome = run("evaluate r --measures quick --projection tsne")
     assert outcome.code == 0
-    assert "squared error" in outcome.out
+    assert "MSE " in outcome.out
     assert "no map of the codes" in outcome.err
 
 

@@ -190,7 +190,7 @@ def test_a_report_that_fails_takes_nothing_from_a_finished_training(run, folder,
     outcome = run(f"{TRAIN} --steps 20 --validate-every 20 --out r")
     assert outcome.code == 2
     assert outcome.error == "error: The report cannot be drawn. Mend it."
-    assert "squared error" in outcome.out
+    assert "MSE " in outcome.out
     assert open_run("r").status == "done"
     load(folder / "r")
     monkeypatch.undo()

@@ -21,7 +21,7 @@ def test_train_leaves_a_run_and_says_where(run, folder):
     outcome = run(f"train ae {QUICK}")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
-    assert "squared error" in outcome.out
+    assert "MSE " in outcome.out
     assert "images/s" in outcome.out
     assert "runs/ae-digits/report.html" in outcome.out
     made = {path.name for path in (folder / "runs" / "ae-digits").iterdir()}
@@ -54,7 +54,9 @@ def test_evaluate_prints_the_figures_as_json_and_in_words(run, ae):
     assert found["n_test"] == 359
     assert found["units"]["squared_error"].startswith("squared error summed over pixels")
     assert open_run(ae).metrics() == found
-    assert f"squared error  {found['squared_error']:.3f}" in run("evaluate ae").out
+    assert (
+        f"MSE                  {found['squared_error']:.2f}, summed over" in run("evaluate ae").out
+    )
 
 
 @pytest.mark.long
@@ -66,7 +68,7 @@ def test_evaluate_on_other_data_leaves_the_runs_own_figures(run, ae, images):
 
 
 def test_resume_ends_what_was_interrupted(run, half, trained):
-    assert "squared error" in run("resume half --no-report").out
+    assert "MSE " in run("resume half --no-report").out
     whole, resumed = load(trained / "ae").state_dict(), load(half).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert open_run(half).metrics()["n_test"] == 359

@@ -8,6 +8,8 @@ from typing import Any
 from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
+from autoencode.evaluation.headlines import headlines, number
+from autoencode.evaluation.kinds import kind_of
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
@@ -55,30 +57,24 @@ def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
 def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a run for a person, one a line, with units."""
     yield f"{run.recipe.name} on {metrics['data']}, {metrics['n_test']:,} test examples"
-    if "squared_error" in metrics:
-        yield (
-            f"squared error  {metrics['squared_error']:.3f} summed over pixels, "
-            f"{metrics['squared_error_per_pixel']:.5f} per pixel"
-        )
+    first = headlines(run.recipe, metrics)
+    for each in first:
+        yield f"{each.title:20s} {each.value}{f', {each.note}' if each.note else ''}"
+    for name, value in metrics["terms"].items():
+        metric = f"terms.{name}"
+        if metric not in {each.metric for each in first}:
+            unit = metrics["units"][metric]
+            yield f"{kind_of(metric).title:20s} {number(value)} {unit}".rstrip()
     if "psnr" in metrics and "ssim" in metrics:
-        yield f"PSNR, SSIM     {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
-    for name, nats in metrics["terms"].items():
-        yield f"{name:14s} {nats:.2f} nats per image"
-    if "restored_squared_error" in metrics:
-        yield (
-            f"restored       {metrics['restored_squared_error']:.3f} squared error, of corrupted "
-            f"images {metrics['corrupted_squared_error']:.3f}"
-        )
-    if "classification_error" in metrics:
-        yield f"classification {metrics['classification_error']:.2%} wrong"
+        yield f"{'PSNR, SSIM':20s} {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
     if "knn_accuracy" in metrics:
-        yield f"k-NN accuracy  {metrics['knn_accuracy']:.4f} of the codes"
+        yield f"{'k-NN accuracy':20s} {metrics['knn_accuracy']:.2%}, of the codes"
     yield from _further(metrics)
     summary = run.summary
     compiling = summary.get("compiling_seconds", 0.0)
     compiled = f", compiled in {compiling:.0f} s" if compiling else ""
     yield (
-        f"training       {summary['steps']:,} steps in {summary['seconds']:.0f} s, "
+        f"{'training':20s} {summary['steps']:,} steps in {summary['seconds']:.0f} s, "
         f"{summary['images_per_second']:,} images/s ({summary['device']}, {summary['precision']}"
         f"{compiled})"
     )
@@ -132,4 +128,4 @@ def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
             if key in metrics
         ]
         if words:
-            yield f"{title:14s} {', '.join(words)}"
+            yield f"{title:20s} {', '.join(words)}"

@@ -14,14 +14,13 @@ from torch.distributions import Distribution
 from autoencode.contract import Autoencoder, Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.points import as_points
+from autoencode.evaluation.thresholds import MIN_ACTIVE_VARIANCE
 from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
 from autoencode.maths.clouds import mean_discrepancy
 from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 
-# A dimension whose mean code varies less than this over the examples tells nothing of them.
-ACTIVE_VARIANCE = 0.01
 # Codes compared with as many draws at once, each with each.
 BLOCK = 1_000
 # How wide kernels are, in multiples of the median squared distance of draws from the prior.
@@ -52,7 +51,7 @@ class AggregateDivergence:
     examples: int
 
 
-def active_units(means: Tensor, threshold: float = ACTIVE_VARIANCE) -> int:
+def active_units(means: Tensor, threshold: float = MIN_ACTIVE_VARIANCE) -> int:
     """How many numbers of the mean code E[zᵢ|x], [N, *Z], vary over the examples.
 
     Those with a variance above `threshold`, in squared units of the code, which suits codes on the

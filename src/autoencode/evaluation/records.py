@@ -10,7 +10,7 @@ from typing import Any
 from autoencode.errors import Diverged, RunError
 
 # Raised when a figure is measured in another way, so that kept figures are measured again.
-VERSION = 1
+VERSION = 2
 TERMS = "terms."
 Value = float | int | tuple[float, ...]
 

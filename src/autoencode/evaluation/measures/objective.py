@@ -9,9 +9,11 @@ from torch import Tensor
 from autoencode.evaluation.context import SEED, EvaluationContext
 from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.evaluation.records import TERMS, Record
+from autoencode.models.build import learns_labels
 from autoencode.models.inference import seeded
 from autoencode.models.objective import Objective
-from autoencode.parts import BOTTLENECKS
+from autoencode.models.recipe import Recipe
+from autoencode.parts import BOTTLENECKS, SLOTS
 
 CORRUPTED = {
     "restored_squared_error": "What the model makes of corrupted examples, against the clean.",
@@ -20,14 +22,17 @@ CORRUPTED = {
 
 
 def measure(subject: EvaluationContext) -> Iterator[Record]:
-    """The loss and each of its terms, in nats."""
+    """The loss and each of its terms, in the term's own unit."""
     model, recipe, n = subject.model, subject.recipe, len(subject.test)
     objective = Objective(model, recipe, model.sizes)
     objective.terms.eval()
 
     def judge(x: Tensor, context: Tensor | None) -> dict[str, float]:
         output = objective(x, context)
-        means = {"loss": output.loss, **{TERMS + k: v for k, v in output.terms.items()}}
+        terms = dict(output.terms)
+        if learns_labels(recipe):  # it is given no labels here, so that this loss is always 0
+            terms.pop("classification", None)
+        means = {"loss": output.loss, **{TERMS + name: value for name, value in terms.items()}}
         if recipe.corruption is not None:
             forward_pass = output.forward_pass
             restored = forward_pass.px.mean.reshape(-1, *forward_pass.x.shape)
@@ -50,4 +55,12 @@ def measure(subject: EvaluationContext) -> Iterator[Record]:
         what = "The weighted sum of the terms" if name == "loss" else "Without its weight"
         value = sum(batch[name] for batch in sums) / n
         note = f"{what}, mean over test examples{noise if random else ''}."
-        yield Record(name, value, "nats", n, note)
+        yield Record(name, value, _unit(recipe, name.removeprefix(TERMS)), n, note)
+
+
+def _unit(recipe: Recipe, name: str) -> str:
+    """The unit of a term, or of the loss: "nats", or "" for a number without a unit."""
+    if name == "loss":
+        units = {_unit(recipe, term) for term in recipe.terms}
+        return "nats" if units == {"nats"} else ""
+    return SLOTS["terms"][recipe.terms[name].kind].unit if name in recipe.terms else "nats"

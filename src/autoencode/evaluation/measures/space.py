@@ -54,7 +54,7 @@ def measure(subject: EvaluationContext) -> Iterator[Record]:
     distinct = len(codes.unique(dim=0)) if n >= LEAST else 0
     if distinct >= LEAST:
         yield from _neighbours(subject, distinct == n)
-    if subject.model.space is not Space.CODES:
+    if subject.recipe.prior is not None and subject.model.space is not Space.CODES:
         yield from _prior(subject)
 
 

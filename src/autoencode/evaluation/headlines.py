@@ -1,0 +1,113 @@
+"""The metrics to show first for a model, by what the model is for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoencode.models.recipe import Recipe
+
+# Kinds of terms whose unweighted value is KL(q(z|x) ‖ p(z)).
+KL_TERMS = ("kl", "cluster-kl")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One metric in words.
+
+    title: "MSE".   value: with its unit, "5.77 nats".
+    metric: the name of the metric, "squared_error" or "terms.kl".
+    note: what the value was taken over, without a full stop; may be empty.
+    """
+
+    title: str
+    value: str
+    metric: str
+    note: str = ""
+
+
+def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
+    """The metrics to show first, from a recipe and the metrics of a run (`Evaluation.to_dict`).
+
+    First what the model is for: the error after denoising where inputs are corrupted, the active
+    units of a sparse code, the classification error of a model that learns labels. Then the squared
+    error with its reduction, the KL, and −log p(x|z) with its likelihood. A metric that was not
+    measured is left out.
+    """
+    return [
+        *_of_purpose(metrics),
+        *_squared_error(metrics),
+        *_kl(recipe, metrics),
+        *_log_likelihood(recipe, metrics),
+    ]
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, with two decimals at most from 1 on.
+
+    >>> number(32.9312), number(0.0420041, 3), number(-1234.5)
+    ('32.93', '0.0420', '−1,234')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(2, decimals) if abs(value) >= 1 else decimals}f}".replace("-", "−")
+
+
+def _of_purpose(metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    if (restored := metrics.get("restored_squared_error")) is not None:
+        corrupted = number(metrics["corrupted_squared_error"])
+        note = f"of corrupted inputs, whose own MSE is {corrupted}; {_reduction(metrics)}"
+        yield Headline("Denoising MSE", number(restored), "restored_squared_error", note)
+    if (active := metrics.get("active_per_example")) is not None:
+        share = metrics["active_share"]
+        of = f" of {round(active / share):,}" if share else ""
+        note = f"{share:.1%}, mean per example"
+        yield Headline("Active units", f"{active:.1f}{of}", "active_per_example", note)
+    if (wrong := metrics.get("classification_error")) is not None:
+        note = "of the test examples, by the model's own classifier"
+        yield Headline("Classification error", f"{wrong:.2%}", "classification_error", note)
+
+
+def _squared_error(metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    if (error := metrics.get("squared_error")) is None:
+        return
+    each = number(metrics["squared_error_per_pixel"], 3)
+    note = f"{_reduction(metrics)}; {each} per {_values(metrics)[:-1]}"
+    if "restored_squared_error" in metrics:
+        note = f"of uncorrupted inputs, {note}"
+    yield Headline("MSE", number(error), "squared_error", note)
+
+
+def _kl(recipe: Recipe, metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    for name, nats in metrics.get("terms", {}).items():
+        if name in recipe.terms and recipe.terms[name].kind in KL_TERMS:
+            yield Headline("KL", f"{number(nats)} nats", f"terms.{name}")
+            return
+    if "kl_per_dimension" in metrics:
+        nats = math.fsum(metrics["kl_per_dimension"])
+        yield Headline("KL", f"{number(nats)} nats", "kl_per_dimension")
+
+
+def _log_likelihood(recipe: Recipe, metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    for name, value in metrics.get("terms", {}).items():
+        if name in recipe.terms and recipe.terms[name].kind == "reconstruction":
+            unit = metrics.get("units", {}).get(f"terms.{name}", "nats")
+            title = "−log p(x|z)" if unit == "nats" else "Reconstruction loss"
+            note = f"{recipe.likelihood.kind} likelihood"
+            yield Headline(title, f"{number(value)} {unit}".strip(), f"terms.{name}", note)
+
+
+def _values(metrics: Mapping[str, Any]) -> str:
+    """What an example consists of, "pixels" or "values"."""
+    return "pixels" if "pixels" in metrics.get("units", {}).get("squared_error", "") else "values"
+
+
+def _reduction(metrics: Mapping[str, Any]) -> str:
+    """How squared errors are reduced: "summed over 784 pixels"."""
+    total, each = (metrics.get(f"squared_error{end}", 0.0) for end in ("", "_per_pixel"))
+    count = f"{round(total / each):,} " if each else ""
+    return f"summed over {count}{_values(metrics)}"
