@@ -155,8 +155,8 @@ def progress(first_step: int, first: float, last_step: int, last: float) -> str:
     """How the error of some images changed from the first to the last snapshot."""
     verb = "falls" if last < first else "does not fall"
     return (
-        f"From step {count(first_step)} to step {count(last_step)}, the mean squared error of these "
-        f"images {verb}: {short(first)} and {short(last)}."
+        f"From step {count(first_step)} to step {count(last_step)}, the mean squared error of "
+        f"these images {verb}: {short(first)} and {short(last)}."
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,9 +19,6 @@ from matplotlib.colors import hsv_to_rgb, rgb_to_hsv, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-if TYPE_CHECKING:
-    from matplotlib.typing import RcKeyType
 
 # Inches. Figures are small with text of normal size, so that they are readable at half their width,
 # on a phone.
@@ -51,49 +50,15 @@ TEN = (
 # Lightness of the first ten classes, of the second ten, and of the third ten.
 ROUNDS = (1.0, 0.62, 0.4)
 
-_GROUPS = (
-    "axes figure font grid hatch image legend lines mathtext patch path savefig scatter text xaxis "
-    "xtick yaxis ytick"
-).split()
-STYLE: dict[str, Any] = {
-    **{k: v for k, v in matplotlib.rcParamsDefault.items() if k.split(".")[0] in _GROUPS},
-    "font.family": ["DejaVu Sans"],
-    "font.size": NORMAL,
-    # A class may be named "$5": names are text, never formulas.
-    "text.parse_math": False,
-    "text.color": INK,
-    "axes.labelcolor": SOFT,
-    "axes.labelsize": NORMAL,
-    "axes.labelpad": 5.0,
-    "axes.edgecolor": RULE,
-    "axes.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": NORMAL,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "grid.color": FAINT,
-    "grid.linewidth": 0.8,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": SOFT,
-    "ytick.labelcolor": SOFT,
-    "xtick.labelsize": SMALL + 0.5,
-    "ytick.labelsize": SMALL + 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": SMALL + 0.5,
-    "legend.handletextpad": 0.2,
-    "legend.columnspacing": 1.1,
-    "lines.linewidth": 1.6,
-}
+_FILE = Path(__file__).with_name("report.mplstyle")
+_PARAMETERS = matplotlib.rc_params_from_file(str(_FILE), use_default_template=False)
+STYLE: dict[str, Any] = {str(name): value for name, value in _PARAMETERS.items()}
 
 
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in this style inside the context; also a decorator, `@styled()`."""
-    with matplotlib.rc_context(cast("dict[RcKeyType, Any]", STYLE)):
+    with style.context(["default", STYLE]):
         yield
 
 

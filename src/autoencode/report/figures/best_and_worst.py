@@ -10,22 +10,19 @@ import torch
 from torch import Tensor
 
 from autoencode.models.conditions import conditioning
-from autoencode.report.figures.base import ReportContext, ReportFigure
-from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.figures.base import ReportContext
+from autoencode.report.figures.pairs import PairsFigure
 from autoencode.report.formatting import count, short
-from autoencode.report.style import Picture, names, styled
-from autoencode.report.tables import Table
+from autoencode.report.style import names
 from autoencode.report.view import View
 
 # Examples of lowest and of highest error that are shown.
 MAX_BEST, MAX_WORST = 8, 16
-# Pairs in a row, and letters of a class name above a pair.
-COLUMNS, MAX_LETTERS = 8, 8
 
 
 @final
 @dataclass(frozen=True)
-class BestAndWorst(ReportFigure):
+class BestAndWorst(PairsFigure):
     """First `best` examples of lowest error, then those of highest; `mean` is over all."""
 
     view: View
@@ -34,6 +31,7 @@ class BestAndWorst(ReportFigure):
 
     key = "best-and-worst"
     title = "Lowest and highest errors"
+    with_classes = True
 
     @classmethod
     def for_run(cls, context: ReportContext) -> Self:
@@ -55,38 +53,9 @@ class BestAndWorst(ReportFigure):
         mean = metrics.get("squared_error", view.errors.mean().item())
         return cls(replace(shown, positions=rows, total=len(test)), len(best), mean)
 
-    @styled()
-    def draw(self) -> Picture:
-        """Pairs of an original above its reconstruction."""
-        view, known = self.view, names(self.view.classes, longest=MAX_LETTERS)
-        rows = []
-        for label, which in self._parts().items():
-            for start in range(0, len(which), COLUMNS):
-                block = which[start : start + COLUMNS]
-                above = [] if view.y is None else [known[k] for k in view.y[block].tolist()]
-                below = [short(error) for error in view.errors[block].tolist()]
-                label_of_row = "" if start else label
-                rows.append(Row(view.originals(block), label_of_row, above, space_below=0.02))
-                pictures = view.decoded(view.codes[block], block)
-                rows.append(Row(pictures, "", below=below, space_below=0.14))
-        return draw_rows(rows)
-
-    def _parts(self) -> dict[str, Tensor]:
+    def blocks(self) -> dict[str, Tensor]:
         order = torch.arange(len(self.view.errors))
         return {"lowest": order[: self.best], "highest": order[self.best :]}
-
-    def table(self) -> Table:
-        """A row for each pair, in reading order."""
-        parts = self._parts()
-        which = torch.cat(list(parts.values()))
-        return Table(
-            {
-                "row": [name for name, part in parts.items() for _ in part],
-                "position in the test set": self.view.positions[which].numpy(),
-                **self.view.label_column(which),
-                "squared error, summed over one example": self.view.errors[which].numpy(),
-            }
-        )
 
     def caption(self) -> str:
         view = self.view
