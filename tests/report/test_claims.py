@@ -90,8 +90,8 @@ def test_errors():
     assert "variance" not in claims.reconstruction(3.0, None)
     assert "did not rise" in claims.validation(100, 3.0, 100, 3.0)
     assert "above its minimum of 2.00 at step 50" in claims.validation(100, 3.0, 50, 2.0)
-    assert " falls: " in claims.progress(1, 3.0, 9, 2.0)
-    assert "does not fall" in claims.progress(1, 2.0, 9, 3.0)
+    assert " falls from 3.00 to 2.00" in claims.progress(1, 3.0, 9, 2.0)
+    assert "does not fall: it goes from 2.00 to 3.00" in claims.progress(1, 2.0, 9, 3.0)
     assert "25.0 nonzero values on average, of 1,000" in claims.sparse_codes(
         Sparsity(25.0, 700, 1000)
     )

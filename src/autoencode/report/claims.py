@@ -153,15 +153,15 @@ def validation(last_step: int, last: float, best_step: int, best: float) -> str:
 
 def progress(first_step: int, first: float, last_step: int, last: float) -> str:
     """How the error of some images changed from the first to the last snapshot."""
-    verb = "falls" if last < first else "does not fall"
+    verb = "falls" if last < first else "does not fall: it goes"
     return (
         f"From step {count(first_step)} to step {count(last_step)}, the mean squared error of "
-        f"these images {verb}: {short(first)} and {short(last)}."
+        f"these images {verb} from {short(first)} to {short(last)}."
     )
 
 
 def _mmd(value: float) -> str:
-    return f"{max(0.0, value):.3f}"
+    return f"{value:.3f}" if value >= 0.0005 else "below 0.001"
 
 
 def _span(interval: Interval) -> str:

@@ -70,17 +70,17 @@ def prior_match(view: View) -> PriorMatch | None:
     if prior is None or len(codes) < MIN_EXAMPLES_FOR_CLAIMS or view.model.space is Space.CODES:
         return None
     some = codes[:MAX_REFERENCES]
-    space = view.model.space
+    space, shape = view.model.space, _shape(view)
     uniform = torch.sort((codes.double() + 1) / 2, dim=0).values
     steps = torch.arange(len(codes) + 1).double().unsqueeze(1) / len(codes)
     ks = torch.maximum((steps[1:] - uniform).amax(), (uniform - steps[:-1]).amax())
     return PriorMatch(
         mmd=maximum_mean_discrepancy(some, prior[: len(some)]),
-        shape=_shape(view),
+        shape=shape,
         means=_range(codes.mean(0)),
         deviations=_range(codes.std(0)),
-        prior_means=_range(prior.mean(0)),
-        prior_deviations=_range(prior.std(0)),
+        prior_means=(0.0, 0.0) if shape == "normal" else _range(prior.mean(0)),
+        prior_deviations=(1.0, 1.0) if shape == "normal" else _range(prior.std(0)),
         outside=_outside(view, prior, codes) if space is Space.REAL else 0.0,
         ks=ks.item(),
         near_walls=(codes.abs() > 1 - BOX_MARGIN).float().mean().item(),
@@ -94,8 +94,11 @@ def _shape(view: View) -> Literal["normal", "box", "sphere", "learned"]:
     if view.model.space is Space.SPHERE:
         return "sphere"
     prior = view.model.prior()
-    normal = isinstance(prior, Independent) and isinstance(prior.base_dist, Normal)
-    return "normal" if normal else "learned"
+    if isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
+        base = prior.base_dist
+        if bool((base.loc == 0).all()) and bool((base.scale == 1).all()):
+            return "normal"
+    return "learned"
 
 
 def _range(values: Tensor) -> Interval:
