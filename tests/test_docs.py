@@ -76,7 +76,7 @@ def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
     monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
     monkeypatch.setattr(
-        "autoencode.train.many.jobs.worth_at_once", lambda jobs: 1
+        "autoencode.train.many.jobs.default_workers", lambda jobs: 1
     )  # starts nothing
     for command in commands(page):
         with pytest.raises(SystemExit) as left:

@@ -83,8 +83,9 @@ def test_no_slot_of_parts_imports_another():
 
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
-    order += ["fitting", "adam", "meter", "compile", "checkpoint", "log", "progress"]
-    order += ["validation", "run_folder", "trainer", "training", "lockstep", "fit", "many"]
+    order += ["fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint", "log"]
+    order += ["progress", "validation", "run_folder", "callbacks", "trainer", "session", "fit"]
+    order += ["many"]
     for path in (SOURCE / "train").rglob("*.py"):
         own = module_of(path).split(".")[1:2]
         if not own:

@@ -25,7 +25,7 @@ BATCH = 200
 
 
 @dataclass(frozen=True)
-class ComparedModel:
+class Candidate:
     """One that is timed.
 
     place: "ours" (the process is set up as `autoencode` sets up its own), "plain" (the same
@@ -132,7 +132,7 @@ class Bench:
         row = RECIPES[recipe].but(latent=latent)
         return parameter_count(build(row, sizes_for(row, shape, n=1), seed=0))
 
-    def race(self, contenders: Sequence[ComparedModel], rounds: int | None = None) -> list[dict]:
+    def race(self, contenders: Sequence[Candidate], rounds: int | None = None) -> list[dict]:
         """Times contenders against each other: a row each, in their order.
 
         A row holds "name", "images" (in a step), "block" and "ms" (milliseconds a step, a number
@@ -158,12 +158,12 @@ class Bench:
                 process.end()
         return list(rows.values())
 
-    def _row(self, each: ComparedModel) -> dict[str, Any]:
+    def _row(self, each: Candidate) -> dict[str, Any]:
         block = min(each.block or self.pace.block, self.pace.block)
         return {"name": each.name, "images": each.images, "block": block, "ms": []}
 
     def _turn(
-        self, each: ComparedModel, row: dict[str, Any], processes: dict[str, Process], first: bool
+        self, each: Candidate, row: dict[str, Any], processes: dict[str, Process], first: bool
     ) -> float:
         """Milliseconds a step of one block."""
         # Trainings that own their loop would otherwise wait in threads of one process, and what
@@ -177,7 +177,7 @@ class Bench:
         took = process.ask("run", key=each.name, steps=row["block"], lead=lead)
         return took["seconds"] / row["block"] * 1e3
 
-    def alone(self, each: ComparedModel, steps: int) -> dict[str, float]:
+    def alone(self, each: Candidate, steps: int) -> dict[str, float]:
         """One contender in a fresh process: seconds from its start to its first step, and memory.
 
         Gives "first_step" and "third_step" (seconds; some compile in between), "imported" and

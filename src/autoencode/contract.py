@@ -99,7 +99,7 @@ class ForwardPass:
     model: Autoencoder
 
 
-class Reconstruction(NamedTuple):
+class ModelOutput(NamedTuple):
     """What calling a model gives: codes [B, *Z], and images in the shape that came in."""
 
     codes: Tensor
@@ -138,7 +138,7 @@ class Autoencoder(Protocol):
         """One batch through the whole model, noise and all."""
         ...
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """Codes and reconstructed images, without noise."""
         ...
 
@@ -223,7 +223,7 @@ class Bottleneck(Part, ABC):
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
         """Features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
 
-    def each(self, h: Tensor) -> tuple[Tensor, ...]:
+    def split_features(self, h: Tensor) -> tuple[Tensor, ...]:
         """Features [B, features · d] one kind after the other, [B, *Z] each."""
         return tuple(kind.reshape(-1, *self.sizes.z) for kind in h.chunk(self.features, -1))
 

@@ -14,7 +14,7 @@ from autoencode.cli.main import main
 from autoencode.errors import Interrupted
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 SETTINGS = {"steps": 20, "batch_size": 50, "validate_every": 20}
 
@@ -107,18 +107,18 @@ def vae(trained, folder):
 @pytest.fixture
 def unfinished(monkeypatch):
     """unfinished(step, *what, **how) trains and is stopped there, as by a signal."""
-    update = Loop.update
+    update = Trainer.update
 
     def stop(step, *what, **how):
         def stopped(self):
             if self.step == step:
-                self._interrupted(signal.SIGTERM)
+                self.interrupt(signal.SIGTERM)
             return update(self)
 
-        monkeypatch.setattr(Loop, "update", stopped)
+        monkeypatch.setattr(Trainer, "update", stopped)
         with pytest.raises(Interrupted):
             fit(*what, **how)
-        monkeypatch.setattr(Loop, "update", update)
+        monkeypatch.setattr(Trainer, "update", update)
 
     return stop
 

@@ -10,14 +10,14 @@ import torch
 from autoencode.cli import seeds
 from autoencode.errors import ResourceError
 from autoencode.models.run import load, open_run
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 QUICK = "--data digits --set network.hidden=[16] --steps 20 --batch-size 50 --validate-every 20"
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr("autoencode.train.many.jobs.worth_at_once", lambda jobs: 1)
+    monkeypatch.setattr("autoencode.train.many.jobs.default_workers", lambda jobs: 1)
 
 
 def test_each_run_is_what_its_seed_alone_gives(run, folder):
@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_the_runs(run, folder):
 
 
 def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 10 and self.settings.seed == 1:
@@ -85,7 +85,7 @@ def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
         return update(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "update", stopped)
+        patch.setattr(Trainer, "update", stopped)
         outcome = run(f"train ae {QUICK} --seeds 3 --no-report")
     assert outcome.code == 128 + signal.SIGTERM
     assert outcome.error == (

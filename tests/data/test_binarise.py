@@ -53,9 +53,9 @@ def test_dynamic_batches_are_drawn_anew(grey: np.ndarray) -> None:
     batches = Batches(data.train, None, 50, seed=0, device=torch.device("cpu"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        first, again = (batches.look(batches[0][0]) for _ in range(2))
+        first, again = (batches[0].examples() for _ in range(2))
         torch.manual_seed(0)
-        same = batches.look(batches[0][0])
+        same = batches[0].examples()
     assert set(first.unique().tolist()) <= {0.0, 1.0}
     assert not torch.equal(first, again)
     assert torch.equal(first, same)

@@ -20,7 +20,7 @@ from autoencode.evaluation.aggregate import (
     maximum_mean_discrepancy,
 )
 from autoencode.maths import BoxUniform, Pushforward, SphereUniform, Tanh
-from autoencode.maths.clouds import mean_discrepancy
+from autoencode.maths.discrepancies import mean_discrepancy
 from autoencode.maths.power_spherical import PowerSpherical
 
 

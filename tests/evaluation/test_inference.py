@@ -7,7 +7,7 @@ import torch
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation import embed, reconstruct
 from autoencode.io import progress
-from autoencode.models.inference import MOST_NUMBERS, measuring, seeded, split
+from autoencode.models.inference import MAX_VALUES_PER_BATCH, measuring, seeded, split
 
 SHAPES = [(6, 5), (3, 9, 8), (11,)]
 
@@ -107,9 +107,11 @@ def test_seeded_noise_leaves_the_noise_of_others_alone():
 
 def test_large_examples_come_in_smaller_batches():
     assert [len(batch) for batch in split(torch.zeros(10, 3), 4)] == [4, 4, 2]
-    large = torch.zeros(1).expand(10, MOST_NUMBERS // 4)
+    large = torch.zeros(1).expand(10, MAX_VALUES_PER_BATCH // 4)
     assert [len(batch) for batch in split(large, 2048)] == [4, 4, 2]
-    assert [len(batch) for batch in split(torch.zeros(1).expand(2, 2 * MOST_NUMBERS), 9)] == [1, 1]
+    assert [
+        len(batch) for batch in split(torch.zeros(1).expand(2, 2 * MAX_VALUES_PER_BATCH), 9)
+    ] == [1, 1]
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5])

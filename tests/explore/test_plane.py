@@ -9,7 +9,7 @@ from autoencode.explore import code_plane
 def test_two_numbers_are_their_own_plane():
     codes = torch.randn(50, 2) * torch.tensor([2.0, 1.0]) + 7
     plane = code_plane(codes)
-    assert plane.whole
+    assert plane.complete
     assert torch.equal(plane.project(codes), codes)
     assert torch.equal(plane.lift(codes), codes)
     assert sum(plane.share) == pytest.approx(1)
@@ -21,7 +21,7 @@ def test_more_numbers_are_seen_on_the_plane_of_pca():
     codes = torch.randn(400, 6, generator=generator) @ mixing + 3
     plane = code_plane(codes)
     reference = PCA(2).fit(codes.double().numpy())
-    assert not plane.whole
+    assert not plane.complete
     assert plane.share == pytest.approx(reference.explained_variance_ratio_, rel=1e-4)
     axes = torch.from_numpy(reference.components_).float()
     torch.testing.assert_close((plane.axes * axes).sum(1).abs(), torch.ones(2))

@@ -16,7 +16,7 @@ from autoencode.errors import ResourceError
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 RECIPE = RECIPES["ae"].set("network.hidden", (16,))
 SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10, "validate_every": 40}
@@ -54,7 +54,7 @@ def test_no_room_at_the_start_leaves_nothing(tmp_path, monkeypatch, capsys, size
 def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsys, digits):
     monkeypatch.chdir(tmp_path)
     whole = fit(RECIPE, digits, **SETTINGS).model.state_dict()
-    update = Loop.update
+    update = Trainer.update
 
     def filled(self):
         if self.step == 15:
@@ -63,7 +63,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
         return update(self)
 
     with monkeypatch.context() as patch, room_for(10**9):
-        patch.setattr(Loop, "update", filled)
+        patch.setattr(Trainer, "update", filled)
         with pytest.raises(ResourceError, match=r"no room .* run/state"):
             fit(RECIPE, digits, out="run", **SETTINGS)
     names = [path.name for path in (tmp_path / "run" / "state").iterdir()]
@@ -77,7 +77,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
 def test_no_room_for_a_line_of_the_log(tmp_path, monkeypatch, digits):
     """The checkpoint fits, and the log does not; its last line is cut off and no harm."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("autoencode.train.trainer.LOG_LINES", 400)
+    monkeypatch.setattr("autoencode.train.callbacks.LOG_LINES", 400)
     settings = {**SETTINGS, "steps": 400, "checkpoint_every": 100, "validate_every": 400}
     with room_for(40_000), pytest.raises(ResourceError, match=r"no room .* run/log\.jsonl"):
         fit(RECIPE, digits, out="run", **settings)

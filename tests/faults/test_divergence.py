@@ -71,7 +71,8 @@ def test_a_huge_step_size_leaves_with_3_and_can_be_looked_into(tmp_path, monkeyp
         assert left.value.code == code
     diverged, unfinished = capsys.readouterr().err.splitlines()
     assert diverged.startswith("error: Training diverged at step ")
-    assert "the last good state is in run/state. Try a smaller step size (--lr 100000)" in diverged
+    assert "the last good state is in run/state" in diverged
+    assert "Try a smaller learning rate (--lr 100000)" in diverged
     assert "run has no trained weights: its training diverged. Train again" in unfinished
     assert open_run("run").status == "diverged"
     assert newest(tmp_path / "run")

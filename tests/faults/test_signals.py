@@ -14,7 +14,7 @@ from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
 from autoencode.train.checkpoint import checkpoints
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 # Far more steps than the test waits for.
 LONG = (
@@ -55,7 +55,7 @@ def test_a_signal_saves_and_resuming_ends_it(start, ended, trains, tmp_path, num
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
     """Whatever the first one was waiting for; the checkpoint before it is whole."""
-    update, save = Loop.update, Loop.checkpoint
+    update, save = Trainer.update, Trainer.checkpoint
 
     def pressed(self):
         if self.step == 60:
@@ -71,8 +71,8 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
     short = "--steps 120 --checkpoint-every 50 --validate-every 120 --set network.hidden=[16]"
     line = f"train ae --data digits {short} --no-report --out run"
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "update", pressed)
-        patch.setattr(Loop, "checkpoint", pressed_again)
+        patch.setattr(Trainer, "update", pressed)
+        patch.setattr(Trainer, "checkpoint", pressed_again)
         with pytest.raises(SystemExit) as left:
             main(line.split())
     assert left.value.code == 130

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, Uniform
 
-from autoencode.maths import BoxUniform, Mixture
+from autoencode.maths import BoxUniform, MixtureDistribution
 
 
 def box(*shape):
@@ -34,7 +34,7 @@ def test_box_draws_fill_the_box():
 def two_clusters():
     means = torch.tensor([[-2.0, 0.0], [1.0, 1.0], [3.0, -1.0]])
     components = Independent(Normal(means, torch.tensor([0.5, 1.0])), 1)
-    return Mixture(torch.tensor([0.2, 1.0, -0.3]), components)
+    return MixtureDistribution(torch.tensor([0.2, 1.0, -0.3]), components)
 
 
 def test_mixture_is_torchs_and_its_responsibilities_are_bayes():
@@ -59,7 +59,7 @@ def test_products_of_matrices_lose_no_digits_of_narrow_far_components():
     scales = (0.01 + torch.rand(50, 12, generator=generator)).requires_grad_()
     weights = torch.randn(50, generator=generator).requires_grad_()
     z = (means[:20] + 0.02).detach().requires_grad_()
-    ours = Mixture(weights, Independent(Normal(means, scales), 1)).log_prob(z)
+    ours = MixtureDistribution(weights, Independent(Normal(means, scales), 1)).log_prob(z)
     parts = Independent(Normal(means.double(), scales.double()), 1)
     theirs = MixtureSameFamily(Categorical(logits=weights.double()), parts).log_prob(z.double())
     torch.testing.assert_close(ours, theirs.float(), rtol=1e-5, atol=1e-4)

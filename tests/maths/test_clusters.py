@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autoencode.maths import neighbour_clusters
+from autoencode.maths import tsne_clusters
 
 
 def agreement(found, truth):
@@ -25,7 +25,7 @@ def test_digits_come_apart_better_than_by_normals():
         counts.index_put_((clusters, torch.tensor(y)), torch.ones(len(y)), accumulate=True)
         return counts[linear_sum_assignment(-counts)].sum().item() / len(y)
 
-    ours = matched(neighbour_clusters(x, 10, seed=0))
+    ours = matched(tsne_clusters(x, 10, seed=0))
     normals = GaussianMixture(10, covariance_type="diag", n_init=3, random_state=0, reg_covar=1)
     assert ours > 0.8
     assert ours > matched(torch.tensor(normals.fit_predict(x))) + 0.05
@@ -34,7 +34,7 @@ def test_digits_come_apart_better_than_by_normals():
 def test_it_is_the_same_for_the_same_seed_and_leaves_random_states_alone():
     z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     before = torch.get_rng_state()
-    found = [neighbour_clusters(z, 3, seed=1) for _ in range(2)]
+    found = [tsne_clusters(z, 3, seed=1) for _ in range(2)]
     assert torch.equal(*found)
     assert torch.equal(torch.get_rng_state(), before)
     assert found[0].dtype == torch.int64
@@ -44,4 +44,4 @@ def test_it_is_the_same_for_the_same_seed_and_leaves_random_states_alone():
 def test_few_codes_have_clusters_too():
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(16, 2, generator=generator) + 40 * (torch.arange(16) // 8 - 0.5).unsqueeze(1)
-    assert agreement(neighbour_clusters(z, 2, seed=0), torch.arange(16) // 8) == 1.0
+    assert agreement(tsne_clusters(z, 2, seed=0), torch.arange(16) // 8) == 1.0

@@ -13,7 +13,7 @@ from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 QUICK = {"steps": 3, "batch_size": 20}
 # Leaves a mark beside itself each time that it is executed.
@@ -164,17 +164,17 @@ def test_a_run_of_own_code_goes_on_with_its_copy(tmp_path, monkeypatch, forget):
     path.write_text(OWN)
     recipe = RECIPES["vae"].but(network=Spec(str(path)))
     whole = fit(recipe, "digits", **QUICK)
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 2:
-            self._interrupted(15)
+            self.interrupt(15)
         return update(self)
 
-    monkeypatch.setattr(Loop, "update", stopped)
+    monkeypatch.setattr(Trainer, "update", stopped)
     with pytest.raises(Interrupted):
         fit(recipe, "digits", out=tmp_path / "run", **QUICK)
-    monkeypatch.setattr(Loop, "update", update)
+    monkeypatch.setattr(Trainer, "update", update)
     path.unlink()
     forget()
     with pytest.raises(RunError, match="AUTOENCODE_TRUST"):

@@ -6,7 +6,7 @@ import torch
 from autoencode.errors import RunError
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
-from autoencode.models.snapshots import frame, snapshot_steps, snapshots_of
+from autoencode.models.snapshots import load_snapshot, snapshot_steps, snapshots_of
 from autoencode.train import fit
 
 SETTINGS = {"batch_size": 50, "progress": False}
@@ -31,9 +31,9 @@ def test_frames_are_the_models_of_their_steps(digits, tmp_path):
     assert list(frames) == snapshot_steps(20, 4)
     x = digits.test.x[:20]
     with torch.no_grad():
-        last = frame(run, frames[20]).encoder(x)
+        last = load_snapshot(run, frames[20]).encoder(x)
         assert torch.allclose(last, fitted.model.encoder(x), atol=0.02)
-        assert not torch.allclose(last, frame(run, frames[0]).encoder(x), atol=0.02)
+        assert not torch.allclose(last, load_snapshot(run, frames[0]).encoder(x), atol=0.02)
 
 
 def test_a_film_changes_no_weight(digits, tmp_path):
@@ -51,4 +51,4 @@ def test_a_damaged_frame_is_refused(digits, tmp_path):
     path = snapshots_of(run)[5]
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(RunError, match="damaged"):
-        frame(run, path)
+        load_snapshot(run, path)

@@ -98,7 +98,7 @@ def test_total_correlation_takes_samples_and_works_in_pieces(monkeypatch):
     assert whole.shape == (3, 6)
     for s in range(3):
         torch.testing.assert_close(whole[s], term(forward_pass(mean, scale, z[s])))
-    monkeypatch.setattr(disentangle, "MOST_DENSITIES", 6 * 2 * 4)
+    monkeypatch.setattr(disentangle, "MAX_DENSITIES", 6 * 2 * 4)
     torch.testing.assert_close(term(forward_pass(mean, scale, z)), whole)
 
 

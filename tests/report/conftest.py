@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from autoencode.contract import Code, Reconstruction, Sizes, Space
+from autoencode.contract import Code, ModelOutput, Sizes, Space
 from autoencode.data import Data, load_data, scaled
 from autoencode.evaluation import evaluate
 from autoencode.io.store import write_json
@@ -90,9 +90,9 @@ class Glass(nn.Module):
     def sampler(self):
         return self.law
 
-    def forward(self, x: Tensor, context=None) -> Reconstruction:
+    def forward(self, x: Tensor, context=None) -> ModelOutput:
         z = self.encode(x).z
-        return Reconstruction(z, self.decode(z).mean)
+        return ModelOutput(z, self.decode(z).mean)
 
 
 @pytest.fixture

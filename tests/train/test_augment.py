@@ -9,7 +9,14 @@ from autoencode.data import load_data
 from autoencode.errors import DataError
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
-from autoencode.train.augment import SLANT, STRETCH, TURN, augmented, matrices, warped
+from autoencode.train.augment import (
+    MAX_ROTATION,
+    MAX_SCALING,
+    MAX_SHEAR,
+    augmented,
+    matrices,
+    warped,
+)
 
 
 def images(*shape):
@@ -60,7 +67,7 @@ def test_a_share_of_the_images_is_seen_so(shape):
 def test_maps_stay_small():
     n = 1_000
     u = torch.rand(3, n, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    maps = matrices(u[0] * TURN, u[1] * SLANT, 1 + u[2] * STRETCH)
+    maps = matrices(u[0] * MAX_ROTATION, u[1] * MAX_SHEAR, 1 + u[2] * MAX_SCALING)
     # A corner of the image moves by less than two of seven steps to the middle.
     corner = torch.tensor([1.0, 1.0])
     assert (maps @ corner - corner).abs().max() < 0.45

@@ -11,46 +11,46 @@ from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit, resume
-from autoencode.train import trainer as loop_module
-from autoencode.train.adam import Adam
-from autoencode.train.compile.program import PREPARED, Step
+from autoencode.train import trainer as trainer_module
+from autoencode.train.compile.step import STEPS_PREPARED, CompiledStep
+from autoencode.train.optimizer import FusedAdamW
 from autoencode.train.settings import Settings
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 SMALL = RECIPES["ae"].set("network.hidden", (16,))
 
 
-def loop_of(recipe, digits, **settings):
+def trainer_of(recipe, digits, **settings):
     sizes = sizes_for(
         recipe, digits.shape, n=len(digits.train), context=context_width(recipe, digits)
     )
     model = build(recipe, sizes, seed=0)
     given = {"batch_size": 32, "compile": "off", "labelled": None, "precision": "float32"}
     chosen = Settings.of(recipe, {**given, **settings})
-    loop = Loop(model, recipe, digits, chosen, None, False)
-    loop.objective.train()
-    return loop
+    trainer = Trainer(model, recipe, digits, chosen, None, False)
+    trainer.state.objective.train()
+    return trainer
 
 
-def advance(loop, steps):
+def advance(trainer, steps):
     found = []
     for _ in range(steps):
-        torch.manual_seed(loop.step)
-        stepped = loop.update()
-        found.append((stepped.loss, stepped.terms, stepped.error()))
-        loop.step += 1
+        torch.manual_seed(trainer.step)
+        output = trainer.update()
+        found.append((output.loss, output.terms, output.squared_error()))
+        trainer.state.step += 1
     return found
 
 
-def advanced(loop, steps=1):
-    advance(loop, steps)
-    return loop
+def advanced(trainer, steps=1):
+    advance(trainer, steps)
+    return trainer
 
 
-def traced(loop):
-    """As the loop goes on once a step is compiled, but for the compiler."""
-    loop.program = Step(loop.objective, loop.optimizer, loop.batches, loop.precision, loop.rate)
-    return loop
+def traced(trainer):
+    """As the trainer goes on once a step is compiled, but for the compiler."""
+    trainer.compiled_step = CompiledStep(trainer.state, trainer.batches)
+    return trainer
 
 
 # One of each kind of what a step does: noise, labels, discrete codes, batch normalisation, samples.
@@ -59,26 +59,28 @@ def traced(loop):
 )
 def test_the_traced_step_is_the_step(name, digits):
     recipe = RECIPES[name].set("network.hidden", (16,)).but(sampler=None, schedules={})
-    plain, other = loop_of(recipe, digits), loop_of(recipe, digits)
+    plain, other = trainer_of(recipe, digits), trainer_of(recipe, digits)
     advance(plain, 1), advance(other, 1)
     expected, found = advance(plain, 3), advance(traced(other), 3)
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
-    weights = plain.objective.state_dict(), other.objective.state_dict()
+    weights = plain.state.objective.state_dict(), other.state.objective.state_dict()
     torch.testing.assert_close(*weights, rtol=2e-3, atol=2e-4)
-    for a, b in zip(plain.optimizer.state.values(), other.optimizer.state.values(), strict=True):
+    for a, b in zip(
+        plain.state.optimizer.state.values(), other.state.optimizer.state.values(), strict=True
+    ):
         torch.testing.assert_close(a["step"], b["step"])
         torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
 
 
 def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
-    plain, other = (loop_of(SMALL, digits, precision="bf16") for _ in range(2))
+    plain, other = (trainer_of(SMALL, digits, precision="bf16") for _ in range(2))
     advance(plain, 1), advance(other, 1)
     expected, found = advance(plain, 30), advance(traced(other), 30)
     # A sum is rounded where its product is not, so that both end with another last bit.
     torch.testing.assert_close(found[-1], expected[-1], rtol=1e-2, atol=1e-3)
-    large = [p for p in other.objective.parameters() if p.dim() == 2 and min(p.shape) > 2]
-    kept = [t for t in other.program.copies if t.dim() == 2]
+    large = [p for p in other.state.objective.parameters() if p.dim() == 2 and min(p.shape) > 2]
+    kept = [t for t in other.compiled_step.copies if t.dim() == 2]
     assert len(kept) == len(large) == 2
     for weight, copy in zip(large, kept, strict=True):
         torch.testing.assert_close(copy, weight.bfloat16(), rtol=0, atol=0)
@@ -86,36 +88,36 @@ def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
 
 def test_what_is_made_for_many_steps_at_once_is_what_each_takes(digits):
     # More steps than are prepared at once, and more than an epoch.
-    steps = 2 * PREPARED + 5
-    plain, other = loop_of(SMALL, digits), loop_of(SMALL, digits)
-    assert steps > 2 * plain.batches.per_epoch
+    steps = 2 * STEPS_PREPARED + 5
+    plain, other = trainer_of(SMALL, digits), trainer_of(SMALL, digits)
+    assert steps > 2 * plain.batches.steps_per_epoch
     advance(plain, 1), advance(other, 1)
-    step = traced(other).program
+    step = traced(other).compiled_step
     for number in range(1, steps):
         advance(other, 1)
-        lr, (now, chosen) = step.prepared[number]
-        assert lr == other.optimizer.lr == other.rate(number)
-        torch.testing.assert_close(now, step.traced.numbers(number + 1, lr), rtol=0, atol=0)
-        assert torch.equal(chosen, plain.batches.chosen(number))
+        lr, (factors, rows) = step.prepared[number]
+        assert lr == other.state.optimizer.lr == other.state.learning_rate(number)
+        torch.testing.assert_close(factors, step.traced.factors(number + 1, lr), rtol=0, atol=0)
+        assert torch.equal(rows, plain.batches.rows(number))
 
 
 def test_examples_that_lie_in_a_file_come_as_they_are_read(digits):
     in_file = replace(digits, train=replace(digits.train, mapped=True))
-    memory, mapped = (traced(advanced(loop_of(SMALL, data))) for data in (digits, in_file))
-    assert memory.program.batches.ahead is None
-    assert mapped.program.batches.ahead is not None
+    memory, mapped = (traced(advanced(trainer_of(SMALL, data))) for data in (digits, in_file))
+    assert memory.compiled_step.batches.prefetcher is None
+    assert mapped.compiled_step.batches.prefetcher is not None
     torch.testing.assert_close(advance(mapped, 3), advance(memory, 3), rtol=0, atol=0)
 
 
 @pytest.mark.long
 def test_batch_normalisation_goes_on_counting(digits):
     recipe = RECIPES["conv-ae"].set("network.width", 4)
-    loop = loop_of(recipe, digits)
-    advance(loop, 1)
-    before = {name: b.clone() for name, b in loop.objective.named_buffers()}
+    trainer = trainer_of(recipe, digits)
+    advance(trainer, 1)
+    before = {name: b.clone() for name, b in trainer.state.objective.named_buffers()}
     assert any("num_batches" in name for name in before), "the row has none any more"
-    advance(traced(loop), 2)
-    for name, now in loop.objective.named_buffers():
+    advance(traced(trainer), 2)
+    for name, now in trainer.state.objective.named_buffers():
         if "num_batches" in name:
             assert now == before[name] + 2
         if "running_mean" in name:
@@ -123,25 +125,25 @@ def test_batch_normalisation_goes_on_counting(digits):
 
 
 def test_tracing_changes_nothing(digits):
-    loop = loop_of(SMALL, digits)
-    advance(loop, 2)
-    before = {name: t.clone() for name, t in loop.objective.state_dict().items()}
+    trainer = trainer_of(SMALL, digits)
+    advance(trainer, 2)
+    before = {name: t.clone() for name, t in trainer.state.objective.state_dict().items()}
     state = torch.get_rng_state()
-    traced(loop)
-    torch.testing.assert_close(loop.objective.state_dict(), before, rtol=0, atol=0)
+    traced(trainer)
+    torch.testing.assert_close(trainer.state.objective.state_dict(), before, rtol=0, atol=0)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_loss_that_is_not_finite_leaves_the_weights(digits):
-    loop = loop_of(SMALL, digits)
-    advance(loop, 1)
-    traced(loop)
-    before = {name: t.clone() for name, t in loop.objective.state_dict().items()}
-    loop.batches.look = lambda raw: raw.float() * torch.inf
-    traced(loop)
+    trainer = trainer_of(SMALL, digits)
+    advance(trainer, 1)
+    traced(trainer)
+    before = {name: t.clone() for name, t in trainer.state.objective.state_dict().items()}
+    trainer.batches.prepare = lambda raw: raw.float() * torch.inf
+    traced(trainer)
     with pytest.raises(Diverged):
-        loop.update()
-    torch.testing.assert_close(loop.objective.state_dict(), before, rtol=0, atol=0)
+        trainer.update()
+    torch.testing.assert_close(trainer.state.objective.state_dict(), before, rtol=0, atol=0)
 
 
 def test_adam_is_torchs_bit_for_bit():
@@ -149,15 +151,19 @@ def test_adam_is_torchs_bit_for_bit():
     ours = [torch.randn(5, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
     theirs = [p.detach().clone().requires_grad_() for p in ours]
     settings = {"lr": 1e-2, "weight_decay": 0.1}
-    mine, reference = Adam(ours, **settings), torch.optim.AdamW(theirs, **settings, fused=True)
+    mine, reference = (
+        FusedAdamW(ours, **settings),
+        torch.optim.AdamW(theirs, **settings, fused=True),
+    )
     for step in range(4):
         for a, b in zip(ours, theirs, strict=True):
             # A weight without a gradient stays where it is.
             if step != 2 or a.dim() == 2:
                 a.grad = torch.randn_like(a)
                 b.grad = a.grad.clone()
-        mine.update()
+        mine.step()
         reference.step()
+        mine.zero_grad()
         reference.zero_grad()
         assert all(p.grad is None for p in ours)
         assert all(map(torch.equal, ours, theirs))
@@ -167,7 +173,7 @@ def test_adam_is_torchs_bit_for_bit():
         for name, tensor in state.items()
     }
     torch.testing.assert_close(mine.tensors(), known, rtol=0, atol=0)
-    again = Adam(ours, **settings)
+    again = FusedAdamW(ours, **settings)
     again.restore(mine.tensors())
     torch.testing.assert_close(again.tensors(), known, rtol=0, atol=0)
 
@@ -184,9 +190,9 @@ def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
     def fails(step):
         raise RuntimeError("no compiler\nmore of it")
 
-    monkeypatch.setattr(Step, "compile", fails)
-    monkeypatch.setattr(loop_module, "SHORTEST", 1)
-    monkeypatch.setattr(Step, "costs", lambda step: 0.0)
+    monkeypatch.setattr(CompiledStep, "compile", fails)
+    monkeypatch.setattr(trainer_module, "MIN_STEPS_TO_COMPILE", 1)
+    monkeypatch.setattr(CompiledStep, "seconds_to_compile", lambda step: 0.0)
     settings = {"steps": 5, "batch_size": 32, "progress": False}
     plain = fit(SMALL, digits, compile="off", **settings)
     found = fit(SMALL, digits, **settings)
@@ -197,10 +203,10 @@ def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
 
 
 def test_long_trainings_of_small_models_are_worth_compiling(digits):
-    loop = loop_of(SMALL, digits)
-    advance(loop, 1)
-    step = traced(loop).program
-    assert step.saves() * 1_000 < step.costs() < step.saves() * 15_000
+    trainer = trainer_of(SMALL, digits)
+    advance(trainer, 1)
+    step = traced(trainer).compiled_step
+    assert step.seconds_saved() * 1_000 < step.seconds_to_compile() < step.seconds_saved() * 15_000
 
 
 @pytest.mark.long
@@ -208,9 +214,9 @@ def test_so_are_convolutions_of_few_channels_and_not_those_of_many(digits):
     saved = []
     for width in (4, 64):
         recipe = RECIPES["conv-ae"].set("network.width", width).set("network.stages", 2)
-        loop = loop_of(recipe, digits)
-        advance(loop, 1)
-        saved.append(traced(loop).program.saves())
+        trainer = trainer_of(recipe, digits)
+        advance(trainer, 1)
+        saved.append(traced(trainer).compiled_step.seconds_saved())
     assert saved[0] > 0 == saved[1]
 
 
@@ -230,14 +236,14 @@ def test_compiled_trainings_resume_bit_for_bit(digits, tmp_path, monkeypatch):
     class Stop(Exception):
         pass
 
-    done = Loop.update
+    done = Trainer.update
 
-    def stopping(loop):
-        if loop.step == 25:
+    def stopping(self):
+        if self.step == 25:
             raise Stop
-        return done(loop)
+        return done(self)
 
-    monkeypatch.setattr(Loop, "update", stopping)
+    monkeypatch.setattr(Trainer, "update", stopping)
     with pytest.raises(Stop):
         fit(recipe, digits, compile="on", out=tmp_path / "cut", **settings)
     monkeypatch.undo()
@@ -253,10 +259,10 @@ CHOOSE = {"m2", "m1-m2"}
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_every_row_is_traced_as_it_is(name, digits):
     recipe = RECIPES[name].but(sampler=None, schedules={})
-    plain = loop_of(recipe, digits, compile="auto")
-    if not plain.compiles():
+    plain = trainer_of(recipe, digits, compile="auto")
+    if not plain.may_compile:
         pytest.skip("what moves, or has a critic, is not compiled")
-    other = loop_of(recipe, digits)
+    other = trainer_of(recipe, digits)
     advance(plain, 1), advance(other, 1)
     if name in CHOOSE:
         with pytest.raises(RuntimeError, match="value out of a tracing tensor"):

@@ -56,14 +56,14 @@ def test_schedules_move_weights_and_arguments():
     objective = Objective(model, recipe, model.sizes)
     seen = []
     for step in (0, 5, 10, 1000, math.inf):
-        objective.follow(step)
+        objective.apply_schedules(step)
         seen.append(objective.weights["kl"])
     assert seen == [0.0, 2.0, 4.0, 4.0, 4.0]
 
     noisy = RECIPES["ae"].set("corruption", "gaussian-noise").set("corruption.scale", 0.5)
     noisy = noisy.set("schedules.corruption.scale", (0.0, 10))
     objective = Objective(build(noisy, model.sizes, seed=0), noisy, model.sizes)
-    objective.follow(5)
+    objective.apply_schedules(5)
     assert objective.model.corruption.scale == pytest.approx(0.25)
 
 
@@ -72,7 +72,7 @@ def test_a_schedule_may_wait_first():
     objective = Objective(build(recipe, Sizes((8, 8), (2,)), seed=0), recipe, Sizes((8, 8), (2,)))
     found = []
     for step in (0, 20, 25, 30, math.inf):
-        objective.follow(step)
+        objective.apply_schedules(step)
         found.append(objective.weights["kl"])
     assert found == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.0])
 

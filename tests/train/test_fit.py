@@ -18,7 +18,7 @@ from autoencode.models.objective import Objective
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Settings, fit, resume
-from autoencode.train import trainer as loop_module
+from autoencode.train import trainer as trainer_module
 from autoencode.train.batches import Batches
 from autoencode.train.precision import choose_device, choose_precision
 from autoencode.train.run_folder import locked
@@ -105,28 +105,29 @@ def test_global_state_is_left_alone(digits):
 
 
 def test_batches_are_a_function_of_the_step():
-    x, known = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
-    forwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
-    backwards = Batches(Split(x, None), known, 10, seed=3, device=torch.device("cpu"))
-    seen = {step: forwards[step] for step in range(25)}
+    x, labels = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
+    forwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
+    backwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
+    batches = {step: forwards[step] for step in range(25)}
     for step in reversed(range(25)):
-        assert all(map(torch.equal, backwards[step], seen[step]))
-        images, labels = seen[step]
-        assert torch.equal(images[:, 0].long(), labels), "each with its own"
-        torch.testing.assert_close(forwards.look(images) * 255, images.float())
-    first = torch.cat([seen[step][0] for step in range(10)])
-    second = torch.cat([seen[step][0] for step in range(10, 20)])
+        batch, other = batches[step], backwards[step]
+        assert torch.equal(batch.raw, other.raw)
+        assert torch.equal(batch.context, other.context)
+        assert torch.equal(batch.raw[:, 0].long(), batch.context), "each with its own label"
+        torch.testing.assert_close(batch.examples() * 255, batch.raw.float())
+    first = torch.cat([batches[step].raw for step in range(10)])
+    second = torch.cat([batches[step].raw for step in range(10, 20)])
     assert len(first.unique()) == 100, "an epoch shows no image twice"
     assert not torch.equal(first, second)
     other = Batches(Split(x, None), None, 10, seed=4, device=torch.device("cpu"))
-    assert not torch.equal(other[0][0], seen[0][0])
-    assert other[0][1] is None
+    assert not torch.equal(other[0].raw, batches[0].raw)
+    assert other[0].context is None
 
 
 def test_batches_larger_than_the_data_take_all_of_it():
     x = torch.arange(7, dtype=torch.uint8)[:, None]
     batches = Batches(Split(x, None), None, 200, seed=0, device=torch.device("cpu"))
-    assert batches.per_epoch == 1
+    assert batches.steps_per_epoch == 1
     assert len(batches[5][0]) == 7
 
 
@@ -151,7 +152,7 @@ def test_weight_decay_none_is_adam(digits):
     torch.manual_seed(0)
     for step in range(5):
         optimizer.zero_grad()
-        objective(batches.look(batches[step][0])).loss.backward()
+        objective(batches[step].examples()).loss.backward()
         optimizer.step()
     for a, b in zip(ours.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
@@ -274,7 +275,7 @@ def test_existing_folders_are_refused(digits, tmp_path):
 
 
 def test_read_only_folder_fails_before_the_first_step(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop_module.Loop, "update", None)  # a step would be a TypeError
+    monkeypatch.setattr(trainer_module.Trainer, "update", None)  # a step would be a TypeError
     with pytest.raises(RunError, match="--out"):
         fit(SMALL, digits, out="/proc/run", **QUICK)
     (tmp_path / "file").write_text("")
@@ -321,7 +322,7 @@ def test_memory_errors_are_a_sentence(digits, tmp_path, monkeypatch, error):
     def fail(self):
         raise error
 
-    monkeypatch.setattr(loop_module.Loop, "update", fail)
+    monkeypatch.setattr(trainer_module.Trainer, "update", fail)
     with pytest.raises(ResourceError, match="--batch-size"):
         fit(SMALL, digits, out=tmp_path / "run", **QUICK)
     assert list((tmp_path / "run" / "state").glob("*.safetensors")), "the checkpoint is there"

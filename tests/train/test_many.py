@@ -19,13 +19,13 @@ from autoencode.errors import Diverged, Interrupted, ResourceError, RunError
 from autoencode.io.store import read_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
-from autoencode.train import Fitted, Job, fit, fit_many, resume
+from autoencode.train import FitResult, Job, fit, fit_many, resume
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.many import jobs as many_module
-from autoencode.train.many.jobs import existing_run, worth_at_once
+from autoencode.train.many.jobs import default_workers, existing_run
 from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.progress import RunsBar, last_step
-from autoencode.train.trainer import Loop
+from autoencode.train.trainer import Trainer
 
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
@@ -48,21 +48,21 @@ def ill(job):
     return replace(job, recipe=BRITTLE, settings={**job.settings, "lr": 1e6, "steps": 2000})
 
 
-def steps_of(fitted: Fitted) -> int:
+def steps_of(fitted: FitResult) -> int:
     return fitted.summary["steps"]
 
 
-def killed_at(seed: int, fitted: Fitted) -> int:
+def killed_at(seed: int, fitted: FitResult) -> int:
     if fitted.run.settings["seed"] == seed:
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
 
 
-def unforeseen(fitted: Fitted) -> None:
+def unforeseen(fitted: FitResult) -> None:
     raise ZeroDivisionError("of our own")
 
 
-def memory_of(fitted: Fitted) -> tuple[int, bool]:
+def memory_of(fitted: FitResult) -> tuple[int, bool]:
     """This process, and whether its training data are those of another's memory."""
     x = fitted.data.train.x
     maps = Path("/proc/self/maps").read_text().splitlines()
@@ -77,9 +77,13 @@ def memory_of(fitted: Fitted) -> tuple[int, bool]:
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
     told = []
     found = fit_many(
-        jobs_of(digits, tmp_path), workers=1, finish=steps_of, tell=told.append, progress=False
+        jobs_of(digits, tmp_path),
+        workers=1,
+        on_trained=steps_of,
+        on_finished=told.append,
+        progress=False,
     )
-    assert [outcome.found for outcome in found] == [40, 40, 40]
+    assert [outcome.result for outcome in found] == [40, 40, 40]
     assert told == found
     for outcome in found:
         alone = fit(SMALL, digits, progress=False, **outcome.job.settings)
@@ -89,14 +93,14 @@ def test_one_after_another_is_as_each_alone(digits, tmp_path):
 
 def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path, monkeypatch):
     jobs = jobs_of(digits, tmp_path)
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 25 and self.settings.seed == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         return update(self)
 
-    monkeypatch.setattr(Loop, "update", stopped)
+    monkeypatch.setattr(Trainer, "update", stopped)
     with pytest.raises(Interrupted, match="1 of 3 trainings done; everything is saved") as caught:
         fit_many(jobs, workers=1, progress=False)
     assert caught.value.exit_code == 128 + signal.SIGTERM
@@ -121,10 +125,10 @@ def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path
 def test_one_that_diverges_leaves_the_others_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path)
     jobs[0] = ill(jobs[0])
-    found = fit_many(jobs, workers=1, finish=steps_of, progress=False)
+    found = fit_many(jobs, workers=1, on_trained=steps_of, progress=False)
     assert isinstance(found[0].error, Diverged)
     assert found[0].run is None
-    assert [outcome.found for outcome in found[1:]] == [40, 40]
+    assert [outcome.result for outcome in found[1:]] == [40, 40]
 
 
 def test_folders_are_refused_before_anything_is_trained(digits, tmp_path):
@@ -179,11 +183,11 @@ def test_the_same_training_is_known(digits, tmp_path):
 def test_how_many_at_once(digits, tmp_path, monkeypatch):
     jobs = jobs_of(digits, tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 5})
-    assert worth_at_once(jobs) == 3
+    assert default_workers(jobs) == 3
     monkeypatch.setattr(
         many_module, "choose_device", lambda wanted: torch.device("cuda")
     )  # nothing is trained on it
-    assert worth_at_once(jobs) == 1
+    assert default_workers(jobs) == 1
 
 
 # What they share.
@@ -248,10 +252,10 @@ def test_the_bar_follows_the_logs(tmp_path, capsys):
     folders = [tmp_path / name for name in "abcd"]
     assert [last_step(folder) for folder in folders] == [30, 5, 0, 0]
     with RunsBar(folders, [100] * 4, wanted=True) as bar:
-        bar.look()
+        bar.refresh()
         assert bar.progress.tasks[0].completed == 35
-        bar.ended(2)
-        bar.look()
+        bar.finish(2)
+        bar.refresh()
         assert bar.progress.tasks[0].completed == 135
     assert "1/4 runs" in capsys.readouterr().err
 
@@ -266,7 +270,7 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path / "runs", seeds=range(4))
     arrays = load_data((digits.train.x, digits.train.y))
     jobs.append(Job(SMALL, arrays, tmp_path / "runs" / "arrays", SETTINGS))
-    update = Loop.update
+    update = Trainer.update
 
     def stopped(self):
         if self.step == 25:
@@ -274,14 +278,14 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
         return update(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "update", stopped)
+        patch.setattr(Trainer, "update", stopped)
         with pytest.raises(Interrupted):
             fit(SMALL, digits, out=jobs[2].out, **jobs[2].settings)
     before = torch.get_num_threads()
-    found = fit_many(jobs, workers=2, finish=memory_of, progress=False)
+    found = fit_many(jobs, workers=2, on_trained=memory_of, progress=False)
     assert [outcome.error for outcome in found] == [None] * 5
-    assert len({outcome.found[0] for outcome in found}) == 2, "processes are kept"
-    assert all(outcome.found[1] for outcome in found), "no copy of the data"
+    assert len({outcome.result[0] for outcome in found}) == 2, "processes are kept"
+    assert all(outcome.result[1] for outcome in found), "no copy of the data"
     for outcome in found:
         alone = fit(SMALL, outcome.job.data, progress=False, **outcome.job.settings)
         assert same(load(outcome.job.out), alone.model)
@@ -293,15 +297,15 @@ def test_side_by_side_is_as_each_alone(digits, tmp_path):
 def test_one_that_is_killed_or_diverges_leaves_the_others_alone(digits, tmp_path):
     jobs = jobs_of(digits, tmp_path, seeds=range(5))
     jobs[2] = ill(jobs[2])
-    found = fit_many(jobs, workers=2, finish=partial(killed_at, 1), progress=False)
+    found = fit_many(jobs, workers=2, on_trained=partial(killed_at, 1), progress=False)
     assert isinstance(found[1].error, ResourceError)
     assert "was ended by SIGKILL, as happens when memory runs out" in str(found[1].error)
     assert found[1].run.status == "done", "it was killed after that"
     assert isinstance(found[2].error, Diverged)
     assert open_run(jobs[2].out).status == "diverged"
-    assert all(isinstance(found[i].found, int) for i in (0, 3, 4))
+    assert all(isinstance(found[i].result, int) for i in (0, 3, 4))
     with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
-        fit_many(jobs[3:], workers=2, finish=unforeseen, progress=False)
+        fit_many(jobs[3:], workers=2, on_trained=unforeseen, progress=False)
 
 
 SCRIPT = """

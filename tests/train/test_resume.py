@@ -17,9 +17,9 @@ from autoencode.io.store import read_tensors, write_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
-from autoencode.train import trainer as loop_module
+from autoencode.train import trainer as trainer_module
 from autoencode.train.checkpoint import checkpoints
-from autoencode.train.training import Loop
+from autoencode.train.trainer import Trainer
 
 # Dropout, batch statistics, posterior noise, clipping, early stopping, bf16: all that has a state.
 CASES = {
@@ -54,14 +54,14 @@ def recipe_of(case):
 
 def stop_at(monkeypatch, step, number=signal.SIGTERM):
     """The process gets a signal while it computes that step."""
-    update = Loop.update
+    update = Trainer.update
 
     def signalled(self):
         if self.step == step:
             os.kill(os.getpid(), number)
         return update(self)
 
-    monkeypatch.setattr(loop_module.Loop, "update", signalled)
+    monkeypatch.setattr(trainer_module.Trainer, "update", signalled)
 
 
 def same(first, second):
@@ -153,7 +153,7 @@ def test_resume_refuses_when_no_checkpoint_is_whole(digits, tmp_path, monkeypatc
         altered = bytearray(path.read_bytes())
         altered[-10] ^= 1
         path.write_bytes(altered)
-    with pytest.raises(RunError, match="no whole checkpoint"):
+    with pytest.raises(RunError, match="no complete checkpoint"):
         resume(tmp_path / "run")
 
 

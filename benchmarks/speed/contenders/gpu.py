@@ -1,10 +1,8 @@
-"""Trainings on a GPU: ours, one and many at once, and the same network in a plain loop."""
+"""Trainings on a GPU: ours, compiled and not, and the same network in a plain loop."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from autoencode.cli.process import prepare
@@ -16,12 +14,10 @@ import torch  # noqa: E402
 from autoencode.data import load_data, scaled  # noqa: E402
 from autoencode.evaluation import reconstruct, squared_error  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
-from autoencode.train import Job, fit_many  # noqa: E402
+from autoencode.train import fit  # noqa: E402
 from speed.contenders.nets import course_net  # noqa: E402
 
 BATCH = 200
-# Once, as how often it is looked at is not what is measured.
-SELDOM = 10**9
 
 
 def name() -> str | None:
@@ -29,29 +25,19 @@ def name() -> str | None:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
-def trained(source: str, device: str, steps: int, models: int, latent: int) -> dict[str, Any]:
-    """Seconds of so many trainings in lockstep, compiling and recording included, and errors."""
+def trained(source: str, device: str, steps: int, compile: str, latent: int) -> dict[str, Any]:
+    """Seconds of a training, compiling included, and its test error."""
     data, row = load_data(source), RECIPES["ae"].but(latent=latent)
-    given = {"steps": steps, "device": device, "checkpoint_every": SELDOM, "validate_every": SELDOM}
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = [
-            Job(row, data, Path(folder) / str(seed), {**given, "seed": seed})
-            for seed in range(models)
-        ]
-        done = fit_many(jobs, stacked=True, finish=_error, progress=False)
-    runs = [outcome.run for outcome in done if outcome.run is not None]
+    settings = {"device": device, "compile": compile, "validate_every": steps, "progress": False}
+    done = fit(row, data, steps=steps, **settings)
+    x = data.test.x
     return {
-        "models": models,
+        "compile": compile,
         "steps": steps,
-        "seconds": max(run.summary["seconds"] for run in runs),
-        "compiling": max(run.summary["compiling_seconds"] for run in runs),
-        "errors": [outcome.found for outcome in done],
+        "seconds": done.summary["seconds"],
+        "compiling": done.summary["compiling_seconds"],
+        "error": squared_error(x, reconstruct(done.model, x)).mean().item(),
     }
-
-
-def _error(fitted: Any) -> float:
-    x = fitted.data.test.x
-    return squared_error(x, reconstruct(fitted.model, x)).mean().item()
 
 
 def plain(source: str, device: str, steps: int, latent: int) -> float:
@@ -61,7 +47,7 @@ def plain(source: str, device: str, steps: int, latent: int) -> float:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     began = 0.0
     for number in range(steps + 10):
-        if number == 10:  # what comes first is set up
+        if number == 10:  # the first steps are slower
             _wait(device)
             began = time.perf_counter()
         chosen = torch.randint(len(x), (BATCH,), device=device)

@@ -22,7 +22,7 @@ from autoencode.models.build import build, sizes_for  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train import fit  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
-from autoencode.train.trainer import Loop  # noqa: E402
+from autoencode.train.trainer import Trainer  # noqa: E402
 from speed.contenders.steps import Steps  # noqa: E402
 from speed.memory import own, resident  # noqa: E402
 
@@ -66,14 +66,14 @@ def training(source: str, cache: str, memory: str, cold: bool = False) -> Steps:
     def steps() -> Iterator[None]:
         data, row = load_data(source, memory=memory), RECIPES[ROW]
         model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=0)
-        loop = Loop(model, row, data, Settings.of(row, PLAINLY), None, False)
-        loop.objective.train()
+        trainer = Trainer(model, row, data, Settings.of(row, PLAINLY), None, False)
+        trainer.state.objective.train()
         if cold:
             _forget(Path(cache))
         with exact_products():
             while True:
-                loop.update()
-                loop.step += 1
+                trainer.update()
+                trainer.state.step += 1
                 yield
 
     return Steps(steps())

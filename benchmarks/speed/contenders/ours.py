@@ -20,7 +20,7 @@ from autoencode.models.inference import seeded  # noqa: E402
 from autoencode.models.recipe import Recipe  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
-from autoencode.train.trainer import Loop  # noqa: E402
+from autoencode.train.trainer import Trainer  # noqa: E402
 from speed.contenders.steps import Paused, Steps  # noqa: E402
 
 
@@ -29,11 +29,11 @@ def _row(recipe: str, latent: int | None) -> Recipe:
     return row if latent is None else row.but(latent=latent)
 
 
-def _loop(source: str, recipe: str, latent: int | None, **given: Any) -> Loop:
+def _trainer(source: str, recipe: str, latent: int | None, **given: Any) -> Trainer:
     data, row = load_data(source), _row(recipe, latent)
     settings = Settings.of(row, {"device": "cpu", **given})
     model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=settings.seed)
-    return Loop(model, row, data, settings, None, False)
+    return Trainer(model, row, data, settings, None, False)
 
 
 def _model(shape: list[int], recipe: str, latent: int | None) -> Model:
@@ -55,16 +55,16 @@ def train(
     stepped: is called after each step.
     """
     given = {"precision": precision, "compile": compile, "validate_every": 10**9}
-    loop = _loop(source, recipe, latent, steps=steps, **given)
-    update = loop.update
+    trainer = _trainer(source, recipe, latent, steps=steps, **given)
+    update = trainer.update
 
     def watched() -> Any:
         found = update()
         stepped()
         return found
 
-    loop.update = watched  # type: ignore[method-assign]
-    loop.run()
+    trainer.update = watched  # type: ignore[method-assign]
+    trainer.run()
 
 
 def training(**given: Any) -> Paused:
@@ -76,15 +76,15 @@ def trained(
     source: str, recipe: str, settings: dict[str, Any], latent: int | None = None
 ) -> dict[str, Any]:
     """Squared error on all test images after a training, its steps and seconds, and parameters."""
-    loop = _loop(source, recipe, latent, **settings)
-    torch.manual_seed(loop.settings.seed)
-    loop.run()
-    x = loop.data.test.x
+    trainer = _trainer(source, recipe, latent, **settings)
+    torch.manual_seed(trainer.settings.seed)
+    trainer.run()
+    x = trainer.data.test.x
     return {
-        "error": squared_error(x, restored(loop.model.eval(), x)).mean().item(),
-        "parameters": parameter_count(loop.model),
-        "steps": loop.step,
-        "seconds": loop.seconds,
+        "error": squared_error(x, restored(trainer.model.eval(), x)).mean().item(),
+        "parameters": parameter_count(trainer.model),
+        "steps": trainer.step,
+        "seconds": trainer.state.seconds,
     }
 
 
@@ -107,7 +107,7 @@ def _twin_error(source: str, steps: int, seed: int, latent: int) -> float:
     from speed.contenders.nets import course_net
     from speed.contenders.plain import step
 
-    ours = _loop(source, "ae", latent, steps=steps, seed=seed)
+    ours = _trainer(source, "ae", latent, steps=steps, seed=seed)
     net = course_net(latent)
     with torch.no_grad():
         for mine, theirs in zip(net.parameters(), ours.model.parameters(), strict=True):
@@ -115,7 +115,7 @@ def _twin_error(source: str, steps: int, seed: int, latent: int) -> float:
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for number in range(steps):
-        x = _flat(ours.batches[number][0])
+        x = _flat(ours.batches[number].raw)
         step(optimizer, (net(x) - x).square().sum(1).mean())
         schedule.step()
     test = _flat(ours.data.test.x)

@@ -14,6 +14,7 @@ from speed.sections import (
     convolutions,
     gpu,
     growth,
+    optimizer,
     parity,
     quality,
     seeds,
@@ -40,6 +41,7 @@ class Section(Protocol):
 
 SECTIONS: dict[str, Section] = {
     "training": training,
+    "optimizer": optimizer,
     "parity": parity,
     "quality": quality,
     "plane": within.PLANE,

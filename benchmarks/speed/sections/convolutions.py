@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, ComparedModel, Images
+from speed.bench import Bench, Candidate, Images
 from speed.figures import Claim, at_least, milliseconds, table, times_faster
 from speed.process import Failed
 
@@ -22,7 +22,7 @@ def floor(dtype: str, layout: str) -> str:
 
 def contenders(
     bench: Bench, images: Images, shape: tuple[int, ...], block: int | None = None
-) -> list[ComparedModel]:
+) -> list[Candidate]:
     """The network in the plain loop, in ours, and its floors."""
     by_hand = {"folder": images.folder, "latent": LATENT}
     ours = {
@@ -32,7 +32,7 @@ def contenders(
         "steps": bench.pace.training,
     }
     floors = [
-        ComparedModel(
+        Candidate(
             floor({"float32": "float32", "bfloat16": "bf16"}[dtype], layout),
             "ours",
             "floor:convolutions",
@@ -43,11 +43,9 @@ def contenders(
         for layout in ("contiguous", "channels last")
     ]
     return [
-        ComparedModel(PLAIN, "plain", "plain:conv", by_hand, block=block),
-        ComparedModel(
-            FLOAT32, "ours", "ours:training", {**ours, "precision": "float32"}, block=block
-        ),
-        ComparedModel(BF16, "ours", "ours:training", {**ours, "precision": "bf16"}, block=block),
+        Candidate(PLAIN, "plain", "plain:conv", by_hand, block=block),
+        Candidate(FLOAT32, "ours", "ours:training", {**ours, "precision": "float32"}, block=block),
+        Candidate(BF16, "ours", "ours:training", {**ours, "precision": "bf16"}, block=block),
         *floors,
     ]
 
@@ -55,7 +53,7 @@ def contenders(
 def measure(bench: Bench) -> dict[str, Any]:
     grey = contenders(bench, bench.mnist, SHAPES["grey"])
     by_them = {"folder": bench.mnist.folder, "latent": LATENT}
-    grey.append(ComparedModel(PYTHAE, "peers", "with_pythae:conv", by_them, block=1))
+    grey.append(Candidate(PYTHAE, "peers", "with_pythae:conv", by_them, block=1))
     made = bench.made(SHAPES["colour"], bench.pace.of(2_500, 600))
     colour = contenders(bench, made, SHAPES["colour"], block=10)
     record: dict[str, Any] = {"grey": bench.race(grey), "colour": bench.race(colour)}

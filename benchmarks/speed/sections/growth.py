@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from speed.bench import Bench, ComparedModel
+from speed.bench import Bench, Candidate
 from speed.figures import Claim, at_least
 
 FIGURE = "growth.png"
@@ -65,7 +65,7 @@ def _larger(bench: Bench, source: Path, cold: bool) -> dict[str, Any]:
     given = {"source": str(source), "cache": str(bench.folder / "cache")}
     rows = bench.race(
         [
-            ComparedModel(
+            Candidate(
                 name,
                 "ours",
                 "growth:training",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean, median
 from typing import Any
 
-from speed.bench import Bench, ComparedModel
+from speed.bench import Bench, Candidate
 from speed.figures import Claim, at_least, milliseconds
 from speed.sections.training import NOTEBOOK
 
@@ -21,7 +21,7 @@ STEPS = 50_000
 
 def measure(bench: Bench) -> dict[str, Any]:
     by_hand = {"folder": bench.mnist.folder, "latent": 2}
-    notebook = bench.race([ComparedModel(NOTEBOOK, "plain", "plain:notebook", by_hand)])
+    notebook = bench.race([Candidate(NOTEBOOK, "plain", "plain:notebook", by_hand)])
     return {"notebook": notebook, "rows": trained(bench, ROWS)}
 
 

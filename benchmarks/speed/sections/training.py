@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, ComparedModel
+from speed.bench import Bench, Candidate
 from speed.figures import Claim, at_least, at_most, table, times_faster
 
 NOTEBOOK = "notebook loop: PIL images, DataLoader, Adam"
@@ -24,7 +24,7 @@ TRAFFIC = "one copy of the bytes that Adam reads and writes"
 CODES = (2, 32)
 
 
-def contenders(bench: Bench, latent: int) -> list[ComparedModel]:
+def contenders(bench: Bench, latent: int) -> list[Candidate]:
     """All that train the net with such codes, and the floors."""
     by_hand = {"folder": bench.mnist.folder, "latent": latent}
     ours = {
@@ -34,14 +34,14 @@ def contenders(bench: Bench, latent: int) -> list[ComparedModel]:
         "steps": bench.pace.training,
     }
     return [
-        ComparedModel(NOTEBOOK, "plain", "plain:notebook", by_hand),
-        ComparedModel(PYTHAE, "peers", "with_pythae:ae", by_hand),
-        ComparedModel(LIGHTNING, "peers", "with_lightning:training", by_hand),
-        ComparedModel(KERAS, "peers", "with_keras:training", by_hand),
-        ComparedModel(PLAIN, "plain", "plain:tensor", by_hand),
-        ComparedModel(PREPARED, "ours", "plain:prepared_tensor", by_hand),
+        Candidate(NOTEBOOK, "plain", "plain:notebook", by_hand),
+        Candidate(PYTHAE, "peers", "with_pythae:ae", by_hand),
+        Candidate(LIGHTNING, "peers", "with_lightning:training", by_hand),
+        Candidate(KERAS, "peers", "with_keras:training", by_hand),
+        Candidate(PLAIN, "plain", "plain:tensor", by_hand),
+        Candidate(PREPARED, "ours", "plain:prepared_tensor", by_hand),
         *(
-            ComparedModel(
+            Candidate(
                 name, "ours", "ours:training", {**ours, "precision": precision, "compile": how}
             )
             for name, precision, how in (
@@ -58,9 +58,9 @@ def contenders(bench: Bench, latent: int) -> list[ComparedModel]:
     ]
 
 
-def _floor(name: str, function: str, **args: Any) -> ComparedModel:
+def _floor(name: str, function: str, **args: Any) -> Candidate:
     # Where ours are: what is left above the floor is then the loop's and not the process's.
-    return ComparedModel(name, "ours", f"floor:{function}", args)
+    return Candidate(name, "ours", f"floor:{function}", args)
 
 
 def measure(bench: Bench) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, ComparedModel
+from speed.bench import Bench, Candidate
 from speed.figures import Claim, at_least, for_image, table, times_faster
 
 EMBED = "autoencode embed"
@@ -22,23 +22,23 @@ def measure(bench: Bench) -> dict[str, Any]:
     ours = {"source": mnist.source, "latent": LATENT}
     many = of(60_000, 2_000)
     embedding = [
-        ComparedModel(ITEMS, "plain", "plain:embed_items", by_hand, many, 1),
-        ComparedModel(IN_MEMORY, "plain", "plain:embed_tensor", by_hand, many, 1),
-        ComparedModel("Pythae embed", "peers", "with_pythae:embedding", by_hand, many, 1),
-        ComparedModel(EMBED, "ours", "ours:embedding", {**ours, "recipe": "ae"}, many, 1),
+        Candidate(ITEMS, "plain", "plain:embed_items", by_hand, many, 1),
+        Candidate(IN_MEMORY, "plain", "plain:embed_tensor", by_hand, many, 1),
+        Candidate("Pythae embed", "peers", "with_pythae:embedding", by_hand, many, 1),
+        Candidate(EMBED, "ours", "ours:embedding", {**ours, "recipe": "ae"}, many, 1),
     ]
     new = of(10_000, 400)
     codes = {"latent": LATENT, "images": new}
     prior = {"shape": mnist.shape, "recipe": "vae", **codes}
     generation = [
-        ComparedModel("Pythae NormalSampler", "peers", "with_pythae:generating", codes, new, 4),
-        ComparedModel("decoder in a plain loop", "plain", "plain:generate", codes, new, 4),
-        ComparedModel(GENERATE, "ours", "ours:generating", prior, new, 4),
+        Candidate("Pythae NormalSampler", "peers", "with_pythae:generating", codes, new, 4),
+        Candidate("decoder in a plain loop", "plain", "plain:generate", codes, new, 4),
+        Candidate(GENERATE, "ours", "ours:generating", prior, new, 4),
     ]
     samples, theirs, few = of(1_000, 100), of(10, 2), of(100, 4)
     weights = {"samples": samples, "latent": LATENT}
     likelihood = [
-        ComparedModel(
+        Candidate(
             PYTHAE_NLL,
             "peers",
             "with_pythae:likelihood",
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> dict[str, Any]:
             theirs,
             1,
         ),
-        ComparedModel(
+        Candidate(
             NLL,
             "ours",
             "ours:likelihood",
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> dict[str, Any]:
             few,
             1,
         ),
-        ComparedModel(NLL_FLOOR, "ours", "floor:decoding", {"images": few, **weights}, few, 1),
+        Candidate(NLL_FLOOR, "ours", "floor:decoding", {"images": few, **weights}, few, 1),
     ]
     return {
         "embedding": bench.race(embedding),

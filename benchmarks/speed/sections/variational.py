@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, ComparedModel
+from speed.bench import Bench, Candidate
 from speed.figures import Claim, table
 
 VAE16, VQ16 = "autoencode vae, bf16", "autoencode vq-vae, bf16"
@@ -15,25 +15,25 @@ LATENT, DIM, ENTRIES = 64, 2, 256
 def measure(bench: Bench) -> dict[str, Any]:
     source, folder = bench.mnist.source, bench.mnist.folder
 
-    def ours(name: str, recipe: str, precision: str) -> ComparedModel:
+    def ours(name: str, recipe: str, precision: str) -> Candidate:
         args = {
             "source": source,
             "recipe": recipe,
             "precision": precision,
             "steps": bench.pace.training,
         }
-        return ComparedModel(name, "ours", "ours:training", args)
+        return Candidate(name, "ours", "ours:training", args)
 
     by_hand = {"folder": folder, "latent": 2}
     vae = [
-        ComparedModel("Pythae VAE", "peers", "with_pythae:vae", by_hand),
-        ComparedModel("plain loop: one tensor in memory, Adam", "plain", "plain:vae", by_hand),
+        Candidate("Pythae VAE", "peers", "with_pythae:vae", by_hand),
+        Candidate("plain loop: one tensor in memory, Adam", "plain", "plain:vae", by_hand),
         ours("autoencode vae, float32", "vae", "float32"),
         ours(VAE16, "vae", "bf16"),
     ]
     theirs = {"folder": folder, "latent": LATENT, "dim": DIM, "entries": ENTRIES}
     vq = [
-        ComparedModel("Pythae VQVAE", "peers", "with_pythae:vq_vae", theirs),
+        Candidate("Pythae VQVAE", "peers", "with_pythae:vq_vae", theirs),
         ours("autoencode vq-vae, float32", "vq-vae", "float32"),
         ours(VQ16, "vq-vae", "bf16"),
     ]

@@ -64,7 +64,7 @@ def _codes(
     import torch
 
     from autoencode.evaluation import embed
-    from autoencode.explore import in_box, like
+    from autoencode.explore import normal_like, uniform_like
     from autoencode.models.conditions import conditioning
     from autoencode.models.inference import seeded
 
@@ -73,7 +73,7 @@ def _codes(
     if label is not None and not conditional:
         loaded = _data(run, data)
         codes = embed(model, _members(loaded, label)).flatten(1)
-        return like(codes, n, generator), None, f'codes like those of the class "{label}"'
+        return normal_like(codes, n, generator), None, f'codes like those of the class "{label}"'
     told, of = None, ""
     if conditional:
         told, of = _told(run, n, label, lambda: _data(run, data).test)
@@ -86,7 +86,7 @@ def _codes(
     train = _data(run, data).train
     codes = embed(model, train.x, conditioning(run.recipe, train)).flatten(1)
     where = f"random codes of the box that the training codes fill{of}"
-    return in_box(codes, n, generator), told, where
+    return uniform_like(codes, n, generator), told, where
 
 
 def _told(run: Run, n: int, label: str | None, examples: Callable[[], Split]) -> tuple[Tensor, str]:

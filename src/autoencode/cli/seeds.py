@@ -17,7 +17,7 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 if TYPE_CHECKING:
     from autoencode.data import Data
     from autoencode.models.recipe import Recipe
-    from autoencode.train import Fitted, Outcome
+    from autoencode.train import FitResult, Outcome
 
 # Figures that a line has room for, those that are measured first, and one of each term beside them.
 MAIN = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
@@ -55,7 +55,7 @@ def train_seeds(
         for seed, each in enumerate(folders, first)
     ]
     try:
-        outcomes = fit_many(jobs, finish=partial(finish, report))
+        outcomes = fit_many(jobs, on_trained=partial(finish, report))
     except Interrupted as stopped:
         raise Interrupted(
             stopped.what,
@@ -79,7 +79,7 @@ def train_seeds(
         raise typer.Exit(failed[0].error.exit_code)
 
 
-def finish(report: bool, fitted: Fitted) -> dict[str, Any]:
+def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     """Measures a run and writes what a single training writes; what is there is taken."""
     from autoencode.cli.measure import keep, measure
     from autoencode.report import write_card, write_report
@@ -130,7 +130,7 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _spread(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation over the seeds of each figure that all of them have."""
-    columns = [_figures(outcome.found) for outcome in outcomes]
+    columns = [_figures(outcome.result) for outcome in outcomes]
     names = [name for name in (columns[0] if columns else ()) if all(name in c for c in columns)]
     return {
         name: {
@@ -150,7 +150,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
                 "run": str(each.job.out),
                 "seed": each.job.settings["seed"],
                 **(each.run.summary if each.run is not None else {}),
-                **each.found,
+                **each.result,
             }
             for each in done
         ],
@@ -178,12 +178,12 @@ def _lines(done: Sequence[Outcome]) -> Iterator[str]:
     found = _spread(done)
     run = done[0].run
     assert run is not None
-    tests = done[0].found["n_test"]
+    tests = done[0].result["n_test"]
     yield f"{run.recipe.name} on {run.data['name']}, {tests:,} test examples"
     rows = [["seed", *(kind_of(name).title for name in found), "seconds"]]
     for each in done:
         assert each.run is not None
-        figures = _figures(each.found)
+        figures = _figures(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
         rows.append([seed, *(_digits(name, figures[name]) for name in found), seconds])

@@ -28,7 +28,7 @@ from autoencode.cli.options import (
 from autoencode.cli.output import complain, say, say_json
 
 if TYPE_CHECKING:
-    from autoencode.train import Fitted
+    from autoencode.train import FitResult
 
 Setting = typer.Option(show_default="the recipe's", rich_help_panel="Training")
 
@@ -202,7 +202,7 @@ def resume(
     _conclude(continue_run(run, data=data), report, json)
 
 
-def _conclude(fitted: Fitted, report: bool, json: bool) -> None:
+def _conclude(fitted: FitResult, report: bool, json: bool) -> None:
     """Measures and says what was found before it is written down: a full disk takes nothing away.
 
     The weights are on disk already.

@@ -17,7 +17,7 @@ from autoencode.evaluation.metrics.points import as_points
 from autoencode.evaluation.thresholds import MIN_ACTIVE_VARIANCE
 from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
-from autoencode.maths.clouds import mean_discrepancy
+from autoencode.maths.discrepancies import mean_discrepancy
 from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 

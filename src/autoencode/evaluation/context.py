@@ -12,7 +12,7 @@ from torch import Tensor
 from autoencode.data import Data, Split
 from autoencode.evaluation.metrics.copying import nearest
 from autoencode.evaluation.real import Real, real
-from autoencode.explore import in_box
+from autoencode.explore import uniform_like
 from autoencode.models.build import Model, learns_labels
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import BATCH_SIZE, decode, embed, in_batches, seeded
@@ -145,7 +145,7 @@ class EvaluationContext:
 
     def box_codes(self, n: int) -> Tensor:
         """Codes drawn evenly from the box that the training codes fill, [n, d]."""
-        return in_box(self.train_codes, n, torch.Generator().manual_seed(SEED))
+        return uniform_like(self.train_codes, n, torch.Generator().manual_seed(SEED))
 
     @property
     def device(self) -> torch.device:

@@ -17,13 +17,13 @@ class Plane:
 
     origin: the code at (0, 0), [d].   axes: two orthonormal directions, [2, d].
     share: the fraction of the codes' variance along each axis.
-    whole: the plane is all of latent space, so that nothing is lost in it.
+    complete: whether the plane is the entire latent space (d = 2) and projection loses nothing.
     """
 
     origin: Float[Tensor, " d"]
     axes: Float[Tensor, "2 d"]
     share: tuple[float, float]
-    whole: bool
+    complete: bool
 
     def project(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n 2"]:
         """Where codes fall on the plane."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoencode.errors import AutoencodeError, Diverged, did_you_mean
 from autoencode.explore.plane import code_plane
-from autoencode.maths import neighbour_map
+from autoencode.maths import tsne_map
 
 METHODS = ("tsne", "umap", "pca")
 # Fewer codes have no neighbourhoods that a map could keep.
@@ -48,7 +48,7 @@ def project(
     if method == "pca":
         return code_plane(codes).project(codes)
     _check_neighbours(codes)
-    return neighbour_map(codes, seed) if method == "tsne" else _umap(codes, seed)
+    return tsne_map(codes, seed) if method == "tsne" else _umap(codes, seed)
 
 
 def _check_neighbours(codes: Tensor) -> None:

@@ -16,7 +16,7 @@ from autoencode.errors import AutoencodeError
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.metrics.codes import kl_per_dimension
 from autoencode.evaluation.projections import kept_projection
-from autoencode.explore import METHODS, in_box
+from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
 from autoencode.explorer.model_graphs import decoder_graph, encoder_graph
@@ -79,7 +79,7 @@ def portrait(sitter: Sitter, container: Container) -> dict[str, Any]:
             "origin": container.add(_numbers(plane.origin)),
             "axes": container.add(_numbers(plane.axes)),
             "share": list(plane.share),
-            "whole": plane.whole,
+            "whole": plane.complete,
         },
         "maps": _maps(sitter, container),
         "film": snapshots(sitter.run, sitter.data, sitter.rows, view.context, plane, container),
@@ -190,7 +190,7 @@ def _samples(
         entries = torch.randint(book.entries, (DRAWS, book.groups), generator=generator)
         codes, how = book.codes_of(entries).flatten(1), "all entries of the book alike"
     elif codes is None:
-        codes, how = in_box(view.codes, DRAWS, generator), "the box that the codes fill"
+        codes, how = uniform_like(view.codes, DRAWS, generator), "the box that the codes fill"
     return {"codes": container.add(_numbers(codes)), "how": how}
 
 

@@ -14,7 +14,7 @@ from autoencode.explorer.container import Container
 from autoencode.explorer.sprite_sheet import sheet
 from autoencode.models.inference import decode, embed
 from autoencode.models.run import Run
-from autoencode.models.snapshots import frame, snapshots_of
+from autoencode.models.snapshots import load_snapshot, snapshots_of
 from autoencode.report.images import tiles
 
 # Examples in a frame, and pictures to a side of its grid.
@@ -36,7 +36,7 @@ def snapshots(
     rows, told = rows[:POINTS], None if told is None else told[:POINTS]
     found: list[dict[str, Any]] = []
     for step, path in snapshots_of(run).items():
-        model = frame(run, path)
+        model = load_snapshot(run, path)
         if model.space is Space.CODES:
             return []
         codes = embed(model, data.test.x[rows], told).flatten(1).float()

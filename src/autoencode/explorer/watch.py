@@ -14,7 +14,7 @@ from autoencode.explorer.page_payload import scene
 from autoencode.explorer.server import ExplorerServer
 from autoencode.models.build import Model
 from autoencode.models.run import Run
-from autoencode.models.snapshots import frame, snapshots_of
+from autoencode.models.snapshots import load_snapshot, snapshots_of
 
 # Seconds between two looks at the folders.
 PAUSE = 1.0
@@ -41,7 +41,7 @@ class Watch:
     def made(self) -> tuple[str, list[Model]]:
         """The page of the newest steps, and the models on it."""
         self.shown = self._newest()
-        models = [frame(run, path) for run, path in zip(self.runs, self.shown, strict=True)]
+        models = [load_snapshot(run, path) for run, path in zip(self.runs, self.shown, strict=True)]
         content = scene(self.runs, self.points, self.data, models, watched=True)
         return html(content, title_of(self.runs), live=True), models
 

@@ -2,10 +2,9 @@
 
 from autoencode.maths.bernoulli import BernoulliImages
 from autoencode.maths.box import BoxUniform
-from autoencode.maths.clusters import neighbour_clusters
+from autoencode.maths.clusters import tsne_clusters
 from autoencode.maths.jacobian import squared_jacobian
-from autoencode.maths.maps import neighbour_map
-from autoencode.maths.mixture import Mixture
+from autoencode.maths.mixture import MixtureDistribution
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
 from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
@@ -14,6 +13,7 @@ from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
 from autoencode.maths.spline_flow import SplineFlow
 from autoencode.maths.tracing import traced, tracing
+from autoencode.maths.tsne import tsne_map
 
 __all__ = [
     "BernoulliImages",
@@ -21,7 +21,7 @@ __all__ = [
     "BoxUniform",
     "Composed",
     "Float32Linear",
-    "Mixture",
+    "MixtureDistribution",
     "Planar",
     "PowerSpherical",
     "Pushforward",
@@ -32,12 +32,12 @@ __all__ = [
     "Tanh",
     "exact_products",
     "ms_ssim",
-    "neighbour_clusters",
-    "neighbour_map",
     "squared_jacobian",
     "ssim",
     "standard_normal",
     "traced",
     "tracing",
+    "tsne_clusters",
+    "tsne_map",
     "widen",
 ]

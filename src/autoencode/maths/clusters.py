@@ -7,10 +7,10 @@ import warnings
 import torch
 from torch import Tensor
 
-from autoencode.maths.maps import neighbour_map
+from autoencode.maths.tsne import tsne_map
 
 
-def neighbour_clusters(z: Tensor, k: int, seed: int) -> Tensor:
+def tsne_clusters(z: Tensor, k: int, seed: int) -> Tensor:
     """The cluster of each code [N, d], of `k`: [N], int64, on the device of `z`.
 
     A mixture of normals on the codes' t-SNE map. The classes of real data lie in codes as long,
@@ -21,7 +21,7 @@ def neighbour_clusters(z: Tensor, k: int, seed: int) -> Tensor:
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
     from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped]
 
-    plane = neighbour_map(z, seed).cpu().double().numpy()
+    plane = tsne_map(z, seed).cpu().double().numpy()
     with warnings.catch_warnings():
         # The last rounds of a slow fit move no border.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -16,7 +16,7 @@ from torch.distributions import (
 )
 
 
-class Mixture(MixtureSameFamily):
+class MixtureDistribution(MixtureSameFamily):
     """p(z) = Σₖ πₖ pₖ(z), `torch.distributions.MixtureSameFamily` with its posterior over k."""
 
     def __init__(self, log_weights: Tensor, components: Distribution) -> None:
@@ -24,10 +24,14 @@ class Mixture(MixtureSameFamily):
         weights = Categorical(logits=log_weights, validate_args=False)
         super().__init__(weights, components, validate_args=False)
 
-    def expand(self, batch_shape: Any, _instance: Distribution | None = None) -> Mixture:
+    def expand(
+        self, batch_shape: Any, _instance: Distribution | None = None
+    ) -> MixtureDistribution:
         """The same distribution for a larger batch."""
         shape = Size((*Size(batch_shape), self.log_weights.shape[-1]))
-        return Mixture(self.log_weights.expand(shape), self.component_distribution.expand(shape))
+        return MixtureDistribution(
+            self.log_weights.expand(shape), self.component_distribution.expand(shape)
+        )
 
     @property
     def log_weights(self) -> Tensor:

@@ -13,7 +13,7 @@ from autoencode.maths.pushforward import Bijection
 # Halvings of an interval after which float64 has no more digits to find.
 HALVINGS = 60
 # A plane across which space were squeezed to nothing would have no inverse.
-MOST_SQUEEZE = 1 - 1e-4
+MAX_CONTRACTION = 1 - 1e-4
 
 
 class Planar(Bijection):
@@ -28,7 +28,7 @@ class Planar(Bijection):
         """Directions [*batch, d] and offsets [*batch]."""
         self.w, self.b = w, b
         along = (w * u).sum(-1)
-        self.stretch = MOST_SQUEEZE * (functional.softplus(along + math.log(math.e - 1)) - 1)
+        self.stretch = MAX_CONTRACTION * (functional.softplus(along + math.log(math.e - 1)) - 1)
         squares = w.square().sum(-1).clamp_min(1e-8)
         self.u = u + ((self.stretch - along) / squares).unsqueeze(-1) * w
 

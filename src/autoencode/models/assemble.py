@@ -15,9 +15,9 @@ from autoencode.contract import (
     Corruption,
     ForwardPass,
     Likelihood,
+    ModelOutput,
     Network,
     Prior,
-    Reconstruction,
     Sampler,
     Sizes,
     Space,
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
 
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """The whole code of images: posterior, costs and all, see `Autoencoder.encode`."""
-        context = features_of(self.context, context)
+        context = context_features(self.context, context)
         code: Code = self.bottleneck(self.network(self.examples(x), context), samples)
         return code
 
@@ -105,7 +105,7 @@ class Decoder(nn.Module):
                 f"and these are {shape_words(z.shape)}",
                 f"Give a batch, (N, {shape_words(shape)[1:]}",
             )
-        context = features_of(self.context, context)
+        context = context_features(self.context, context)
         if context is not None:
             context = context.expand(*lead, context.shape[-1]).reshape(-1, context.shape[-1])
         theta = self.network(z.reshape(-1, *shape), context)
@@ -147,7 +147,8 @@ class SlotAutoencoder(nn.Module):
         if self.latent_prior is None:
             return None
         prior: Distribution = self.latent_prior(
-            None if context is None else features_of(self.context, context), self._encode_freely
+            None if context is None else context_features(self.context, context),
+            self._encode_freely,
         )
         return prior
 
@@ -161,17 +162,17 @@ class SlotAutoencoder(nn.Module):
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
         """See `Autoencoder.forward_pass`; the code is drawn where the bottleneck is random."""
         x = self.encoder.examples(x)
-        context = features_of(self.context, context)
+        context = context_features(self.context, context)
         inputs = x if self.corruption is None else self.corruption(x)
         code = self.encoder.code(inputs, context, self.samples)
         return ForwardPass(
             x, inputs, context, code, self.decode(code.z, context), self.prior(context), self
         )
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """See `Autoencoder.forward`; images come back in the shape of `x`."""
         codes = self.encoder(x, context)
-        return Reconstruction(codes, self.decoder(codes, context).reshape(x.shape))
+        return ModelOutput(codes, self.decoder(codes, context).reshape(x.shape))
 
     def _encode_freely(self, x: Tensor) -> Code:
         """The code of examples of which nothing is known, as a prior's own examples."""
@@ -192,7 +193,7 @@ def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
     return SlotAutoencoder(recipe, sizes, encoder, decoder, prior)
 
 
-def features_of(context: Context | None, known: Tensor | None) -> Tensor | None:
+def context_features(context: Context | None, known: Tensor | None) -> Tensor | None:
     """What is known of each example as features [B, C].
 
     Raises:

@@ -20,12 +20,12 @@ from autoencode.models.semisupervised import SemiSupervised
 from autoencode.models.stacked import StackedSemiSupervised
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
+from autoencode.parts.networks.custom import is_custom
 from autoencode.parts.networks.maps import MapNetwork
-from autoencode.parts.networks.own import is_own
-from autoencode.parts.networks.trial import check_network
+from autoencode.parts.networks.network_check import check_network
 
 # A float32 model, its gradients and Adam's two moments: four numbers for each parameter.
-MOST_PARAMETERS = 2**31
+MAX_PARAMETERS = 2**31
 Model = SlotAutoencoder | SemiSupervised | StackedSemiSupervised
 # How the parts of a recipe are put together; the signatures after the sizes are configurations.
 MODELS: Mapping[str, Callable[..., Model]] = {
@@ -47,13 +47,13 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
     """
     sizes = sizes if isinstance(sizes, Sizes) else Sizes(**sizes)
     check_fit(recipe)
-    if is_own(recipe.network.kind):
+    if is_custom(recipe.network.kind):
         _try_own(recipe, sizes)
         count = 0  # code of the user's own need not work without numbers
     else:
         with torch.device("meta"):
             count = parameter_count(_made(recipe, sizes))
-    if count > MOST_PARAMETERS:
+    if count > MAX_PARAMETERS:
         raise ResourceError(
             f'"{recipe.name}" would have {count:,} parameters for examples of shape '
             f"{shape_words(sizes.x)}, {count * 16 / 2**30:,.0f} GiB in training",

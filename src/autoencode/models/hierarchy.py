@@ -36,7 +36,7 @@ class Moments(NamedTuple):
         )
 
 
-class Rung(NamedTuple):
+class LadderLevel(NamedTuple):
     """One level on the way down: its code, and its normals given the level above."""
 
     z: Tensor
@@ -44,7 +44,7 @@ class Rung(NamedTuple):
     p: Moments
 
 
-class Head(nn.Module):
+class MomentsLayer(nn.Module):
     """Features to the moments of a normal."""
 
     def __init__(self, width: int, d: int) -> None:
@@ -57,7 +57,7 @@ class Head(nn.Module):
         return Moments(mean, log_variance.clamp(*LOG_VARIANCE))
 
 
-class Down(nn.Module):
+class TopDown(nn.Module):
     """The way down, p(z_l|z_{l+1}), which prior and posterior share."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Down(nn.Module):
         self.steps = nn.ModuleList(
             nn.Sequential(
                 dense((above, *hidden), activation, norm=norm, first=Float32Linear),
-                Head(hidden[-1] if hidden else above, below),
+                MomentsLayer(hidden[-1] if hidden else above, below),
             )
             for below, above in pairwise(levels)
         )
@@ -80,8 +80,8 @@ class Down(nn.Module):
         seen: Sequence[Moments] | None,
         lead: tuple[int, ...],
         choose: Callable[[int, Moments], Tensor],
-    ) -> list[Rung]:
-        """The rungs from below to above.
+    ) -> list[LadderLevel]:
+        """The levels_drawn from below to above.
 
         seen: what the image says of each level, [B, d_l]; None for the prior.
         lead: the shape of codes before their last dimension, [*S, B].
@@ -90,17 +90,17 @@ class Down(nn.Module):
         top = len(self.levels) - 1
         zeros = self.get_buffer("origin").expand(*lead, self.levels[top])
         p = Moments(zeros, zeros)
-        rungs: list[Rung] = []
+        levels_drawn: list[LadderLevel] = []
         for level in range(top, -1, -1):
-            if rungs:
-                above = rungs[-1].z
+            if levels_drawn:
+                above = levels_drawn[-1].z
                 flat = self.steps[level](above.reshape(-1, above.shape[-1]))
                 p = Moments(*(each.reshape(*lead, -1) for each in flat))
             q = p
             if seen is not None:
                 q = seen[level] if level == top else seen[level].times(p)
-            rungs.append(Rung(choose(level, q), q, p))
-        return rungs[::-1]
+            levels_drawn.append(LadderLevel(choose(level, q), q, p))
+        return levels_drawn[::-1]
 
 
 class LadderNormal(Distribution):
@@ -113,16 +113,16 @@ class LadderNormal(Distribution):
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(self, down: Down, seen: Sequence[Moments] | None = None) -> None:
+    def __init__(self, down: TopDown, seen: Sequence[Moments] | None = None) -> None:
         self.down, self.seen = down, seen
         batch = Size() if seen is None else seen[0].mean.shape[:-1]
         super().__init__(batch, Size((sum(down.levels),)), validate_args=False)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """Draws [*sample_shape, *batch, d], from the top down."""
-        return joined(self.draw(Size(sample_shape)))
+        return concatenated(self.draw(Size(sample_shape)))
 
-    def draw(self, sample_shape: Size) -> list[Rung]:
+    def draw(self, sample_shape: Size) -> list[LadderLevel]:
         """Draws with the normals that they came from."""
         lead = (*sample_shape, *self.batch_shape)
 
@@ -130,17 +130,17 @@ class LadderNormal(Distribution):
             noise = torch.randn(*lead, m.mean.shape[-1], dtype=m.mean.dtype, device=m.mean.device)
             return m.mean + (0.5 * m.log_variance).exp() * noise
 
-        rungs: list[Rung] = self.down(self.seen, lead, drawn)
-        return rungs
+        levels_drawn: list[LadderLevel] = self.down(self.seen, lead, drawn)
+        return levels_drawn
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats of codes [..., *batch, d]: Σ ln q(z_l|z_{l+1}), [..., *batch]."""
         parts = torch.split(value, list(self.down.levels), -1)
-        rungs = self.down(self.seen, tuple(value.shape[:-1]), lambda level, m: parts[level])
-        return torch.stack([rung.q.normal().log_prob(rung.z) for rung in rungs]).sum(0)
+        levels_drawn = self.down(self.seen, tuple(value.shape[:-1]), lambda level, m: parts[level])
+        return torch.stack([level.q.normal().log_prob(level.z) for level in levels_drawn]).sum(0)
 
 
-class Ladder(Bottleneck):
+class LadderBottleneck(Bottleneck):
     """The way up, what the image says of each level, and the posterior on the way down."""
 
     space = Space.REAL
@@ -160,8 +160,8 @@ class Ladder(Bottleneck):
         first = nn.Sequential(*normalised(norm, width), ACTIVATIONS[activation]())
         self.up = nn.ModuleList([first])
         self.up.extend(dense(widths, activation, norm=norm) for _ in levels[1:])
-        self.heads = nn.ModuleList(Head(width, d) for d in levels)
-        self.down = Down(levels, tuple(hidden), activation, norm)
+        self.heads = nn.ModuleList(MomentsLayer(width, d) for d in levels)
+        self.down = TopDown(levels, tuple(hidden), activation, norm)
 
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
         """Features [B, width] to a code; each level is at its mean given the one above, or drawn.
@@ -174,12 +174,12 @@ class Ladder(Bottleneck):
             seen.append(head(h))
         q = LadderNormal(self.down, seen)
         if samples is None:
-            rungs = self.down(seen, (len(h),), lambda level, m: m.mean)
+            levels_drawn = self.down(seen, (len(h),), lambda level, m: m.mean)
         else:
-            rungs = q.draw(Size((samples,)))
-        nats = [kl_divergence(rung.q.normal(), rung.p.normal()) for rung in rungs]
+            levels_drawn = q.draw(Size((samples,)))
+        nats = [kl_divergence(level.q.normal(), level.p.normal()) for level in levels_drawn]
         rate = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
-        return Code(joined(rungs), q, {"kl": rate})
+        return Code(concatenated(levels_drawn), q, {"kl": rate})
 
 
 class LadderPrior(Prior):
@@ -187,7 +187,7 @@ class LadderPrior(Prior):
 
     space = Space.REAL
 
-    def __init__(self, sizes: Sizes, down: Down) -> None:
+    def __init__(self, sizes: Sizes, down: TopDown) -> None:
         """The way down is the bottleneck's: it is asked, and not kept as a part of this."""
         super().__init__(sizes)
         self.shared = (down,)
@@ -198,6 +198,6 @@ class LadderPrior(Prior):
         return LadderNormal(down)
 
 
-def joined(rungs: Sequence[Rung]) -> Tensor:
+def concatenated(levels_drawn: Sequence[LadderLevel]) -> Tensor:
     """The codes of all levels side by side, [*S, B, d₁ + … + d_L]."""
-    return torch.cat([rung.z for rung in rungs], -1)
+    return torch.cat([level.z for level in levels_drawn], -1)

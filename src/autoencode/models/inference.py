@@ -18,7 +18,7 @@ from autoencode.models.arguments import check_value
 
 BATCH_SIZE = 2048
 # Numbers in one batch: large images come in smaller batches, so that memory stays small.
-MOST_NUMBERS = 2**24
+MAX_VALUES_PER_BATCH = 2**24
 
 Found = TypeVar("Found")
 
@@ -105,7 +105,7 @@ def split(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """
     check_value(batch_size, Annotated[int, Within(1, 10**9)], "batch_size")
     numbers = max(1, math.prod(x.shape[1:]))
-    batches: tuple[Tensor, ...] = x.split(max(1, min(batch_size, MOST_NUMBERS // numbers)))  # type: ignore[no-untyped-call]
+    batches: tuple[Tensor, ...] = x.split(max(1, min(batch_size, MAX_VALUES_PER_BATCH // numbers)))  # type: ignore[no-untyped-call]
     return batches
 
 

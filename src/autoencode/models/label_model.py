@@ -28,14 +28,14 @@ class LabelModel(nn.Module, ABC):
     core: SlotAutoencoder | LabelModel
 
     @property
-    def encoder(self) -> Alone:
+    def encoder(self) -> MethodModule:
         """Images to codes, a module that works alone: `encoder(x)`, `encoder(x, labels)`."""
-        return Alone(self, self.codes)
+        return MethodModule(self, self.codes)
 
     @property
-    def decoder(self) -> Alone:
+    def decoder(self) -> MethodModule:
         """Codes to images, a module that works alone: `decoder(z)`, `decoder(z, labels)`."""
-        return Alone(self, lambda z, context: self.decode(z, context).mean)
+        return MethodModule(self, lambda z, context: self.decode(z, context).mean)
 
     @property
     def latent_sampler(self) -> Sampler | None:
@@ -67,7 +67,7 @@ class LabelModel(nn.Module, ABC):
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
 
 
-class Alone(nn.Module):
+class MethodModule(nn.Module):
     """One way through a model, called as a module: codes of images, or images of codes."""
 
     def __init__(self, model: nn.Module, way: Callable[[Tensor, Tensor | None], Tensor]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from autoencode.contract import Context, Likelihood, Network, Sizes, Width
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder, part
-from autoencode.models.hierarchy import Ladder, LadderPrior
+from autoencode.models.hierarchy import LadderBottleneck, LadderPrior
 from autoencode.models.recipe import Recipe
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.layers import Activation, Norm
@@ -47,14 +47,14 @@ def ladder(
     likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     context: Context | None = part("context", recipe.context, sizes)
     width = hidden[-1] if hidden else max(levels)
-    rungs = Ladder(sizes, levels, (width, *hidden), activation, norm)
-    encoder = Encoder(network.encoder(sizes, width), rungs, context)
+    bottleneck = LadderBottleneck(sizes, levels, (width, *hidden), activation, norm)
+    encoder = Encoder(network.encoder(sizes, width), bottleneck, context)
     lowest = network.decoder(replace(sizes, z=levels[:1]), likelihood.channels)
-    decoder = Decoder(Lowest(lowest, levels[0]), likelihood, context)
-    return SlotAutoencoder(recipe, sizes, encoder, decoder, LadderPrior(sizes, rungs.down))
+    decoder = Decoder(LowestLevelDecoder(lowest, levels[0]), likelihood, context)
+    return SlotAutoencoder(recipe, sizes, encoder, decoder, LadderPrior(sizes, bottleneck.down))
 
 
-class Lowest(nn.Module):
+class LowestLevelDecoder(nn.Module):
     """A decoder's network on the lowest level of a code."""
 
     def __init__(self, network: nn.Module, d: int) -> None:

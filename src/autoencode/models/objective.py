@@ -36,7 +36,7 @@ class Objective(nn.Module):
         # A list, because a dict of modules has names of its own that no term could have.
         self.terms = nn.ModuleList(part("terms", spec, sizes) for spec in recipe.terms.values())
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
-        self.moving = tuple(_moving(self))
+        self.schedules = tuple(_schedules(self))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
         """Images [B, *X] to the loss and each term, averaged over the batch."""
@@ -79,14 +79,14 @@ class Objective(nn.Module):
                 theirs |= {id(p) for p in module.parameters()}
         return (p for p in self.parameters() if id(p) not in theirs)
 
-    def follow(self, step: float) -> None:
+    def apply_schedules(self, step: float) -> None:
         """Puts every number of `recipe.schedules` where it stands at a step; `inf` is the end."""
-        for number in self.moving:
-            number.put(step)
+        for schedule in self.schedules:
+            schedule.apply(step)
 
 
 @dataclass(frozen=True)
-class Moving:
+class Schedule:
     """A number that moves in training: in a straight line from `start` to `end`, in `steps`.
 
     owner: what holds it, a dict of weights or a part, under `name`.
@@ -100,7 +100,7 @@ class Moving:
     steps: int
     wait: int = 0
 
-    def put(self, step: float) -> None:
+    def apply(self, step: float) -> None:
         """Sets it to its value at a step."""
         value = self.start + (self.end - self.start) * min(
             1.0, max(0.0, step - self.wait) / self.steps
@@ -111,12 +111,12 @@ class Moving:
             setattr(self.owner, self.name, value)
 
 
-def _moving(objective: Objective) -> Iterator[Moving]:
+def _schedules(objective: Objective) -> Iterator[Schedule]:
     for address, (start, *steps) in objective.recipe.schedules.items():
         *where, name = address.split(".")
         if where[0] == "terms" and name == "weight":
             end = objective.weights[where[1]]
-            yield Moving(objective.weights, where[1], start, end, *steps)
+            yield Schedule(objective.weights, where[1], start, end, *steps)
             continue
         owners = _owners(objective, where)
         if not owners or not all(_is_number(getattr(owner, name, None)) for owner in owners):
@@ -125,7 +125,7 @@ def _moving(objective: Objective) -> Iterator[Moving]:
                 "A schedule moves weights of terms and numbers that a part computes with.",
             )
         for owner in owners:
-            yield Moving(owner, name, start, float(getattr(owner, name)), *steps)
+            yield Schedule(owner, name, start, float(getattr(owner, name)), *steps)
 
 
 def _is_number(value: Any) -> bool:

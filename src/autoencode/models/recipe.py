@@ -13,7 +13,7 @@ from autoencode.errors import RecipeError, did_you_mean
 from autoencode.models.arguments import arguments_of, check_arguments, check_value
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
-from autoencode.parts.networks.own import file_of, is_own, kind_of
+from autoencode.parts.networks.custom import is_custom, kind_of_class, network_file
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Spec:
 
     def __post_init__(self) -> None:
         if isinstance(self.kind, type):
-            object.__setattr__(self, "kind", kind_of(self.kind))
-        elif is_own(self.kind):
+            object.__setattr__(self, "kind", kind_of_class(self.kind))
+        elif is_custom(self.kind):
             # A run is opened from other folders too.
-            path, name = file_of(self.kind)
+            path, name = network_file(self.kind)
             object.__setattr__(self, "kind", f"{path}:{name}" if name else str(path))
 
 
@@ -103,7 +103,7 @@ class Recipe:
                 )
         for slot, spec in self._specs():
             table = SLOTS[slot.split(".")[0]]
-            if slot == "network" and is_own(spec.kind):
+            if slot == "network" and is_custom(spec.kind):
                 check_arguments(network_class(spec.kind), spec.args, slot)
                 continue
             if spec.kind not in table:
@@ -154,7 +154,7 @@ class Recipe:
         """What fills each slot, "network" or "terms.NAME": its spec and its class."""
         found = []
         for slot, spec in self._specs():
-            own = slot == "network" and is_own(spec.kind)
+            own = slot == "network" and is_custom(spec.kind)
             kind = network_class(spec.kind) if own else SLOTS[slot.split(".")[0]][spec.kind]
             found.append((slot, spec, kind))
         return found

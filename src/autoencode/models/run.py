@@ -35,8 +35,8 @@ from autoencode.io.store import (
     write_tensors,
 )
 from autoencode.models.arguments import check_value
-from autoencode.models.build import MOST_PARAMETERS, Model, build
-from autoencode.models.own_code import from_copy
+from autoencode.models.build import MAX_PARAMETERS, Model, build
+from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
 
 
@@ -168,7 +168,7 @@ def open_run(folder: str | Path) -> Run:
         del record["format"]
         sizes = record.pop("sizes")
         x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
-        if math.prod((*x, *z)) > MOST_PARAMETERS:
+        if math.prod((*x, *z)) > MAX_PARAMETERS:
             raise RecipeError(f"sizes {list(x)} and {list(z)} are of no model that can be built")
     except RecipeError as error:
         raise RunError(f"{folder / 'run.json'} is not that of a run: {error}") from error
@@ -231,7 +231,7 @@ def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str
 
 def _recipe(path: Path, network_sha256: str | None) -> Recipe:
     """The recipe in a file, which errors name."""
-    given = from_copy(read_json(path), path.parent, network_sha256)
+    given = with_saved_network(read_json(path), path.parent, network_sha256)
     try:
         return Recipe.from_dict(given)
     except RecipeError as error:
@@ -262,7 +262,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
     model.load_state_dict(dict(tensors), strict=True)
 
 
-def begin_with(model: Model, run: Run) -> None:
+def initialise_from(model: Model, run: Run) -> None:
     """Gives a new model the weights of a trained one, where names and shapes agree.
 
     Priors, samplers and the like that the run lacks, or has otherwise, stay as they were built.

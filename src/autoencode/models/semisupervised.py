@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn import functional
 
-from autoencode.contract import Code, ForwardPass, Network, Reconstruction, Sizes, Within
+from autoencode.contract import Code, ForwardPass, ModelOutput, Network, Sizes, Within
 from autoencode.errors import DataError, RecipeError
 from autoencode.maths import widen
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
@@ -91,7 +91,7 @@ class SemiSupervised(LabelModel):
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
         return self.over_labels(self.core.decode, z, context)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
         return self.core.forward(x, self._told(x, context))
 

@@ -11,7 +11,7 @@ from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.build import Model, build
 from autoencode.models.run import Run, load_weights
 
-FOLDER = "film"
+FOLDER = "snapshots"
 
 
 def snapshot_steps(total: int, frames: int) -> list[int]:
@@ -49,7 +49,7 @@ def snapshots_of(run: Run) -> dict[int, Path]:
     return {int(path.stem): path for path in sorted(found) if path.stem.isdecimal()}
 
 
-def frame(run: Run, path: Path) -> Model:
+def load_snapshot(run: Run, path: Path) -> Model:
     """The model at one step of its training, on the CPU and in evaluation mode.
 
     Raises:

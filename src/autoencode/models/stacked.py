@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from autoencode.contract import Code, ForwardPass, Likelihood, Reconstruction, Sizes, Width
+from autoencode.contract import Code, ForwardPass, Likelihood, ModelOutput, Sizes, Width
 from autoencode.maths import widen
 from autoencode.models.assemble import assemble
 from autoencode.models.label_model import LabelModel
@@ -30,7 +32,7 @@ class StackedSemiSupervised(LabelModel):
     Source: [kingma2014semi].
     """
 
-    cost_units = {
+    cost_units: ClassVar[Mapping[str, str]] = {
         **LabelModel.cost_units,
         "code-reconstruction": "nats",
         "code-kl": "nats",
@@ -82,10 +84,10 @@ class StackedSemiSupervised(LabelModel):
         """See `Autoencoder.decode`; an unknown label makes p(x|z₂) a mixture over all classes."""
         return self.core.over_labels(self._images, z, context)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
         """See `Autoencoder.forward`; an unknown label is the likeliest."""
         codes, z = self.core.forward(self.m1.encoder(x), context)
-        return Reconstruction(codes, self.m1.decoder(z).reshape(x.shape))
+        return ModelOutput(codes, self.m1.decoder(z).reshape(x.shape))
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
         """See `Autoencoder.forward_pass`: that of M1 (its code is z₁), with the costs of both."""

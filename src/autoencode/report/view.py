@@ -13,7 +13,7 @@ from torch import Tensor
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
-from autoencode.explore import Plane, code_plane, in_box
+from autoencode.explore import Plane, code_plane, uniform_like
 from autoencode.models.inference import decode, in_batches, measuring, seeded
 from autoencode.models.label_model import LabelModel
 from autoencode.report.images import Tiles, tiles
@@ -158,7 +158,7 @@ class View:
         """n codes from `code_source`, the same in every call; at most 20,000 of a distribution."""
         if self.generated_codes is not None:
             return self.generated_codes[:n]
-        return in_box(self.codes, n, torch.Generator().manual_seed(0))
+        return uniform_like(self.codes, n, torch.Generator().manual_seed(0))
 
     @cached_property
     def posterior_samples(self) -> Float[Tensor, "n d"]:

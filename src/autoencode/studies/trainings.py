@@ -12,7 +12,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation import MetricsCache, evaluate
 from autoencode.io.store import write_json, writing
 from autoencode.studies.study import Result, StudyRun
-from autoencode.train import Fitted, Job, Outcome, Settings, fit_many
+from autoencode.train import FitResult, Job, Outcome, Settings, fit_many
 
 
 def carry_out(
@@ -58,11 +58,13 @@ def carry_out(
     def ended(outcome: Outcome) -> None:
         if outcome.error is None and outcome.run is not None:
             training = wanted[outcome.job.out]
-            result = results[outcome.job.out] = Result(training, outcome.run, outcome.found)
+            result = results[outcome.job.out] = Result(training, outcome.run, outcome.result)
             tell(result)
 
     measures = {job.out: training.measures for job, training in zip(jobs, trainings, strict=True)}
-    outcomes = fit_many(jobs, workers=workers, finish=partial(_measured, measures), tell=ended)
+    outcomes = fit_many(
+        jobs, workers=workers, on_trained=partial(_measured, measures), on_finished=ended
+    )
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
@@ -83,7 +85,7 @@ def _variants(trainings: Sequence[StudyRun], data: Data) -> dict[str, Data]:
     }
 
 
-def _measured(measures: dict[Path, tuple[str, ...]], fitted: Fitted) -> dict[str, Any]:
+def _measured(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
     """What a study wants to know of a run, which keeps it."""
     run = fitted.run
     assert run is not None

@@ -2,7 +2,7 @@
 
 from autoencode.train.fit import fit, resume
 from autoencode.train.many.jobs import Job, Outcome, fit_many
+from autoencode.train.session import FitResult
 from autoencode.train.settings import Settings
-from autoencode.train.training import Fitted
 
-__all__ = ["Fitted", "Job", "Outcome", "Settings", "fit", "fit_many", "resume"]
+__all__ = ["FitResult", "Job", "Outcome", "Settings", "fit", "fit_many", "resume"]

@@ -1,4 +1,4 @@
-"""Images turned, stretched and slanted a little, as other hands would have drawn them."""
+"""Augmentation: images under small random affine maps."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Largest turn and slant, in radians and as a share of the height; largest change of size.
-TURN, SLANT, STRETCH = 0.15, 0.15, 0.1
+# Largest rotation in radians, largest shear as a share of the height, largest change of scale.
+MAX_ROTATION, MAX_SHEAR, MAX_SCALING = 0.15, 0.15, 0.1
 
 
 def augmented(x: Tensor, share: float) -> Tensor:
-    """Images [B, H, W] or [B, C, H, W] of which this share is seen under a random affine map.
+    """Images [B, H, W] or [B, C, H, W], this share of them under random affine maps.
 
-    Turned by up to 0.15 radians, larger or smaller by up to a tenth, slanted by up to 0.15, each
-    drawn uniformly from torch's own random state; between the pixels by bilinear interpolation,
-    beyond the edge as at the edge. What a model is to reconstruct is the image it then sees. Which
-    images of a batch it is stays the same: batches are shuffled.  Source: [simard2003].
+    Rotation by up to 0.15 radians, scaling by up to a tenth and shear by up to 0.15, each drawn
+    uniformly from torch's own random state; bilinear interpolation, the border repeated beyond the
+    edge. The changed image is both input and target of the model. The positions of the changed
+    images in a batch are fixed, because batches are shuffled.  Source: [simard2003].
     """
     count = round(share * len(x))
     if count == 0:
         return x
     chosen = torch.arange(count, device=x.device) * len(x) // count
     u = torch.rand(3, count, device=x.device)
-    turn, slant, size = (2 * u - 1) * torch.tensor([[TURN], [SLANT], [STRETCH]], device=x.device)
-    return x.index_copy(0, chosen, warped(x[chosen], matrices(turn, slant, 1 + size)))
+    limits = torch.tensor([[MAX_ROTATION], [MAX_SHEAR], [MAX_SCALING]], device=x.device)
+    rotation, shear, scaling = (2 * u - 1) * limits
+    return x.index_copy(0, chosen, warped(x[chosen], matrices(rotation, shear, 1 + scaling)))
 
 
-def matrices(turn: Tensor, slant: Tensor, size: Tensor) -> Tensor:
-    """Where each place of an image looks into the original, [B, 2, 2]: columns are x and y.
+def matrices(rotation: Tensor, shear: Tensor, scale: Tensor) -> Tensor:
+    """The linear maps from a pixel's coordinates (x, y) to those in the original, [B, 2, 2].
 
-    turn: radians.   slant: of the columns, per height.   size: 1 leaves it.   Each [B].
+    rotation: radians.   shear: of the columns, per height.   scale: 1 changes nothing.   Each [B].
     """
-    cos, sin = turn.cos() * size, turn.sin() * size
-    return torch.stack([cos, cos * slant - sin, sin, sin * slant + cos], 1).reshape(-1, 2, 2)
+    cos, sin = rotation.cos() * scale, rotation.sin() * scale
+    return torch.stack([cos, cos * shear - sin, sin, sin * shear + cos], 1).reshape(-1, 2, 2)
 
 
 def warped(x: Tensor, maps: Tensor) -> Tensor:
-    """Images [B, H, W] or [B, C, H, W], each seen through its linear map about its middle."""
+    """Images [B, H, W] or [B, C, H, W], each transformed by its linear map about the centre."""
     images = x if x.dim() == 4 else x.unsqueeze(1)
     theta = torch.cat([maps, maps.new_zeros(len(maps), 2, 1)], 2)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    seen = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return seen.reshape(x.shape)
+    out = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return out.reshape(x.shape)

@@ -1,8 +1,9 @@
-"""Batches as slices of one tensor, on the training device or over a file."""
+"""Batches as slices of one tensor, on the training device or in a memory-mapped file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,98 +14,123 @@ from autoencode.train.augment import augmented
 from autoencode.train.prefetch import DEPTH, Prefetcher
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
-STRIDE = 1_000_003
-# Keeps the orders of the second stream apart from those of the first.
-APART = 7_919
+SEED_STRIDE = 1_000_003
+# Added to the seed of the stream of labelled examples, whose orders differ from the first's.
+LABELLED_SEED = 7_919
+
+
+class Batch(NamedTuple):
+    """The examples of one step.
+
+    raw: the examples as they are stored, [B, *X].
+    context: what conditions the model, labels [B] or features [B, C]; None without a context.
+    prepare: see `Batches.prepare`.
+    """
+
+    raw: Tensor
+    context: Tensor | None
+    prepare: Callable[[Tensor], Tensor]
+
+    def examples(self) -> Tensor:
+        """The examples as the model receives them, floats in [0, 1], [B, *X].
+
+        Random augmentation and binarisation are drawn anew by each call.
+        """
+        return self.prepare(self.raw)
 
 
 class Batches:
-    """An endless, shuffled sequence of batches in which the step alone says which comes.
+    """An endless, shuffled sequence of batches in which the step alone decides which comes.
 
     The order of an epoch is a function of the seed and the epoch, so that resuming at a step needs
-    no state. What is left over at the end of an epoch, less than a batch, waits for another
-    shuffle: no batch is ever smaller than the others.
+    no state. The examples left over at the end of an epoch, fewer than a batch, are dropped until
+    the next shuffle: all batches have one size.
     """
 
     def __init__(
         self,
         train: Split,
-        known: Tensor | None,
+        context: Tensor | None,
         batch_size: int,
         seed: int,
         device: torch.device,
         labelled: float | None = None,
         augment: float = 0.0,
     ) -> None:
-        """The training examples and what is known of each, [N] or [N, C], where a model asks.
+        """The training examples and the context of each, [N] or [N, C], for conditional models.
 
-        labelled: the share of each batch that is drawn from the examples whose label is known;
-            None leaves it to chance.
-        augment: the share of each batch of images that is seen under small affine maps.
+        labelled: the share of each batch that is drawn from the examples with a label; None
+            draws all examples alike.
+        augment: the share of each batch of images that is changed by small affine maps.
 
         Raises:
-            DataError: a share of labels where none is known or none is hidden, or in batches of
-                one.
+            DataError: `labelled` is given where all examples have a label or none has, or the
+                batches hold one example.
         """
         x = train.x
-        # A row may ask for it, and vectors are seen as they are.
+        # A recipe may augment by default; vectors have no affine maps.
         self.augment = augment if x.dim() > 2 else 0.0
         self.device, self.random = device, train.random
-        # What is larger than memory stays where it is, and is read before it is needed.
-        self.ahead = Prefetcher(x) if train.mapped else None
+        # Data larger than memory stay on disk, and are read before they are needed.
+        self.prefetcher = Prefetcher(x) if train.mapped else None
         self.x = x if train.mapped else x.to(device)
-        self.known = None if known is None else known.to(device)
+        self.context = None if context is None else context.to(device)
         self.batch_size = min(batch_size, len(x))
         if labelled is None:
             self.streams = [Stream(torch.arange(len(x)), self.batch_size, seed, device)]
         else:
-            told = torch.zeros(len(x), dtype=torch.bool) if known is None else known >= 0
-            if known is None or known.dim() > 1 or not told.any() or told.all():
-                raise DataError(
-                    "Batches were to mix examples with and without labels, and the data have only "
-                    f"{'examples with' if told.any() else 'examples without'} labels",
-                    "Hide some, --labelled 100, or leave the batches to chance: "
-                    "--set training.labelled=none.",
-                )
-            if self.batch_size < 2:
-                raise DataError(
-                    "A batch of one example cannot mix examples with and without labels",
-                    "Use --batch-size 2 or more.",
-                )
-            ours = min(self.batch_size - 1, max(1, round(labelled * self.batch_size)))
-            self.streams = [
-                Stream((~told).nonzero().flatten(), self.batch_size - ours, seed, device),
-                Stream(told.nonzero().flatten(), ours, seed + APART, device),
-            ]
-        self.per_epoch = self.streams[0].per_epoch
+            self.streams = self._mixed(context, labelled, seed)
+        self.steps_per_epoch = self.streams[0].steps_per_epoch
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None]:
-        """The examples of that step as they lie in memory, [B, *X], and what is known of them."""
-        if self.ahead is None:
-            chosen = self.chosen(step)
-            raw = self.x.index_select(0, chosen)
+    def _mixed(self, labels: Tensor | None, share: float, seed: int) -> list[Stream]:
+        """A stream of unlabelled and a stream of labelled examples."""
+        has_label = torch.zeros(len(self.x), dtype=torch.bool) if labels is None else labels >= 0
+        if has_label.dim() > 1 or not has_label.any() or has_label.all():
+            raise DataError(
+                "Batches were to mix examples with and without labels, and the data have only "
+                f"{'examples with' if has_label.any() else 'examples without'} labels",
+                "Hide some, --labelled 100, or draw all examples alike: "
+                "--set training.labelled=none.",
+            )
+        if self.batch_size < 2:
+            raise DataError(
+                "A batch of one example cannot mix examples with and without labels",
+                "Use --batch-size 2 or more.",
+            )
+        count = min(self.batch_size - 1, max(1, round(share * self.batch_size)))
+        without, with_label = ((has_label == which).nonzero().flatten() for which in (False, True))
+        return [
+            Stream(without, self.batch_size - count, seed, self.device),
+            Stream(with_label, count, seed + LABELLED_SEED, self.device),
+        ]
+
+    def __getitem__(self, step: int) -> Batch:
+        if self.prefetcher is None:
+            rows = self.rows(step)
+            raw = self.x.index_select(0, rows)
         else:
             for each in range(step, step + DEPTH):
-                if not self.ahead.has(each):
-                    self.ahead.ask(each, self.chosen(each))
-            chosen, raw = self.ahead.take(step)
-        known = None if self.known is None else self.known.index_select(0, chosen)
-        return raw.to(self.device), known
+                if not self.prefetcher.is_requested(each):
+                    self.prefetcher.request(each, self.rows(each))
+            rows, raw = self.prefetcher.take(step)
+        context = None if self.context is None else self.context.index_select(0, rows)
+        return Batch(raw.to(self.device), context, self.prepare)
 
-    def chosen(self, step: int) -> Tensor:
-        """Positions of that step's examples, [B]."""
+    def rows(self, step: int) -> Tensor:
+        """The positions of a step's examples, [B]."""
         parts = [stream[step] for stream in self.streams]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def look(self, raw: Tensor) -> Tensor:
-        """What a model sees of such examples: floats in [0, 1], [B, *X].
+    def prepare(self, raw: Tensor) -> Tensor:
+        """Stored examples as the model receives them: floats in [0, 1], [B, *X].
 
-        Bits are drawn from torch's own random state, as all the noise of training is.
+        Augmentation and dynamic binarisation draw from torch's own random state, as all the noise
+        of training does.
         """
         x = scaled(raw)
         if self.augment:
             x = augmented(x, self.augment)
-        # Three times as quick as torch.bernoulli.
+        # Three times as fast as torch.bernoulli.
         return (torch.rand_like(x) < x).to(x.dtype) if self.random else x
 
 
@@ -112,15 +138,15 @@ class Stream:
     """Positions of examples, `count` for each step, shuffled anew in each epoch."""
 
     def __init__(self, rows: Tensor, count: int, seed: int, device: torch.device) -> None:
-        # A few examples come more than once in a batch that asks for many.
-        self.rows = rows.repeat(-(-count // len(rows))).to(device)
+        # Where there are fewer examples than a batch needs, they occur more than once in it.
+        self.positions = rows.repeat(-(-count // len(rows))).to(device)
         self.count, self.seed = count, seed
-        self.per_epoch = len(self.rows) // count
+        self.steps_per_epoch = len(self.positions) // count
         self.epoch = -1
-        self.order = self.rows
+        self.order = self.positions
 
     def __getitem__(self, step: int) -> Tensor:
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
             self.epoch, self.order = epoch, self.order_of(epoch)
         start = place * self.count
@@ -128,36 +154,6 @@ class Stream:
 
     def order_of(self, epoch: int) -> Tensor:
         """The positions of all examples, in the order of that epoch."""
-        shuffle = torch.Generator().manual_seed((self.seed * STRIDE + epoch) % 2**63)
-        order = torch.randperm(len(self.rows), generator=shuffle)
-        return self.rows[order.to(self.rows.device)]
-
-
-class BatchesOfMany:
-    """The batches of several models of the same data, each in an order of its own."""
-
-    def __init__(self, batches: Sequence[Batches]) -> None:
-        first = batches[0]
-        self.batches, self.x, self.known = batches, first.x, first.known
-        self.epochs = [-1] * len(first.streams)
-        self.orders = [torch.empty(0)] * len(first.streams)
-
-    def chosen(self, step: int) -> Tensor:
-        """Positions of that step's examples, [models, B]."""
-        parts = []
-        for which, stream in enumerate(self.batches[0].streams):
-            epoch, place = divmod(step, stream.per_epoch)
-            if epoch != self.epochs[which]:
-                orders = [each.streams[which].order_of(epoch) for each in self.batches]
-                self.epochs[which], self.orders[which] = epoch, torch.stack(orders)
-            start = place * stream.count
-            parts.append(self.orders[which][:, start : start + stream.count])
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-
-    def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-        """These examples as they lie in memory, [models, B, *X], and what is known of them."""
-        return _rows(self.x, chosen), None if self.known is None else _rows(self.known, chosen)
-
-
-def _rows(x: Tensor, chosen: Tensor) -> Tensor:
-    return x.index_select(0, chosen.flatten()).view(*chosen.shape, *x.shape[1:])
+        shuffle = torch.Generator().manual_seed((self.seed * SEED_STRIDE + epoch) % 2**63)
+        order = torch.randperm(len(self.positions), generator=shuffle)
+        return self.positions[order.to(self.positions.device)]

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from autoencode.errors import RunError
 from autoencode.io.store import read_tensors, sweep, write_tensors
-from autoencode.models.objective import Objective
 from autoencode.models.run import load_weights
-from autoencode.train.adam import Adam
+from autoencode.train.state import TrainState
 
-KEPT = 2
+# Checkpoints that a run keeps: the newest, and one before it in case the newest is damaged.
+MAX_CHECKPOINTS = 2
 
 
-def save_checkpoint(
-    folder: Path,
-    objective: Objective,
-    optimizers: Mapping[str, Adam],
-    best: Mapping[str, Tensor],
-    meta: Mapping[str, Any],
-) -> None:
-    """Writes `state-<step>.safetensors` and takes away all but the newest two.
+def save_checkpoint(folder: Path, state: TrainState) -> None:
+    """Writes `state-<step>.safetensors` and deletes all but the newest two.
 
-    optimizers: by name, the model's and, where there are any, the critics'.
-    best: the best weights so far, where early stopping keeps them.
-    meta: JSON-able numbers of the loop; its `step` names the file.
+    It holds weights and buffers, the state of the optimisers, the best weights so far, torch's
+    random state, and the counters of the training.
+
+    Raises:
+        ResourceError: the disk is full.
     """
-    tensors = {f"model.{name}": t for name, t in objective.state_dict().items()}
-    for which, optimizer in optimizers.items():
+    tensors = {f"model.{name}": t for name, t in state.objective.state_dict().items()}
+    for which, optimizer in state.optimizers.items():
         tensors |= {f"{which}.{name}": t for name, t in optimizer.tensors().items()}
-    tensors |= {f"best.{name}": t for name, t in best.items()}
+    tensors |= {f"best.{name}": t for name, t in state.best_weights.items()}
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
-    write_tensors(folder / f"state-{meta['step']:09d}.safetensors", tensors, meta)
-    for old in checkpoints(folder)[KEPT:]:
+    counters = {
+        "step": state.step,
+        "seconds": state.seconds,
+        "computing_seconds": state.computing_seconds,
+        "best_loss": state.best_loss if math.isfinite(state.best_loss) else None,
+        "validations_without_improvement": state.validations_without_improvement,
+    }
+    write_tensors(folder / f"state-{state.step:09d}.safetensors", tensors, counters)
+    for old in checkpoints(folder)[MAX_CHECKPOINTS:]:
         with suppress(OSError):
             old.unlink()
 
@@ -50,40 +53,42 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("state-*.safetensors"), reverse=True)
 
 
-def restore_checkpoint(
-    folder: Path, objective: Objective, optimizers: Mapping[str, Adam]
-) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
-    """Puts the newest whole checkpoint into the model, the optimisers and torch's random state.
+def restore_checkpoint(folder: Path, state: TrainState) -> list[str]:
+    """Restores the newest undamaged checkpoint, torch's random state included.
 
-    Returns the loop's numbers, the best weights so far, and a sentence for each newer file that
-    was damaged and passed over.
+    Returns a sentence for each newer file that is damaged.
 
     Raises:
-        RunError: there is no whole checkpoint.
+        RunError: there is no undamaged checkpoint.
     """
     sweep(folder)
-    passed_over: list[str] = []
+    damaged: list[str] = []
     for path in checkpoints(folder):
         try:
-            tensors, meta = read_tensors(path)
+            tensors, counters = read_tensors(path)
         except RunError as error:
-            passed_over.append(str(error.what))
+            damaged.append(str(error.what))
             continue
-        load_weights(objective, _under("model.", tensors), path)
-        for which, optimizer in optimizers.items():
-            optimizer.restore(_under(f"{which}.", tensors))
+        load_weights(state.objective, _with_prefix("model.", tensors), path)
+        for which, optimizer in state.optimizers.items():
+            optimizer.restore(_with_prefix(f"{which}.", tensors))
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["rng.cuda"])
-        return meta, _under("best.", tensors), passed_over
+        state.best_weights = _with_prefix("best.", tensors)
+        best_loss = counters.pop("best_loss")
+        state.best_loss = math.inf if best_loss is None else best_loss
+        for name, value in counters.items():
+            setattr(state, name, value)
+        return damaged
     raise RunError(
-        f"{folder} holds no whole checkpoint to continue from"
-        + (f" ({'; '.join(passed_over)})" if passed_over else ""),
+        f"{folder} holds no complete checkpoint to continue from"
+        + (f" ({'; '.join(damaged)})" if damaged else ""),
         "Train again.",
     )
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()

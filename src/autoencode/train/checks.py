@@ -1,4 +1,4 @@
-"""What cannot be trained, or not as it was asked for."""
+"""Checks of what can be trained, and how."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from autoencode.models.objective import Objective
 from autoencode.train.settings import Compile
 
 
-def may_compile(wanted: Compile, moves: bool, device: torch.device) -> bool:
-    """Whether a step may be compiled: what moves from step to step is not traced.
+def may_compile(wanted: Compile, changes_between_steps: bool, device: torch.device) -> bool:
+    """Whether the step may be compiled: one whose operations change from step to step may not.
 
     Raises:
-        RecipeError: it may not, and was to be.
+        RecipeError: `wanted` is "on" and the step may not be compiled.
     """
-    if wanted == "on" and moves:
+    if wanted == "on" and changes_between_steps:
         raise RecipeError(
-            "This training cannot be compiled: it has a critic, clipped gradients, a number "
-            "that moves or a prior that is fitted on the way",
+            "This training cannot be compiled: it has a critic, clipped gradients, a scheduled "
+            "number or a prior that is fitted during training",
             "Leave --compile out.",
         )
     if wanted == "auto" and device.type != "cpu":
-        return False  # not measured there
-    return wanted != "off" and not moves
+        return False  # whether it saves time there was not measured
+    return wanted != "off" and not changes_between_steps
 
 
 def not_compiled(error: Exception) -> RecipeError:
-    """That a step was to be compiled and cannot be, as an error."""
+    """The error of a step that was to be compiled and cannot be."""
     first_line = (str(error).splitlines() or [""])[0]
     return RecipeError(
         f"The step cannot be compiled: {type(error).__name__}: {first_line}", "Leave --compile out."
@@ -39,10 +39,10 @@ def not_compiled(error: Exception) -> RecipeError:
 
 
 def refuse_single(objective: Objective, batch_size: int) -> None:
-    """Refuses batches of one where they are normalised.
+    """Refuses batches of one example for models with batch normalisation.
 
     Raises:
-        RecipeError: they are.
+        RecipeError: the model has batch normalisation and the batch holds one example.
     """
     if batch_size < 2 and _has_batch_norm(objective):
         raise RecipeError(
@@ -56,9 +56,9 @@ def _has_batch_norm(module: nn.Module) -> bool:
 
 
 def _or_without_batch_norm(objective: Objective) -> str:
-    """The settings that leave no batch normalisation in a model; "" where some is always there."""
+    """The options that remove batch normalisation; "" where some cannot be removed."""
     parts = [module for module in objective.modules() if isinstance(module, Part)]
     if any(_has_batch_norm(p) and "norm" not in arguments_of(type(p)) for p in parts):
         return ""
-    settings = " ".join(f"--set {address}=none" for address in batch_norms(objective.recipe))
-    return settings and f", or {settings}"
+    options = " ".join(f"--set {address}=none" for address in batch_norms(objective.recipe))
+    return options and f", or {options}"

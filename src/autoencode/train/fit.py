@@ -1,4 +1,4 @@
-"""Training from the first step to a finished run, and continuing one that was cut short."""
+"""`fit` and `resume`: training from the first step, and from a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.data import Data, load_data
-from autoencode.errors import AutoencodeError, RunError
+from autoencode.errors import RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import open_run
-from autoencode.train.checks import not_compiled
-from autoencode.train.lockstep.alike import train_together
-from autoencode.train.lockstep.draws import Untraceable
-from autoencode.train.trainer import Loop
-from autoencode.train.training import Fitted, Training, interrupted, prepared
+from autoencode.train.session import FitResult, new_session, resumed_session
 
 
 def fit(
@@ -26,17 +22,19 @@ def fit(
     overwrite: bool = False,
     progress: bool | None = None,
     **settings: Any,
-) -> Fitted:
+) -> FitResult:
     """Trains a recipe on data.
 
-    recipe: a row of the table by name, or a recipe of your own.
-    data: what `load_data` gave, or anything that it takes.
-    latent: numbers in a code, where they are not the recipe's.
+    recipe: a recipe of the table by name, or a `Recipe` of your own.
+    data: what `load_data` returned, or anything that it takes.
+    latent: latent dimensions, where they are not the recipe's.
     out: the folder of the run; None keeps everything in memory.
-    settings: see `Settings`. Torch's global random state is left as it was.
+    overwrite: replace the run that is in the folder.
+    progress: show a progress bar; None shows it on a terminal and in a notebook.
+    settings: see `Settings`. Torch's global random state is restored afterwards.
 
     Raises:
-        RecipeError, DataError: what was asked for has no meaning.
+        RecipeError, DataError: the training has no meaning as it is asked for.
         RunError: the folder is in use or cannot be written.
         Diverged: the loss is not finite.     ResourceError: memory or disk ran out.
         Interrupted: Ctrl-C or SIGTERM, after saving.
@@ -45,17 +43,17 @@ def fit(
     recipe = recipe if latent is None else recipe.but(latent=latent)
     data = data if isinstance(data, Data) else load_data(data)
     folder = None if out is None else Path(out)
-    # What is refused is refused before there is a folder, and before an old run is replaced.
-    return _carried_out(prepared(recipe, data, settings, folder, progress), overwrite, progress)
+    # All checks are made before there is a folder, and before an old run is replaced.
+    return new_session(recipe, data, settings, folder, progress).train(overwrite)
 
 
-def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> Fitted:
-    """Continues a run from its newest checkpoint, to the weights it would have had anyway.
+def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> FitResult:
+    """Resumes a run from its newest checkpoint, to the weights of an uninterrupted training.
 
     data: only for a run that was trained on arrays in memory.
 
     Raises:
-        RunError: the folder is no run, is done, is in use, or holds no whole checkpoint.
+        RunError: the folder is no run, is done, is in use, or holds no complete checkpoint.
         DataError: the data have changed since.   Else as `fit`.
     """
     run = open_run(folder)
@@ -71,29 +69,6 @@ def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None
     if data.fingerprint != run.data["fingerprint"]:
         raise RunError(
             f"The data given are not those that {run.folder} was trained on",
-            f"Give its own, {run.data['name']}, read with the same options.",
+            f"Give its own data, {run.data['name']}, read with the same options.",
         )
-    return _carried_out(interrupted(run, data, progress), False, progress)
-
-
-def _carried_out(training: Training, replacing: bool, progress: bool | None) -> Fitted:
-    """Trains from the beginning, or from where its run was cut short."""
-    if is_recorded(training.loop):
-        try:
-            (found,) = train_together([training], [replacing], progress)
-        except Untraceable as error:
-            raise not_compiled(error) from error
-        if isinstance(found, AutoencodeError):
-            raise found
-        return found
-    started = training.begun(replacing) if training.run is None else training.restored()
-    with training.seeded(), started:
-        return training.trained()
-
-
-def is_recorded(loop: Loop) -> bool:
-    """Whether its updates are recorded and played back, as those of many models at once are.
-
-    On a GPU, where starting an operation takes longer than the operation.
-    """
-    return loop.settings.compile == "on" and loop.device.type == "cuda"
+    return resumed_session(run, data, progress).train()

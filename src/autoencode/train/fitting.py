@@ -1,4 +1,4 @@
-"""What is fitted to the codes: a prior in the middle of training, a sampler after it."""
+"""Fitting to codes: a prior in the middle of training, a sampler after it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from autoencode.models.conditions import conditioning
 from autoencode.models.inference import in_batches, seeded
 from autoencode.models.recipe import Recipe
 
-# Clusters show in as many codes, and a map of more takes minutes.
-ENOUGH = 10_000
+# Codes that a prior is fitted to: clusters show in as many, and more would take minutes.
+MAX_CODES = 10_000
 
 
 def fit_prior(model: Model, prior: FittedPrior, recipe: Recipe, data: Data, seed: int) -> None:
-    """Fits a prior to the codes, a posterior's means, of some training examples."""
+    """Fits a prior to the codes, the posterior means, of at most 10,000 training examples."""
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
-    chosen = order[:ENOUGH]
-    told = conditioning(recipe, data.train, training=True)
+    chosen = order[:MAX_CODES]
+    context = conditioning(recipe, data.train, training=True)
     codes = in_batches(
         model,
         still(data.train).x[chosen],
         lambda x, context: model.encode(x, context).z,
         "fitting the prior",
-        context=None if told is None else told[chosen],
+        context=None if context is None else context[chosen],
     )
     prior.fit(torch.cat(codes), seed)
 
@@ -33,8 +33,8 @@ def fit_prior(model: Model, prior: FittedPrior, recipe: Recipe, data: Data, seed
 def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
     """Fits the sampler of a trained model, where its recipe has one, to the training codes.
 
-    Of a random code one draw is taken for each example, because draws are what the decoder was
-    trained on.
+    Where codes are random, one draw is taken for each example, because the decoder was trained on
+    draws.
     """
     sampler = model.latent_sampler
     if sampler is None:
@@ -49,10 +49,5 @@ def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
             context=conditioning(recipe, data.train, training=True),
         )
         z = torch.cat([code.z[0] for code in codes])
-        index = None if codes[0].index is None else torch.cat([_index(code) for code in codes])
-        sampler.fit(Code(z, index=index), seed)
-
-
-def _index(code: Code) -> torch.Tensor:
-    assert code.index is not None  # the first code has one
-    return code.index
+        index = [code.index for code in codes if code.index is not None]
+        sampler.fit(Code(z, index=torch.cat(index) if index else None), seed)

@@ -1,4 +1,4 @@
-"""What training reports as it goes: lines of JSON, and TensorBoard on request."""
+"""The log of a training: lines of JSON, and TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Log:
     """`log.jsonl` of a run: one object a line, in the order of the steps."""
 
     def __init__(self, path: Path, from_step: int, tensorboard: bool) -> None:
-        """Continues the log at a step: lines of later steps, from before a kill, are cut off."""
+        """Continues the log at a step: lines of later steps, from before a kill, are removed."""
         self.path = path
-        kept = [line for line in read_lines(path) if line.get("step", math.inf) <= from_step]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
+        lines = [line for line in read_lines(path) if line.get("step", math.inf) <= from_step]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
         write_bytes(path, text.encode())
         self.board = summary_writer()(path.parent / "tensorboard") if tensorboard else None
 
@@ -27,28 +27,29 @@ class Log:
         """Adds one line."""
         add_line(self.path, line)
         if self.board is not None:
-            for name, value in _numbers(line, ""):
+            for name, value in _flat(line, ""):
                 self.board.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
-        """Ends the TensorBoard writer."""
+        """Closes the TensorBoard writer."""
         if self.board is not None:
             self.board.close()
 
 
-def _numbers(line: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+def _flat(line: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    """The numbers of a line by their names, "terms/kl" for one that is nested."""
     for name, value in line.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{name}/")
+            yield from _flat(value, f"{prefix}{name}/")
         elif name != "step":
             yield f"{prefix}{name}", value
 
 
 def summary_writer() -> Any:
-    """TensorBoard's class that writes figures into a folder.
+    """TensorBoard's `SummaryWriter`.
 
     Raises:
-        AutoencodeError: it is not installed.
+        AutoencodeError: TensorBoard is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -1,4 +1,4 @@
-"""Where the arithmetic happens and how exact it is."""
+"""The device of a training and the precision of its matrix products."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def choose_device(wanted: Device) -> torch.device:
     Raises:
         RecipeError: this machine has no such device.
     """
-    there = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if wanted == "auto":
-        return torch.device(next(name for name, usable in there.items() if usable))
-    if not there[wanted]:
-        usable_names = ", ".join(name for name, usable in there.items() if usable)
+        return torch.device(next(name for name, usable in available.items() if usable))
+    if not available[wanted]:
+        usable_names = ", ".join(name for name, usable in available.items() if usable)
         raise RecipeError(
             f'Device "{wanted}" cannot be used on this machine', f"It has: {usable_names}."
         )
@@ -30,7 +30,7 @@ def choose_device(wanted: Device) -> torch.device:
 
 
 def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
-    """The type of the large matrix products; "auto" is bf16 where the hardware computes in it.
+    """The type of the large matrix products; "auto" is bf16 where the hardware supports it.
 
     Weights, codes and likelihoods stay in float32 in either case.
     """
@@ -46,6 +46,6 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def computing(precision: torch.dtype, device: torch.device) -> torch.autocast:
-    """The context in which a training step computes."""
+def autocast(precision: torch.dtype, device: torch.device) -> torch.autocast:
+    """The context of the forward pass: matrix products in bfloat16 where `precision` is that."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)

@@ -1,23 +1,30 @@
-"""The progress bar of a training, on a terminal or in a notebook only."""
+"""Progress bars of trainings, on a terminal or in a notebook only."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+# Bytes at the end of a log that hold its last line.
+MAX_LINE_BYTES = 4_096
 
 
-class Live:
-    """A display that is there while its `with` lasts."""
+class LiveBar:
+    """A bar that is shown inside a `with` statement."""
 
-    progress: Progress
+    def __init__(self, wanted: bool | None, *columns: ProgressColumn) -> None:
+        """wanted: None shows the bar on a terminal and in a notebook."""
+        console = Console(stderr=True)
+        self.shown = console.is_terminal or console.is_jupyter if wanted is None else wanted
+        self.progress = Progress(*columns, console=console, disable=not self.shown)
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -33,90 +40,85 @@ class Live:
         sys.stderr.flush()
 
 
-class TrainingBar(Live):
-    """Steps done, the terms in nats, squared error, images/s and the time left."""
+class TrainingBar(LiveBar):
+    """Steps, terms of the loss, squared error, images/s and the time left."""
 
-    def __init__(self, total: int, done: int, wanted: bool | None = None) -> None:
-        """wanted: None shows it on a terminal and in a notebook."""
-        console = Console(stderr=True)
-        shown = console.is_terminal or console.is_jupyter if wanted is None else wanted
-        self.progress = Progress(
+    def __init__(
+        self, total: int, step: int, unit_of: Callable[[str], str], wanted: bool | None = None
+    ) -> None:
+        """unit_of: the unit of a term, by its name.   wanted: as of `LiveBar`."""
+        super().__init__(
+            wanted,
             TextColumn("[bold]{task.completed:,}[/]/{task.total:,} steps"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
-            console=console,
-            disable=not shown,
         )
-        self.task = self.progress.add_task("train", total=total, completed=done, figures="")
-        self.validation = ""
+        self.task = self.progress.add_task("train", total=total, completed=step, figures="")
+        self.unit_of, self.validation = unit_of, ""
 
     def show(self, line: Mapping[str, Any]) -> None:
         """Shows a line of the log."""
         if "validation" in line:
             self.validation = f" (validation {line['validation']['squared_error']:.2f})"
             return
-        terms = "  ".join(f"{name} {nats:.1f} nats" for name, nats in line["terms"].items())
+        terms = "  ".join(
+            f"{name} {value:.4g} {self.unit_of(name)}".rstrip()
+            for name, value in line["terms"].items()
+        )
         figures = (
             f"{terms}  squared error {line['squared_error']:.2f}{self.validation}  "
             f"{line['images_per_second']:,.0f} images/s"
         )
         self.progress.update(self.task, completed=line["step"], figures=figures)
 
-    def say(self, words: str) -> None:
-        """Shows what keeps the steps waiting."""
-        self.progress.update(self.task, figures=words)
+    def say(self, text: str) -> None:
+        """Shows why the steps wait."""
+        self.progress.update(self.task, figures=text)
 
 
-# Bytes at the end of a log that hold its last line.
-TAIL = 4_096
-
-
-class RunsBar(Live):
-    """Steps done of many trainings, which other processes write into the logs of their runs."""
+class RunsBar(LiveBar):
+    """Steps of many trainings, read from the logs that other processes write."""
 
     def __init__(
         self, folders: Sequence[Path], totals: Sequence[int], wanted: bool | None = None
     ) -> None:
-        """The folder and the steps of each; `wanted` as of `TrainingBar`."""
-        console = Console(stderr=True)
-        self.shown = console.is_terminal or console.is_jupyter if wanted is None else wanted
-        self.progress = Progress(
+        """The folder and the number of steps of each; `wanted` as of `LiveBar`."""
+        super().__init__(
+            wanted,
             TextColumn("[bold]{task.fields[runs]}[/]/{task.fields[all]} runs"),
             BarColumn(bar_width=20),
             TextColumn("{task.completed:,}/{task.total:,} steps"),
             TimeRemainingColumn(),
-            console=console,
-            disable=not self.shown,
         )
         self.folders, self.totals = list(folders), list(totals)
         self.done = [0] * len(self.totals)
-        self.open = set(range(len(self.totals)))
+        self.running = set(range(len(self.totals)))
         self.task = self.progress.add_task(
             "train", total=sum(self.totals), runs=0, all=len(self.totals)
         )
 
-    def ended(self, position: int) -> None:
-        """One of them has ended, whatever became of it."""
-        self.open.discard(position)
+    def finish(self, position: int) -> None:
+        """Counts one training as finished, whatever became of it."""
+        self.running.discard(position)
         self.done[position] = self.totals[position]
-        self.look()
+        self.refresh()
 
-    def look(self) -> None:
-        """Shows how far they are."""
+    def refresh(self) -> None:
+        """Shows how far the trainings are."""
         if not self.shown:
             return
-        for position in self.open:
+        for position in self.running:
             self.done[position] = last_step(self.folders[position])
-        runs = len(self.totals) - len(self.open)
+        runs = len(self.totals) - len(self.running)
         self.progress.update(self.task, completed=sum(self.done), runs=runs)
 
 
 def last_step(folder: Path) -> int:
     """The step of the last line in the log of a run; 0 where there is none."""
     with suppress(OSError), (folder / "log.jsonl").open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - TAIL))
+        file.seek(max(0, file.seek(0, 2) - MAX_LINE_BYTES))
         for line in reversed(file.read().splitlines()):
-            with suppress(ValueError, KeyError, TypeError):  # half a line
+            with suppress(ValueError, KeyError, TypeError):  # an incomplete line
                 return int(json.loads(line)["step"])
     return 0

@@ -1,4 +1,4 @@
-"""Numbers that change while training."""
+"""The learning rate of each step."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from autoencode.train.settings import Settings
 
 
 def learning_rate(settings: Settings, step: int, total: int) -> float:
-    """The step size of update `step` (from 0) of `total`.
+    """The learning rate of update `step` (from 0) of `total`.
 
-    It rises linearly over `warmup` steps; then it stays, or falls to 0 along half a cosine.
+    It rises linearly over `warmup` steps; then it is constant, or falls to 0 along half a cosine.
     Source: [loshchilov2017].
     """
     warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0

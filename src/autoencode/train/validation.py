@@ -1,4 +1,4 @@
-"""Looking at a model while it trains: validation figures and a strip of reconstructions."""
+"""Validation during training: figures, and a strip of reconstructions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from autoencode.io.store import write_bytes, writing
 from autoencode.models.objective import Objective
 from autoencode.train.meter import squared_error
 
-STRIP = 12
-# More would only take more memory.
-CHUNK = 250
+# Images in the strip of reconstructions.
+STRIP_IMAGES = 12
+# Examples at once: a larger batch is not faster and takes more memory.
+BATCH_SIZE = 250
 
 
 class Validation:
-    """The validation part of the data, and what a model makes of it."""
+    """The validation part of the data, and how a model is measured on it."""
 
-    def __init__(self, x: Tensor, known: Tensor | None, device: torch.device) -> None:
+    def __init__(self, x: Tensor, context: Tensor | None, device: torch.device) -> None:
+        """Examples [N, *X], and the context of each, [N] or [N, C], for conditional models."""
         self.x = x.to(device)
-        self.known = None if known is None else known.to(device)
+        self.context = None if context is None else context.to(device)
 
     @torch.no_grad()
     def measure(self, objective: Objective) -> dict[str, Any]:
-        """Loss and terms (nats per example) and squared error (summed over pixels, per example).
+        """Loss, terms, and squared error (summed over pixels), each the mean over examples.
 
-        The noise is the same each time and taken from no one else: torch's random state and the
-        model's mode are as before.
+        The noise is the same in each validation; torch's random state and the mode of the model
+        are restored.
         """
         training = objective.training
         objective.eval()
@@ -40,13 +42,13 @@ class Validation:
         cuda = [self.x.device.index or 0] if self.x.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
             torch.manual_seed(0)
-            for start in range(0, len(self.x), CHUNK):
-                chunk, known = self._part(start, CHUNK)
-                output = objective(chunk, known)
+            for start in range(0, len(self.x), BATCH_SIZE):
+                x, context = self._batch(start, BATCH_SIZE)
+                output = objective(x, context)
                 error = squared_error(output.forward_pass.px.mean, output.forward_pass.x)
-                found = {"loss": output.loss, "squared_error": error, **output.terms}
-                for name, value in found.items():
-                    sums[name] = sums.get(name, torch.zeros_like(value)) + value * len(chunk)
+                values = {"loss": output.loss, "squared_error": error, **output.terms}
+                for name, value in values.items():
+                    sums[name] = sums.get(name, torch.zeros_like(value)) + value * len(x)
         objective.train(training)
         means = {name: total.item() / len(self.x) for name, total in sums.items()}
         loss, error_mean = means.pop("loss"), means.pop("squared_error")
@@ -54,29 +56,28 @@ class Validation:
 
     @torch.no_grad()
     def write_strip(self, objective: Objective, folder: Path, step: int) -> None:
-        """Writes the first images' reconstructions as `<step>.png`, beside `originals.png`."""
+        """Writes the first images' reconstructions as `<step>.png`, next to `originals.png`."""
         image = objective.model.sizes.image
         if image is None:
             return
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        x, known = self._part(0, STRIP)
+        x, context = self._batch(0, STRIP_IMAGES)
         if not (folder / "originals.png").exists():
             _write_row(folder / "originals.png", x.reshape(-1, *image))
         training = objective.training
         objective.eval()
-        images = objective.model.forward(x, known).images
+        images = objective.model.forward(x, context).images
         objective.train(training)
         _write_row(folder / f"{step:09d}.png", images.reshape(-1, *image))
 
-    def _part(self, start: int, n: int) -> tuple[Tensor, Tensor | None]:
-        end = start + n
-        known = None if self.known is None else self.known[start:end]
-        return scaled(self.x[start:end]), known
+    def _batch(self, start: int, n: int) -> tuple[Tensor, Tensor | None]:
+        context = None if self.context is None else self.context[start : start + n]
+        return scaled(self.x[start : start + n]), context
 
 
 def _write_row(path: Path, images: Tensor) -> None:
-    """Images [N, C, H, W] in [0, 1] side by side as a PNG."""
+    """Writes images [N, C, H, W] in [0, 1] side by side as a PNG."""
     row = torch.cat(list(images.clamp(0, 1).mul(255).round().byte().cpu()), dim=-1)
     array = (row[0] if len(row) == 1 else row[:3].permute(1, 2, 0)).numpy()
     buffer = BytesIO()

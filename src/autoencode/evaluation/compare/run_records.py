@@ -16,7 +16,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation.kinds import TWINS
 from autoencode.evaluation.records import TERMS
 from autoencode.models.run import Run
-from autoencode.parts.networks.own import is_own
+from autoencode.parts.networks.custom import is_custom
 
 # How many differences of two models of one recipe their names tell.
 TOLD = 3
@@ -53,7 +53,7 @@ class RunRecord:
         run, recipe = self.run, self.run.recipe.to_dict()
         for words in ("name", "about", "papers", "training"):  # settings hold what training did
             del recipe[words]
-        if is_own(run.recipe.network.kind):
+        if is_custom(run.recipe.network.kind):
             # Each run has a copy of its own: what counts is what it says.
             name = run.recipe.network.kind.rpartition(".py")[2]
             recipe["network"]["kind"] = f"{run.network_sha256}{name}"

@@ -24,7 +24,7 @@ class Squashed(Bottleneck):
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
-        (h,) = self.each(h)
+        (h,) = self.split_features(h)
         z = h.tanh()
         return Code(z if samples is None else z.expand(samples, *z.shape))
 

@@ -20,7 +20,7 @@ class Point(Bottleneck):
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
-        (h,) = self.each(h)
+        (h,) = self.split_features(h)
         return Code(h if samples is None else h.expand(samples, *h.shape))
 
 
@@ -49,7 +49,7 @@ class Gaussian(Bottleneck):
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:
         """z is μ [B, *Z], or with `samples` reparametrised draws [S, B, *Z]."""
-        mean, log_variance = self.each(h)
+        mean, log_variance = self.split_features(h)
         scale = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
         q = Independent(Normal(mean, scale, validate_args=False), len(self.sizes.z))
         return Code(mean if samples is None else q.rsample(torch.Size((samples,))), q)

@@ -52,7 +52,7 @@ class Sparse(Bottleneck):
         """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
         # A schedule moves k in a straight line, which may begin above the size of the code.
         z = self.keep(self.normalise(h).relu(), k=min(round(self.k), h.shape[-1]))
-        (z,) = self.each(z)
+        (z,) = self.split_features(z)
         return Code(z if samples is None else z.expand(samples, *z.shape))
 
     @abstractmethod

@@ -2,20 +2,20 @@
 
 from autoencode.contract import Network
 from autoencode.parts.networks.conv import Conv
+from autoencode.parts.networks.custom import custom_network, is_custom
 from autoencode.parts.networks.mlp import MLP
-from autoencode.parts.networks.own import is_own, own_network
 from autoencode.parts.networks.resnet import ResNet
 
 NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "conv": Conv, "resnet": ResNet}
 
 
 def network_class(kind: str) -> type[Network]:
-    """The network of that name in the table, or of the user's own file, see `own_network`.
+    """The network of that name in the table, or of the user's own file, see `custom_network`.
 
     Raises:
         RecipeError: the file has no such network.   KeyError: nor has the table.
     """
-    return own_network(kind) if is_own(kind) else NETWORKS[kind]
+    return custom_network(kind) if is_custom(kind) else NETWORKS[kind]
 
 
 __all__ = ["MLP", "NETWORKS", "Conv", "ResNet", "network_class"]

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from autoencode.contract import Code, FittedPrior, Prior, Sizes, Space, Within
 from autoencode.errors import DataError, RecipeError
-from autoencode.maths import Mixture, neighbour_clusters
+from autoencode.maths import MixtureDistribution, tsne_clusters
 
 Steps = Annotated[int, Within(1, 10**9)]
 Components = Annotated[int, Within(1, 100_000)]
@@ -30,7 +30,7 @@ class NormalMixture(FittedPrior):
 
     From a random start the components seldom find the classes of the data: many share one, or one
     holds several. With `after` they begin again, once the codes have taken shape, where
-    `neighbour_clusters` finds clusters of codes; the paper begins with normals fitted to them.
+    `tsne_clusters` finds clusters of codes; the paper begins with normals fitted to them.
 
     components: their number K.
     spread: standard deviation of the means at the start; all scales start at 1.
@@ -56,7 +56,9 @@ class NormalMixture(FittedPrior):
             nn.Parameter(torch.zeros(sizes.context, components)) if sizes.context else None
         )
 
-    def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Mixture:
+    def forward(
+        self, context: Tensor | None, encode: Callable[[Tensor], Code]
+    ) -> MixtureDistribution:
         """Event [*Z]; batch [B] where there is a context, else none."""
         return self._mixture(context)
 
@@ -71,7 +73,7 @@ class NormalMixture(FittedPrior):
                 f"{self.components} components are to be fitted to {len(z):,} codes",
                 "Give more examples, or fewer components: --set prior.components=2.",
             )
-        cluster = neighbour_clusters(z, self.components, seed)
+        cluster = tsne_clusters(z, self.components, seed)
         member = functional.one_hot(cluster, self.components).to(z.dtype)
         count = member.sum(0).clamp(min=1)
         shape = (-1, *self.sizes.z)
@@ -89,14 +91,14 @@ class NormalMixture(FittedPrior):
         """Ln p(k|z, c) in nats, [..., K] for codes z [..., *Z]."""
         return self._mixture(context).responsibilities(z)
 
-    def _mixture(self, context: Tensor | None) -> Mixture:
+    def _mixture(self, context: Tensor | None) -> MixtureDistribution:
         scales = self.log_scales.clamp(*LOG_SCALE).exp()
         normals = Normal(self.means, scales, validate_args=False)
         components: Distribution = Independent(normals, len(self.sizes.z))
         if context is None or self.by_context is None:
-            return Mixture(self.log_weights, components)
+            return MixtureDistribution(self.log_weights, components)
         log_weights = self.log_weights + (context.unsqueeze(-1) * self.by_context).sum(-2)
-        return Mixture(log_weights, components.expand(log_weights.shape))
+        return MixtureDistribution(log_weights, components.expand(log_weights.shape))
 
 
 class Vamp(Prior):
@@ -135,4 +137,4 @@ class Vamp(Prior):
                 'The prior "vamp" is made of posteriors q(z|x), and this bottleneck gives a point',
                 'Use bottleneck "gaussian".',
             )
-        return Mixture(self.logits.new_zeros(self.components), posteriors)
+        return MixtureDistribution(self.logits.new_zeros(self.components), posteriors)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from autoencode.contract import Code, Sizes, Width, Within
 from autoencode.errors import RecipeError
-from autoencode.parts.samplers.fitted import Fitted, Learning, redraw
+from autoencode.parts.samplers.fitted import FittedSampler, Learning, redraw
 
 
 class Book(Protocol):
@@ -32,7 +32,7 @@ class Book(Protocol):
         ...
 
 
-class Autoregressive(Fitted):
+class Autoregressive(FittedSampler):
     """p(k) = ∏ᵢ p(kᵢ | k₁ … kᵢ₋₁): each index of a discrete code given those before it.
 
     A masked network, trained by maximum likelihood on `Code.index`, gives all these conditionals

@@ -18,7 +18,7 @@ from autoencode.errors import DataError, RunError
 NARROWEST = 1e-6
 
 
-class Fitted(Sampler):
+class FittedSampler(Sampler):
     """A sampler that refuses use before it was fitted, and whose weights only `fit` moves."""
 
     # With fewer codes there is nothing to learn.
@@ -68,7 +68,7 @@ class Fitted(Sampler):
         return self.learned()
 
 
-class Continuous(Fitted):
+class ContinuousSampler(FittedSampler):
     """Learns a distribution of codes whose every number was brought to mean 0 and scale 1."""
 
     mean: Tensor  # [latent]

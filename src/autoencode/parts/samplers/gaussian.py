@@ -15,7 +15,7 @@ from torch.distributions import (
 )
 
 from autoencode.contract import Sizes, Within
-from autoencode.parts.samplers.fitted import Continuous
+from autoencode.parts.samplers.fitted import ContinuousSampler
 
 # Added to the variance of every standardised number, so that a plane of codes has a density too.
 RIDGE = 1e-6
@@ -23,7 +23,7 @@ RIDGE = 1e-6
 ENOUGH = 20_000
 
 
-class FullNormal(Continuous):
+class FullNormal(ContinuousSampler):
     """N(μ, Σ) with the mean and the whole covariance of the codes.  Source: [ghosh2020]."""
 
     triangle: Tensor  # the Cholesky factor of standardised codes, [latent, latent]
@@ -44,7 +44,7 @@ class FullNormal(Continuous):
         return MultivariateNormal(origin, scale_tril=self.triangle, validate_args=False)
 
 
-class Mixture(Continuous):
+class Mixture(ContinuousSampler):
     """Σₖ πₖ N(μₖ, Σₖ) with whole covariances, fitted by expectation and maximisation.
 
     It makes a good generator of a plain autoencoder, whose codes follow no prior.

@@ -10,13 +10,13 @@ from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from autoencode.contract import Sizes, Width, Within
 from autoencode.maths import SharedScaleNormal, SplineFlow, standard_normal
-from autoencode.parts.samplers.fitted import Continuous, Learning, redraw
+from autoencode.parts.samplers.fitted import ContinuousSampler, Learning, redraw
 
 Steps = Annotated[int, Within(1, 10_000_000)]
 Rate = Annotated[float, Within(0.0, 10.0)]
 
 
-class Flow(Continuous):
+class Flow(ContinuousSampler):
     """A flow of splines: an invertible network between the codes and N(0, I).
 
     It is trained by maximum likelihood, −ln p(z) in nats, and knows its density exactly.
@@ -57,7 +57,7 @@ class Flow(Continuous):
         return flow
 
 
-class TwoStage(Continuous):
+class TwoStage(ContinuousSampler):
     """A second variational autoencoder, whose examples are the codes of the first.
 
     Codes of a trained model fill their space without following its prior; a VAE of their own

@@ -12,7 +12,7 @@ from autoencode.contract import ForwardPass, Sizes, Term, Within
 from autoencode.parts.terms.normals import normals_of
 
 # Densities held at once: code by posterior by number of the code.
-MOST_DENSITIES = 2**23
+MAX_DENSITIES = 2**23
 
 Lambda = Annotated[float, Within(0.0, 1e9)]
 
@@ -46,7 +46,7 @@ class TotalCorrelation(Term):
         lead = p.code.z.shape[: -len(self.sizes.z)]
         codes = p.code.z.reshape(-1, d)
         weights = self._log_weights(mean).repeat(len(codes) // batch, 1)
-        rows, found = max(1, MOST_DENSITIES // (batch * d)), []
+        rows, found = max(1, MAX_DENSITIES // (batch * d)), []
         for start in range(0, len(codes), rows):
             z, w = codes[start : start + rows], weights[start : start + rows]
             densities = _log_normal(z[:, None], mean, scale)  # [rows, B, d]

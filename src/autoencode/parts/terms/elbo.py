@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from autoencode.contract import ForwardPass, Term
 from autoencode.errors import RecipeError
-from autoencode.maths import Mixture
+from autoencode.maths import MixtureDistribution
 from autoencode.parts.terms.normals import normals_of
 
 
@@ -62,7 +62,7 @@ class ClusterKL(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """[*S, B]."""
-        if not isinstance(p.pz, Mixture):
+        if not isinstance(p.pz, MixtureDistribution):
             raise RecipeError(
                 "A cluster-kl needs a prior with clusters, and this one has none",
                 'Use prior "mixture", or the term "kl".',

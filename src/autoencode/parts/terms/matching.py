@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.errors import RecipeError
-from autoencode.maths.clouds import mean_discrepancy, sliced_wasserstein
+from autoencode.maths.discrepancies import mean_discrepancy, sliced_wasserstein
 
 Scale = Annotated[float, Within(1e-6, 1e6)]
 

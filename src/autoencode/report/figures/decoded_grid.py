@@ -109,7 +109,7 @@ class DecodedGrid(ViewFigure):
             "column": np.tile(np.arange(n) + 1, n),
         }
         # On a plane that is the complete latent space, the position is the code.
-        if not view.plane.whole:
+        if not view.plane.complete:
             columns |= {axis_name(view, i): points[:, i].numpy() for i in (0, 1)}
         columns |= code_columns(codes)
         return Table(columns, note=omitted_dimensions(view.latent))

@@ -97,7 +97,7 @@ class LatentSpace(ViewFigure):
     def table(self) -> Table:
         """A row for each code, in the order of the test set."""
         view = self.view
-        if view.latent == 1 or view.plane.whole:
+        if view.latent == 1 or view.plane.complete:
             where = code_columns(view.codes)
         else:
             points = view.plane.project(view.codes).numpy()
@@ -123,7 +123,7 @@ class LatentSpace(ViewFigure):
             rows = ", one for each class, each scaled to its own maximum" if view.classes else ""
             return f"{start}{rows}."
         start = f"Each point is the code of one of {shown} test examples."
-        if not view.plane.whole:
+        if not view.plane.complete:
             left = 1 - sum(view.plane.share)
             start += (
                 f" Codes have {latent_dimensions(view.latent)}; the axes are their first two "
@@ -171,7 +171,7 @@ class LatentSpace(ViewFigure):
 
 def axis_name(view: View, axis: int) -> str:
     """The label of an axis of the plane, 0 or 1."""
-    if view.plane.whole:
+    if view.plane.complete:
         return z_name(axis + 1)
     return f"principal component {axis + 1} ({view.plane.share[axis]:.0%} of variance)"
 

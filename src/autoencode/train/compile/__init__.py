@@ -1,1 +1,1 @@
-"""The compiled training step."""
+"""The training step as one compiled program."""

@@ -1,7 +1,7 @@
-"""Operations of a traced step, written as what a compiler does well: large products and sums.
+"""Operations of a traced step, rewritten as large matrix products and sums.
 
-A library's products of thin matrices, and its convolutions of a few channels, take longer than
-reading their numbers; and what lies between two calls of a library is not fused with them.
+Products of thin matrices and convolutions of a few channels by a library take longer than reading
+their numbers from memory, and operations between two calls of a library are not fused with them.
 """
 
 from __future__ import annotations
@@ -14,42 +14,43 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A side of a product that is no longer than this makes it a sum, unless another is long.
-FEW, LONG = 4, 4096
-# Channels on the narrower side of a convolution that is better off as a product of patches, and
-# numbers in these.
-NARROW, MOST_NUMBERS = 32, 2**24
+# A matrix product with a side of at most so many numbers becomes a sum, unless another side is
+# longer than the second number.
+MAX_THIN, MAX_LONG = 4, 4096
+# A convolution with at most so many channels on its narrower side becomes a product of patches,
+# where these hold at most so many numbers.
+MAX_CHANNELS, MAX_NUMBERS = 32, 2**24
 
 
 def _mm(a: Tensor, b: Tensor) -> Any:
-    """A product of which one side is a few numbers long, as sums that fuse with what is around.
+    """A product of thin matrices as sums, which fuse with the operations around them.
 
-    Each runs along what lies side by side in memory.
+    Each sum runs along contiguous memory.
     """
     rows, inner, columns = *a.shape, b.shape[1]
     sides = rows, inner, columns
-    if min(sides) > FEW or max(sides) > LONG or a.dtype != torch.float32:
+    if min(sides) > MAX_THIN or max(sides) > MAX_LONG or a.dtype != torch.float32:
         return NotImplemented
-    if inner <= FEW:
-        return (a.unsqueeze(2) * _laid_out(b).unsqueeze(0)).sum(1)
-    if columns <= FEW:
-        return (a.unsqueeze(1) * _laid_out(b.t()).unsqueeze(0)).sum(2)
+    if inner <= MAX_THIN:
+        return (a.unsqueeze(2) * _contiguous(b).unsqueeze(0)).sum(1)
+    if columns <= MAX_THIN:
+        return (a.unsqueeze(1) * _contiguous(b.t()).unsqueeze(0)).sum(2)
     return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
 
 
-def _laid_out(x: Tensor) -> Tensor:
-    """The same numbers side by side in memory; the compiler would make each anew at each use."""
+def _contiguous(x: Tensor) -> Tensor:
+    """The same numbers, contiguous in memory; the compiler would compute each anew at each use."""
     x = x.contiguous()
-    # A view of its memory, so that it must have one.
+    # A view of memory makes the compiler write the numbers to memory.
     return x.as_strided(x.shape, x.stride())
 
 
 def _addmm(c: Tensor, a: Tensor, b: Tensor, **scales: Any) -> Any:
-    """A product to which what is added is fused with what comes next, not copied there before."""
+    """A product and a sum, where the sum is fused with the next operation."""
     if scales:
         return NotImplemented
     found = _mm(a, b)
-    # In three dimensions, as the compiler would make one operation of a product and a sum again.
+    # In three dimensions, because the compiler would join a product and a sum to one operation.
     return ((a @ b if found is NotImplemented else found).unsqueeze(0) + c).squeeze(0)
 
 
@@ -64,7 +65,7 @@ def _convolution(
     output_padding: Sequence[int],
     groups: int,
 ) -> Any:
-    """A convolution of images [B, C, H, W] as a product with patches of them."""
+    """A convolution of images [B, C, H, W] as a product with their patches."""
     sides = x.shape[2:]
     if transposed:
         sides = torch.Size(
@@ -77,11 +78,11 @@ def _convolution(
     if not _is_narrow(wide, w, stride, dilation, groups):
         return NotImplemented
     if transposed:
-        out = _spread(x, w, stride, padding, sides)
+        out = _transposed(x, w, stride, padding, sides)
     else:
         patches = _patches(x, w.shape[2:], stride, padding)
         out = _images(w.flatten(1) @ patches.flatten(1), patches.shape[1:3])
-    # As a library leaves it: views that were taken of that are taken of this.
+    # Contiguous as the result of a library: the trace took views of that.
     return (out if bias is None else out + bias[:, None, None]).contiguous()
 
 
@@ -98,18 +99,18 @@ def _convolution_backward(
     groups: int,
     mask: Sequence[bool],
 ) -> Any:
-    """The gradients of its input, its weights and its bias, of that of its output."""
+    """The gradients of input, weights and bias, from the gradient of the output."""
     wide, narrow = (g, x) if transposed else (x, g)
     if not _is_narrow(wide.shape, w, stride, dilation, groups):
         return NotImplemented
     patches = _patches(wide, w.shape[2:], stride, padding)
-    # Both lie with their channels first, [C, numbers].
+    # Both with their channels first, [C, numbers].
     of_w = (_channels_first(narrow) @ patches.flatten(1).t()).view(w.shape) if mask[1] else None
     of_x = None
     if mask[0] and transposed:
         of_x = _images(w.flatten(1) @ patches.flatten(1), patches.shape[1:3])
     elif mask[0]:
-        of_x = _spread(g, w, stride, padding, x.shape[2:])
+        of_x = _transposed(g, w, stride, padding, x.shape[2:])
     of_x = None if of_x is None else of_x.contiguous()
     return of_x, of_w, g.sum((0, 2, 3)) if mask[2] else None
 
@@ -117,19 +118,19 @@ def _convolution_backward(
 def _is_narrow(
     wide: Sequence[int], w: Tensor, stride: Sequence[int], dilation: Sequence[int], groups: int
 ) -> bool:
-    """Whether it has few channels, and strides: a library is good at those that have none.
+    """Whether a convolution has few channels, and strides: a library is fast without strides.
 
-    wide: the shape of the images on the side where they are large.
+    wide: the shape of the images on the side with more pixels.
     """
     plain = len(wide) == 4 and min(stride) > 1 and set(dilation) == {1} and groups == 1
-    few = min(w.shape[:2]) <= NARROW
+    few = min(w.shape[:2]) <= MAX_CHANNELS
     numbers = prod(wide) * prod(w.shape[2:]) // prod(stride)
-    return plain and few and numbers <= MOST_NUMBERS and w.device.type == "cpu"
+    return plain and few and numbers <= MAX_NUMBERS and w.device.type == "cpu"
 
 
 def _channels_first(x: Tensor) -> Tensor:
     """[B, C, H, W] to [C, H·W·B]."""
-    return _laid_out(x.permute(1, 2, 3, 0)).flatten(1)
+    return _contiguous(x.permute(1, 2, 3, 0)).flatten(1)
 
 
 def _images(rows: Tensor, sides: Sequence[int]) -> Tensor:
@@ -140,31 +141,31 @@ def _images(rows: Tensor, sides: Sequence[int]) -> Tensor:
 def _patches(
     x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
 ) -> Tensor:
-    """What a kernel sees at each of its places: [B, C, H, W] to [C·k·k, h, w, B].
+    """The pixels under the kernel at each position: [B, C, H, W] to [C·k·k, h, w, B].
 
-    The examples lie innermost, so that whatever the stride all is read in long runs.
+    The examples are the last dimension, so that memory is read in long runs for every stride.
     """
     (high, wide), (down, along), (top, left) = kernel, stride, padding
     sides = [
         (n + 2 * p - k) // s + 1
         for n, p, k, s in zip(x.shape[2:], padding, kernel, stride, strict=True)
     ]
-    x = _laid_out(functional.pad(x.permute(1, 2, 3, 0), (0, 0, left, left, top, top)))
-    seen = [
+    x = _contiguous(functional.pad(x.permute(1, 2, 3, 0), (0, 0, left, left, top, top)))
+    pixels = [
         x[:, i : i + down * sides[0] : down, j : j + along * sides[1] : along]
         for i in range(high)
         for j in range(wide)
     ]
-    return _laid_out(torch.stack(seen, 1).flatten(0, 1))
+    return _contiguous(torch.stack(pixels, 1).flatten(0, 1))
 
 
-def _spread(
+def _transposed(
     y: Tensor, w: Tensor, stride: Sequence[int], padding: Sequence[int], sides: Sequence[int]
 ) -> Tensor:
-    """The turned convolution of y [B, O, h, w] by w [O, C, k, k], to images [B, C, *sides].
+    """The transposed convolution of y [B, O, h, w] by w [O, C, k, k], to images [B, C, *sides].
 
-    Pixels that lie alike between the strides see the same neighbours by the same weights, so that
-    one product gives all of them: [s·s·C, O·m·m] with [O·m·m, places].
+    Pixels at the same offset between the strides use the same weights, so that one product gives
+    all of them: [s·s·C, O·m·m] with [O·m·m, places].
     """
     (down, along), (top, left) = stride, padding
     taps = [-(-k // s) for k, s in zip(w.shape[2:], stride, strict=True)]
@@ -172,19 +173,19 @@ def _spread(
     outputs, channels = w.shape[:2]
     missing = [m * s - k for m, s, k in zip(taps, stride, w.shape[2:], strict=True)]
     w = functional.pad(w, (0, missing[1], 0, missing[0]))
-    # Kernel row r + s·m is seen by pixels r of each stride, m places on.
+    # Kernel row r + s·m belongs to the pixels at offset r of each stride, m places on.
     parts = w.view(outputs, channels, taps[0], down, taps[1], along)
-    turned = parts.permute(3, 5, 1, 0, 2, 4).reshape(down * along * channels, -1)
+    weights = parts.permute(3, 5, 1, 0, 2, 4).reshape(down * along * channels, -1)
     above, before = (m - 1 for m in taps)
     below, after = (max(0, q - n) for q, n in zip(places, y.shape[2:], strict=True))
-    y = _laid_out(functional.pad(y.permute(1, 2, 3, 0), (0, 0, before, after, above, below)))
-    seen = [
+    y = _contiguous(functional.pad(y.permute(1, 2, 3, 0), (0, 0, before, after, above, below)))
+    pixels = [
         y[:, above - m : above - m + places[0], before - n : before - n + places[1]]
         for m in range(taps[0])
         for n in range(taps[1])
     ]
-    neighbours = _laid_out(torch.stack(seen, 1).flatten(0, 1))
-    found = _laid_out(turned) @ neighbours.flatten(1)
+    neighbours = _contiguous(torch.stack(pixels, 1).flatten(0, 1))
+    found = _contiguous(weights) @ neighbours.flatten(1)
     found = found.view(down, along, channels, *places, -1)
     images = found.permute(2, 3, 0, 4, 1, 5).reshape(
         channels, places[0] * down, places[1] * along, -1

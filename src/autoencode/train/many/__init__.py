@@ -1,1 +1,1 @@
-"""Many trainings: side by side in processes, in lockstep, or one after another."""
+"""Many trainings: in parallel in worker processes, or one after another."""

@@ -1,12 +1,11 @@
-"""Many trainings: beside each other on a processor's cores, one after another on an accelerator."""
+"""Many trainings: in parallel on the cores of a processor, or one after another."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,18 +15,16 @@ from autoencode.data import Data
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
-from autoencode.parts.networks.own import file_of, is_own
+from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.fit import fit, resume
-from autoencode.train.lockstep.alike import likeness, on_device, train_together
-from autoencode.train.lockstep.draws import Untraceable
 from autoencode.train.many.shared import OnDisk, SharedData, share
-from autoencode.train.many.workers import Ended, side_by_side
+from autoencode.train.many.workers import Ended, run_in_processes
 from autoencode.train.precision import choose_device
 from autoencode.train.progress import RunsBar
 from autoencode.train.run_folder import discard_unstarted, locked
+from autoencode.train.session import FitResult
 from autoencode.train.settings import Settings
-from autoencode.train.training import Fitted, interrupted, prepared
 
 
 @dataclass(frozen=True)
@@ -65,13 +62,13 @@ class Job:
 class Outcome:
     """What became of a job.
 
-    run: its run, where it was trained to the end.   found: what `finish` gave.
-    error: why one of them is not there; None where both are.
+    run: its run, where it was trained to the end.   result: what `on_trained` returned.
+    error: why there is no run or no result; None where both are there.
     """
 
     job: Job
     run: Run | None
-    found: Any
+    result: Any
     error: AutoencodeError | None
 
 
@@ -79,31 +76,26 @@ def fit_many(
     jobs: Sequence[Job],
     *,
     workers: int | None = None,
-    stacked: bool | None = None,
-    finish: Callable[[Fitted], Any] | None = None,
-    tell: Callable[[Outcome], None] | None = None,
+    on_trained: Callable[[FitResult], Any] | None = None,
+    on_finished: Callable[[Outcome], None] | None = None,
     progress: bool | None = None,
 ) -> list[Outcome]:
-    """Trains many models, each as `fit` would alone; what became of each, in the order of the jobs.
+    """Trains many models, each as `fit` would alone; returns an outcome for each job, in order.
 
-    On a processor with several cores they are trained beside each other, one thread each, in
-    processes that are kept from one run to the next: the weights are bit for bit those that `fit`
-    gives with one thread. On a GPU of CUDA those that differ only in their seeds and in the
-    weights of their terms are trained in lockstep, their weights in common tensors, so that one
-    operation serves them all: each sees the batches and the noise that it would see alone, and its
-    weights differ by rounding. What cannot be, and all with `workers=1` on a processor, is trained
-    in this process one after another. The data are in memory once for all.
+    On a processor with several cores the trainings run in parallel, one thread each, in worker
+    processes that are kept from one job to the next: the weights are bit for bit those that `fit`
+    gives with one thread. On an accelerator, and with `workers=1`, they run in this process one
+    after another. All processes share one copy of the data in memory.
 
-    A folder that holds this very training is taken as it is if it was finished, and continued if
-    it was cut short; so the same call goes on where it was stopped. A training that fails leaves
-    the others alone. A script calls this under `if __name__ == "__main__":`, since every process
+    A folder that holds this very training is taken as it is if it is done, and resumed if it was
+    interrupted: the same call continues where it was stopped. A training that fails leaves the
+    others alone. A script calls this under `if __name__ == "__main__":`, since every worker
     imports the script.
 
-    workers: processes at once; None is one for each core of a processor.
-    stacked: whether those that are alike are trained in lockstep; None is on a GPU of CUDA only.
-    finish: called with each model where it was trained, to measure it for instance; a function at
-        the top of a module, whose result is handed back.
-    tell: called here with each outcome as it comes.
+    workers: number of worker processes; None is one for each core of a processor.
+    on_trained: called with each trained model in the process that trained it, for instance to
+        measure it; a function at the top of a module, whose result becomes `Outcome.result`.
+    on_finished: called in this process with each outcome as it comes.
 
     Raises:
         RecipeError: settings without meaning.
@@ -113,34 +105,31 @@ def fit_many(
     _check_folders(jobs)
     found: dict[int, Outcome] = {}
 
-    def ended(position: int, end: Ended) -> None:
+    def finished(position: int, end: Ended) -> None:
         job = jobs[position]
         run = existing_run(job)
         done = run is not None and run.status == "done"
         found[position] = Outcome(job, run if done else None, end.value, end.error)
-        if tell is not None:
-            tell(found[position])
+        if on_finished is not None:
+            on_finished(found[position])
 
-    count = min(workers or worth_at_once(jobs), len(jobs))
-    on_gpu = any(choose_device(job.chosen.device).type == "cuda" for job in jobs)
-    # Asked for, even one is trained so.
-    fewest = 1 if stacked else 2 if on_gpu and stacked is None else None
-    if fewest is not None or count <= 1:
-        stopped = _here(jobs, fewest, finish, ended, progress)
+    count = min(workers or default_workers(jobs), len(jobs))
+    if count <= 1:
+        signal = _one_after_another(jobs, on_trained, finished, progress)
     else:
-        stopped = _beside(jobs, finish, ended, progress, count)
-    if stopped is not None and len(found) < len(jobs):
+        signal = _in_parallel(jobs, on_trained, finished, progress, count)
+    if signal is not None and len(found) < len(jobs):
         done = sum(outcome.run is not None for outcome in found.values())
         raise Interrupted(
             f"Stopped with {done} of {len(jobs)} trainings done; everything is saved",
-            "Give the same again to go on.",
-            signal=stopped,
+            "Give the same again to continue.",
+            signal=signal,
         )
     return [found[position] for position in range(len(jobs))]
 
 
-def worth_at_once(jobs: Sequence[Job]) -> int:
-    """Processes that pay: one a core; on an accelerator they would wait for each other."""
+def default_workers(jobs: Sequence[Job]) -> int:
+    """One process for each core; one alone on an accelerator, where several would share it."""
     if any(choose_device(job.chosen.device).type != "cpu" for job in jobs):
         return 1
     allowed = getattr(os, "sched_getaffinity", None)  # not on every system
@@ -148,19 +137,19 @@ def worth_at_once(jobs: Sequence[Job]) -> int:
 
 
 def existing_run(job: Job) -> Run | None:
-    """The run of this very training that is in the folder of a job, finished or not."""
+    """The run in the folder of a job, complete or not, if it is of the same training; else None."""
     try:
         run = open_run(job.out)
-        settings = Settings(**run.settings)  # what it was made without is as it is by default
+        settings = Settings(**run.settings)  # settings that the run lacks have their defaults
     except (AutoencodeError, TypeError):  # none, or one of a newer version
         return None
     recipe, own = run.recipe, job.recipe.network
-    if run.network_sha256 is not None and is_own(own.kind):
-        # Each run has a copy of its own: what counts is what it says.
-        file, name = file_of(own.kind)
+    if run.network_sha256 is not None and is_custom(own.kind):
+        # Each run has a copy of the file: the content counts.
+        file, name = network_file(own.kind)
         if (sha256(file.read_bytes()).hexdigest(), name) == (
             run.network_sha256,
-            file_of(recipe.network.kind)[1],
+            network_file(recipe.network.kind)[1],
         ):
             recipe = recipe.but(network=replace(recipe.network, kind=own.kind))
     same = (recipe, settings) == (job.recipe, job.chosen)
@@ -168,11 +157,11 @@ def existing_run(job: Job) -> Run | None:
 
 
 def _check_folders(jobs: Sequence[Job]) -> None:
-    met: set[Path] = set()
+    folders: set[Path] = set()
     for job in jobs:
-        if job.out.resolve() in met:
+        if job.out.resolve() in folders:
             raise RunError(f"{job.out} is given twice", "Give each training a folder of its own.")
-        met.add(job.out.resolve())
+        folders.add(job.out.resolve())
         free = not job.out.exists() or _is_no_run_yet(job.out)
         if not free and not job.overwrite and existing_run(job) is None:
             raise RunError(
@@ -182,7 +171,7 @@ def _check_folders(jobs: Sequence[Job]) -> None:
 
 
 def _is_no_run_yet(out: Path) -> bool:
-    """Whether a folder holds nothing, or what a kill has left of one that was being made."""
+    """Whether a folder is empty, or holds only what a kill left before the run was written."""
     if not out.is_dir():
         return False
     names = {path.name for path in out.iterdir()}
@@ -191,122 +180,48 @@ def _is_no_run_yet(out: Path) -> bool:
     )
 
 
-def _here(
+def _one_after_another(
     jobs: Sequence[Job],
-    fewest: int | None,
-    finish: Callable[[Fitted], Any] | None,
-    ended: Callable[[int, Ended], None],
+    on_trained: Callable[[FitResult], Any] | None,
+    finished: Callable[[int, Ended], None],
     progress: bool | None,
 ) -> int | None:
-    """Trains in this process; gives the signal that stopped it.
-
-    fewest: so many that are alike are trained in lockstep; None is never.
-    """
-    try:
-        for group in _groups(jobs) if fewest else [[i] for i in range(len(jobs))]:
-            enough = fewest is not None and len(group) >= fewest
-            joined = enough and not _is_done(jobs[group[0]])
-            found = _of_group(jobs, group, joined, progress)
-            for position, trained in zip(group, found, strict=True):
-                ended(position, _finished(trained, finish))
-    except Interrupted as stopped:
-        return stopped.exit_code - 128
+    """Trains in this process; returns the signal that stopped it."""
+    for position, job in enumerate(jobs):
+        try:
+            end = Ended(_train(job, on_trained, progress))
+        except Interrupted as interrupted:
+            return interrupted.exit_code - 128
+        except AutoencodeError as error:
+            end = Ended(error=error)
+        finished(position, end)
     return None
 
 
-def _groups(jobs: Sequence[Job]) -> list[list[int]]:
-    """Positions of the jobs that can be done in lockstep."""
-    groups: dict[Any, list[int]] = {}
-    for position, job in enumerate(jobs):
-        key = position if _is_done(job) else (id(job.data), likeness(job.recipe, job.chosen))
-        groups.setdefault(key, []).append(position)
-    return list(groups.values())
-
-
-def _is_done(job: Job) -> bool:
-    run = existing_run(job)
-    return run is not None and run.status == "done"
-
-
-def _of_group(
-    jobs: Sequence[Job], group: Sequence[int], joined: bool, progress: bool | None
-) -> Iterator[Fitted | AutoencodeError]:
-    """What becomes of each.
-
-    Raises:
-        Interrupted: Ctrl-C or SIGTERM, after saving.
-    """
-    if joined:
-        with suppress(Untraceable):
-            yield from _lockstep([jobs[position] for position in group], progress)
-            return
-    for position in group:
-        try:
-            yield _trained(jobs[position], progress)
-        except Interrupted:
-            raise
-        except AutoencodeError as error:
-            yield error
-
-
-def _lockstep(jobs: Sequence[Job], progress: bool | None) -> list[Fitted | AutoencodeError]:
-    try:
-        trainings, held = [], None
-        for job in jobs:
-            run = existing_run(job)
-            if run is not None and checkpoints(job.out / "state"):
-                training = interrupted(run, job.data, progress, held)
-            else:
-                _clear(job.out)
-                training = prepared(job.recipe, job.data, job.settings, job.out, progress, held)
-            held = held or on_device(job.data, training)
-            trainings.append(training)
-    except AutoencodeError as error:
-        # They are alike: what is wrong with one is wrong with all.
-        return [error] * len(jobs)
-    replacing = [job.overwrite or existing_run(job) is not None for job in jobs]
-    return train_together(trainings, replacing, progress)
-
-
-def _finished(trained: Fitted | AutoencodeError, finish: Callable[[Fitted], Any] | None) -> Ended:
-    """Raises Interrupted: Ctrl-C or SIGTERM."""
-    if isinstance(trained, AutoencodeError):
-        return Ended(error=trained)
-    try:
-        return Ended(None if finish is None else finish(trained))
-    except Interrupted:
-        raise
-    except AutoencodeError as error:
-        return Ended(error=error)
-
-
-def _carry_out(
-    job: Job, finish: Callable[[Fitted], Any] | None, progress: bool | None = False
+def _train(
+    job: Job, on_trained: Callable[[FitResult], Any] | None, progress: bool | None = False
 ) -> Any:
-    fitted = _trained(job, progress)
-    return None if finish is None else finish(fitted)
-
-
-def _trained(job: Job, progress: bool | None) -> Fitted:
-    """The training of a job, which may be there, whole or in part."""
+    """Trains a job, whose run may be there, complete or in part; returns what `on_trained` did."""
     run = existing_run(job)
     if run is not None and run.status == "done":
-        return Fitted(run.load_model(), dict(run.summary), job.data, run)
-    if run is not None and checkpoints(job.out / "state"):
-        return resume(job.out, data=job.data, progress=progress)
-    _clear(job.out)
-    return fit(
-        job.recipe,
-        job.data,
-        out=job.out,
-        overwrite=job.overwrite or run is not None,
-        progress=progress,
-        **job.settings,
-    )
+        fitted = FitResult(run.load_model(), dict(run.summary), job.data, run)
+    elif run is not None and checkpoints(job.out / "state"):
+        fitted = resume(job.out, data=job.data, progress=progress)
+    else:
+        _clear(job.out)
+        fitted = fit(
+            job.recipe,
+            job.data,
+            out=job.out,
+            overwrite=job.overwrite or run is not None,
+            progress=progress,
+            **job.settings,
+        )
+    return None if on_trained is None else on_trained(fitted)
 
 
 def _clear(out: Path) -> None:
-    """Takes away what a kill has left of a run that was being made."""
+    """Deletes what a kill left of a run before it was written."""
     if out.is_dir() and _is_no_run_yet(out):
         with locked(out):
             discard_unstarted(out)
@@ -314,7 +229,7 @@ def _clear(out: Path) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A job as another process is told of it; `data` is the position of its data."""
+    """A job as it is sent to another process; `data` is the position of its data."""
 
     recipe: Mapping[str, Any]
     data: int
@@ -324,39 +239,40 @@ class Task:
 
 
 class Work:
-    """What each process does with a task; it maps the data once, when they are first asked for."""
+    """The work of a process: it trains each task that it receives, and maps the data once."""
 
     def __init__(
-        self, shared: Sequence[SharedData | OnDisk], finish: Callable[[Fitted], Any] | None
+        self, shared: Sequence[SharedData | OnDisk], on_trained: Callable[[FitResult], Any] | None
     ) -> None:
-        self.shared, self.finish = shared, finish
+        self.shared, self.on_trained = shared, on_trained
         self.mapped: dict[int, Data] = {}
 
     def __call__(self, task: Task) -> Any:
-        """Trains one, and gives what `finish` makes of it."""
+        """Trains one; returns what `on_trained` returned."""
         if task.data not in self.mapped:
             self.mapped[task.data] = self.shared[task.data].data()
-        # From its words, as a file with a network of the user's own is executed by that.
+        # From its JSON form: reading it executes the file of a network of the user's own.
         recipe = Recipe.from_dict(task.recipe)
         job = Job(recipe, self.mapped[task.data], task.out, task.settings, task.overwrite)
-        return _carry_out(job, self.finish)
+        return _train(job, self.on_trained)
 
 
-def _beside(
+def _in_parallel(
     jobs: Sequence[Job],
-    finish: Callable[[Fitted], Any] | None,
-    ended: Callable[[int, Ended], None],
+    on_trained: Callable[[FitResult], Any] | None,
+    finished: Callable[[int, Ended], None],
     progress: bool | None,
     count: int,
 ) -> int | None:
+    """Trains in worker processes; returns the signal that stopped them."""
     totals = [job.chosen.total_steps(len(job.data.train)) for job in jobs]
     bar = RunsBar([job.out for job in jobs], totals, progress)
 
-    def one_more(position: int, end: Ended) -> None:
-        bar.ended(position)
-        ended(position, end)
+    def on_end(position: int, end: Ended) -> None:
+        bar.finish(position)
+        finished(position, end)
 
-    def warned(position: int, text: str) -> None:
+    def on_warning(position: int, text: str) -> None:
         warnings.warn(f"{jobs[position].out}: {text}", stacklevel=4)
 
     with tempfile.TemporaryDirectory(prefix="autoencode-", ignore_cleanup_errors=True) as scratch:
@@ -368,12 +284,12 @@ def _beside(
             for job in jobs
         ]
         with bar:
-            return side_by_side(
-                Work(shared, finish),
+            return run_in_processes(
+                Work(shared, on_trained),
                 tasks,
                 count,
                 scratch=Path(scratch),
-                ended=one_more,
-                warned=warned,
-                look=bar.look,
+                on_end=on_end,
+                on_warning=on_warning,
+                refresh=bar.refresh,
             )

@@ -1,4 +1,4 @@
-"""Data that several processes look at: their numbers lie in files, which each maps into memory."""
+"""Data that several processes share: tensors in files that each process maps into memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autoencode.io.store import writing
 
 @dataclass(frozen=True)
 class Mapped:
-    """A tensor whose numbers are a file; the processes that map it share one copy in memory."""
+    """A tensor in a file; the processes that map it share one copy in memory."""
 
     path: Path
     dtype: torch.dtype
@@ -26,7 +26,7 @@ class Mapped:
 
     @classmethod
     def of(cls, tensor: Tensor, path: Path) -> Mapped:
-        """Writes the numbers of a tensor.
+        """Writes a tensor into a file.
 
         Raises:
             ResourceError: the disk is full.
@@ -37,9 +37,9 @@ class Mapped:
         return cls(path, tensor.dtype, tuple(tensor.shape))
 
     def tensor(self) -> Tensor:
-        """The tensor; what is written into it stays in this process."""
+        """The tensor; changes stay in this process."""
         size = math.prod(self.shape)
-        if size == 0:  # no file of no bytes can be mapped
+        if size == 0:  # an empty file cannot be mapped
             return torch.empty(self.shape, dtype=self.dtype)
         flat = torch.from_file(str(self.path), shared=False, size=size, dtype=self.dtype)
         return flat.reshape(self.shape)
@@ -47,12 +47,12 @@ class Mapped:
 
 @dataclass(frozen=True)
 class SharedData:
-    """`Data` as another process can be told of them: by the names of files.
+    """`Data` in a form that is sent to another process: tensors as files.
 
-    words: the fields of `Data` but its parts.   parts: the fields of each, `Mapped` for a tensor.
+    fields: the fields of `Data` but its parts.   parts: the fields of each, `Mapped` for a tensor.
     """
 
-    words: Mapping[str, Any]
+    fields: Mapping[str, Any]
     parts: Mapping[str, Mapping[str, Any]]
 
     @classmethod
@@ -64,32 +64,35 @@ class SharedData:
         """
         with writing(folder):
             folder.mkdir(parents=True)
-        words: dict[str, Any] = {}
+        plain: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {}
         for each in fields(Data):
             value = getattr(data, each.name)
             if not isinstance(value, Split):
-                words[each.name] = value
+                plain[each.name] = value
                 continue
-            held = {inner.name: getattr(value, inner.name) for inner in fields(Split)}
+            values = {inner.name: getattr(value, inner.name) for inner in fields(Split)}
             parts[each.name] = {
                 name: Mapped.of(v, folder / f"{each.name}.{name}") if isinstance(v, Tensor) else v
-                for name, v in held.items()
+                for name, v in values.items()
             }
-        return cls(words, parts)
+        return cls(plain, parts)
 
     def data(self) -> Data:
         """The data, with the tensors mapped."""
-        parts = {
-            part: Split(**{k: v.tensor() if isinstance(v, Mapped) else v for k, v in held.items()})
-            for part, held in self.parts.items()
-        }
-        return Data(**self.words, **parts)
+        parts: dict[str, Any] = {}
+        for part, values in self.parts.items():
+            loaded: dict[str, Any] = {
+                name: value.tensor() if isinstance(value, Mapped) else value
+                for name, value in values.items()
+            }
+            parts[part] = Split(**loaded)
+        return Data(**self.fields, **parts)
 
 
 @dataclass(frozen=True)
 class OnDisk:
-    """Data that the system reads from files as it is; each process maps these."""
+    """Data that lie in files already; each process maps these files."""
 
     source: str
     options: Mapping[str, Any]
@@ -100,7 +103,7 @@ class OnDisk:
 
 
 def share(data: Data, folder: Path) -> SharedData | OnDisk:
-    """Data for other processes: of those in memory one copy, in a new folder.
+    """Data for other processes: one copy, in a new folder, unless they lie on disk already.
 
     Raises:
         ResourceError: the disk is full.

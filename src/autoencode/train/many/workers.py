@@ -1,4 +1,4 @@
-"""Processes beside each other: each is kept and takes the next task when it is free."""
+"""Worker processes: each is kept and takes the next task when it is free."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from autoencode.errors import (
 )
 from autoencode.io.signals import StopSignals
 
-# Seconds between two looks at signals and progress.
-PAUSE = 0.2
-# With what a process leaves whose script would start processes while it is being imported.
+# Seconds between two checks of signals and progress.
+POLL_SECONDS = 0.2
+# Exit code of a process whose script starts processes while it is imported.
 UNGUARDED = 77
 
 
 class Message(NamedTuple):
-    """What a worker says of itself or of its task, or what its silence means."""
+    """A message of a worker about its task, or its end."""
 
     kind: Literal["ready", "warning", "done", "failed", "fault", "stopped", "died"]
     content: Any = None
 
     @property
     def last(self) -> bool:
-        """Whether nothing comes after it."""
+        """Whether it is the last message of the worker."""
         return self.kind in ("stopped", "died")
 
 
@@ -53,7 +53,7 @@ class Message(NamedTuple):
 class Ended:
     """What became of a task.
 
-    value: what the work gave.   error: why it gave nothing; None where it did, or was stopped.
+    value: what the work returned.   error: why it returned nothing; None where it did.
     """
 
     value: Any = None
@@ -62,7 +62,7 @@ class Ended:
 
 @dataclass
 class Worker:
-    """A process and the task that it has, by its position; it is told when it is ready."""
+    """A process, and the position of the task that it has."""
 
     process: BaseProcess
     connection: Connection
@@ -70,77 +70,78 @@ class Worker:
 
 
 class Fault(RuntimeError):
-    """A mistake of this program in another process, with the traceback from there."""
+    """An error of this program in another process, with the traceback from there."""
 
 
-def side_by_side(
+def run_in_processes(
     work: Callable[[Any], Any],
     tasks: Sequence[Any],
     count: int,
     *,
     scratch: Path,
-    ended: Callable[[int, Ended], None],
-    warned: Callable[[int, str], None],
-    look: Callable[[], None],
+    on_end: Callable[[int, Ended], None],
+    on_warning: Callable[[int, str], None],
+    refresh: Callable[[], None],
 ) -> int | None:
-    """Does tasks in at most `count` processes, one thread each; gives the signal that stopped it.
+    """Does tasks in at most `count` processes, one thread each; returns the signal that stopped it.
 
-    On Ctrl-C or SIGTERM each process is told to stop, as by a signal of its own, and is waited
-    for; at a second one they are ended at once. When this process dies they end as well.
+    On Ctrl-C or SIGTERM each process gets SIGTERM and is waited for; at a second signal they are
+    killed. When this process dies they end as well.
 
-    work: is pickled, as tasks and what it gives are; an `AutoencodeError` ends its task only.
-    scratch: a folder that is taken away if this process dies.
-    ended, warned: are told of a task by its position.   look: is called a few times a second.
+    work: is pickled, as are the tasks and its results; an `AutoencodeError` ends its task only.
+    scratch: a folder that is deleted if this process dies.
+    on_end, on_warning: are called with the position of a task.
+    refresh: is called a few times a second.
 
     Raises:
-        Fault: a mistake of this program in one of them, after the other tasks have ended.
-        RunError: it is called by a script that starts processes when it is imported.
+        Fault: an error of this program in one of them, after the other tasks have ended.
+        RunError: the script that calls it starts processes when it is imported.
     """
     _refuse_while_importing()
     queue = deque(range(len(tasks)))
     workers: list[Worker] = []
     faults: list[str] = []
-    told = False
+    stopping = False
     with StopSignals() as signals:
         try:
             while queue or workers:
-                if signals.received and not told:
-                    told = True
+                if signals.received and not stopping:
+                    stopping = True
                     queue.clear()
                     for worker in workers:
                         worker.process.terminate()
                 while queue and len(workers) < count:
                     workers.append(_start(work, queue.popleft(), scratch))
-                look()
-                for worker in _heard(workers):
+                refresh()
+                for worker in _with_message(workers):
                     message = _receive(worker)
                     if message.kind == "warning":
-                        warned(worker.task, message.content)
+                        on_warning(worker.task, message.content)
                         continue
                     if message.kind == "ready":
-                        _give(worker, tasks)
+                        _send_task(worker, tasks)
                         continue
                     if message.kind == "fault":
                         faults.append(message.content)
-                    elif not (told and message.last):
-                        ended(worker.task, _ended(message))
+                    elif not (stopping and message.last):
+                        on_end(worker.task, _ended(message))
                     if queue and not message.last:
                         worker.task = queue.popleft()
-                        _give(worker, tasks)
+                        _send_task(worker, tasks)
                     else:
                         workers.remove(worker)
-                        _part(worker)
+                        _close(worker)
         finally:
             for worker in workers:  # only where something was raised
                 worker.process.kill()
-                _part(worker)
+                _close(worker)
     if faults:
         raise Fault("\n".join(faults))
     return signals.received
 
 
 def _refuse_while_importing() -> None:
-    """A script without a guard is executed by each process that it starts, and would start more."""
+    """A script without a guard is executed by each process that it starts: it would start more."""
     main = sys.modules.get("__mp_main__")
     if main is not None and main is not sys.modules["__main__"]:
         sys.exit(UNGUARDED)
@@ -151,15 +152,15 @@ def _start(work: Callable[[Any], Any], task: int, scratch: Path) -> Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work, scratch))
-    with _held_back():
+    with _signals_blocked():
         process.start()
     theirs.close()
     return Worker(process, ours, task)
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
-    """A process that is started here gets no signal before it has said what to do with it."""
+def _signals_blocked() -> Iterator[None]:
+    """A process that is started here receives no signal before it has installed its handlers."""
     if sys.platform == "win32":
         yield
         return
@@ -170,14 +171,14 @@ def _held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _heard(workers: Sequence[Worker]) -> list[Worker]:
-    """Those that have something to say, or have died."""
-    found = wait([worker.connection for worker in workers], PAUSE)
+def _with_message(workers: Sequence[Worker]) -> list[Worker]:
+    """The workers that sent a message or died."""
+    found = wait([worker.connection for worker in workers], POLL_SECONDS)
     return [worker for worker in workers if worker.connection in found]
 
 
-def _give(worker: Worker, tasks: Sequence[Any]) -> None:
-    with suppress(OSError):  # it has died, which shows when it is listened to
+def _send_task(worker: Worker, tasks: Sequence[Any]) -> None:
+    with suppress(OSError):  # it died, which the next message shows
         worker.connection.send(tasks[worker.task])
 
 
@@ -189,9 +190,8 @@ def _receive(worker: Worker) -> Message:
         worker.process.join()
     if worker.process.exitcode == UNGUARDED:
         raise RunError(
-            "Several runs are trained by processes of their own, and each of them would begin by "
-            "training them all, as the script does so when it is imported",
-            'Put what it does under: if __name__ == "__main__":',
+            "Every worker process imports the script, which starts trainings when it is imported",
+            'Put the call under: if __name__ == "__main__":',
         )
     return Message("died", worker.process.exitcode)
 
@@ -201,7 +201,7 @@ def _ended(message: Message) -> Ended:
         return Ended(value=message.content)
     if message.kind == "failed":
         return Ended(error=message.content)
-    how = "was asked to end by another program"
+    how = "was ended by another program"
     if message.kind == "died":
         code = message.content
         how = f"ended with exit code {code}"
@@ -210,22 +210,22 @@ def _ended(message: Message) -> Ended:
             how = f"was ended by {signal.Signals(-code).name}{why}"
     return Ended(
         error=ResourceError(
-            f"The process that it was trained in {how}; what was saved before is intact",
-            "Give the same again to go on.",
+            f"The process of this training {how}; its last checkpoint is intact",
+            "Give the same again to continue.",
         )
     )
 
 
-def _part(worker: Worker) -> None:
+def _close(worker: Worker) -> None:
     worker.connection.close()
     worker.process.join()
     worker.process.close()
 
 
 def _serve(connection: Connection, work: Callable[[Any], Any], scratch: Path) -> None:
-    """What a process does: one task after the other, until there is no one to give them."""
+    """The life of a process: one task after the other, until the parent is gone."""
     _arrange(scratch)
-    # A bar or a word of each would be in the way of the others'.
+    # Bars and messages of several processes would overwrite each other.
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     warnings.showwarning = lambda message, *_, **__: connection.send(
         Message("warning", str(message))
@@ -242,7 +242,7 @@ def _serve(connection: Connection, work: Callable[[Any], Any], scratch: Path) ->
 
 def _arrange(scratch: Path) -> None:
     torch.set_num_threads(1)
-    # The terminal's Ctrl-C is for the process that gives the tasks, which then says SIGTERM.
+    # The terminal's Ctrl-C is for the parent, which then sends SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         os.setpgid(0, 0)
@@ -251,13 +251,13 @@ def _arrange(scratch: Path) -> None:
 
 
 def _unblock() -> None:
-    """Signals that came while this process was starting arrive now."""
+    """Lets signals through that came while this process was starting."""
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, StopSignals.WATCHED)
 
 
 def _follow_parent(scratch: Path) -> None:
-    """Ends this process, as by SIGTERM, when the one that started it dies."""
+    """Ends this process, as by SIGTERM, when its parent dies."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -277,5 +277,5 @@ def _answer(work: Callable[[Any], Any], task: Any) -> Message:
         return Message("failed", (ResourceError if is_disk_full(error) else RunError)(what))
     except Exception as error:
         if is_out_of_memory(error):
-            return Message("failed", ResourceError("Memory ran out", "Train fewer at once."))
+            return Message("failed", ResourceError("Memory ran out", "Use fewer workers."))
         return Message("fault", traceback.format_exc())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError, is_out_of_memory
-from autoencode.parts.networks.own import place
+from autoencode.parts.networks.custom import place
 
 # Its name, what builds it, and the shapes of what one example gives it and takes from it.
 Half = tuple[str, Callable[[], Any], tuple[int, ...], tuple[int, ...]]

@@ -12,7 +12,7 @@ PERPLEXITY = 30.0
 ROUNDS = 500
 
 
-def neighbour_map(points: Tensor, seed: int) -> Tensor:
+def tsne_map(points: Tensor, seed: int) -> Tensor:
     """The t-SNE map of points [N, d], of which not all coincide: [N, 2], float32, on their device.
 
     Begins with their principal components. For N of four or more, d of two or more.

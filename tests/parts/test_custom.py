@@ -11,8 +11,8 @@ from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
 from autoencode.models.arguments import arguments_of
 from autoencode.parts.networks import MLP, Conv, ResNet
-from autoencode.parts.networks.own import file_of, is_own, kind_of, own_network
-from autoencode.parts.networks.trial import check_network
+from autoencode.parts.networks.custom import custom_network, is_custom, kind_of_class, network_file
+from autoencode.parts.networks.network_check import check_network
 
 CLASS = """
 from __future__ import annotations
@@ -81,18 +81,18 @@ def file(tmp_path):
 
 def test_a_class_of_a_file_is_a_network(file, tmp_path, monkeypatch):
     path = file(CLASS)
-    network = own_network(f"{path}:MyNet")
+    network = custom_network(f"{path}:MyNet")
     assert issubclass(network, Network)
     assert dict(arguments_of(network)) == {"width": int}
     check_network(network(width=4), SIZES, 6, 2)
     check_network(network(), Sizes((5, 6), (3,), context=2), 6, 1)
     monkeypatch.chdir(tmp_path)
-    assert own_network("my_nets.py:MyNet") is network
+    assert custom_network("my_nets.py:MyNet") is network
 
 
 def test_a_pair_of_plain_modules_is_a_network(file):
-    network = own_network(str(file(PAIR)))
-    assert network is own_network(str(file(PAIR)))
+    network = custom_network(str(file(PAIR)))
+    assert network is custom_network(str(file(PAIR)))
     check_network(network(), SIZES, 6, 2)
     encoder = network().encoder(SIZES, 6)
     x = torch.rand(4, 5, 6)
@@ -101,13 +101,13 @@ def test_a_pair_of_plain_modules_is_a_network(file):
 
 
 def test_a_pair_without_context_is_refused_in_a_conditional_model(file):
-    network = own_network(str(file(PAIR)))
+    network = custom_network(str(file(PAIR)))
     with pytest.raises(RecipeError, match=r"Encoder.forward takes no context.*\(B, 2\)"):
         check_network(network(), Sizes((5, 6), (3,), context=2), 6, 1)
     both = PAIR.replace("forward(self, x)", "forward(self, x, c)").replace(
         "forward(self, z)", "forward(self, z, c=None)"
     )
-    conditional = own_network(str(file(both)))
+    conditional = custom_network(str(file(both)))
     check_network(conditional(), Sizes((5, 6), (3,), context=2), 6, 1)
     assert type(conditional().encoder(SIZES, 2)).__name__ == "Encoder"
 
@@ -115,11 +115,11 @@ def test_a_pair_without_context_is_refused_in_a_conditional_model(file):
 def test_a_file_is_executed_once_for_each_content(file, tmp_path):
     count = "import pathlib\npathlib.Path(__file__).with_suffix(f'.{id(MyNet)}').touch()"
     path = file(CLASS + count)
-    first = own_network(f"{path}:MyNet")
-    assert own_network(f"{path}:MyNet") is first
+    first = custom_network(f"{path}:MyNet")
+    assert custom_network(f"{path}:MyNet") is first
     assert len(list(tmp_path.glob("my_nets.*"))) == 2
     file(CLASS.replace("width: int = 8", "depth: int = 8, width: int = 8"))
-    assert list(arguments_of(own_network(f"{path}:MyNet"))) == ["depth", "width"]
+    assert list(arguments_of(custom_network(f"{path}:MyNet"))) == ["depth", "width"]
 
 
 def test_a_class_given_in_python_is_named_by_its_file(file):
@@ -129,13 +129,13 @@ def test_a_class_given_in_python_is_named_by_its_file(file):
     sys.modules["my_nets_of_a_test"] = module
     try:
         spec.loader.exec_module(module)
-        kind = kind_of(module.MyNet)
+        kind = kind_of_class(module.MyNet)
         assert kind == f"{path}:MyNet"
-        assert is_own(kind)
-        assert file_of(kind) == (path, "MyNet")
-        check_network(own_network(kind)(), SIZES, 6, 1)
+        assert is_custom(kind)
+        assert network_file(kind) == (path, "MyNet")
+        check_network(custom_network(kind)(), SIZES, 6, 1)
         with pytest.raises(RecipeError, match="given as its class"):
-            kind_of(module.MyNet())
+            kind_of_class(module.MyNet())
     finally:
         del sys.modules["my_nets_of_a_test"]
 
@@ -145,10 +145,10 @@ def test_a_class_that_no_file_holds_is_refused():
         pass
 
     with pytest.raises(RecipeError, match=r"Inner stands at the top of no file.*my_nets.py"):
-        kind_of(Inner)
+        kind_of_class(Inner)
     Inner.__qualname__, Inner.__module__ = "Inner", "__main__"
     with pytest.raises(RecipeError, match="%%writefile"):
-        kind_of(Inner)
+        kind_of_class(Inner)
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_what_cannot_be_used_is_refused(file, monkeypatch, tmp_path, name, text,
     file(text, name)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RecipeError, match=sentence):
-        own_network(kind)
+        custom_network(kind)
 
 
 def test_a_file_that_failed_is_tried_again(file):
     path = file("raise ValueError('no')")
     for _ in range(2):
         with pytest.raises(RecipeError, match="ValueError: no"):
-            own_network(f"{path}:MyNet")
+            custom_network(f"{path}:MyNet")
 
 
 class Given(Network):

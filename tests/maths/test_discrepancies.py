@@ -4,7 +4,7 @@ from itertools import permutations
 import pytest
 import torch
 
-from autoencode.maths.clouds import mean_discrepancy, sliced_wasserstein, squared_distances
+from autoencode.maths.discrepancies import mean_discrepancy, sliced_wasserstein, squared_distances
 
 
 def gaussian_kernel(squares):

@@ -9,13 +9,13 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 
-def in_box(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Tensor, "n d"]:
+def uniform_like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Tensor, "n d"]:
     """`n` codes, each number uniform between the lowest and the highest that `codes` have there."""
     low, high = codes.amin(0), codes.amax(0)
     return low + (high - low) * torch.rand(n, codes.shape[1], generator=generator)
 
 
-def like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Tensor, "n d"]:
+def normal_like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Tensor, "n d"]:
     """`n` codes from the normal distribution with the mean and covariance of `codes`.
 
     With the codes of one class, these decode to new images of that class.

@@ -11,29 +11,31 @@ from typing import Any
 from autoencode.errors import RunError
 from autoencode.io.store import write_bytes
 from autoencode.models.recipe import Recipe, Spec
-from autoencode.parts.networks.own import file_of, is_loaded, is_own
+from autoencode.parts.networks.custom import is_custom, is_loaded, network_file
 
 COPY = "network.py"
 # The SHA-256 of each file that may be executed from a run folder, divided by commas.
 TRUST = "AUTOENCODE_TRUST"
 
 
-def keep_code(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
+def save_network_code(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
     """Copies the file of a network of the user's own into a run's folder.
 
     Gives the recipe that names the copy, and its SHA-256; without such a network the recipe as it
     is, and None.
     """
     network = recipe.network
-    if not is_own(network.kind):
+    if not is_custom(network.kind):
         return recipe, None
-    content = file_of(network.kind)[0].read_bytes()
+    content = network_file(network.kind)[0].read_bytes()
     write_bytes(folder / COPY, content)
     own = Spec(_in_folder(network.kind, folder), network.args)
     return recipe.but(network=own), sha256(content).hexdigest()
 
 
-def from_copy(given: Mapping[str, Any], folder: Path, digest: str | None) -> Mapping[str, Any]:
+def with_saved_network(
+    given: Mapping[str, Any], folder: Path, digest: str | None
+) -> Mapping[str, Any]:
     """What a run's `recipe.json` says, with the run's copy for the file of an own network.
 
     A recipe executes the file that it names. So the copy must be trusted before there is one: the
@@ -46,7 +48,7 @@ def from_copy(given: Mapping[str, Any], folder: Path, digest: str | None) -> Map
         RunError: the copy is missing, is another file than that of the training, or not trusted.
     """
     network = given.get("network")
-    if not isinstance(network, Mapping) or not is_own(str(network.get("kind"))):
+    if not isinstance(network, Mapping) or not is_custom(str(network.get("kind"))):
         return given
     copy = folder / COPY
     try:

@@ -23,37 +23,37 @@ from autoencode.errors import RecipeError, did_you_mean
 PAIR = ("Encoder", "Decoder")
 
 
-def is_own(kind: str) -> bool:
+def is_custom(kind: str) -> bool:
     """Whether a kind names a file of the user's own.
 
-    >>> is_own("my_nets.py:MyNet"), is_own("nets/mine.py"), is_own("conv")
+    >>> is_custom("my_nets.py:MyNet"), is_custom("nets/mine.py"), is_custom("conv")
     (True, True, False)
     """
     return kind.endswith(".py") or ".py:" in kind
 
 
-def file_of(kind: str) -> tuple[Path, str]:
+def network_file(kind: str) -> tuple[Path, str]:
     """The file that a kind names, as a whole path, and the class in it; "" is a pair.
 
-    >>> file_of("/home/me/my_nets.py:MyNet")[1], file_of("my_nets.py")[1]
+    >>> network_file("/home/me/my_nets.py:MyNet")[1], network_file("my_nets.py")[1]
     ('MyNet', '')
     """
     path, _, name = kind.rpartition(".py")
     return Path(f"{path}.py").expanduser().resolve(), name.removeprefix(":")
 
 
-def kind_of(network: type[Network]) -> str:
+def kind_of_class(network: type[Network]) -> str:
     """The kind that names a class which was imported from a file: "/home/me/my_nets.py:MyNet".
 
     Raises:
-        RecipeError: as `own_network`; a class that no file holds, or the script that is running.
+        RecipeError: as `custom_network`; a class that no file holds, or the script that is running.
     """
     if not isinstance(network, type):
         raise RecipeError(
             f"A network of your own is given as its class, and this is {network!r:.100}",
             "Give MyNet itself; its arguments go beside it: Spec(MyNet, {...}).",
         )
-    path = _file_of_module(network.__module__)
+    path = _module_file(network.__module__)
     if path is None or network.__module__ == "__main__" or "." in network.__qualname__:
         raise RecipeError(
             f"{network.__qualname__} stands at the top of no file that could be imported, so that "
@@ -62,11 +62,11 @@ def kind_of(network: type[Network]) -> str:
             "and import it from there.",
         )
     kind = f"{Path(path).resolve()}:{network.__qualname__}"
-    own_network(kind)  # here, and not after the training
+    custom_network(kind)  # here, and not after the training
     return kind
 
 
-def own_network(kind: str) -> type[Network]:
+def custom_network(kind: str) -> type[Network]:
     """The network that "FILE.py:CLASS" names, or the pair of "FILE.py".
 
     The class is a `Network`; the arguments of its `__init__` are annotated, and are what a recipe
@@ -77,7 +77,7 @@ def own_network(kind: str) -> type[Network]:
     Raises:
         RecipeError: no such file or class, a class of another kind, or an error while importing.
     """
-    path, name = file_of(kind)
+    path, name = network_file(kind)
     module = _module(path)
     if not name:
         return _pair(module)
@@ -220,6 +220,6 @@ def _with_context(module: nn.Module, sizes: Sizes) -> nn.Module:
     return module
 
 
-def _file_of_module(name: str) -> str | None:
+def _module_file(name: str) -> str | None:
     """Of a loaded module; None for one without, as a notebook has."""
     return vars(sys.modules[name]).get("__file__") if name in sys.modules else None

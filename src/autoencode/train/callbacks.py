@@ -1,0 +1,175 @@
+"""Callbacks of the trainer: snapshots, log, validation with early stopping, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from autoencode.data import Data
+from autoencode.models.conditions import conditioning
+from autoencode.models.recipe import Recipe
+from autoencode.models.snapshots import save_snapshot, snapshot_steps
+from autoencode.train.batches import Batches
+from autoencode.train.meter import Meter
+from autoencode.train.state import TrainState
+from autoencode.train.validation import Validation
+
+# Lines of the log, and validations and checkpoints of a training, where no number is asked for.
+LOG_LINES = 300
+VALIDATIONS = CHECKPOINTS = 20
+
+
+class Training(Protocol):
+    """The part of the trainer that callbacks use.
+
+    state: all that changes from step to step.   meter: sums since the last line of the log.
+    folder: of the run; None where nothing is saved.
+    """
+
+    state: TrainState
+    recipe: Recipe
+    data: Data
+    batches: Batches
+    meter: Meter
+    folder: Path | None
+
+    def report(self, line: Mapping[str, Any]) -> None:
+        """Shows a line of the log and writes it down."""
+
+    def count_seconds(self) -> None:
+        """Sets `state.seconds`."""
+
+    def checkpoint(self) -> None:
+        """Saves all that resuming needs."""
+
+
+class Callback(ABC):
+    """What is done between two steps."""
+
+    @abstractmethod
+    def is_due(self, step: int) -> bool:
+        """Whether it is called after that many updates."""
+
+    @abstractmethod
+    def __call__(self, trainer: Training) -> None:
+        """Is called between two steps."""
+
+    def on_start(self, trainer: Training) -> None:  # noqa: B027  # most need not do anything
+        """Is called before the first step of this process."""
+
+
+class SaveSnapshots(Callback):
+    """Keeps the weights of some steps, from which the explorer shows the training."""
+
+    def __init__(self, total_steps: int, snapshots: int) -> None:
+        self.steps = set(snapshot_steps(total_steps, snapshots))
+
+    def is_due(self, step: int) -> bool:
+        """At the steps of the snapshots."""
+        return step in self.steps
+
+    def __call__(self, trainer: Training) -> None:
+        """Writes one snapshot."""
+        if trainer.folder is not None:
+            save_snapshot(trainer.folder, trainer.state.model, trainer.state.step)
+
+    def on_start(self, trainer: Training) -> None:
+        """Writes the snapshot of the initial weights."""
+        if trainer.state.step == 0:
+            self(trainer)
+
+
+class WriteLog(Callback):
+    """Writes a line of the log: means over the steps since the last one."""
+
+    def __init__(self, total_steps: int) -> None:
+        self.every, self.total_steps = max(1, total_steps // LOG_LINES), total_steps
+
+    def is_due(self, step: int) -> bool:
+        """Some 300 times in a training, and at its end."""
+        return step % self.every == 0 or step == self.total_steps
+
+    def __call__(self, trainer: Training) -> None:
+        """Reports the line and starts a new mean."""
+        state, meter = trainer.state, trainer.meter
+        trainer.count_seconds()
+        state.computing_seconds += meter.seconds
+        trainer.report(
+            {
+                "step": state.step,
+                "epoch": round(state.step / trainer.batches.steps_per_epoch, 3),
+                "seconds": round(state.seconds, 3),
+                **meter.means(trainer.batches.batch_size),
+                "lr": state.optimizer.lr,
+            }
+        )
+        self.on_start(trainer)
+
+    def on_start(self, trainer: Training) -> None:
+        """Starts a new mean."""
+        trainer.meter = Meter(self.every)
+
+
+class Validate(Callback):
+    """Measures the model on the validation part; counts for early stopping."""
+
+    def __init__(self, trainer: Training) -> None:
+        settings, data = trainer.state.settings, trainer.data.validation
+        self.total_steps = trainer.state.total_steps
+        self.every = settings.validate_every or max(1, self.total_steps // VALIDATIONS)
+        context = conditioning(trainer.recipe, data)
+        self.validation = Validation(data.x, context, trainer.state.device)
+
+    def is_due(self, step: int) -> bool:
+        """Every so many steps, and at the end."""
+        return step % self.every == 0 or step == self.total_steps
+
+    def __call__(self, trainer: Training) -> None:
+        """Measures, reports, and remembers the best weights where early stopping is on."""
+        state, objective = trainer.state, trainer.state.objective
+        # With all schedules at their end, so that early stopping compares equal objectives.
+        objective.apply_schedules(math.inf)
+        found = self.validation.measure(objective)
+        trainer.report({"step": state.step, "validation": found})
+        if trainer.folder is not None:
+            pictures = trainer.folder / "figures" / "training"
+            self.validation.write_strip(objective, pictures, state.step)
+        if state.settings.patience is None:
+            return
+        if found["loss"] < state.best_loss:
+            state.best_loss, state.validations_without_improvement = found["loss"], 0
+            state.best_weights = {k: v.detach().clone() for k, v in objective.state_dict().items()}
+        else:
+            state.validations_without_improvement += 1
+
+
+class SaveCheckpoints(Callback):
+    """Saves all that resuming needs."""
+
+    def __init__(self, total_steps: int, every: int | None) -> None:
+        self.total_steps = total_steps
+        self.every = every or max(1, total_steps // CHECKPOINTS)
+
+    def is_due(self, step: int) -> bool:
+        """Every so many steps; the end has its own file of weights."""
+        return step % self.every == 0 and step < self.total_steps
+
+    def __call__(self, trainer: Training) -> None:
+        """Saves a checkpoint."""
+        trainer.checkpoint()
+
+    def on_start(self, trainer: Training) -> None:
+        """Saves the state before the first step: from then on there is something to resume."""
+        if trainer.state.step == 0:
+            trainer.checkpoint()
+
+
+def callbacks_of(trainer: Training) -> list[Callback]:
+    """The callbacks of a training, in the order in which they are called."""
+    settings, total = trainer.state.settings, trainer.state.total_steps
+    snapshots = [SaveSnapshots(total, settings.snapshots)] if settings.snapshots else []
+    checkpoints = SaveCheckpoints(total, settings.checkpoint_every)
+    return [*snapshots, WriteLog(total), Validate(trainer), checkpoints]

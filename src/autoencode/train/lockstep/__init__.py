@@ -1,1 +1,0 @@
-"""Alike trainings as one: their weights in common tensors, one update for all."""

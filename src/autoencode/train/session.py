@@ -1,0 +1,227 @@
+"""One training from its folder to its finished run."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autoencode.data import Data
+from autoencode.errors import (
+    AutoencodeError,
+    DataError,
+    Diverged,
+    Interrupted,
+    RecipeError,
+    RunError,
+)
+from autoencode.io.store import read_json
+from autoencode.models.build import Model, build, sizes_for
+from autoencode.models.conditions import context_width
+from autoencode.models.network_code import save_network_code
+from autoencode.models.recipe import Recipe
+from autoencode.models.run import Run, data_record, initialise_from, open_run
+from autoencode.train.fitting import fit_sampler
+from autoencode.train.run_folder import (
+    discard_unstarted,
+    environment,
+    locked,
+    make_folder,
+    memory_errors,
+    write_environment,
+)
+from autoencode.train.settings import Settings
+from autoencode.train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained model.
+
+    model: on the CPU, in evaluation mode.   summary: steps, seconds, images_per_second, ….
+    data: what it was trained on.            run: its folder; None where nothing was saved.
+    """
+
+    model: Model
+    summary: dict[str, Any]
+    data: Data
+    run: Run | None
+
+
+@dataclass
+class Session:
+    """A trainer and the folder of its run.
+
+    run: there from `started` on, where the training has a folder.
+    """
+
+    trainer: Trainer
+    folder: Path | None
+    run: Run | None = None
+
+    def train(self, overwrite: bool = False) -> FitResult:
+        """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
+        trainer = self.trainer
+        opened = self._started(overwrite) if self.run is None else self._restored()
+        with _seeded(trainer.settings.seed, trainer.state.device), opened:
+            with self._recorded():
+                trainer.run()
+                fit_sampler(trainer.model, trainer.recipe, trainer.data, trainer.settings.seed)
+            return self._finished()
+
+    @contextmanager
+    def _started(self, overwrite: bool) -> Iterator[None]:
+        """Makes the folder and holds its lock.
+
+        Raises:
+            RunError: the folder is in use or cannot be written.
+        """
+        if self.folder is None:
+            yield
+            return
+        trainer, folder = self.trainer, self.folder
+        make_folder(folder, overwrite)
+        with locked(folder):
+            try:
+                recipe, digest = save_network_code(trainer.recipe, folder)
+                self.run = Run(
+                    folder,
+                    recipe,
+                    trainer.model.sizes,
+                    "running",
+                    data_record(trainer.data),
+                    trainer.settings.to_dict(),
+                    trainer.summary(),
+                    digest,
+                )
+                self.run.write()
+                write_environment(folder)
+                yield
+            except BaseException:
+                discard_unstarted(folder)
+                raise
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        """Goes back to the newest complete checkpoint and holds the lock of the folder.
+
+        Raises:
+            RunError: the folder is in use, or holds no complete checkpoint.
+        """
+        assert self.run is not None
+        with locked(self.run.folder):
+            for sentence in self.trainer.restore():
+                warnings.warn(f"{sentence}; continuing from the one before it", stacklevel=5)
+            _warn_of_changes(self.run)
+            yield
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Writes into the run why its training stopped."""
+        try:
+            with memory_errors(self.trainer.settings.batch_size):
+                yield
+        except (Interrupted, Diverged) as error:
+            if self.run is not None:
+                status = "interrupted" if isinstance(error, Interrupted) else "diverged"
+                replace(self.run, status=status, summary=self.trainer.summary()).write()
+            raise
+
+    def _finished(self) -> FitResult:
+        """The trained model, as a run that is done where it has a folder."""
+        trainer = self.trainer
+        model = trainer.model.cpu().eval()
+        if self.run is None:
+            return FitResult(model, trainer.summary(), trainer.data, None)
+        self.run.write_weights(model)
+        done = replace(self.run, status="done", summary=trainer.summary())
+        done.write()
+        # Only now is nothing left to resume.
+        shutil.rmtree(done.folder / "state", ignore_errors=True)
+        return FitResult(model, trainer.summary(), trainer.data, done)
+
+
+def new_session(
+    recipe: Recipe,
+    data: Data,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    progress: bool | None,
+) -> Session:
+    """A training before its first step; arguments as of `fit`.
+
+    Raises:
+        RecipeError, DataError: the training has no meaning as it is asked for.
+    """
+    chosen = Settings.of(recipe, settings)
+    if settings.get("augment") and len(data.shape) < 2:
+        raise DataError(
+            "Only images can be augmented by affine maps, and these are vectors",
+            "Leave --augment out.",
+        )
+    y, mixed = data.train.y, chosen.labelled is not None
+    sizes = sizes_for(
+        recipe,
+        data.shape,
+        context=context_width(recipe, data),
+        n=len(data.train),
+        labelled=(y >= 0).double().mean().item() if mixed and y is not None else None,
+    )
+    model = build(recipe, sizes, seed=chosen.seed)
+    if (init := chosen.init) is not None:
+        chosen = replace(chosen, init=str(Path(init).absolute()))
+        initialise_from(model, open_run(init))
+    with memory_errors(chosen.batch_size):
+        trainer = Trainer(model, recipe, data, chosen, folder, progress)
+    return Session(trainer, folder)
+
+
+def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:
+    """The training of a run that was interrupted, before its checkpoint is restored.
+
+    Raises:
+        RunError: its settings are not those of this version.
+    """
+    try:
+        settings = Settings.of(run.recipe, run.settings)
+    except RecipeError as error:
+        raise RunError(f"{run.folder / 'run.json'}: {error.what}", error.fix) from error
+    model = build(run.recipe, run.sizes, seed=settings.seed)
+    with memory_errors(settings.batch_size):
+        trainer = Trainer(model, run.recipe, data, settings, run.folder, progress)
+    return Session(trainer, run.folder, run)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Noise from the seed; afterwards torch's random state is restored."""
+    cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+def _warn_of_changes(run: Run) -> None:
+    """Warns where the machine is not the one that the training began on."""
+    try:
+        then = read_json(run.folder / "environment.json")
+    except AutoencodeError:
+        then = {}
+    now = environment()
+    changed = [
+        f"{name} was {then[name]} and is {now[name]}"
+        for name in ("autoencode", "torch", "threads", "processor")
+        if name in then and then[name] != now[name]
+    ]
+    if changed:
+        warnings.warn(
+            f"The resumed training will not be bit for bit the uninterrupted one: "
+            f"{'; '.join(changed)}",
+            stacklevel=6,
+        )
