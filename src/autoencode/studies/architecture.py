@@ -10,8 +10,8 @@ from autoencode.models.build import build, parameter_count, sizes_for
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, bars, curves, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, reconstructions
 from autoencode.studies.rules import differ, spread
@@ -109,7 +109,7 @@ class Architecture(Study):
             {
                 "errors": self._bars(results, table),
                 "course": self._course(results),
-                "reconstructions": Plate(
+                "reconstructions": ChartFigure(
                     "What comes back",
                     image_rows(
                         [
@@ -164,11 +164,11 @@ class Architecture(Study):
             sure and errors[1] > errors[0],
         )
 
-    def _bars(self, results: Results, table: Table) -> Plate:
+    def _bars(self, results: Results, table: Table) -> ChartFigure:
         names = results.models()
         values = [results.mean(name, "squared_error") for name in names]
         intervals = [spread(results.values(name, "squared_error")) for name in names]
-        return Plate(
+        return ChartFigure(
             "Error of each network",
             bars(names, values, "squared error", intervals, best="low"),
             f"Squared error of test examples with codes of {LATENT} numbers; mean over seeds with "
@@ -179,7 +179,7 @@ class Architecture(Study):
             table,
         )
 
-    def _course(self, results: Results) -> Plate:
+    def _course(self, results: Results) -> ChartFigure:
         series, columns = [], {}
         for kind in KINDS:
             lines = [each for each in results.first(_name(kind, TIME)).run.log() if "loss" in each]
@@ -189,7 +189,7 @@ class Architecture(Study):
             columns |= {f"{kind}, seconds": seconds, f"{kind}, squared error": errors}
         longest = max(map(len, columns.values()))
         padded = {k: [*v, *[None] * (longest - len(v))] for k, v in columns.items()}
-        return Plate(
+        return ChartFigure(
             "Error in the course of training",
             curves(series, x="seconds of one core", y="squared error, training", log_y=True),
             "Squared error of training batches over time, at equal time; first seeds.",

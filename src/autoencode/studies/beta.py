@@ -7,8 +7,8 @@ import itertools
 from autoencode.evaluation import QUICK
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import frontier, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, reconstructions, samples
 from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
@@ -72,7 +72,7 @@ class Beta(Study):
             self._findings(rate, distortion, active, bound, nll),
             {"Along β": table},
             {
-                "curve": Plate(
+                "curve": ChartFigure(
                     "Rate against distortion",
                     frontier(
                         [
@@ -119,13 +119,13 @@ class Beta(Study):
             ),
         ]
 
-    def _pictures(self, plan: StudyPlan, results: Results) -> Plate:
+    def _pictures(self, plan: StudyPlan, results: Results) -> ChartFigure:
         rows = [("original", originals(plan.data, SHOWN))]
         for weight in (WEIGHTS[0], 1.0, WEIGHTS[-1]):
             each = results.first(_name(weight))
             rows.append((f"β = {weight:g}, reconstructed", reconstructions(each, plan.data, SHOWN)))
             rows.append((f"β = {weight:g}, random codes", samples(each, plan.data, SHOWN)))
-        return Plate(
+        return ChartFigure(
             "What comes back, and what random codes give",
             image_rows(rows),
             "The first test examples, their reconstructions, and decoded draws from the prior, for "

@@ -16,8 +16,8 @@ from autoencode.explore.projection import project
 from autoencode.models.inference import BATCH_SIZE, split
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, code_planes, curves, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import reconstructions
 from autoencode.studies.rules import SOME, cluster_words, differ, elbow, percent, spread
@@ -181,7 +181,7 @@ class Bottleneck(Study):
             ),
         ]
 
-    def _plates(self, plan, table, sizes, ours, pca, chosen, ends) -> dict[str, Plate]:
+    def _plates(self, plan, table, sizes, ours, pca, chosen, ends) -> dict[str, ChartFigure]:
         intervals = [spread(each) for each in ours]
         means = [sum(each) / len(each) for each in ours]
         curve = curves(
@@ -202,7 +202,7 @@ class Bottleneck(Study):
             marked=((chosen, f"elbow: {chosen}"),),
         )
         plates = {
-            "curve": Plate(
+            "curve": ChartFigure(
                 "Error against code size",
                 curve,
                 "Squared error of test examples, summed over all numbers of an example; mean over "
@@ -260,11 +260,11 @@ def _classes_table(ends: dict) -> Table:
     return Table(columns)
 
 
-def _reconstructions(data: Data, sizes: Sequence[int], ends: dict) -> Plate:
+def _reconstructions(data: Data, sizes: Sequence[int], ends: dict) -> ChartFigure:
     x = data.test.x[:SHOWN]
     rows = [("original", scaled(x))]
     rows += [(f"d = {size}", reconstructions(each, data, SHOWN)) for size, each in ends.items()]
-    return Plate(
+    return ChartFigure(
         "What comes back",
         image_rows(rows),
         "The first test examples and what the two fully trained models make of them.",
@@ -274,7 +274,7 @@ def _reconstructions(data: Data, sizes: Sequence[int], ends: dict) -> Plate:
     )
 
 
-def _codes(data: Data, ends: dict) -> Plate:
+def _codes(data: Data, ends: dict) -> ChartFigure:
     panels: list[tuple[str, Tensor, Tensor | None]] = []
     x, y = data.test.x[:MAPPED], data.test.y[:MAPPED]
     for size, each in ends.items():
@@ -285,7 +285,7 @@ def _codes(data: Data, ends: dict) -> Plate:
     columns = {"class": [data.classes[int(k)] for k in y]}
     for title, points, _ in panels:
         columns |= {f"{title}, {axis}": points[:, i].tolist() for i, axis in enumerate("xy")}
-    return Plate(
+    return ChartFigure(
         "Where the classes lie",
         code_planes(panels, data.classes),
         f"The codes of {len(x):,} test examples, one colour a class. In a t-SNE map distances "

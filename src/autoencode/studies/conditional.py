@@ -12,8 +12,8 @@ from autoencode.models.inference import in_batches, seeded
 from autoencode.models.recipes.table import recipe_named
 from autoencode.parts.networks import network_class
 from autoencode.report.charts import Series, curves, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import count, short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
 from autoencode.studies.rules import lower, percent
@@ -157,7 +157,7 @@ class Conditional(Study):
             )
         return found
 
-    def _asked(self, plan: StudyPlan, results: Results) -> Plate:
+    def _asked(self, plan: StudyPlan, results: Results) -> ChartFigure:
         model, classes = results.first(TOLD).run.load_model(), plan.data.classes
         shown = min(len(classes), 10)
         with torch.no_grad(), seeded(0, CPU):
@@ -167,17 +167,17 @@ class Conditional(Study):
         for i, code in enumerate(codes):
             images = decode(model, code.expand(shown, -1), torch.arange(shown)).clamp(0, 1)
             rows.append((f"style {i + 1}", images))
-        return Plate(
+        return ChartFigure(
             "The same style in every class",
-            image_rows(rows, heads=classes[:shown]),
+            image_rows(rows, column_titles=classes[:shown]),
             "Each row is one random code, decoded with each class in turn.",
             "What stays the same along a row is what the code holds: the manner, not the class.",
             "A grid of decoded codes, a row a style and a column a class.",
             None,
         )
 
-    def _curve(self, table: Table, numbers, errors, alone) -> Plate:
-        return Plate(
+    def _curve(self, table: Table, numbers, errors, alone) -> ChartFigure:
+        return ChartFigure(
             "Error against the number of labels",
             curves(
                 [

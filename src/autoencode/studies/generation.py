@@ -5,8 +5,8 @@ from __future__ import annotations
 from autoencode.evaluation import QUICK
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, samples
 from autoencode.studies.rules import differ, lower, percent
@@ -87,7 +87,7 @@ class Generation(Study):
             self._findings(results, gaps, distance, errors),
             {"Random codes": table},
             {
-                "gaps": Plate(
+                "gaps": ChartFigure(
                     "Gaps",
                     bars(names, [100 * gaps[name] for name in names], "% of random codes"),
                     "The share of images of random codes that are farther from every training "
@@ -98,7 +98,7 @@ class Generation(Study):
                     "Bars of the share of gaps for each model.",
                     table,
                 ),
-                "samples": Plate(
+                "samples": ChartFigure(
                     "What random codes decode to",
                     image_rows(
                         [

@@ -18,8 +18,8 @@ from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import recipe_named
 from autoencode.parts import CORRUPTIONS
 from autoencode.report.charts import bars, image_rows, matrix
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
 from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
@@ -104,7 +104,7 @@ class Noise(Study):
             self._findings(names, tested, errors),
             {"Squared error of restored test examples": table},
             {
-                "matrix": Plate(
+                "matrix": ChartFigure(
                     "Trained on, tested on",
                     matrix(
                         values,
@@ -161,13 +161,13 @@ class Noise(Study):
             ),
         ]
 
-    def _pictures(self, results: Results, clean: Tensor, tested: Sequence[str]) -> Plate:
+    def _pictures(self, results: Results, clean: Tensor, tested: Sequence[str]) -> ChartFigure:
         rows = [("clean", clean[:SHOWN])]
         for noise in tested:
             noisy = corrupted(noise, clean, seed=1)[:SHOWN]
             rows.append((noise, noisy))
             rows.append(("restored", _restored(results.first(noise), noisy)))
-        return Plate(
+        return ChartFigure(
             "Before and after",
             image_rows(rows),
             "The first test examples under each noise, and restored by the model trained on it.",
@@ -176,11 +176,11 @@ class Noise(Study):
             None,
         )
 
-    def _bars(self, tested, before, errors) -> Plate:
+    def _bars(self, tested, before, errors) -> ChartFigure:
         at = tested.index(_gaussian(0.5))
         values = {"as it comes": before[at], **{name: e[at] for name, e in errors.items()}}
         order = sorted(values, key=values.__getitem__)
-        return Plate(
+        return ChartFigure(
             "Gaussian noise of σ = 0.5",
             bars(order, [values[name] for name in order], "squared error", best="low"),
             "Squared error of test examples under this noise, restored by models trained on each "

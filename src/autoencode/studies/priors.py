@@ -6,8 +6,8 @@ from autoencode.evaluation import QUICK, embed
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, code_planes, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, samples
 from autoencode.studies.rules import lower, percent
@@ -65,7 +65,7 @@ class Priors(Study):
             }
         )
         plates = {
-            "nll": Plate(
+            "nll": ChartFigure(
                 "Likelihood",
                 bars(names, [results.mean(name, "nll") for name in names], "nats, less is better"),
                 "−ln p(x) of test examples by importance sampling, with codes of two numbers.",
@@ -74,7 +74,7 @@ class Priors(Study):
                 table,
             ),
             "codes": self._codes(plan, results),
-            "samples": Plate(
+            "samples": ChartFigure(
                 "What draws from the prior decode to",
                 image_rows(
                     [
@@ -127,14 +127,14 @@ class Priors(Study):
             )
         return found
 
-    def _codes(self, plan: StudyPlan, results: Results) -> Plate:
+    def _codes(self, plan: StudyPlan, results: Results) -> ChartFigure:
         x, y = plan.data.test.x[:PLACED], plan.data.test.y
         panels, columns = [], {}
         for name in PRIORS:
             points = embed(results.first(name).run.load_model(), x).flatten(1)
             panels.append((name, points, None if y is None else y[:PLACED]))
             columns |= {f"{name}, {i + 1}": points[:, i].tolist() for i in range(LATENT)}
-        return Plate(
+        return ChartFigure(
             "The plane of codes",
             code_planes(panels, plan.data.classes),
             f"Codes of {len(x):,} test examples under each prior, each panel on its own scale.",

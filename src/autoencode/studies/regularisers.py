@@ -6,8 +6,8 @@ from autoencode.evaluation import QUICK
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, reconstructions
 from autoencode.studies.rules import lower, percent
@@ -65,7 +65,7 @@ class Regularisers(Study):
             }
         )
         plates = {
-            figure: Plate(
+            figure: ChartFigure(
                 words[0].upper() + words[1:],
                 bars(
                     names,
@@ -83,7 +83,7 @@ class Regularisers(Study):
             and figure in ("squared_error", "knn_accuracy", "code_shift_noise", "gaps")
             for values in [[results.mean(name, figure) for name in names]]
         }
-        plates["reconstructions"] = Plate(
+        plates["reconstructions"] = ChartFigure(
             "What comes back",
             image_rows(
                 [

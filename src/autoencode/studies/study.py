@@ -11,7 +11,7 @@ from autoencode.data import Data
 from autoencode.evaluation import QUICK
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 
 
@@ -141,7 +141,7 @@ class Conclusion:
 
     findings: Sequence[Finding]
     tables: Mapping[str, Table]
-    plates: Mapping[str, Plate]
+    plates: Mapping[str, ChartFigure]
 
 
 class Study(ABC):
