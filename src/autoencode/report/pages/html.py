@@ -93,17 +93,24 @@ def file_name(name: str) -> str:
 
 
 def write_page(path: Path, template: str, **values: Any) -> Path:
-    """Fill a template with values and write it; returns the path.
+    """Fill a template of HTML or Markdown with values and write it; returns the path.
 
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
     environment = Environment(
         loader=PackageLoader("autoencode.report"),
-        autoescape=True,
+        autoescape=template.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["cell"] = _cell
     write_text(path, environment.get_template(template).render(**values))
     return path
+
+
+def _cell(text: str) -> str:
+    """A cell of a Markdown table."""
+    return " ".join(text.replace("|", "\\|").split())
