@@ -73,7 +73,7 @@ def quick_and_slow(page):
 )
 def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
+    monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 50)
     monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
     monkeypatch.setattr(
         "autoencode.train.many.jobs.default_workers", lambda jobs: 1

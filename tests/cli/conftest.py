@@ -45,7 +45,7 @@ def folder(tmp_path, monkeypatch):
 
     Judges of generated images are trained in a moment.
     """
-    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 50)
+    monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 50)
     monkeypatch.setenv("AUTOENCODE_OFFLINE", "1")
     monkeypatch.delenv("AUTOENCODE_DATA", raising=False)
     monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path / "cache"))

@@ -38,7 +38,7 @@ def test_measures_compares_and_says_where(run, runs, folder):
     assert outcome.err == ""
     first, head, ae, vae, *_, page, figures = outcome.out.splitlines()
     assert first == "2 models on digits, 359 test examples"
-    assert head.split()[:4] == ["model", "seeds", "Squared", "error"]
+    assert head.split()[:3] == ["model", "seeds", "MSE"]
     assert ae.split()[:2] == ["ae", "2"]
     assert vae.split()[:2] == ["vae", "1"]
     assert "±" in ae

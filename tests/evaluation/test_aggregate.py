@@ -13,12 +13,10 @@ from torch.distributions import (
 
 from autoencode.contract import Code, Sizes
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import aggregate as module
-from autoencode.evaluation.aggregate import (
-    active_units,
-    aggregate_divergence,
-    maximum_mean_discrepancy,
-)
+from autoencode.evaluation import posteriors
+from autoencode.evaluation.metrics import prior as prior_metrics
+from autoencode.evaluation.metrics.prior import active_units, maximum_mean_discrepancy
+from autoencode.evaluation.posteriors import aggregate_divergence
 from autoencode.maths import BoxUniform, Pushforward, SphereUniform, Tanh
 from autoencode.maths.discrepancies import mean_discrepancy
 from autoencode.maths.power_spherical import PowerSpherical
@@ -209,13 +207,13 @@ def test_a_prior_for_each_context_is_no_one_prior():
 def test_blocks_and_draws(monkeypatch):
     x = examples(torch.randn(90, 4, generator=torch.Generator().manual_seed(0)), 0.5)
     whole = aggregate_divergence(Hand((4,)), x, samples=300)
-    monkeypatch.setattr(module, "AT_ONCE", 1_000)
+    monkeypatch.setattr(posteriors, "MAX_NUMBERS_AT_ONCE", 1_000)
     blocks = aggregate_divergence(Hand((4,)), x, samples=300)
     assert blocks.divergence == pytest.approx(whole.divergence, rel=1e-5)
     assert blocks.mutual_information == pytest.approx(whole.mutual_information, rel=1e-5)
-    monkeypatch.setattr(module, "MOST_NUMBERS", 150 * 90 * 4)
+    monkeypatch.setattr(posteriors, "MAX_NUMBERS", 150 * 90 * 4)
     assert aggregate_divergence(Hand((4,)), x, samples=300).draws == 150
-    monkeypatch.setattr(module, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(posteriors, "MAX_NUMBERS", 1)
     assert aggregate_divergence(Hand((4,)), x, samples=300).draws == 100
     assert aggregate_divergence(Hand((4,)), x, samples=30, seed=1).draws == 30
 
@@ -256,7 +254,7 @@ def test_discrepancy_by_hand():
 
 
 def test_discrepancy_of_one_distribution_is_zero_on_average(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 50)  # 200 codes in four blocks
+    monkeypatch.setattr(prior_metrics, "BLOCK", 50)  # 200 codes in four blocks
     generator = torch.Generator().manual_seed(1)
     same, other = [], []
     for _ in range(40):
@@ -273,7 +271,7 @@ def test_discrepancy_takes_blocks_of_all_codes(monkeypatch):
     generator = torch.Generator().manual_seed(2)
     a, b = torch.randn(600, 3, generator=generator) + 1, torch.randn(900, 3, generator=generator)
     whole = maximum_mean_discrepancy(a, b)
-    monkeypatch.setattr(module, "BLOCK", 250)
+    monkeypatch.setattr(prior_metrics, "BLOCK", 250)
     assert maximum_mean_discrepancy(a, b) == pytest.approx(whole, rel=0.1)
     # Neither the unit of the code nor its origin counts.
     assert maximum_mean_discrepancy(9 * a + 1, 9 * b + 1) == pytest.approx(

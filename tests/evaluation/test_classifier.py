@@ -52,7 +52,7 @@ def test_digits_are_told_apart(digits):
     predicted = found.predict(digits.test.x)
     assert predicted.dtype == torch.int64
     assert found.accuracy == (predicted == digits.test.y).double().mean().item()
-    p = found.proba(digits.test.x)
+    p = found.predict_proba(digits.test.x)
     torch.testing.assert_close(p.sum(1), torch.ones(len(p)))
     assert torch.equal(p.argmax(1), predicted)
     # Cross-entropy in nats: it is sure where it is right.
@@ -67,7 +67,7 @@ def test_features_are_what_the_last_layer_sees(digits):
     assert features.dtype == torch.float32
     assert not features.requires_grad
     by_hand = features @ found.head.weight.T + found.head.bias
-    torch.testing.assert_close(found.proba(x), by_hand.softmax(1))
+    torch.testing.assert_close(found.predict_proba(x), by_hand.softmax(1))
     # One by one, as floats, and from training mode: batch norm would show.
     found.train()
     alone = torch.cat([found.features(scaled(image[None])) for image in x])
@@ -117,7 +117,7 @@ def test_without_a_cache_it_works_and_says_so(digits, tmp_path, monkeypatch, cap
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path / "file"))
     assert trained_classifier(digits, steps=STEPS).accuracy > 0.2
-    assert "the classifier is not kept" in capsys.readouterr().err
+    assert "the classifier is not cached" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_and_leaves_torch_alone(digits, cache):
@@ -154,7 +154,7 @@ def test_large_images_are_halved_more_often(height, width):
     for module in net.body:
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda *a: sizes.append(tuple(a[2].shape[1:])))
-    assert net.proba(torch.zeros(2, 3, height, width)).shape == (2, 2)
+    assert net.predict_proba(torch.zeros(2, 3, height, width)).shape == (2, 2)
     assert sizes[0] == (16, height, width)
     assert max(sizes[-1][1:]) <= 8
     if height == 28:
@@ -165,7 +165,7 @@ def test_images_are_shifted_whole_and_get_some_noise():
     image = torch.full((1, 30, 28), 0.5)
     image[0, 10, 12] = 1
     torch.manual_seed(0)
-    varied = classifier._varied(image.expand(1000, -1, -1))
+    varied = classifier._augmented(image.expand(1000, -1, -1))
     assert varied.min() >= 0
     assert varied.max() <= 1
     # The brightest pixel, where the noise is too weak to hide it.
@@ -175,7 +175,7 @@ def test_images_are_shifted_whole_and_get_some_noise():
     at = varied[noise < 0.05].flatten(1).argmax(1)
     assert set(at.tolist()) == {28 * row + col for row in range(8, 13) for col in range(10, 15)}
     vectors = torch.rand(4, 30)
-    assert classifier._varied(vectors) is vectors
+    assert classifier._augmented(vectors) is vectors
 
 
 def test_only_known_labels_are_learned_from():
@@ -188,8 +188,8 @@ def test_only_known_labels_are_learned_from():
 def test_bits_are_drawn_anew_where_the_data_say_so(monkeypatch):
     data = load_data(blurred((6, 6)), binarise="dynamic")
     seen = []
-    varied = classifier._varied
-    monkeypatch.setattr(classifier, "_varied", lambda x: seen.append(x) or varied(x))
+    varied = classifier._augmented
+    monkeypatch.setattr(classifier, "_augmented", lambda x: seen.append(x) or varied(x))
     trained_classifier(data, steps=4)
     assert all(((x == 0) | (x == 1)).all() for x in seen)
 
@@ -199,7 +199,7 @@ def test_refusals(digits):
     with pytest.raises(DataError, match='no training example of "array" has one'):
         trained_classifier(load_data(x))
     one = load_data(((x, np.zeros_like(y)), (x, y)))
-    with pytest.raises(DataError, match=r'two classes or more.*of one, "0"'):
+    with pytest.raises(DataError, match=r'two classes or more.*belong to one, "0"'):
         trained_classifier(one)
     with pytest.raises(RecipeError, match="seed"):
         trained_classifier(digits, seed=-1)

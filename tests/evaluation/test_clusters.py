@@ -7,6 +7,7 @@ from torch import tensor
 
 from autoencode.errors import DataError, Diverged, RecipeError
 from autoencode.evaluation.metrics import clusters as module
+from autoencode.evaluation.metrics.arrays import stratified_subset
 from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
@@ -14,7 +15,6 @@ from autoencode.evaluation.metrics.clusters import (
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.metrics.points import in_proportion
 
 
 def blobs(n, k, apart, shape=(2, 3), seed=0):
@@ -55,12 +55,12 @@ def test_silhouette_of_what_is_known():
 def test_of_many_codes_some_are_drawn_each_class_at_its_share(monkeypatch):
     codes, _ = blobs(3_000, 3, apart=1.0)
     labels = torch.tensor([0] * 2_000 + [1] * 990 + [2] * 10)
-    rows = in_proportion(labels.numpy(), 300, seed=0)
+    rows = stratified_subset(labels.numpy(), 300, seed=0)
     assert len(set(rows)) == 300
     assert np.bincount(labels.numpy()[rows]).tolist() == [200, 99, 1]
     codes += labels[:, None, None]
     whole = silhouette(codes, labels)
-    monkeypatch.setattr(module, "SILHOUETTE_CODES", 1_000)
+    monkeypatch.setattr(module, "MAX_SILHOUETTE_CODES", 1_000)
     assert silhouette(codes, labels) == pytest.approx(whole, abs=0.03)
     assert silhouette(codes, labels) == silhouette(codes, labels)
     assert silhouette(codes, labels, seed=1) != silhouette(codes, labels)

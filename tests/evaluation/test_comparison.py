@@ -19,15 +19,16 @@ from autoencode.evaluation.compare.comparison import (
     compare,
 )
 from autoencode.evaluation.compare.run_records import RunRecord, digest_of_test
-from autoencode.evaluation.kinds import group_of, kind_of, place_of
 from autoencode.evaluation.measures import MEASURES
+from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
+from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.metrics.significance import (
     EXAMPLES,
     SEEDS,
     differ,
+    difference,
     estimate,
     t_interval,
-    welch,
 )
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run
@@ -80,7 +81,7 @@ def test_the_interval_over_seeds_is_that_of_students_t():
     assert t_interval(LOW) == pytest.approx((low, high), rel=1e-12)
     one = estimate(LOW, (0, 1))
     assert (one.over, one.mean) == (SEEDS, pytest.approx(10.1))
-    assert one.half == pytest.approx((high - low) / 2)
+    assert one.interval == pytest.approx((low, high))
     # t of one degree of freedom: tan(0.475 π).
     assert t_interval((0.0, 2.0))[1] == pytest.approx(1 + np.tan(0.475 * np.pi))
 
@@ -89,33 +90,91 @@ def test_a_single_seed_has_the_interval_over_test_examples_if_any():
     assert estimate([3], [2, 5]).interval == (2, 5)
     assert estimate([3], [2, 5]).over == EXAMPLES
     assert estimate([3]).interval is None
-    assert estimate([3]).half is None
 
 
-def test_the_difference_of_seeds_is_welchs():
+def test_other_seeds_are_compared_by_welch():
     draw = np.random.default_rng(0)
     for n, m, apart in ((2, 3, 0.5), (5, 4, 1.5), (8, 3, 3.0)):
         a, b = draw.normal(0, 1, n), draw.normal(apart, 2, m)
-        p = stats.ttest_ind(a, b, equal_var=False).pvalue
-        assert welch(a.tolist(), b.tolist()) == pytest.approx(p, rel=1e-9)
-        assert differ(estimate(a), estimate(b)) == (p < 0.05)
+        test = stats.ttest_ind(a, b, equal_var=False)
+        found = difference(estimate(a, seeds=range(n)), estimate(b, seeds=range(20, 20 + m)))
+        assert found.mean == pytest.approx(a.mean() - b.mean())
+        assert found.interval == pytest.approx(tuple(test.confidence_interval(0.95)), rel=1e-9)
+        assert found.significant == differ(estimate(a), estimate(b)) == (test.pvalue < 0.05)
+        assert (found.over, found.test) == (SEEDS, f"Welch's t-test over {n} and {m} seeds")
     # Far apart, but of two seeds that scatter: nothing is known.
     assert not differ(estimate((1.0, 2.0)), estimate((3.0, 5.0)))
 
 
-@pytest.mark.parametrize(("other", "p"), [((0.1, 0.1, 0.1), 1.0), ((0.2, 0.2), 0.0)])
-def test_seeds_without_any_noise(other, p):
-    assert welch((0.1, 0.1, 0.1), other) == p
-    assert differ(estimate((0.1, 0.1, 0.1)), estimate(other)) == (p == 0)
+def test_equal_seeds_are_compared_in_pairs():
+    draw = np.random.default_rng(1)
+    for apart in (0.0, 0.05, 0.5):
+        a = draw.normal(30, 2, 6)
+        b = a + apart + draw.normal(0, 0.1, 6)  # seeds differ more than models
+        test = stats.ttest_rel(a, b)
+        found = difference(estimate(a, seeds=range(6)), estimate(b, seeds=range(6)))
+        assert found.interval == pytest.approx(tuple(test.confidence_interval(0.95)), rel=1e-7)
+        assert found.significant == (test.pvalue < 0.05)
+        assert (found.over, found.test) == (SEEDS, "paired t-test over 6 seeds")
+    assert found.significant
+    assert not differ(estimate(a), estimate(b)), "without pairs the seeds hide it"
 
 
-def test_otherwise_intervals_must_not_meet():
+def test_single_models_are_compared_on_pairs_of_examples():
+    """32.93 and 33.31 on the same 10,000 images: intervals overlap, the difference is certain."""
+    draw = np.random.default_rng(2)
+    hard = draw.gamma(4, 8, 10_000)
+    a, b = (hard + shift + draw.normal(0, 3, 10_000) for shift in (0.0, 0.38))
+    one, other = (
+        estimate([e.mean()], bootstrap(torch.from_numpy(e)), [0], e.astype(np.float32))
+        for e in (a, b)
+    )
+    assert one.interval[1] > other.interval[0]
+    found = difference(other, one)
+    assert found.significant
+    assert (found.over, found.test) == (EXAMPLES, "paired t-test over 10,000 test examples")
+    test = stats.ttest_rel(b, a).confidence_interval(0.95)
+    assert found.interval == pytest.approx(tuple(test), abs=1e-5)
+    each = b - a
+    means = [each[draw.integers(len(each), size=len(each))].mean() for _ in range(2000)]
+    assert found.interval == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.01)
+    assert found.mean == pytest.approx(each.mean(), abs=1e-5)
+    # The two are still not different where their errors are.
+    assert not differ(one, estimate(one.values, one.interval, [0], draw.permutation(a)))
+
+
+def test_pairs_are_of_the_examples_that_both_were_measured_on():
+    a = np.array([1.0, 2.0, np.nan, 4.0, 7.0])
+    b = np.array([1.5, 2.4, 3.0, 4.7, np.nan])
+    one, other = (estimate([np.nanmean(e)], [0, 9], [0], e) for e in (a, b))
+    found = difference(one, other)
+    test = stats.ttest_rel(a[[0, 1, 3]], b[[0, 1, 3]])
+    assert found.interval == pytest.approx(tuple(test.confidence_interval(0.95)))
+    assert found.test == "paired t-test over 3 test examples"
+    # Values of other test parts are no pairs.
+    other = estimate([2.0], [0, 9], [0], b[:4])
+    assert difference(one, other).test == "overlap of the two 95 % intervals"
+
+
+@pytest.mark.parametrize(("other", "differs"), [((0.1, 0.1, 0.1), False), ((0.2, 0.2), True)])
+def test_seeds_without_any_noise(other, differs):
+    assert differ(estimate((0.1, 0.1, 0.1)), estimate(other)) == differs
+    pairs = estimate((0.1,) * len(other), seeds=range(len(other)))
+    assert differ(pairs, estimate(other, seeds=range(len(other)))) == differs
+
+
+def test_otherwise_intervals_must_not_overlap():
     assert differ(estimate([1], (0, 2)), estimate([4], (3, 5)))
     assert differ(estimate([4], (3, 5)), estimate([1], (0, 2)))
     assert not differ(estimate([1], (0, 3)), estimate([4], (3, 5)))
     assert not differ(estimate([1]), estimate([4], (3, 5)))
     assert not differ(estimate([1], (0, 2)), estimate((4.0, 6.0)))  # its t interval is wide
     assert differ(estimate([1], (0, 2)), estimate((4.0, 4.01)))
+    found = difference(estimate([1], (0, 2)), estimate((4.0, 4.01)))
+    assert (found.interval, found.over) == (None, "seeds and test examples")
+    # Examples say nothing about the seeds of the other model.
+    single = estimate([1], (0, 2), [0], np.arange(3.0))
+    assert difference(single, estimate((4.0, 4.01), seeds=[0, 1])).interval is None
 
 
 def test_the_best_is_marked_where_it_differs_from_every_other():
@@ -123,6 +182,13 @@ def test_the_best_is_marked_where_it_differs_from_every_other():
     assert [model.name for model in found.models] == ["ae", "vae"]
     assert figure(found, "squared_error").best == "ae"
     assert figure(found, "squared_error").why == ""
+    assert found.to_dict()["figures"][0]["reference"] == "ae"
+    (other,) = found.to_dict()["figures"][0]["differences"].items()
+    low, high = stats.ttest_rel(HIGH, LOW).confidence_interval(0.95)
+    assert other[0] == "vae"
+    assert other[1]["interval"] == pytest.approx([low, high])
+    assert other[1]["mean"] == pytest.approx(np.mean(HIGH) - np.mean(LOW))
+    assert other[1]["test"] == "paired t-test over 3 seeds"
     # Where higher is better, it is the other one.
     found = compare([*seeds("ae", LOW, "psnr"), *seeds("vae", HIGH, "psnr")])
     assert figure(found, "psnr").best == "vae"
@@ -132,6 +198,20 @@ def test_one_other_model_within_the_noise_is_enough_for_no_mark():
     close = seeds("conv-ae", (9.9, 10.3, 10.3))
     found = figure(compare([*seeds("ae", LOW), *seeds("vae", HIGH), *close]), "squared_error")
     assert (found.best, found.why) == (None, WITHIN_NOISE)
+
+
+def test_single_runs_are_compared_on_pairs_of_test_examples():
+    each = torch.linspace(5, 60, 50)
+    runs = []
+    for name, errors in (("ae", each), ("vae", each + torch.linspace(0.3, 0.5, 50))):
+        error = errors.mean().item()
+        run = trial(name, squared_error=error, intervals={"squared_error": [error - 5, error + 5]})
+        runs.append(replace(run, per_example={"squared_error": errors}))
+    found = figure(compare(runs), "squared_error")
+    assert found.best == "ae"
+    assert found.differences["vae"].over == EXAMPLES
+    bare = [replace(run, per_example={}) for run in runs]
+    assert figure(compare(bare), "squared_error").why == WITHIN_NOISE
 
 
 def test_figures_without_a_direction_or_a_rival_are_not_marked():
@@ -275,6 +355,11 @@ def test_every_figure_that_is_measured_is_known(make_data, make_model):
         found = evaluate(make_model("vae", (8, 8)), data, measures, samples=5, images=5)
     for record in found.records:
         if not isinstance(record.value, tuple) and not record.name.endswith(("stderr", "pixel")):
-            assert group_of(record.name) != "Further", record.name
-    assert kind_of("new_thing").title == "New thing"
-    assert place_of("squared_error") < place_of("terms.kl") < place_of("nll") < place_of("new")
+            assert metric_group(record.name) != "Other", record.name
+    assert metric_info("new_thing").title == "New thing"
+    assert (
+        metric_order("squared_error")
+        < metric_order("terms.kl")
+        < metric_order("nll")
+        < metric_order("new")
+    )

@@ -45,7 +45,7 @@ def test_distances_are_those_of_pixels_between_0_and_1(digits):
     x = digits.train.x[:200]
     found = pixel_features(digits.train.x)
     assert found.name == "the first 64 principal components of the training images"
-    assert found.proba(x) is None
+    assert found.probabilities(x) is None
     exact = pdist(scaled(x).flatten(1).double().numpy())
     np.testing.assert_allclose(pdist(found.of(x).double().numpy()), exact, rtol=1e-4)
     torch.testing.assert_close(found.of(scaled(x)), found.of(x), rtol=1e-4, atol=1e-5)
@@ -72,10 +72,10 @@ def test_labels_decide_which_features(digits):
     found = features_of(digits)
     x = digits.test.x[:20]
     assert torch.equal(found.of(x), judge.features(x))
-    assert torch.equal(found.proba(x), judge.proba(x))
+    assert torch.equal(found.probabilities(x), judge.predict_proba(x))
     assert found.name == (
         "features of a classifier trained on the training images, "
-        f"{100 * judge.accuracy:.2f} % right on the test images"
+        f"{100 * judge.accuracy:.2f} % accurate on the test images"
     )
 
 
@@ -95,7 +95,7 @@ def test_without_labels_components_are_taken(digits, lacks):
     )  # fmt: skip
     found = features_of(data)
     assert "principal components" in found.name
-    assert found.proba(digits.test.x) is None
+    assert found.probabilities(digits.test.x) is None
 
 
 def test_bits_that_are_drawn_anew():

@@ -5,7 +5,7 @@ import torch
 
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation.metrics.copying import nearest
-from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
+from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
 
 
 def cloud(n, d=3, seed=0):
@@ -56,7 +56,7 @@ def test_the_gap_between_two_classes():
 
 def test_unsure_is_below_what_most_test_images_reach():
     test = sure(*(i / 200 for i in range(100, 201)))  # of 0.525 and below, 5 %
-    found = unsure_share(test, sure(0.4, 0.52, 0.53, 1.0))
+    found = uncertain_share(test, sure(0.4, 0.52, 0.53, 1.0))
     assert found.threshold == pytest.approx(0.525)
     assert found.share == 0.5
     assert found.of_test == pytest.approx(5 / 101)
@@ -64,15 +64,15 @@ def test_unsure_is_below_what_most_test_images_reach():
 
 def test_a_certain_classifier_does_not_make_the_almost_certain_unsure():
     test = torch.cat([sure(*[1.0] * 998), sure(0.5, 0.95)])
-    found = unsure_share(test, sure(1.0, 0.99999, 0.91, 0.89))
+    found = uncertain_share(test, sure(1.0, 0.99999, 0.91, 0.89))
     assert found.threshold == pytest.approx(0.9)
     assert found.share == 0.25
     assert found.of_test == 0.001
 
 
 def test_as_sure_as_the_test_images_is_sure():
-    assert unsure_share(sure(*[0.5] * 9), sure(0.5, 0.5)) == (0, 0, 0.5)
-    assert unsure_share(sure(*[1.0] * 9), sure(1.0, 1.0)) == (0, 0, 0.9)
+    assert uncertain_share(sure(*[0.5] * 9), sure(0.5, 0.5)) == (0, 0, 0.5)
+    assert uncertain_share(sure(*[1.0] * 9), sure(1.0, 1.0)) == (0, 0, 0.9)
 
 
 def test_what_cannot_be_compared():
@@ -87,7 +87,7 @@ def test_what_cannot_be_compared():
     p = sure(0.5, 0.9)
     for other in (p[:, :2], p[0], p[:0]):
         with pytest.raises(DataError, match=r"\(N, K\) and \(M, K\)"):
-            unsure_share(p, other)
+            uncertain_share(p, other)
     for other in (p - 1, 2 * p, p * math.nan):
         with pytest.raises(DataError, match="numbers from 0 to 1"):
-            unsure_share(p, other)
+            uncertain_share(p, other)

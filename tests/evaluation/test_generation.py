@@ -76,7 +76,7 @@ def test_turning_both_sets_changes_nothing():
 def test_features_that_cannot_be_compared():
     a = features(10, 3)
     for other in (features(10, 4), a[:1], a[0], a[:0]):
-        with pytest.raises(DataError, match="Two sets of features"):
+        with pytest.raises(DataError, match="with 2 examples or more, and these are"):
             frechet_distance(a, other)
     with pytest.raises(Diverged, match="not finite"):
         frechet_distance(a, a * math.inf)

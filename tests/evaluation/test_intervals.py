@@ -4,7 +4,7 @@ import scipy.stats
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of, of_share
+from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of, bootstrap_share
 
 
 def test_the_interval_of_normal_means_is_the_normal_one():
@@ -47,7 +47,7 @@ def test_against_scipy():
 def test_blocks_change_nothing_but_the_draws(monkeypatch):
     values = torch.rand(300, generator=torch.Generator().manual_seed(0))
     whole = bootstrap(values)
-    monkeypatch.setattr("autoencode.evaluation.metrics.intervals.MOST_NUMBERS", 7 * 300)
+    monkeypatch.setattr("autoencode.evaluation.metrics.intervals.MAX_NUMBERS", 7 * 300)
     assert bootstrap(values) == pytest.approx(whole, abs=1e-12)  # the same stream, cut up
     assert bootstrap(values, seed=1) != whole
     assert bootstrap(values) == bootstrap(values)
@@ -107,7 +107,7 @@ def test_global_randomness_is_left_alone():
 
 def test_the_interval_of_a_share_is_that_of_its_examples():
     values = torch.tensor([1.0, 0, 0, 1, 0, 0, 0, 0, 0, 0]).repeat(30)
-    low, high = of_share(0.2, 300)
+    low, high = bootstrap_share(0.2, 300)
     assert (low, high) == pytest.approx(bootstrap(values), abs=0.012)
     assert (low, high) == pytest.approx((0.155, 0.245), abs=0.01)  # 0.2 ± 1.96 √(0.16 / 300)
-    assert of_share(0.0, 50) == (0.0, 0.0)
+    assert bootstrap_share(0.0, 50) == (0.0, 0.0)

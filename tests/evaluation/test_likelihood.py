@@ -105,7 +105,7 @@ def test_memory_is_bounded_and_chunks_are_one_estimate(monkeypatch):
         return decode(self, z, context)
 
     monkeypatch.setattr(SlotAutoencoder, "decode", counted)
-    monkeypatch.setattr(likelihood, "MOST_NUMBERS", 5 * 64)
+    monkeypatch.setattr(likelihood, "MAX_NUMBERS", 5 * 64)
     found = log_likelihood(model, x, samples=3_001)
     # Many draws of one image, as alike in number as can be.
     assert {tuple(shape[:2]) for shape in seen} == {(64, 1), (57, 1)}

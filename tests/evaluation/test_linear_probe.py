@@ -5,7 +5,7 @@ from scipy.optimize import minimize
 
 from autoencode.errors import DataError, Diverged, RecipeError
 from autoencode.evaluation import linear_probe
-from autoencode.evaluation.metrics import codes as module
+from autoencode.evaluation.metrics import class_probes as module
 
 
 def clouds(n, seed, d=4, classes=3, spread=1.0):
@@ -105,7 +105,7 @@ def test_the_penalty_is_chosen_without_the_test_codes(monkeypatch):
 
 def test_the_part_to_choose_by_is_apart_and_lacks_no_class():
     labels = np.array([0] * 50 + [1] * 49 + [2])
-    fitted, held = module._drawn(labels)
+    fitted, held = module._split(labels)
     assert sorted([*fitted, *held]) == list(range(100))
     assert len(held) == 20
     assert set(labels[fitted]) == {0, 1, 2}
@@ -123,7 +123,7 @@ def test_codes_and_labels_that_cannot_be_used():
         linear_probe(x, y[:3], x, y)
     with pytest.raises(DataError, match="0 test codes"):
         linear_probe(x, y, x[:0], y[:0])
-    with pytest.raises(DataError, match=r"shape \(4,\) tell nothing of test codes of shape \(3,\)"):
+    with pytest.raises(DataError, match=r"shape \(4,\) do not fit test codes of shape \(3,\)"):
         linear_probe(x, y, x[:, :3], y)
     with pytest.raises(DataError, match="two classes"):
         linear_probe(x, 0 * y, x, y)

@@ -34,8 +34,8 @@ def test_the_definitions_by_loops(n, m, k, monkeypatch):
     real, generated = cloud(n), cloud(m, seed=1, shift=0.5)
     expected = by_loops(real, generated, k)
     assert 0 < min(expected[:2]) < 1  # else nothing would be compared
-    for most in (manifolds.MOST_NUMBERS, 40):  # in one block, and in blocks of a few
-        monkeypatch.setattr(manifolds, "MOST_NUMBERS", most)
+    for most in (manifolds.MAX_DISTANCES, 40):  # in one block, and in blocks of a few
+        monkeypatch.setattr(manifolds, "MAX_DISTANCES", most)
         found = (*precision_recall(real, generated, k), *density_coverage(real, generated, k))
         assert found == pytest.approx(expected)
 

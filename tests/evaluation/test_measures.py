@@ -8,7 +8,7 @@ import torch
 from autoencode.data import Data, Split
 from autoencode.errors import RecipeError
 from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
-from autoencode.evaluation.measures.shift import turned
+from autoencode.evaluation.measures.robustness import rotated
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 
@@ -35,7 +35,7 @@ def many():
 @pytest.fixture(autouse=True)
 def quick_judge(monkeypatch):
     """A judge that is trained in a moment."""
-    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 20)
+    monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 20)
 
 
 def made(name, data, **sets):
@@ -115,7 +115,7 @@ def test_likelihood_is_of_evenly_spread_images(many):
     nll = {record.name: record for record in found.records}["nll"]
     assert nll.n == 20
     assert "20 evenly spread test examples" in nll.note
-    assert "no likelihood of the greys" in nll.note
+    assert "not a likelihood of the grey values" in nll.note
     assert nll.value < found["negative_elbo"]
     assert nll.interval[0] < nll.value < nll.interval[1]
 
@@ -127,14 +127,14 @@ def test_an_unknown_measure(many):
 
 def test_a_turn_by_a_quarter_is_exact():
     x = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(turned(x, 90), torch.rot90(x, 1, (2, 3)), atol=1e-5, rtol=0)
-    torch.testing.assert_close(turned(x[:, 0], 180), x[:, 0].flip(1, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(rotated(x, 90), torch.rot90(x, 1, (2, 3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(rotated(x[:, 0], 180), x[:, 0].flip(1, 2), atol=1e-5, rtol=0)
 
 
 def test_a_turn_of_an_oblong_image_keeps_lengths():
     x = torch.zeros(1, 9, 21)
     x[0, 4, 8:13] = 1  # five pixels along the middle row
-    upright = turned(x, 90)
+    upright = rotated(x, 90)
     assert upright[0, 2:7, 10].min() > 0.9
     assert upright.sum() == pytest.approx(5, abs=0.1)
 
@@ -176,8 +176,9 @@ def test_other_options_weights_or_damage_are_measured_anew(kept, many):
     first = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=5, images=10)
     other = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert first["nll"] != other["nll"]
-    path = run.folder / "evaluation" / "likelihood.json"
-    path.write_text(path.read_text()[:-40])
+    path = run.folder / "evaluation" / "likelihood.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # in a value of one example
     again = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert again == other
     with torch.no_grad():
@@ -185,6 +186,21 @@ def test_other_options_weights_or_damage_are_measured_anew(kept, many):
     run.write_weights(model)
     changed = evaluate(model, many, ["likelihood"], MetricsCache(run), samples=6, images=10)
     assert changed["nll"] != other["nll"]
+
+
+def test_values_of_single_examples_are_cached_with_their_means(kept, many):
+    run, model = kept
+    measures = [*QUICK, "likelihood", "shift"]
+    for _ in range(2):  # measured, then read
+        found = evaluate(model, many, measures, MetricsCache(run), samples=5, images=10)
+        each = found.per_example()
+        assert {"squared_error", "psnr", "ssim", "ms_ssim", "knn_accuracy", "nll"} <= set(each)
+        for name, values in each.items():
+            assert (values.dtype, values.shape) == (torch.float32, (len(many.test),))
+            assert values.nanmean().item() == pytest.approx(found[name], rel=1e-5)
+        measured = ~each["nll"].isnan()
+        assert measured.nonzero().flatten().tolist() == list(range(0, 80, 8))
+    assert len(list((run.folder / "evaluation").iterdir())) == len(measures)
 
 
 def test_a_folder_that_cannot_be_written_costs_no_figure(kept, many):

@@ -61,18 +61,18 @@ def test_of_many_examples_some_are_drawn(monkeypatch):
     x = normal(900, 5)
     z = x[:, :2]
     whole = trustworthiness(x, z)
-    monkeypatch.setattr(module, "RANKED", 500)
-    rows = module.chosen(900, 500, seed=0)
+    monkeypatch.setattr(module, "MAX_RANKED", 500)
+    rows = module.subset(900, 500, seed=0)
     assert len(set(rows)) == 500
     assert trustworthiness(x, z) == trustworthiness(x[rows], z[rows])
     assert trustworthiness(x, z) == pytest.approx(whole, abs=0.03)
     assert trustworthiness(x, z, seed=1) != trustworthiness(x, z)
     # Large examples: fewer, but more than the neighbours need.
-    monkeypatch.setattr(module, "MOST_NUMBERS", 5 * 100)
-    rows = module.chosen(900, 100, seed=0)
+    monkeypatch.setattr(module, "MAX_NUMBERS", 5 * 100)
+    rows = module.subset(900, 100, seed=0)
     assert continuity(x, z) == continuity(x[rows], z[rows])
-    monkeypatch.setattr(module, "MOST_NUMBERS", 5)
-    rows = module.chosen(900, 21, seed=0)
+    monkeypatch.setattr(module, "MAX_NUMBERS", 5)
+    rows = module.subset(900, 21, seed=0)
     assert continuity(x, z) == continuity(x[rows], z[rows])
 
 
@@ -124,8 +124,8 @@ def test_discrete_codes_have_no_dimension():
 
 def test_of_many_codes_some_are_drawn_for_the_dimension(monkeypatch):
     codes = normal(3_000, 2)
-    monkeypatch.setattr(module, "MOST_CODES", 1_500)
-    expected = intrinsic_dimension(codes[module.chosen(3_000, 1_500, 4)])
+    monkeypatch.setattr(module, "MAX_CODES", 1_500)
+    expected = intrinsic_dimension(codes[module.subset(3_000, 1_500, 4)])
     assert intrinsic_dimension(codes, seed=4) == expected
 
 

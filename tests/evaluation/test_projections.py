@@ -7,7 +7,7 @@ import torch
 
 from autoencode.data import Data, Split
 from autoencode.errors import AutoencodeError, DataError
-from autoencode.evaluation import embed, kept_projection, projected
+from autoencode.evaluation import embed, projected, saved_projection
 from autoencode.evaluation import projections as module
 from autoencode.explore import project
 from autoencode.io.store import read_tensors, write_tensors
@@ -57,13 +57,13 @@ def test_a_map_is_that_of_the_test_codes_and_is_made_once(run, made, monkeypatch
     again = projected(run, data)
     assert torch.equal(again.points, found.points)
     assert torch.equal(again.rows, found.rows)
-    assert torch.equal(kept_projection(run, "tsne").points, found.points)
-    assert kept_projection(run, "umap") is None
+    assert torch.equal(saved_projection(run, "tsne").points, found.points)
+    assert saved_projection(run, "umap") is None
 
 
 def test_of_many_codes_some_are_drawn_each_class_at_its_share(run, made, monkeypatch):
     data = made[1]
-    monkeypatch.setattr(module, "MOST", 20)
+    monkeypatch.setattr(module, "MAX_POINTS", 20)
     found = projected(run, data, method="pca")
     assert (len(found.points), found.of) == (20, 60)
     assert found.rows.diff().min() > 0
@@ -73,7 +73,7 @@ def test_of_many_codes_some_are_drawn_each_class_at_its_share(run, made, monkeyp
     other = projected(run, data, method="pca", seed=1)
     assert other.seed == 1
     assert not torch.equal(other.rows, found.rows)
-    assert kept_projection(run, "pca").seed == 1
+    assert saved_projection(run, "pca").seed == 1
 
 
 def test_examples_without_labels_have_a_map(made, tmp_path):
@@ -90,13 +90,13 @@ def test_a_map_of_other_weights_or_a_damaged_one_is_made_anew(run, made):
     first = projected(run, data, method="pca")
     path = run.folder / "projections" / "pca.safetensors"
     path.write_bytes(path.read_bytes()[:-30])
-    assert kept_projection(run, "pca") is None
+    assert saved_projection(run, "pca") is None
     assert torch.equal(projected(run, data, method="pca").points, first.points)
     with torch.no_grad():
         for weights in model.encoder.parameters():
             weights.add_(0.1 * torch.randn_like(weights))
     run.write_weights(model)
-    assert kept_projection(run, "pca") is None
+    assert saved_projection(run, "pca") is None
     assert not torch.equal(projected(run, data, method="pca").points, first.points)
 
 
@@ -109,7 +109,7 @@ def test_a_map_that_does_not_fit_itself_is_not_taken(run, made):
         (tensors["points"], -rows_of(60)),
     ):
         write_tensors(path, {"points": points, "rows": rows}, meta)
-        assert kept_projection(run, "pca") is None
+        assert saved_projection(run, "pca") is None
 
 
 def rows_of(n):
@@ -119,7 +119,7 @@ def rows_of(n):
 def test_a_folder_that_cannot_be_written_costs_no_map(run, made):
     (run.folder / "projections").write_text("in the way")
     assert projected(run, made[1], method="pca").points.shape == (60, 2)
-    assert kept_projection(run, "pca") is None
+    assert saved_projection(run, "pca") is None
 
 
 def test_what_has_no_map(run, made):

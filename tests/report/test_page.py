@@ -105,9 +105,7 @@ def test_all_figures_are_grouped_and_say_their_interval(page, runs):
     assert [float(each) for each in value.groups()] == pytest.approx(
         [100 * metrics["knn_accuracy"], 100 * low, 100 * high], abs=0.6
     )
-    titles = [
-        said.rindex(f" {title} ") for title in ("Reconstruction Squared", "Objective", "Codes")
-    ]
+    titles = [said.rindex(f" {title} ") for title in ("Reconstruction MSE", "Objective", "Codes")]
     assert titles == sorted(titles)
     link = page.of_page["link"]
     assert link["download"] == "vae-metrics.csv"
@@ -148,7 +146,7 @@ def test_a_map_is_drawn_where_one_is_kept(fresh_run, few, read_page):
 def test_the_card_has_the_figures_by_kind(runs):
     said = write_card(runs["vae"]).read_text(encoding="utf-8")
     assert said.index("### Reconstruction") < said.index("### Objective") < said.index("### Codes")
-    assert re.search(r"\| k-NN accuracy \| \S+% \(\S+ to \S+\) \| Test examples whose class", said)
+    assert re.search(r"\| k-NN accuracy \| \S+% \(\S+ to \S+\) \| Test examples classified", said)
 
 
 def test_names_of_classes_are_text(page):

@@ -33,7 +33,7 @@ def shuffled(tmp_path):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, request):
     """A judge trained in a moment, and few models of each study; not for the slow tests."""
-    monkeypatch.setattr("autoencode.evaluation.classifier.LEAST_STEPS", 30)
+    monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 30)
     if "slow" not in request.keywords:
         monkeypatch.setattr("autoencode.studies.bottleneck.SIZES", (2, 8))
         monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.25, 1.0, 16.0))

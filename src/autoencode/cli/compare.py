@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -100,8 +100,6 @@ def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Co
     Raises:
         RunError: runs that cannot be set side by side, before anything is measured.
     """
-    from dataclasses import replace
-
     from autoencode.evaluation.compare.comparison import compare as side_by_side
     from autoencode.evaluation.compare.run_records import check_trials
     from autoencode.io.progress import Bar
@@ -115,8 +113,7 @@ def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Co
         for trial in sorted(trials, key=lambda trial: trial.run.data["fingerprint"]):
             if data is None or data.fingerprint != trial.run.data["fingerprint"]:
                 data = trial.run.load_data()
-            metrics = _measured(trial.run, data, measures, options)
-            measured.append(replace(trial, metrics=metrics))
+            measured.append(_measured(trial, data, measures, options))
             bar.update(1)
     return side_by_side(measured)
 
@@ -158,21 +155,27 @@ def _trials(runs: Sequence[Run]) -> Iterator[RunRecord]:
 
 
 def _measured(
-    run: Run, data: Data, measures: Sequence[str], options: Mapping[str, int]
-) -> dict[str, Any]:
-    """What the measures found of a run, which keeps it; without what only other ones find."""
-    from autoencode.cli.measure import keep, measure
-    from autoencode.evaluation import MetricsCache
+    trial: RunRecord, data: Data, measures: Sequence[str], options: Mapping[str, int]
+) -> RunRecord:
+    """A run with the metrics of these measures, which are saved in its folder."""
+    from dataclasses import replace
 
-    metrics = measure(run, data, run.load_model(), measures, **options)
+    from autoencode.cli.measure import keep
+    from autoencode.evaluation import MetricsCache, evaluate
+
+    run = trial.run
+    cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
+    found = evaluate(run.load_model(), data, measures, cache, **options)
+    metrics = {**found.to_dict(), "data": data.name}
     try:
         keep(run, data, metrics)
-    except AutoencodeError as error:  # the figures are there all the same
-        complain("warning", f"{error.what}, so the figures are not kept")
-    # Or what stands in the comparison would depend on what had been measured when.
+    except AutoencodeError as error:  # the metrics are compared all the same
+        complain("warning", f"{error.what}, so the metrics are not saved")
+    # Or the comparison would depend on what had been measured before.
     others = {record.name for _, of in MetricsCache(run).others(measures) for record in of}
     terms = {k: v for k, v in metrics["terms"].items() if f"terms.{k}" not in others}
-    return {k: v for k, v in metrics.items() if k not in others} | {"terms": terms}
+    metrics = {k: v for k, v in metrics.items() if k not in others} | {"terms": terms}
+    return replace(trial, metrics=metrics, per_example=found.per_example())
 
 
 def _command(
@@ -191,8 +194,13 @@ def _command(
 
 
 def lines_of(found: Comparison) -> Iterator[str]:
-    """The main figures for a person: a row a model, the best with a star."""
-    from autoencode.report.pages.compared import cost_words, estimate_words, title_of
+    """The main metrics for a person: a row for each model, the best with a star."""
+    from autoencode.report.pages.compared import (
+        cost_words,
+        difference_words,
+        estimate_words,
+        title_of,
+    )
 
     first = found.models[0].trials[0]
     yield (
@@ -206,7 +214,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
         cells = [model.name, str(len(model.trials))]
         for figure in shown:
             has = figure.name in model.figures and model in figure.models
-            words = estimate_words(model.figures[figure.name], figure.kind) if has else "–"
+            words = estimate_words(model.figures[figure.name], figure.info) if has else "–"
             cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
         rows.append([*cells, cost_words(model)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -215,7 +223,11 @@ def lines_of(found: Comparison) -> Iterator[str]:
         yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
     if len(found.models) == 1:
         return
+    for figure in [figure for figure in shown if figure.differences][:1]:
+        for name, found_difference in figure.differences.items():
+            words = difference_words(figure, name)
+            yield f"{title_of(figure)}: {name} {words}; {found_difference.test}"
     if any(figure.best for figure in shown):
-        yield "* better than every other model by more than the noise"
+        yield "* significantly better than every other model (p < 0.05)"
     else:
-        yield "No model is better than every other by more than the noise."
+        yield "No model is significantly better than every other."

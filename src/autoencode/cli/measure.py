@@ -9,7 +9,7 @@ from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
 from autoencode.evaluation.headlines import headlines, number
-from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
@@ -64,7 +64,7 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         metric = f"terms.{name}"
         if metric not in {each.metric for each in first}:
             unit = metrics["units"][metric]
-            yield f"{kind_of(metric).title:20s} {number(value)} {unit}".rstrip()
+            yield f"{metric_info(metric).title:20s} {number(value)} {unit}".rstrip()
     if "psnr" in metrics and "ssim" in metrics:
         yield f"{'PSNR, SSIM':20s} {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
     if "knn_accuracy" in metrics:
@@ -85,13 +85,13 @@ def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
     groups: dict[str, dict[str, tuple[str, str]]] = {
         "likelihood": {
             "negative_elbo": ("−ELBO", "{:.2f} nats"),
-            "nll": ("−ln p(x)", "{:.2f} nats"),
+            "nll": ("−log p(x)", "{:.2f} nats"),
             "bits_per_dimension": ("", "{:.3f} bits per dimension"),
         },
         "classes": {
             "linear_probe_accuracy": ("linear probe", "{:.4f}"),
             "kmeans_accuracy": ("k-means", "{:.4f}"),
-            "own_accuracy": ("own clusters", "{:.4f}"),
+            "own_accuracy": ("the model's clusters", "{:.4f}"),
             "silhouette": ("silhouette", "{:.3f}"),
         },
         "neighbours": {
@@ -109,13 +109,13 @@ def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
             "precision": ("precision", "{:.3f}"),
             "recall": ("recall", "{:.3f}"),
             "coverage": ("coverage", "{:.3f}"),
-            "label_fidelity": ("as asked", "{:.2%}"),
+            "label_fidelity": ("label fidelity", "{:.2%}"),
         },
-        "gaps": {
-            "gaps": ("", "{:.1%} of random codes decode to no data"),
-            "gaps_in_box": ("", "{:.1%} in the box of the codes"),
+        "implausible images": {
+            "gaps": ("", "{:.1%} of random codes"),
+            "gaps_in_box": ("", "{:.1%} of codes in the box of the training codes"),
         },
-        "disentangled": {
+        "disentanglement": {
             "mig": ("MIG", "{:.3f}"),
             "dci_disentanglement": ("DCI", "{:.3f}"),
             "sap": ("SAP", "{:.3f}"),

@@ -171,7 +171,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
 
 def _lines(done: Sequence[Outcome]) -> Iterator[str]:
     """A line for each run, and below them mean and standard deviation."""
-    from autoencode.evaluation.kinds import kind_of
+    from autoencode.evaluation.metric_info import metric_info
 
     if not done:
         return
@@ -180,7 +180,7 @@ def _lines(done: Sequence[Outcome]) -> Iterator[str]:
     assert run is not None
     tests = done[0].result["n_test"]
     yield f"{run.recipe.name} on {run.data['name']}, {tests:,} test examples"
-    rows = [["seed", *(kind_of(name).title for name in found), "seconds"]]
+    rows = [["seed", *(metric_info(name).title for name in found), "seconds"]]
     for each in done:
         assert each.run is not None
         figures = _figures(each.result)

@@ -1,16 +1,13 @@
-"""Measuring: codes, reconstructions and figures with units, on data that training never saw."""
+"""Evaluation of trained models: metrics with units, on data that training has never seen."""
 
-from autoencode.evaluation.aggregate import (
-    active_units,
-    aggregate_divergence,
-    maximum_mean_discrepancy,
-)
 from autoencode.evaluation.cache import MetricsCache
-from autoencode.evaluation.classifier import Classifier, trained_classifier
+from autoencode.evaluation.classifier import Classifier, label_fidelity, trained_classifier
 from autoencode.evaluation.evaluate import evaluate
 from autoencode.evaluation.features import Features, features_of
+from autoencode.evaluation.headlines import Headline, headlines
 from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.evaluation.measures import MEASURES, QUICK
+from autoencode.evaluation.metrics.class_probes import knn_accuracy, linear_probe
 from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
@@ -18,7 +15,6 @@ from autoencode.evaluation.metrics.clusters import (
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.metrics.codes import kl_per_dimension, knn_accuracy, linear_probe
 from autoencode.evaluation.metrics.copying import copies, diversity
 from autoencode.evaluation.metrics.disentanglement import (
     dci,
@@ -27,8 +23,8 @@ from autoencode.evaluation.metrics.disentanglement import (
     mutual_information_gap,
     sap,
 )
-from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
-from autoencode.evaluation.metrics.generation import frechet_distance, label_fidelity
+from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
+from autoencode.evaluation.metrics.generation import frechet_distance
 from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of
 from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.metrics.neighbourhoods import (
@@ -36,8 +32,10 @@ from autoencode.evaluation.metrics.neighbourhoods import (
     intrinsic_dimension,
     trustworthiness,
 )
+from autoencode.evaluation.metrics.prior import active_units, maximum_mean_discrepancy
 from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
-from autoencode.evaluation.projections import Projection, kept_projection, projected
+from autoencode.evaluation.posteriors import aggregate_divergence, kl_per_dimension
+from autoencode.evaluation.projections import Projection, projected, saved_projection
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.models.inference import decode, embed, reconstruct
 
@@ -47,6 +45,7 @@ __all__ = [
     "Classifier",
     "Evaluation",
     "Features",
+    "Headline",
     "MetricsCache",
     "Projection",
     "Record",
@@ -67,8 +66,8 @@ __all__ = [
     "features_of",
     "frechet_distance",
     "gap_share",
+    "headlines",
     "intrinsic_dimension",
-    "kept_projection",
     "kl_per_dimension",
     "kmeans_clusters",
     "knn_accuracy",
@@ -87,10 +86,11 @@ __all__ = [
     "psnr",
     "reconstruct",
     "sap",
+    "saved_projection",
     "silhouette",
     "squared_error",
     "ssim",
     "trained_classifier",
     "trustworthiness",
-    "unsure_share",
+    "uncertain_share",
 ]

@@ -1,4 +1,4 @@
-"""What was measured of a run, kept in its folder, so that nothing is measured twice."""
+"""The metrics of a run, cached in its folder, so that nothing is measured twice."""
 
 from __future__ import annotations
 
@@ -6,67 +6,70 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
-from autoencode.io.store import read_json, write_json, writing
+from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.run import Run
 
-FOLDER = "evaluation"
+FOLDER, SUFFIX = "evaluation", ".safetensors"
 
 
 class MetricsCache:
-    """One file for each measure: its records, and of which weights, data and options they are.
+    """One file for each measure: its records, the values of single examples, and a checksum.
 
-    error: what kept a file from being written, which costs no figure; None if nothing did.
+    A file holds the SHA-256 of the weights, the fingerprint of the data and the options that it was
+    measured with. A file of other weights or data, or a damaged one, counts as missing.
+
+    error: why the last file could not be written; None if every file was.
     """
 
     def __init__(self, run: Run) -> None:
         self.folder = run.folder / FOLDER
         self.error: AutoencodeError | None = None
-        self._of = {"version": VERSION, **origin(run)}
+        self._origin = {"version": VERSION, **origin(run)}
 
     def take(self, name: str, options: Mapping[str, Any]) -> tuple[Record, ...] | None:
-        """What a measure found with these options; None if it is not kept."""
-        kept = self._read(name)
-        if kept is None or kept["options"] != dict(options):
-            return None
-        return _records(kept)
+        """The records of a measure with these options; None if they are not cached."""
+        found = self._read(name)
+        return found[1] if found is not None and found[0] == dict(options) else None
 
     def put(self, name: str, options: Mapping[str, Any], records: Sequence[Record]) -> None:
-        """Keeps what a measure found."""
-        found = {"of": self._of, "options": dict(options), "records": _plain(records)}
+        """Writes the records of a measure."""
+        tensors = {r.name: r.per_example for r in records if r.per_example is not None}
+        plain = [record.to_dict() for record in records]
+        meta = {"of": self._origin, "options": dict(options), "records": plain}
         try:
             with writing(self.folder):
                 self.folder.mkdir(exist_ok=True)
-            write_json(self.folder / f"{name}.json", found)
+            write_tensors(self.folder / f"{name}{SUFFIX}", tensors, meta)
         except AutoencodeError as error:
             self.error = error
 
     def others(self, names: Sequence[str]) -> Iterator[tuple[str, tuple[Record, ...]]]:
-        """What is kept of measures that are not among `names`, with any options."""
-        for path in sorted(self.folder.glob("*.json")):
-            if path.stem not in names and (kept := self._read(path.stem)) is not None:
-                yield path.stem, _records(kept)
+        """The records of the measures that are not among `names`, with any options."""
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if path.stem not in names and (found := self._read(path.stem)) is not None:
+                yield path.stem, found[1]
 
-    def _read(self, name: str) -> dict[str, Any] | None:
-        """The file of a measure, if it is whole and of these weights and data."""
+    def _read(self, name: str) -> tuple[dict[str, Any], tuple[Record, ...]] | None:
+        """Options and records of a measure, if its file is intact and of these weights and data."""
         try:
-            kept = read_json(self.folder / f"{name}.json")
-        except RunError:  # not there, or damaged: it is measured again
+            tensors, meta = read_tensors(self.folder / f"{name}{SUFFIX}")
+            if meta.get("of") != self._origin:
+                return None
+            return meta["options"], tuple(_record(each, tensors) for each in meta["records"])
+        except (RunError, KeyError):
             return None
-        return kept if kept.get("of") == self._of else None
 
 
 def origin(run: Run) -> dict[str, str]:
-    """What was found out about a run is of: the SHA-256 of its weights, and its data."""
+    """The SHA-256 of a run's weights, and the fingerprint of its data."""
     with run.weights.open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {"weights": weights, "data": run.data["fingerprint"]}
 
 
-def _records(kept: Mapping[str, Any]) -> tuple[Record, ...]:
-    return tuple(Record.from_dict(each) for each in kept["records"])
-
-
-def _plain(records: Sequence[Record]) -> list[dict[str, Any]]:
-    return [record.to_dict() for record in records]
+def _record(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Record:
+    return Record.from_dict(plain, tensors.get(plain["name"]))

@@ -1,4 +1,4 @@
-"""A small classifier of the data's own classes: the judge of generated images."""
+"""A small classifier of the classes of the data, whose features compare generated images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from autoencode.contract import Sizes, Within
 from autoencode.data import Data, Split, scaled
 from autoencode.data.named.fetch import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
+from autoencode.evaluation.metrics.arrays import as_images
 from autoencode.io.files import shown
 from autoencode.io.progress import Bar, say
 from autoencode.io.store import read_tensors, write_tensors, writing
@@ -23,30 +24,31 @@ from autoencode.models.arguments import check_value
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import in_batches, seeded
 
-# Raised when the networks below or their training change, so that kept classifiers are left alone.
+# Raised when the networks below or their training change, so that cached classifiers are not used.
 ARCHITECTURE = 1
 FEATURES = 128
 BATCH_SIZE = 128
 EPOCHS = 5
-# A small data set is passed more often, until so many steps are done.
-LEAST_STEPS = 500
+# Small data sets are trained on for more epochs, up to this number of steps.
+MIN_STEPS = 500
 LEARNING_RATE = 2e-3
-# Standard deviation of the pixel noise, at most. Without it, grey haze that no eye minds makes a
-# judge trained on clean images guess; with twice as much, the features hardly tell noise at all.
+# Largest standard deviation of the pixel noise. Without noise, a faint grey haze makes a classifier
+# trained on clean images guess; with twice as much, the features hardly respond to noise at all.
 NOISE = 0.1
-# Convolutions halve an image until no side is longer.
+# Convolutions halve an image until no side is longer, in pixels.
 SMALL = 8
 CPU = torch.device("cpu")
 
 
 class Classifier(nn.Module):
-    """Which class an example is of, and the features by which it tells.
+    """A network that predicts the class of an example, and the features of its last layer.
 
-    classes: their names, K of them.    accuracy: fraction of the test examples told rightly.
+    classes: the names of the K classes.
+    accuracy: the share of test examples that are predicted correctly.
 
     A convolutional network for images, fully connected for vectors; `trained_classifier` trains
-    it. `features`, `proba` and `predict` take examples [N, *X] (uint8, or float in [0, 1]) in
-    batches, in evaluation mode and without gradients, and answer on the device of the examples.
+    it. `features`, `predict_proba` and `predict` take examples [N, *X] (uint8, or float in [0, 1])
+    in batches, in evaluation mode and without gradients; results are on the device of the examples.
     They raise a DataError for examples of another shape, or integers other than uint8.
     """
 
@@ -64,33 +66,30 @@ class Classifier(nn.Module):
         return logits
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees: [N, 128], float32, from 0 up."""
-        return self._judge(images, self._features)
+        """The inputs of the last layer: [N, 128], float32, from 0 up."""
+        return self._in_batches(images, self._features)
 
-    def proba(self, images: Tensor) -> Tensor:
+    def predict_proba(self, images: Tensor) -> Tensor:
         """The probability of each class: [N, K], float32."""
-        return self._judge(images, lambda x: self(x).softmax(1))
+        return self._in_batches(images, lambda x: self(x).softmax(1))
 
     def predict(self, images: Tensor) -> Tensor:
-        """The likeliest class, its position among `classes`: [N], int64."""
-        return self._judge(images, lambda x: self(x).argmax(1))
+        """The most probable class, its position among `classes`: [N], int64."""
+        return self._in_batches(images, lambda x: self(x).argmax(1))
 
     def _features(self, x: Tensor) -> Tensor:
         features: Tensor = self.body(x.reshape(-1, *self._network_shape))
         return features
 
-    def _judge(self, images: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
+    def _in_batches(self, images: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
         if tuple(images.shape[1:]) != self.shape:
             raise DataError(
                 f"This classifier takes examples of shape {shape_words(self.shape)}, "
                 f"and these are {shape_words(images.shape[1:])}"
             )
-        if images.dtype != torch.uint8 and not images.is_floating_point():
-            raise DataError(
-                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
-            )
-        module = cast(Any, self)  # measuring asks no more of a model than that it is a module
-        return torch.cat(in_batches(module, images, lambda x, _: measure(x), "judging")).to(
+        as_images(images[:0])  # checks the type
+        module = cast(Any, self)  # `in_batches` only needs a module
+        return torch.cat(in_batches(module, images, lambda x, _: measure(x), "classifying")).to(
             images.device
         )
 
@@ -100,15 +99,15 @@ def trained_classifier(
 ) -> Classifier:
     """A classifier trained on the labelled examples of `data.train`, measured on `data.test`.
 
-    On the processor, by cross-entropy, AdamW and a cosine schedule, images with small random shifts
-    and some noise. It is kept in the cache folder, so that a second call reads it: the same data,
-    seed and steps give the same classifier. Torch's random state is left as it was.
+    On the CPU, by cross-entropy, AdamW and a cosine schedule, with small random shifts and some
+    noise. It is saved in the cache folder, so that a second call reads it: the same data, seed and
+    steps give the same classifier. Torch's random state is left as it was.
 
-    It judges well what looks like its training examples: let data of the same kind (greys, or
-    bits) train it, and look at its `accuracy` before its judgement.
+    It works well for images like its training examples: train it on data of the same kind (grey
+    values, or bits), and check its `accuracy` first.
 
-    steps: updates of 128 examples; None takes five passes over the examples, at least 500 steps.
-    progress: False draws no bar of the training, else a terminal shows one.
+    steps: updates with 128 examples; None trains five epochs, at least 500 steps.
+    progress: False shows no progress bar.
 
     Raises:
         DataError: fewer than two classes have labelled training examples, or no test example has
@@ -118,14 +117,14 @@ def trained_classifier(
     check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
     check_value(steps, Annotated[int, Within(1, 10**9)] | None, "steps")
     x, y = _labelled(data.train, "training", data)
-    asked, truth = _labelled(data.test, "test", data)
+    test, truth = _labelled(data.test, "test", data)
     if (y == y[0]).all():
         raise DataError(
             "A classifier needs two classes or more, and all labelled training examples of "
-            f'"{data.name}" are of one, "{data.classes[int(y[0])]}"'
+            f'"{data.name}" belong to one, "{data.classes[int(y[0])]}"'
         )
     if steps is None:
-        steps = max(LEAST_STEPS, EPOCHS * (len(x) // BATCH_SIZE))
+        steps = max(MIN_STEPS, EPOCHS * (len(x) // BATCH_SIZE))
     identity = {
         "architecture": ARCHITECTURE,
         "fingerprint": data.fingerprint,
@@ -136,15 +135,40 @@ def trained_classifier(
     path = cache_folder() / "classifiers" / name
     with seeded(seed, CPU):
         classifier = Classifier(data.shape, data.classes)
-        if not _restored(classifier, path, identity):
+        if not _load(classifier, path, identity):
             _fit(classifier, x, y, data.train.random, steps, progress is not False)
-            classifier.accuracy = (classifier.predict(asked) == truth).double().mean().item()
-            _keep(classifier, path, identity)
+            classifier.accuracy = (classifier.predict(test) == truth).double().mean().item()
+            _save(classifier, path, identity)
     return classifier.requires_grad_(False).eval()
 
 
+def label_fidelity(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
+    """The share of images that the classifier assigns to the requested class, in [0, 1].
+
+    images: [N, *X], uint8 or float in [0, 1].
+    labels: [N], positions among `classifier.classes`.
+
+    Real images reach about `classifier.accuracy`.
+
+    Raises:
+        DataError: no images, not one label for each, or labels that are not classes.
+    """
+    if labels.shape != images.shape[:1] or len(images) == 0:
+        raise DataError(
+            f"Each image needs one label, and there are {len(images):,} images and labels of shape "
+            f"{tuple(labels.shape)}"
+        )
+    classes = len(classifier.classes)
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(
+            f"Labels must be positions among the {classes} classes, 0 to {classes - 1}, and these "
+            f"go from {labels.min().item()} to {labels.max().item()}"
+        )
+    return (classifier.predict(images) == labels.to(images.device)).double().mean().item()
+
+
 def _labelled(split: Split, which: str, data: Data) -> tuple[Tensor, Tensor]:
-    """The examples whose class is known, [N, *X], and the class of each, [N].
+    """The labelled examples, [N, *X], and their labels, [N].
 
     Raises:
         DataError: there are none.
@@ -152,7 +176,7 @@ def _labelled(split: Split, which: str, data: Data) -> tuple[Tensor, Tensor]:
     known = split.y >= 0 if split.y is not None else torch.zeros(len(split), dtype=torch.bool)
     if split.y is None or not known.any():
         raise DataError(
-            f'A classifier learns from labels, and no {which} example of "{data.name}" has one',
+            f'A classifier needs labels, and no {which} example of "{data.name}" has one',
             "Give the labels: --labels PATH, or load_data(source, labels=labels).",
         )
     return (split.x, split.y) if known.all() else (split.x[known], split.y[known])
@@ -170,12 +194,12 @@ def _fit(
         for step in range(steps):
             place = step % (len(x) // size)
             if place == 0:
-                # What is left over, less than a batch, waits for another shuffle.
+                # The rest, less than a batch, is left out of this epoch.
                 order = torch.randperm(len(x))
             rows = order[place * size : (place + 1) * size]
             images = scaled(x[rows])
             images = torch.bernoulli(images) if random else images
-            loss = functional.cross_entropy(classifier(_varied(images)), y[rows])
+            loss = functional.cross_entropy(classifier(_augmented(images)), y[rows])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -184,11 +208,11 @@ def _fit(
                 bar.update(1)
 
 
-def _varied(x: Tensor) -> Tensor:
-    """Images [B, (C,) H, W] each shifted by whole pixels and with some noise; vectors as they are.
+def _augmented(x: Tensor) -> Tensor:
+    """Images [B, (C,) H, W], each shifted by whole pixels and with some noise; vectors unchanged.
 
-    By up to a fourteenth of the side in each direction; noise of a standard deviation between 0 and
-    0.1, another for each image, clamped to [0, 1].
+    Shifts are up to a fourteenth of the side in each direction; the standard deviation of the noise
+    is between 0 and 0.1, different for each image; values are clamped to [0, 1].
     """
     if x.dim() < 3:
         return x
@@ -203,16 +227,16 @@ def _varied(x: Tensor) -> Tensor:
     return (shifted + spread * torch.randn_like(shifted)).clamp(0, 1)
 
 
-def _restored(classifier: Classifier, path: Path, identity: dict[str, Any]) -> bool:
-    """Whether the classifier was kept, and is now as it was then."""
+def _load(classifier: Classifier, path: Path, identity: dict[str, Any]) -> bool:
+    """Reads the weights of a cached classifier; False if there is none."""
     if not path.is_file():
         return False
     try:
-        tensors, kept = read_tensors(path)
+        tensors, meta = read_tensors(path)
     except RunError:
-        tensors, kept = {}, {}
-    accuracy = kept.pop("accuracy", math.nan)
-    if kept != identity:
+        tensors, meta = {}, {}
+    accuracy = meta.pop("accuracy", math.nan)
+    if meta != identity:
         say(f"{shown(path)} is damaged; training the classifier again")
         return False
     classifier.load_state_dict(tensors)
@@ -220,14 +244,14 @@ def _restored(classifier: Classifier, path: Path, identity: dict[str, Any]) -> b
     return True
 
 
-def _keep(classifier: Classifier, path: Path, identity: dict[str, Any]) -> None:
+def _save(classifier: Classifier, path: Path, identity: dict[str, Any]) -> None:
     try:
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_tensors(path, classifier.state_dict(), {**identity, "accuracy": classifier.accuracy})
     except AutoencodeError as error:
-        # It is of use without a copy, which only saves the next call its time.
-        say(f"the classifier is not kept: {error.what}")
+        # The copy only saves time in the next call.
+        say(f"the classifier is not cached: {error.what}")
 
 
 def _image_body(channels: int, height: int, width: int) -> nn.Sequential:

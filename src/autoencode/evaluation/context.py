@@ -1,54 +1,61 @@
-"""What is measured: a trained model on its data, and what several measures look at."""
+"""A trained model and its data, with what several measures need: codes, generated images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from autoencode.data import Data, Split
+from autoencode.evaluation.features import ReferenceData, reference_data
 from autoencode.evaluation.metrics.copying import nearest
-from autoencode.evaluation.real import Real, real
+from autoencode.evaluation.metrics.intervals import bootstrap
+from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like
-from autoencode.models.build import Model, learns_labels
+from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import BATCH_SIZE, decode, embed, in_batches, seeded
+from autoencode.models.label_model import LabelModel
 from autoencode.models.recipe import Recipe
 
-# More generated images than these change no figure that is taken of them by much.
-MOST_DRAWN = 10_000
+# More generated images change the metrics of generation by little.
+MAX_GENERATED = 10_000
 # Generated images in memory at once.
-AT_ONCE = 1_000
+CHUNK = 1_000
 SEED = 0
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Random codes and what is seen of the images that they decode to.
+class GeneratedImages:
+    """Random codes and the images that they decode to, in features.
 
-    codes: [N, d].  features: [N, F].  proba: of each class, [N, K]; None without a classifier.
-    distances: in features to the nearest training example, [N].
-    labels: the class that a conditional model was told, [N]; else None.
-    how: where the codes come from, a phrase.
+    codes: [N, d].  features: [N, F].
+    probabilities: of each class, [N, K]; None without a classifier.
+    distances: to the nearest training example in features, [N].
+    labels: the class that a conditional model was given, [N]; else None.
+    source: where the codes come from, a phrase.
     """
 
     codes: Tensor
     features: Tensor
-    proba: Tensor | None
+    probabilities: Tensor | None
     distances: Tensor
     labels: Tensor | None
-    how: str
+    source: str
 
 
 @dataclass(frozen=True)
 class EvaluationContext:
     """A trained model and the data that it is measured on; codes are flat here, [N, d].
 
-    batch_size: examples looked at at once.
-    samples, images: importance samples of ln p(x), and how many test images it is taken of.
+    batch_size: examples in one batch.
+    samples, images: importance samples of ln p(x), and the number of test images for it.
     """
 
     model: Model
@@ -59,18 +66,23 @@ class EvaluationContext:
 
     @property
     def recipe(self) -> Recipe:
-        """What the model was built from."""
+        """The recipe of the model."""
         return self.model.recipe
 
+    @property
+    def device(self) -> torch.device:
+        """The device of the model."""
+        return next(self.model.parameters()).device
+
     @cached_property
-    def real(self) -> Real:
-        """What is seen of the data themselves."""
-        return real(self.data)
+    def reference(self) -> ReferenceData:
+        """Features of the data themselves."""
+        return reference_data(self.data)
 
     @property
     def train(self) -> Split:
-        """The training part, as one draw of itself."""
-        return self.real.train
+        """The training part; of pixels that are drawn at random, one draw."""
+        return self.reference.train
 
     @property
     def test(self) -> Split:
@@ -78,48 +90,63 @@ class EvaluationContext:
         return self.data.test
 
     @cached_property
-    def has_labels(self) -> bool:
-        """Whether every test example and some training examples have a class."""
-        train, test = self.data.train.y, self.data.test.y
-        if train is None or test is None:
-            return False
-        return bool((train >= 0).any()) and bool((test >= 0).all())
+    def labels(self) -> tuple[Tensor, Tensor] | None:
+        """Labels of the training examples, −1 where unknown, and of the test examples.
 
-    def told(self, part: Split) -> Tensor | None:
-        """What a conditional model is told of a part's examples."""
+        None unless every test example and at least one training example has a label.
+        """
+        train, test = self.data.train.y, self.data.test.y
+        if train is None or test is None or bool((test < 0).any()) or bool((train < 0).all()):
+            return None
+        return train, test
+
+    def conditioning(self, part: Split) -> Tensor | None:
+        """The labels or vectors that condition the model, for the examples of a part."""
         return conditioning(self.recipe, part)
 
     @cached_property
     def codes(self) -> Tensor:
-        """Of the test examples, a posterior's mean."""
+        """Codes of the test examples, the mean of a posterior."""
         return self._embedded(self.test)
 
     @cached_property
     def train_codes(self) -> Tensor:
-        """Of the training examples."""
+        """Codes of the training examples."""
         return self._embedded(self.train)
+
+    def labelled_codes(self, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """Codes and labels of the first `most` training examples with a label."""
+        assert self.labels is not None
+        rows = (self.labels[0] >= 0).nonzero().flatten()[:most]
+        return self.train_codes[rows], self.labels[0][rows]
 
     @cached_property
     def predicted(self) -> Tensor | None:
-        """The class that the model sees in each test example, [N]; None if it learns none."""
+        """The class that the model predicts for each test example, [N]; None if it learns none."""
         model = self.model
-        if not learns_labels(self.recipe):
+        if not isinstance(model, LabelModel):
             return None
         return torch.cat(
-            self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting", told=False)
+            self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting", conditioned=False)
         )
 
     @cached_property
-    def drawn(self) -> Drawn:
+    def generated(self) -> GeneratedImages:
         """Images of random codes, as `generate` draws them, as many as there are test examples.
 
-        Where the model has no distribution to draw from: of the box that its training codes fill.
+        Of a model that has no distribution to draw from: of the box that its training codes fill.
         """
-        codes, how = self.random_codes(min(len(self.test), MOST_DRAWN))
-        return self.boxed if codes is None else self._seen(codes, how)
+        codes, source = self.random_codes(min(len(self.test), MAX_GENERATED))
+        return self.generated_in_box if codes is None else self._generated(codes, source)
+
+    @cached_property
+    def generated_in_box(self) -> GeneratedImages:
+        """Images of codes drawn uniformly from the box that the training codes fill."""
+        codes = self.box_codes(min(len(self.test), MAX_GENERATED))
+        return self._generated(codes, "the box that the training codes fill")
 
     def random_codes(self, n: int) -> tuple[Tensor | None, str]:
-        """Codes [n, d] and where they come from; None where there is nothing to draw from."""
+        """Codes [n, d] and where they come from; None if there is nothing to draw from."""
         with torch.no_grad(), seeded(SEED, self.device):
             distribution = self.model.sampler()
             if distribution is None:
@@ -128,61 +155,63 @@ class EvaluationContext:
         fitted = self.recipe.sampler
         return codes, f"the fitted sampler, {fitted.kind}" if fitted else "the prior"
 
+    def box_codes(self, n: int) -> Tensor:
+        """Codes drawn uniformly from the box that the training codes fill, [n, d]."""
+        return uniform_like(self.train_codes, n, torch.Generator().manual_seed(SEED))
+
     def context_of_random(self, n: int) -> Tensor | None:
-        """What a conditional model is told of n random codes: classes or known vectors in turn."""
+        """What conditions a model for n random codes: the classes or test vectors in turn."""
         if self.recipe.context is None:
             return None
-        source = self.told(self.test)
+        source = self.conditioning(self.test)
         if source is None or source.dim() == 1:
             return torch.arange(n) % len(self.data.classes)
         return source[torch.arange(n) % len(source)]
 
-    @cached_property
-    def boxed(self) -> Drawn:
-        """Images of codes drawn evenly from the box that the training codes fill."""
-        codes = self.box_codes(min(len(self.test), MOST_DRAWN))
-        return self._seen(codes, "the box that the training codes fill")
-
-    def box_codes(self, n: int) -> Tensor:
-        """Codes drawn evenly from the box that the training codes fill, [n, d]."""
-        return uniform_like(self.train_codes, n, torch.Generator().manual_seed(SEED))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
-
-    def in_batches(self, measure: Callable, what: str, told: bool = True) -> list:
-        """What `measure` finds in each batch of the test examples, see `passes.in_batches`."""
-        context = self.told(self.test) if told else None
+    def in_batches(
+        self, measure: Callable[[Tensor, Tensor | None], Found], what: str, conditioned: bool = True
+    ) -> list[Found]:
+        """The result of `measure` for each batch of test examples, see `inference.in_batches`."""
+        context = self.conditioning(self.test) if conditioned else None
         return in_batches(self.model, self.test.x, measure, what, self.batch_size, context)
 
+    def evenly_spread(self, most: int) -> slice:
+        """About `most` test examples, evenly spread: parts of a test set may be harder."""
+        return slice(None, None, max(1, len(self.test) // most))
+
+    def mean(
+        self, name: str, values: Tensor, unit: str, note: str, rows: slice | Tensor = slice(None)
+    ) -> Record:
+        """A record of the mean of values [n], one for each test example in `rows`."""
+        each = values.double().cpu()
+        per_example = torch.full((len(self.test),), torch.nan)
+        per_example[rows] = each.float()
+        value, n = each.mean().item(), len(each)
+        return Record(name, value, unit, n, note, bootstrap(each), per_example)
+
     def _embedded(self, part: Split) -> Tensor:
-        return embed(self.model, part.x, self.told(part), self.batch_size).flatten(1).float().cpu()
+        context = self.conditioning(part)
+        return embed(self.model, part.x, context, self.batch_size).flatten(1).float().cpu()
 
-    def _seen(self, codes: Tensor, how: str) -> Drawn:
-        told = self.context_of_random(len(codes))
-        labels = told if told is not None and told.dim() == 1 else None
-        features, proba = zip(*self._looks(codes, told), strict=True)
-        found = torch.cat(features)
-        return Drawn(
-            codes,
-            found,
-            None if proba[0] is None else torch.cat(proba),
-            nearest(found, self.real.train_features).distance,
-            labels,
-            how,
-        )
-
-    def _looks(self, codes: Tensor, told: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Features and class probabilities of decoded codes, some at a time."""
-        generator = torch.Generator().manual_seed(SEED)
-        proba = self.real.features.proba
-        for start in range(0, len(codes), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            images = decode(self.model, codes[part], None if told is None else told[part])
+    def _generated(self, codes: Tensor, source: str) -> GeneratedImages:
+        context = self.context_of_random(len(codes))
+        generator, reference = torch.Generator().manual_seed(SEED), self.reference
+        chunks, probabilities = [], []
+        for start in range(0, len(codes), CHUNK):
+            part = slice(start, start + CHUNK)
+            images = decode(self.model, codes[part], None if context is None else context[part])
             images = images.clamp(0, 1)
-            if self.data.options.get("binarise"):
-                # The real ones are bits too.
+            if self.data.options.get("binarise"):  # the data are bits too
                 images = torch.bernoulli(images, generator=generator)
-            yield self.real.features.of(images), None if proba is None else proba(images)
+            chunks.append(reference.features.of(images))
+            if (found := reference.features.probabilities(images)) is not None:
+                probabilities.append(found)
+        features = torch.cat(chunks)
+        return GeneratedImages(
+            codes,
+            features,
+            torch.cat(probabilities) if probabilities else None,
+            nearest(features, reference.train_features).distance,
+            context if context is not None and context.dim() == 1 else None,
+            source,
+        )

@@ -23,42 +23,41 @@ def evaluate(
 ) -> Evaluation:
     """Measures a model on `data.test`, in float32 and on the model's device.
 
-    The same model and data give the same figures; weights, training mode and torch's random state
+    The same model and data give the same metrics; weights, training mode and torch's random state
     are left as they were.
 
-    measures: of `MEASURES`; those of `QUICK` take seconds.
-    shelf: where the run of this model keeps its figures. A measure that is kept there is not taken
-        again, and each is kept as soon as it is taken: an evaluation that was killed goes on where
-        it was. The answer holds all that is kept there.
+    measures: names in `MEASURES`; those in `QUICK` take seconds.
+    cache: the cache of the run of this model. A measure that is in the cache is not taken again,
+        and each new one is written at once, so that an interrupted evaluation can go on. The
+        answer also holds the other measures in the cache.
     options: batch_size, samples, images, see `EvaluationContext`.
 
     Raises:
-        DataError: there are no test examples, or they are of another shape than the model's.
+        DataError: there are no test examples, or their shape is not the model's.
         RecipeError: there is no such measure.
-        Diverged: a figure is not finite.
+        Diverged: a metric is not finite.
     """
     if len(data.test) == 0:
         raise DataError(
             f'"{data.name}" has no test examples to measure on', "Keep a part of it for testing."
         )
-    asked = list(measures)
-    for name in asked:
+    names = list(measures)
+    for name in names:
         if name not in MEASURES:
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
-    subject = EvaluationContext(model, data, **options)
-    found: dict[str, tuple[Record, ...]] = {} if cache is None else dict(cache.others(asked))
-    for name in asked:
-        found[name] = _taken(name, subject, cache)
+    ctx = EvaluationContext(model, data, **options)
+    found: dict[str, tuple[Record, ...]] = {} if cache is None else dict(cache.others(names))
+    for name in names:
+        found[name] = _measured(name, ctx, cache)
     ordered = [record for name in MEASURES for record in found.get(name, ())]
     return Evaluation(tuple(ordered), len(data.test))
 
 
-def _taken(name: str, subject: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:
-    options = {option: getattr(subject, option) for option in OPTIONS.get(name, ())}
-    kept = None if cache is None else cache.take(name, options)
-    if kept is not None:
-        return kept
-    records = tuple(MEASURES[name](subject))
+def _measured(name: str, ctx: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:
+    options = {option: getattr(ctx, option) for option in OPTIONS.get(name, ())}
+    if cache is not None and (cached := cache.take(name, options)) is not None:
+        return cached
+    records = tuple(MEASURES[name](ctx))
     if cache is not None:
         cache.put(name, options, records)
     return records

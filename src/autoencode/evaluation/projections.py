@@ -1,4 +1,4 @@
-"""Maps of a run's test codes, kept in its folder, so that each is made once."""
+"""Projections of a run's test codes to a plane, saved in its folder, so that each is made once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.evaluation.cache import origin
-from autoencode.evaluation.metrics.points import chosen, in_proportion
+from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.explore import project
 from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.build import Model
@@ -23,16 +23,16 @@ from autoencode.models.inference import embed
 from autoencode.models.run import Run
 
 FOLDER = "projections"
-# More points hide each other, and take minutes.
-MOST = 5_000
+# More points overlap, and take minutes.
+MAX_POINTS = 5_000
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Where test codes lie on a plane.
+    """Positions of test codes on a plane.
 
     points: float32, [N, 2].    rows: positions of their examples in the test part, [N].
-    method, seed: as of `explore.project`.    of: how many examples the test part has.
+    method, seed: as in `explore.project`.    of: the number of examples in the test part.
     """
 
     points: Float[Tensor, "n 2"]
@@ -45,37 +45,40 @@ class Projection:
 def projected(
     run: Run, data: Data, model: Model | None = None, method: str = "tsne", seed: int = 0
 ) -> Projection:
-    """The projection of the codes of a run's test examples: the one that is kept, else a new one.
+    """The projection of the codes of a run's test examples: a saved one, else a new one.
 
-    A new one is kept in the folder of the run, where that can be written to. Of more than 5,000
-    examples so many are drawn by the seed, each class at its share.
-    model: the run's, where it is at hand.
+    A new one is saved in the folder of the run, if that can be written to. Of more examples, 5,000
+    are drawn by the seed, each class at its share.
+    model: the model of the run, if it is loaded already.
 
     Raises:
-        DataError: the data are not those of the run.
+        DataError: the run was trained on other data.
         AutoencodeError, Diverged: as `explore.project`.
         RunError: the run has no weights.
     """
     if data.fingerprint != run.data["fingerprint"]:
-        raise DataError(f"{data.name} are not the data that {run.folder} was trained on")
-    kept = kept_projection(run, method)
-    if kept is not None and kept.seed == seed:
-        return kept
+        raise DataError(f"{data.name} is not the data that {run.folder} was trained on")
+    saved = saved_projection(run, method)
+    if saved is not None and saved.seed == seed:
+        return saved
     model, test = run.load_model() if model is None else model, data.test
     n = len(test)
-    drawn = chosen(n, MOST, seed) if test.y is None else in_proportion(test.y.numpy(), MOST, seed)
-    rows = torch.from_numpy(drawn)
-    told = conditioning(run.recipe, test)
-    codes = embed(model, test.x[rows], None if told is None else told[rows])
+    rows = torch.from_numpy(
+        subset(n, MAX_POINTS, seed)
+        if test.y is None
+        else stratified_subset(test.y.numpy(), MAX_POINTS, seed)
+    )
+    context = conditioning(run.recipe, test)
+    codes = embed(model, test.x[rows], None if context is None else context[rows])
     found = Projection(project(codes, method, seed), rows, method, seed, n)
-    # A folder that cannot be written to costs no map.
+    # A projection that cannot be saved is still returned.
     with suppress(AutoencodeError):
-        _keep(run, found)
+        _save(run, found)
     return found
 
 
-def kept_projection(run: Run, method: str) -> Projection | None:
-    """The projection that is kept in a run's folder, if it is whole and of its weights and data."""
+def saved_projection(run: Run, method: str) -> Projection | None:
+    """The projection in a run's folder, if it is intact and of the same weights and data."""
     try:
         tensors, meta = read_tensors(_path(run, method))
         if {name: meta.get(name) for name in ("weights", "data")} != origin(run):
@@ -88,7 +91,7 @@ def kept_projection(run: Run, method: str) -> Projection | None:
         return None
 
 
-def _keep(run: Run, found: Projection) -> None:
+def _save(run: Run, found: Projection) -> None:
     path = _path(run, found.method)
     with writing(path):
         path.parent.mkdir(exist_ok=True)

@@ -1,29 +1,34 @@
-"""What was measured: figures with units, and how sure they are."""
+"""Records of measured metrics: values with units, intervals, and values of single examples."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from autoencode.errors import Diverged, RunError
 
-# Raised when a figure is measured in another way, so that kept figures are measured again.
+# Raised when a metric is measured in another way, so that cached metrics are measured again.
 VERSION = 2
-TERMS = "terms."
+# The name of a term's metric is "terms.kl".
+TERM_PREFIX = "terms."
 Value = float | int | tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Record:
-    """One measured figure.
+    """One measured metric.
 
     name: "squared_error", "terms.kl".    value: always finite.
-    unit: of each number in `value`.        n: examples that it was taken over.
+    unit: of each number in `value`; empty without one.    n: number of examples.
     note: how it was measured, a sentence.
-    interval: lower and upper end of the 95 % bootstrap interval over those examples, of a single
-        number; it says nothing of how trainings differ.
+    interval: lower and upper end of the 95 % bootstrap interval of a single number over those
+        examples; it says nothing about other trainings.
+    per_example: of a mean over test examples, the value of each of them, float32 [N_test], NaN
+        where it was not measured. Records that differ only in it are equal.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Record:
     n: int
     note: str
     interval: tuple[float, float] | None = None
+    per_example: Tensor | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         values = self.value if isinstance(self.value, tuple) else (self.value,)
@@ -42,48 +48,57 @@ class Record:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
-        return {name: _plain(value) for name, value in vars(self).items()}
+        """The record without the values of single examples, ready for JSON."""
+        given = {name: value for name, value in vars(self).items() if name != "per_example"}
+        return {name: _plain(value) for name, value in given.items()}
 
     @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Record:
-        """What `to_dict` gave.
+    def from_dict(cls, given: Mapping[str, Any], per_example: Tensor | None = None) -> Record:
+        """The record that `to_dict` was called on.
 
         Raises:
-            RunError: it is no record.
+            RunError: the mapping is not a record.
         """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        }
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+            return cls(**fields, per_example=per_example)
         except TypeError as error:
-            raise RunError(f"This is no record of a measurement: {error}") from error
+            raise RunError(f"This is not the record of a metric: {error}") from error
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured of one model; what has no meaning for it is not there."""
+    """Everything that was measured for one model; metrics without a meaning for it are left out."""
 
     records: tuple[Record, ...]
     n_test: int
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: name -> value, and `terms`, `units`, `notes` and `intervals` by name."""
-        figures: dict[str, Any] = {"n_test": self.n_test}
+        metrics: dict[str, Any] = {"n_test": self.n_test}
         terms: dict[str, Any] = {}
         for record in self.records:
-            if record.name.startswith(TERMS):
-                terms[record.name.removeprefix(TERMS)] = record.value
+            if record.name.startswith(TERM_PREFIX):
+                terms[record.name.removeprefix(TERM_PREFIX)] = record.value
             else:
-                figures[record.name] = _plain(record.value)
+                metrics[record.name] = _plain(record.value)
         return {
-            **figures,
+            **metrics,
             "terms": terms,
             "units": {record.name: record.unit for record in self.records},
             "notes": {record.name: record.note for record in self.records},
             "intervals": {r.name: list(r.interval) for r in self.records if r.interval is not None},
         }
 
+    def per_example(self) -> dict[str, Tensor]:
+        """Values of single test examples by metric, float32 [N_test], NaN where not measured."""
+        return {r.name: r.per_example for r in self.records if r.per_example is not None}
+
     def __getitem__(self, name: str) -> Value:
-        """The value of a figure by its name, as in `evaluation["squared_error"]`.
+        """The value of a metric by its name, as in `evaluation["squared_error"]`.
 
         Raises:
             KeyError: it was not measured.

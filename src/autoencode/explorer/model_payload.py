@@ -14,8 +14,8 @@ from autoencode.contract import Space
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.metrics.codes import kl_per_dimension
-from autoencode.evaluation.projections import kept_projection
+from autoencode.evaluation.posteriors import kl_per_dimension
+from autoencode.evaluation.projections import saved_projection
 from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
@@ -160,7 +160,7 @@ def _maps(sitter: Sitter, container: Container) -> list[dict[str, Any]]:
     """Projections that are kept with the run and hold every example shown."""
     found = []
     for method in METHODS:
-        kept = None if method == "pca" else kept_projection(sitter.run, method)
+        kept = None if method == "pca" else saved_projection(sitter.run, method)
         if kept is None:
             continue
         at = torch.full((kept.of,), -1).scatter(0, kept.rows, torch.arange(len(kept.rows)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, scaled
 from autoencode.errors import RunError
-from autoencode.evaluation.metrics.points import chosen, in_proportion
+from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.explorer.container import Container
 from autoencode.explorer.model_payload import Sitter, check_explorable, portrait
 from autoencode.explorer.sprite_sheet import sheet
@@ -97,7 +97,7 @@ def check_alike(runs: Sequence[Run]) -> None:
 def _shown(data: Data, most: int) -> Tensor:
     """Positions of the test examples that are shown."""
     y, n = data.test.y, len(data.test)
-    drawn = chosen(n, most, SEED) if y is None else in_proportion(y.numpy(), most, SEED)
+    drawn = subset(n, most, SEED) if y is None else stratified_subset(y.numpy(), most, SEED)
     return torch.from_numpy(drawn)
 
 

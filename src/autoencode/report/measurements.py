@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from autoencode.contract import Space
-from autoencode.evaluation.aggregate import maximum_mean_discrepancy
+from autoencode.evaluation.metrics.prior import maximum_mean_discrepancy
 from autoencode.evaluation.thresholds import (
     BOX_MARGIN,
     EMPTY_REGION_QUANTILE,

@@ -1,31 +1,32 @@
-"""Runs set side by side: seeds of one model taken together, and the best marked where it is."""
+"""The comparison of runs: seeds of one model are grouped, and significantly best models marked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from autoencode.evaluation.compare.run_records import RunRecord, check_trials, names_of
-from autoencode.evaluation.kinds import Kind, kind_of, place_of
-from autoencode.evaluation.metrics.significance import Estimate, differ, estimate
-from autoencode.evaluation.records import TERMS
+from autoencode.evaluation.metric_info import MetricInfo, metric_info, metric_order
+from autoencode.evaluation.metrics.significance import Difference, Estimate, difference, estimate
+from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.models.recipe import Recipe
+from autoencode.parts import TERMS
 
-# Terms of the objective that hold ln p(x|z): nats under one likelihood only.
-BOUNDS = ("reconstruction", "iwae", "iwae-dreg", "miwae", "piwae", "ciwae")
 NO_DIRECTION = "neither more nor less is better"
 ALONE = "no other model has it"
-WITHIN_NOISE = "no difference beyond the noise"
+WITHIN_NOISE = "no significant difference"
 UNKNOWN_NOISE = "noise unknown of a single seed"
 INCOMPARABLE = "not comparable: it depends on the likelihood, or on how examples are corrupted"
 RULE = (
-    "± is half of a 95 % interval: of a model with several seeds that of their mean, by Student's "
-    "t; of one with a single seed that over test examples, by the bootstrap, which says nothing of "
-    "how trainings differ. A figure is marked best where it differs from that of every other model "
-    "by more than the noise: by Welch's t-test over the seeds (p < 0.05) where both have several, "
-    "else where their intervals do not meet. Where nothing is marked, no model is shown to be best."
+    "± is half of a 95 % interval: over the seeds of a model by Student's t; of a single seed over "
+    "the test examples by the bootstrap, which says nothing about other trainings. A model is "
+    "marked best if its difference to every other model is significant (p < 0.05). Differences "
+    "are tested on pairs: of models with several seeds over the seeds, if they are the same, else "
+    "by Welch's t-test, which speaks for the recipes; of single trained models over the test "
+    "examples, which speaks for these two models only. Without pairs, the two intervals must not "
+    "overlap. If no model is marked, no model has been shown to be best."
 )
 
 
@@ -33,8 +34,8 @@ RULE = (
 class ComparedModel:
     """A model with all its seeds.
 
-    name: of its recipe, and how it differs from others of that recipe.
-    trials: a seed each, in their order.   figures: those that all its seeds have.
+    name: the name of its recipe, and its differences from other models of that recipe.
+    trials: the run of each seed, in order.   figures: the metrics that all its seeds have.
     """
 
     name: str
@@ -43,21 +44,21 @@ class ComparedModel:
 
     @property
     def recipe(self) -> Recipe:
-        """Of all its seeds."""
+        """The recipe of all its seeds."""
         return self.trials[0].run.recipe
 
     @property
     def median(self) -> RunRecord:
-        """The seed of the median squared error, the lower one of two, which pictures are of."""
+        """The seed with the median squared error, the lower of two, which images are shown of."""
         order = sorted(self.trials, key=lambda trial: trial.metrics.get("squared_error", 0.0))
         return order[(len(order) - 1) // 2]
 
     def costs(self, name: str) -> Estimate:
-        """What training took, "seconds" or "images_per_second", over its seeds."""
+        """The costs of training, "seconds" or "images_per_second", over its seeds."""
         return estimate([float(trial.run.summary[name]) for trial in self.trials])
 
     def basis(self, name: str) -> tuple[str, ...]:
-        """What a figure's numbers depend on: two models are comparable where it is the same."""
+        """What the values of a metric depend on: two models compare if it is the same."""
         recipe = self.recipe
         if _is_density(recipe, name):
             return (recipe.likelihood.kind, *self.notes(name))
@@ -66,33 +67,37 @@ class ComparedModel:
         return ()
 
     def notes(self, name: str) -> list[str]:
-        """How a figure was measured: a sentence, or several where that differs between seeds."""
+        """How a metric was measured: a sentence, or several if seeds differ."""
         found = {trial.metrics.get("notes", {}).get(name, "") for trial in self.trials}
         return sorted(found - {""})
 
 
 @dataclass(frozen=True)
 class ComparedMetric:
-    """One figure of several models.
+    """One metric of several models.
 
-    likelihood: the one that its nats are of, of a density; else empty.
+    likelihood: of a metric that is a density, the likelihood of its nats; else empty.
     models: those that have it, in the order of all.   best: the name of one of them, or None.
-    why: nothing is marked; empty where something is.
+    why: why no model is marked best; empty if one is.
+    reference: the name of the model with the best mean; None without a direction.
+    differences: the name of each other model -> its value minus that of the reference.
     """
 
     name: str
-    kind: Kind
+    info: MetricInfo
     unit: str
     note: str
     likelihood: str
     models: tuple[ComparedModel, ...]
     best: str | None
     why: str
+    reference: str | None
+    differences: Mapping[str, Difference]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models with all their figures, in an order that does not depend on how runs were named."""
+    """Models with all their metrics, in an order that does not depend on the order of the runs."""
 
     models: tuple[ComparedModel, ...]
     figures: tuple[ComparedMetric, ...]
@@ -106,95 +111,121 @@ class Comparison:
             "test_sha256": first.test,
             "rule": RULE,
             "models": [_model(model) for model in self.models],
-            "figures": [_figure(figure) for figure in self.figures],
+            "figures": [_metric(metric) for metric in self.figures],
         }
 
 
 def compare(trials: Iterable[RunRecord]) -> Comparison:
-    """Groups runs into models, and marks the best where the difference exceeds the noise.
+    """Groups runs into models, tests their differences, and marks the best model of each metric.
 
-    Runs that differ in nothing but their seeds are seeds of one model. Models are in the order of
-    their names, then of their digests, whatever the order of the runs.
+    Runs that differ only in their seeds are seeds of one model. Models are ordered by their names,
+    then by their digests, whatever the order of the runs.
 
     Raises:
         RunError: see `check_trials`.
     """
-    known = sorted(trials, key=lambda t: (t.run.recipe.name, t.digest, *t.seeds, t.folder))
-    check_trials(known)
+    ordered = sorted(trials, key=lambda t: (t.run.recipe.name, t.digest, *t.seeds, t.folder))
+    check_trials(ordered)
     groups: dict[str, list[RunRecord]] = {}
-    for trial in known:
+    for trial in ordered:
         groups.setdefault(trial.digest, []).append(trial)
     named = zip(names_of(list(groups.values())), groups.values(), strict=True)
     models = tuple(
         ComparedModel(name, tuple(group), _estimates(group))
         for name, group in sorted(named, key=lambda two: (_numbered(two[0]), two[1][0].digest))
     )
-    return Comparison(models, tuple(_figures(models)))
+    return Comparison(models, tuple(_metrics(models)))
 
 
 def _numbered(name: str) -> list[str | float]:
-    """A name by which "latent=2" comes before "latent=16": letters and numbers in turn."""
+    """A sort key by which "latent=2" comes before "latent=16": letters and numbers in turn."""
     parts = re.split(r"(\d+(?:\.\d+)?)", name)
     return [float(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _estimates(trials: Sequence[RunRecord]) -> dict[str, Estimate]:
     each = [trial.figures() for trial in trials]
-    shared = sorted((name for name in each[0] if all(name in f for f in each)), key=place_of)
-    intervals = trials[0].metrics.get("intervals", {})
-    return {name: estimate([f[name] for f in each], intervals.get(name)) for name in shared}
+    shared = sorted((name for name in each[0] if all(name in f for f in each)), key=metric_order)
+    first, seeds = trials[0], [trial.seeds for trial in trials]
+    intervals = first.metrics.get("intervals", {})
+    return {
+        name: estimate(
+            [values[name] for values in each],
+            intervals.get(name),
+            seeds,
+            first.per_example.get(name),
+        )
+        for name in shared
+    }
 
 
-def _figures(models: Sequence[ComparedModel]) -> Iterator[ComparedMetric]:
-    for name in sorted({name for model in models for name in model.figures}, key=place_of):
+def _metrics(models: Sequence[ComparedModel]) -> Iterator[ComparedMetric]:
+    for name in sorted({name for model in models for name in model.figures}, key=metric_order):
         having = tuple(model for model in models if name in model.figures)
-        density = _is_density(having[0].recipe, name)
-        kinds = {model.recipe.likelihood.kind for model in having} if density else {""}
-        for likelihood in sorted(kinds):
-            # Nats under two likelihoods must not stand in one row.
-            alike = [m for m in having if not density or m.recipe.likelihood.kind == likelihood]
-            best, why = _best(name, having)
-            first = alike[0].trials[0].metrics
-            note = {*[note for model in alike for note in model.notes(name)]}
+        # Nats of two likelihoods must not stand in one row.
+        rows: dict[str, list[ComparedModel]] = {}
+        for model in having:
+            density = _is_density(model.recipe, name)
+            rows.setdefault(model.recipe.likelihood.kind if density else "", []).append(model)
+        for likelihood, row in sorted(rows.items()):
+            reference, differences = _differences(name, row)
+            best, why = _best(name, having, differences)
+            notes = {note for model in row for note in model.notes(name)}
             yield ComparedMetric(
                 name,
-                kind_of(name),
-                first.get("units", {}).get(name, ""),
-                note.pop() if len(note) == 1 else "",
+                metric_info(name),
+                row[0].trials[0].metrics.get("units", {}).get(name, ""),
+                notes.pop() if len(notes) == 1 else "",
                 likelihood,
-                tuple(alike),
-                best.name if best else None,
+                tuple(row),
+                reference if best else None,
                 why,
+                reference,
+                differences,
             )
 
 
-def _best(name: str, models: Sequence[ComparedModel]) -> tuple[ComparedModel | None, str]:
-    """The model that is better than every other by more than the noise, or why there is none."""
-    better = kind_of(name).better
-    if better is None:
-        return None, NO_DIRECTION
-    if len(models) < 2:
-        return None, ALONE
-    if len({model.basis(name) for model in models}) > 1:
-        return None, INCOMPARABLE
+def _differences(
+    name: str, models: Sequence[ComparedModel]
+) -> tuple[str | None, dict[str, Difference]]:
+    """The model with the best mean, and the differences of the others from it."""
+    better = metric_info(name).better
+    if better is None or len({model.basis(name) for model in models}) > 1:
+        return None, {}
     sign = 1 if better == "lower" else -1
     first = min(models, key=lambda model: sign * model.figures[name].mean)
-    others = (model for model in models if model is not first)
-    if all(differ(first.figures[name], other.figures[name]) for other in others):
-        return first, ""
-    known = all(model.figures[name].interval for model in models)
-    return None, WITHIN_NOISE if known else UNKNOWN_NOISE
+    found = {
+        model.name: difference(model.figures[name], first.figures[name])
+        for model in models
+        if model is not first
+    }
+    return first.name, {other: each for other, each in found.items() if each is not None}
+
+
+def _best(
+    name: str, models: Sequence[ComparedModel], differences: Mapping[str, Difference]
+) -> tuple[bool, str]:
+    """Whether the model with the best mean is significantly best, and why not."""
+    if metric_info(name).better is None:
+        return False, NO_DIRECTION
+    if len(models) < 2:
+        return False, ALONE
+    if len({model.basis(name) for model in models}) > 1:
+        return False, INCOMPARABLE
+    if len(differences) < len(models) - 1:
+        return False, UNKNOWN_NOISE
+    best = all(each.significant for each in differences.values())
+    return best, "" if best else WITHIN_NOISE
 
 
 def _is_density(recipe: Recipe, name: str) -> bool:
-    if name.startswith(TERMS):
-        term = recipe.terms.get(name.removeprefix(TERMS))
-        return term is not None and term.kind in BOUNDS
-    return kind_of(name).density
+    if name.startswith(TERM_PREFIX):
+        term = recipe.terms.get(name.removeprefix(TERM_PREFIX))
+        return term is not None and TERMS[term.kind].has_likelihood
+    return metric_info(name).density
 
 
 def _model(model: ComparedModel) -> dict[str, Any]:
-    seconds, speed = model.costs("seconds"), model.costs("images_per_second")
     return {
         "name": model.name,
         "recipe": model.recipe.name,
@@ -207,28 +238,32 @@ def _model(model: ComparedModel) -> dict[str, Any]:
         "median_run": model.median.folder,
         "parameters": model.trials[0].parameters,
         "steps": [trial.run.summary["steps"] for trial in model.trials],
-        "seconds": _estimate(seconds),
-        "images_per_second": _estimate(speed),
+        **{name: _estimate(model.costs(name)) for name in ("seconds", "images_per_second")},
     }
 
 
-def _figure(figure: ComparedMetric) -> dict[str, Any]:
+def _metric(metric: ComparedMetric) -> dict[str, Any]:
     return {
-        "name": figure.name,
-        "unit": figure.unit,
-        "note": figure.note,
-        **({"likelihood": figure.likelihood} if figure.likelihood else {}),
-        "better": figure.kind.better,
-        "best": figure.best,
-        "why": figure.why,
-        "models": {model.name: _estimate(model.figures[figure.name]) for model in figure.models},
+        "name": metric.name,
+        "unit": metric.unit,
+        "note": metric.note,
+        **({"likelihood": metric.likelihood} if metric.likelihood else {}),
+        "better": metric.info.better,
+        "best": metric.best,
+        "why": metric.why,
+        "models": {model.name: _estimate(model.figures[metric.name]) for model in metric.models},
+        "reference": metric.reference,
+        "differences": {
+            name: {**asdict(each), "interval": each.interval and list(each.interval)}
+            for name, each in metric.differences.items()
+        },
     }
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:
     return {
         "mean": found.mean,
-        "interval": None if found.interval is None else list(found.interval),
+        "interval": found.interval and list(found.interval),
         "over": found.over,
         "values": list(found.values),
     }

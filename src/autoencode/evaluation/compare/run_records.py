@@ -1,4 +1,4 @@
-"""Runs that are to be set side by side: which are seeds of one model, and which may not meet."""
+"""Records of runs to be compared: which are seeds of one model, and which cannot be compared."""
 
 from __future__ import annotations
 
@@ -6,58 +6,64 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from torch import Tensor
 
 from autoencode.data import Data, Split
 from autoencode.data.records import fingerprint
 from autoencode.errors import RunError
-from autoencode.evaluation.kinds import TWINS
-from autoencode.evaluation.records import TERMS
+from autoencode.evaluation.metric_info import NOT_COMPARED
+from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.models.run import Run
 from autoencode.parts.networks.custom import is_custom
 
-# How many differences of two models of one recipe their names tell.
-TOLD = 3
-# Settings that make no other model: what seeds differ in, and what is only written beside it.
-ASIDE = ("seed", "film", "tensorboard")
+# Differences between models of one recipe that their names mention, at most.
+MAX_DIFFERENCES = 3
+# Settings in which runs of one model may differ: the seed, and what else training records.
+NOT_THE_MODEL = ("seed", "snapshots", "tensorboard")
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One finished run and what was measured of it.
+    """One finished run and its metrics.
 
-    parameters: numbers that training set.   test: SHA-256 of its test part, see `digest_of_test`.
-    metrics: as of `Evaluation.to_dict`.
+    parameters: the number of trainable parameters.
+    test: SHA-256 of its test part, see `digest_of_test`.
+    metrics: from `Evaluation.to_dict`.   per_example: from `Evaluation.per_example`.
     """
 
     run: Run
     parameters: int
     test: str
     metrics: Mapping[str, Any]
+    per_example: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
-        """Where the run lies."""
+        """The folder of the run."""
         return str(self.run.folder)
 
     @property
     def seeds(self) -> tuple[int, int]:
-        """Of the training, and of the split of its data."""
+        """The seed of the training, and of the split of its data."""
         return int(self.run.settings.get("seed", 0)), int(self.run.data["options"].get("seed", 0))
 
     @cached_property
     def setup(self) -> Mapping[str, Any]:
-        """All that makes the model what it is but its seeds, by dotted name."""
+        """Everything that defines the model except its seeds, by dotted name."""
         run, recipe = self.run, self.run.recipe.to_dict()
-        for words in ("name", "about", "papers", "training"):  # settings hold what training did
-            del recipe[words]
+        for name in ("name", "about", "papers", "training"):  # `settings` holds what was used
+            del recipe[name]
         if is_custom(run.recipe.network.kind):
-            # Each run has a copy of its own: what counts is what it says.
+            # Each run has its own copy: the content of the file counts.
             name = run.recipe.network.kind.rpartition(".py")[2]
             recipe["network"]["kind"] = f"{run.network_sha256}{name}"
-        settings = {name: value for name, value in run.settings.items() if name not in ASIDE}
+        settings = {
+            name: value for name, value in run.settings.items() if name not in NOT_THE_MODEL
+        }
         options = {name: value for name, value in run.data["options"].items() if name != "seed"}
         data = {"source": run.data["source"], **options}
         return dict(_flat({"": recipe, "training": settings, "data": data}))
@@ -69,9 +75,9 @@ class RunRecord:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def figures(self) -> dict[str, float]:
-        """Each figure that is one number."""
-        found = {name: value for name, value in self.metrics.items() if name not in TWINS}
-        found |= {TERMS + name: value for name, value in self.metrics.get("terms", {}).items()}
+        """Each compared metric that is one number."""
+        found = {name: value for name, value in self.metrics.items() if name not in NOT_COMPARED}
+        found |= {TERM_PREFIX + k: value for k, value in self.metrics.get("terms", {}).items()}
         return {
             name: value
             for name, value in found.items()
@@ -80,27 +86,27 @@ class RunRecord:
 
 
 def check_trials(trials: Sequence[RunRecord]) -> None:
-    """Refuses runs that cannot be set side by side; figures need not be there yet.
+    """Refuses runs that cannot be compared; they need not be measured yet.
 
     Raises:
-        RunError: fewer than two runs; a run or a training that is there twice; or runs whose test
+        RunError: fewer than two runs; a run or a training that is given twice; or runs whose test
             parts are not the same examples in the same order.
     """
     if len(trials) < 2:
         raise RunError(
-            f"A comparison takes two runs or more, and there {'is 1' if trials else 'are none'}",
+            f"A comparison needs two runs or more, and there {'is 1' if trials else 'are none'}",
             'Give more of them, or a pattern: "runs/*".',
         )
-    met: dict[Any, RunRecord] = {}
+    first: dict[Any, RunRecord] = {}
     for trial in trials:
-        before = met.setdefault(trial.run.folder.resolve(), trial)
+        before = first.setdefault(trial.run.folder.resolve(), trial)
         if before is not trial:
             raise RunError(f"{trial.folder} is given twice", "Give each run once.")
-        before = met.setdefault((trial.digest, trial.seeds), trial)
+        before = first.setdefault((trial.digest, trial.seeds), trial)
         if before is not trial:
             raise RunError(
                 f"{before.folder} and {trial.folder} are the same training: recipe, settings and "
-                "seed are equal, so that the two say nothing of the noise",
+                "seed are equal, so that they are not two samples",
                 "Leave one out, or train it with another --seed.",
             )
     for trial in trials:
@@ -120,38 +126,38 @@ def digest_of_test(data: Data) -> str:
 
 
 def _sources(one: RunRecord, other: RunRecord) -> str:
-    """In what the data of two runs differ."""
+    """The differences between the data of two runs."""
     ours, theirs = ({"source": t.run.data["name"], **t.run.data["options"]} for t in (one, other))
-    apart = {
+    different = {
         name: (ours.get(name), theirs.get(name))
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
     }
-    if not apart:
+    if not different:
         return f"{ours['source']} was not the same data for both"
-    return ", ".join(f"{name} is {_short(a)} and {_short(b)}" for name, (a, b) in apart.items())
+    return ", ".join(f"{name} is {_short(a)} and {_short(b)}" for name, (a, b) in different.items())
 
 
 def names_of(groups: Sequence[Sequence[RunRecord]]) -> list[str]:
-    """A name for each model, of which the runs of all seeds are given.
+    """A name for each model, which is given as the runs of all its seeds.
 
-    That of its recipe, with what tells it from others of that recipe.
+    The name of its recipe, and its differences from other models of that recipe.
     """
     names = []
     for group in groups:
         trial = group[0]
         recipe = trial.run.recipe.name
-        rivals = [other[0].setup for other in groups if other[0].run.recipe.name == recipe]
-        apart = sorted(
+        setups = [other[0].setup for other in groups if other[0].run.recipe.name == recipe]
+        different = sorted(
             key
-            for key in {key for setup in rivals for key in setup}
-            if len({json.dumps(setup.get(key)) for setup in rivals}) > 1
+            for key in {key for setup in setups for key in setup}
+            if len({json.dumps(setup.get(key)) for setup in setups}) > 1
         )
-        ends = Counter(key.rpartition(".")[2] for key in apart)
+        ends = Counter(key.rpartition(".")[2] for key in different)
         words = [
             f"{end if ends[end := key.rpartition('.')[2]] == 1 else key}="
             f"{_short(trial.setup.get(key, 'default'))}"
-            for key in apart[:TOLD]
+            for key in different[:MAX_DIFFERENCES]
         ]
         names.append(f"{recipe} ({', '.join(words)})" if words else recipe)
     double = Counter(names)
@@ -169,9 +175,9 @@ def _short(value: Any) -> str:
 
 
 def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested mappings by dotted name, as the command line says them: no `args`.
+    """Leaves of nested mappings by dotted name, as on the command line: without `args`.
 
-    What is None is what it would be anyway, and may be missing from the files of older versions.
+    Values of None are defaults, which the files of older versions may lack.
     """
     for name, value in nested.items():
         key = before if name in ("", "args") else f"{before}.{name}" if before else name

@@ -1,6 +1,6 @@
-"""What can be measured of a trained model: each measure gives records from a subject.
+"""The measures of a trained model: each gives records from an `EvaluationContext`.
 
-A measure that has no meaning for the model or its data gives none.
+A measure without a meaning for the model or its data gives none.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +11,11 @@ from autoencode.evaluation.measures import (
     disentanglement,
     gaps,
     generation,
+    latent_space,
     likelihood,
     objective,
     reconstruction,
-    shift,
-    space,
+    robustness,
 )
 from autoencode.evaluation.records import Record
 
@@ -24,15 +24,15 @@ MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "objective": objective.measure,
     "codes": codes.measure,
     "likelihood": likelihood.measure,
-    "space": space.measure,
+    "space": latent_space.measure,
     "generation": generation.measure,
     "gaps": gaps.measure,
-    "shift": shift.measure,
+    "shift": robustness.measure,
     "disentanglement": disentanglement.measure,
 }
-# Those that take seconds: what every training ends with.
+# The measures that take seconds, at the end of every training.
 QUICK = ("reconstruction", "objective", "codes")
-# What a measure takes from `EvaluationContext` beside the model and its data.
+# The options of `EvaluationContext` that a measure depends on.
 OPTIONS: Mapping[str, tuple[str, ...]] = {"likelihood": ("samples", "images")}
 
 __all__ = ["MEASURES", "OPTIONS", "QUICK"]

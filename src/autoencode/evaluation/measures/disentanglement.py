@@ -1,4 +1,4 @@
-"""Whether single numbers of the code stand for the factors that examples were made from."""
+"""Whether single latent dimensions represent the factors that examples were made from."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ from autoencode.evaluation.metrics.disentanglement import (
 )
 from autoencode.evaluation.records import Record
 
-# Training codes that a forest or a vote is fitted to.
-MOST_TRAIN = 10_000
+# Training codes that a forest is fitted to.
+MAX_TRAIN = 10_000
 
 
-def measure(subject: EvaluationContext) -> Iterator[Record]:
-    """MIG, DCI, SAP, the FactorVAE score and modularity, where factors are known."""
-    data = subject.data
+def measure(ctx: EvaluationContext) -> Iterator[Record]:
+    """MIG, DCI, SAP, the FactorVAE score and modularity, if factors are known."""
+    data = ctx.data
     train, test = data.train.factors, data.test.factors
     if train is None or test is None:
         return
-    codes, known = subject.codes, subject.train_codes[:MOST_TRAIN]
-    train = train[:MOST_TRAIN]
+    codes = ctx.codes
     unordered = [data.factors.index(name) for name in data.unordered]
-    n, of = len(test), f"of {', '.join(data.factors)}"
-    unit = "from 0 to 1"
-    forests = dci(known, train, codes, test, unordered)
+    forests = dci(ctx.train_codes[:MAX_TRAIN], train[:MAX_TRAIN], codes, test, unordered)
     for name, value, what in (
         ("mig", mutual_information_gap(codes, test), "Mutual information gap"),
-        ("dci_disentanglement", forests.disentanglement, "Each number of the code has one factor"),
-        ("dci_completeness", forests.completeness, "Each factor has one number of the code"),
-        ("dci_informativeness", forests.informativeness, "Forests tell the factor from the code"),
+        ("dci_disentanglement", forests.disentanglement, "Each latent dimension has one factor"),
+        ("dci_completeness", forests.completeness, "Each factor has one latent dimension"),
+        ("dci_informativeness", forests.informativeness, "Forests predict factors from the code"),
         ("sap", sap(codes, test, unordered), "Separated attribute predictability"),
         (
             "factor_vae_score",
             factor_vae_score(codes, test),
-            "A vote of the least varying number tells the fixed factor",
+            "The least varying latent dimension votes for the fixed factor",
         ),
-        ("modularity", modularity(codes, test), "Each number informs of one factor only"),
+        ("modularity", modularity(codes, test), "Each latent dimension informs of one factor"),
     ):
-        yield Record(name, value, unit, n, f"{what}; {of}, test examples.")
+        note = f"{what}; of {', '.join(data.factors)}, test examples."
+        yield Record(name, value, "from 0 to 1", len(test), note)

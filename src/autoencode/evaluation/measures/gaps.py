@@ -1,42 +1,45 @@
-"""Gaps: how much of the mass of random codes decodes to what is no data."""
+"""Implausible images: the share of random codes that decode to an image unlike the data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from autoencode.contract import Space
-from autoencode.evaluation.context import Drawn, EvaluationContext
-from autoencode.evaluation.metrics.gaps import gap_share, unsure_share
-from autoencode.evaluation.metrics.intervals import of_share
+from autoencode.evaluation.context import EvaluationContext, GeneratedImages
+from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
+from autoencode.evaluation.metrics.intervals import bootstrap_share
 from autoencode.evaluation.records import Record
-
-UNIT = "share of images; {:.2f} for test images"
-LEVEL = 0.99
+from autoencode.evaluation.thresholds import IMPLAUSIBLE_QUANTILE
 
 
-def measure(subject: EvaluationContext) -> Iterator[Record]:
-    """The share of gaps among what is drawn, and in the box that the training codes fill."""
-    yield from _of(subject, subject.drawn, "")
-    # Beside the entries of a code book, and off the sphere, there is nothing to decode.
-    boxed = subject.model.space in (Space.REAL, Space.BOX)
-    if boxed and subject.drawn.how != subject.boxed.how:
-        yield from _of(subject, subject.boxed, "_in_box")
+def measure(ctx: EvaluationContext) -> Iterator[Record]:
+    """The share of implausible images from random codes, and from the box of training codes."""
+    yield from _shares(ctx, ctx.generated, "")
+    # Between the entries of a code book, and off the sphere, there is nothing to decode.
+    box = ctx.model.space in (Space.REAL, Space.BOX)
+    if box and ctx.generated.source != ctx.generated_in_box.source:
+        yield from _shares(ctx, ctx.generated_in_box, "_in_box")
 
 
-def _of(subject: EvaluationContext, drawn: Drawn, suffix: str) -> Iterator[Record]:
-    n = len(drawn.features)
-    share = gap_share(subject.real.test_distances, drawn.distances, LEVEL)
-    how = f"of {n:,} images decoded from {drawn.how}"
+def _shares(ctx: EvaluationContext, images: GeneratedImages, suffix: str) -> Iterator[Record]:
+    n, reference = len(images.features), ctx.reference
+    source = f"of {n:,} images decoded from {images.source}"
+
+    def record(name: str, share: float, of_test: float, note: str) -> Record:
+        unit = f"share of images; {of_test:.2f} for test images"
+        return Record(f"{name}{suffix}", share, unit, n, note, bootstrap_share(share, n))
+
+    expected = 1 - IMPLAUSIBLE_QUANTILE
     note = (
-        f"Images farther from every training image than all but {1 - LEVEL:.0%} of test images, "
-        f"{how}; {subject.real.features.name}."
+        f"Images farther from every training image than all but {expected:.0%} of test images, "
+        f"{source}; {reference.features.name}."
     )
-    yield Record(f"gaps{suffix}", share, UNIT.format(1 - LEVEL), n, note, of_share(share, n))
-    if drawn.proba is not None:
-        unsure = unsure_share(subject.real.test_proba, drawn.proba)
+    share = gap_share(reference.test_distances, images.distances)
+    yield record("gaps", share, expected, note)
+    if images.probabilities is not None and reference.test_probabilities is not None:
+        found = uncertain_share(reference.test_probabilities, images.probabilities)
         note = (
-            f"Images of no class with a probability of {unsure.threshold:.2f} or more, {how}; the "
-            "classifier of the features."
+            f"Images of no class with a probability of {found.threshold:.2f} or more, {source}; "
+            "the classifier of the features."
         )
-        unit, interval = UNIT.format(unsure.of_test), of_share(unsure.share, n)
-        yield Record(f"unsure{suffix}", unsure.share, unit, n, note, interval)
+        yield record("unsure", found.share, found.of_test, note)

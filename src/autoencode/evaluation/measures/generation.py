@@ -1,57 +1,75 @@
-"""Images of random codes, held to test images in the features of a classifier."""
+"""Images of random codes, compared with test images in the features of a classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoencode.evaluation.context import MOST_DRAWN, EvaluationContext
+from autoencode.evaluation.context import MAX_GENERATED, EvaluationContext
 from autoencode.evaluation.metrics.copying import copies, diversity
 from autoencode.evaluation.metrics.generation import frechet_distance
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.records import Record
 
-# Fewer have no neighbourhoods to speak of.
-LEAST = 20
+# Fewer examples have no meaningful neighbourhoods.
+MIN_EXAMPLES = 20
+SQUARED, SHARE = "squared units of the features", "share of images"
 
 
-def measure(subject: EvaluationContext) -> Iterator[Record]:
+def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """Fréchet distance, precision, recall, density, coverage, diversity, copies, label fidelity."""
-    if len(subject.test) < LEAST:
+    if len(ctx.test) < MIN_EXAMPLES:
         return
-    drawn, real = subject.drawn, subject.real.test_features[:MOST_DRAWN]
-    n = len(drawn.features)
-    how = f"of {n:,} images decoded from {drawn.how}; {subject.real.features.name}"
-    distance = frechet_distance(real, drawn.features)
-    note = f"Fréchet distance to {len(real):,} test images, {how}; it is no FID."
-    yield Record("frechet_distance", distance, "squared units of the features", n, note)
-    reference = frechet_distance(real, subject.real.train_features[: len(real)])
-    note = f"For reference: that of as many training images; {subject.real.features.name}."
-    yield Record("frechet_distance_of_train", reference, "squared units of the features", n, note)
-    share = "share of images"
-    manifold = precision_recall(real, drawn.features)
-    balls = density_coverage(real, drawn.features)
-    for name, value, unit, what in (
-        ("precision", manifold.precision, share, "Generated images among the test images"),
-        ("recall", manifold.recall, share, "Test images among the generated"),
+    images, reference = ctx.generated, ctx.reference
+    features, real = images.features, reference.test_features[:MAX_GENERATED]
+    n, name_of_features = len(features), reference.features.name
+    source = f"of {n:,} images decoded from {images.source}; {name_of_features}"
+    manifold, balls = precision_recall(real, features), density_coverage(real, features)
+    copied = copies(reference.test_distances, images.distances)
+    for name, value, unit, note in (
+        (
+            "frechet_distance",
+            frechet_distance(real, features),
+            SQUARED,
+            f"Fréchet distance to {len(real):,} test images, {source}; it is not FID",
+        ),
+        (
+            "frechet_distance_of_train",
+            frechet_distance(real, reference.train_features[: len(real)]),
+            SQUARED,
+            f"For reference: of as many training images; {name_of_features}",
+        ),
+        ("precision", manifold.precision, SHARE, f"Generated images among the test, {source}"),
+        ("recall", manifold.recall, SHARE, f"Test images among the generated, {source}"),
         (
             "density",
             balls.density,
             "balls of a test image, over k",
-            "Test images around a generated one",
+            f"Test images around a generated one, {source}",
         ),
-        ("coverage", balls.coverage, share, "Test images with a generated one near"),
+        ("coverage", balls.coverage, SHARE, f"Test images with a generated one near, {source}"),
+        (
+            "diversity",
+            diversity(features) / diversity(real),
+            "1 for test images",
+            f"Mean distance of two images, as a multiple of that of two test images, {source}",
+        ),
+        (
+            "copy_distance_ratio",
+            copied.ratio,
+            "1 for test images",
+            f"Median distance to the nearest training image, over that of test images, {source}",
+        ),
+        (
+            "copies",
+            copied.share,
+            "share of images; 0.01 for test images",
+            f"Images as near to a training image as the nearest 1 % of test images, {source}",
+        ),
     ):
-        yield Record(name, value, unit, n, f"{what}, {how}.")
-    spread = diversity(drawn.features) / diversity(real)
-    note = f"Mean distance of two images, as a multiple of that of two test images, {how}."
-    yield Record("diversity", spread, "1 for test images", n, note)
-    copied = copies(subject.real.test_distances, drawn.distances)
-    note = f"Median distance to the nearest training image, over that of test images, {how}."
-    yield Record("copy_distance_ratio", copied.ratio, "1 for test images", n, note)
-    note = f"Images as near to a training image as the nearest 1 % of test images, {how}."
-    yield Record("copies", copied.share, "share of images; 0.01 for test images", n, note)
-    if drawn.labels is not None and drawn.proba is not None:
-        told = (drawn.proba.argmax(1) == drawn.labels).double()
-        note = f"Images in which the classifier sees the class that was asked for, {how}."
-        yield Record("label_fidelity", told.mean().item(), share, n, note, bootstrap(told))
+        yield Record(name, value, unit, n, f"{note}.")
+    if images.labels is not None and images.probabilities is not None:
+        right = images.probabilities.argmax(1) == images.labels
+        note = f"Images that the classifier assigns to the requested class, {source}."
+        value = right.double().mean().item()
+        yield Record("label_fidelity", value, SHARE, n, note, bootstrap(right))

@@ -10,76 +10,69 @@ from torch import Tensor
 
 from autoencode.data import scaled
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.records import Record
 from autoencode.models.inference import split
 
-# Positions of examples that are kept as the best and the worst.
+# Positions of the best and of the worst examples that are recorded.
 EXTREMES = 16
 HOW = "Reconstructions without noise, from the code (of a random one, the mean)"
 
 
-def measure(subject: EvaluationContext) -> Iterator[Record]:
+def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """Squared error, PSNR, SSIM and MS-SSIM, by class too, and the best and worst examples."""
-    model, test = subject.model, subject.test
-    n, has_image = len(test), model.sizes.image is not None
-    images, pixels = ("images", "pixels") if has_image else ("examples", "numbers")
-    mean_image = _mean(subject.data.train.x, subject.batch_size)
+    pixels = ctx.model.sizes.pixels
+    n, has_image = len(ctx.test), ctx.model.sizes.image is not None
+    examples, values = ("images", "pixels") if has_image else ("examples", "values")
+    mean_example = _mean(ctx.data.train.x, ctx.batch_size)
 
-    def judge(x: Tensor, context: Tensor | None) -> dict[str, Tensor]:
-        y = model.forward(x, context).images
-        figures = {
+    def compare(x: Tensor, context: Tensor | None) -> dict[str, Tensor]:
+        y = ctx.model.forward(x, context).images
+        found = {
             "error": squared_error(x, y),
-            "reference": squared_error(x, mean_image.to(x).expand_as(x)),
+            "reference": squared_error(x, mean_example.to(x).expand_as(x)),
             "psnr": psnr(x, y),
         }
-        if has_image:
-            figures |= {"ssim": ssim(x, y), "ms_ssim": ms_ssim(x, y)}
-        return figures
+        return found | ({"ssim": ssim(x, y), "ms_ssim": ms_ssim(x, y)} if has_image else {})
 
-    batches = subject.in_batches(judge, "reconstructions")
+    batches = ctx.in_batches(compare, "reconstructions")
     each = {name: torch.cat([b[name] for b in batches]).cpu().double() for name in batches[0]}
-    error = each["error"]
-    unit = f"squared error summed over {pixels} in [0, 1], mean over test {images}"
-    yield Record("squared_error", error.mean().item(), unit, n, f"{HOW}.", bootstrap(error))
+    error, unit = each["error"], squared_error_unit(ctx)
+    yield ctx.mean("squared_error", error, unit, f"{HOW}.")
     if n > 1:
-        spread = error.std().item() / math.sqrt(n)
-        note = f"Standard error of squared_error over the test {images}; not over trainings."
-        yield Record("squared_error_stderr", spread, unit, n, note)
+        note = f"Standard error of squared_error over the test {examples}; not over trainings."
+        yield Record("squared_error_stderr", error.std().item() / math.sqrt(n), unit, n, note)
     yield Record(
         "squared_error_per_pixel",
-        error.mean().item() / model.sizes.pixels,
-        f"squared error per {pixels[:-1]}, mean over test {images}",
+        error.mean().item() / pixels,
+        f"squared error per {values[:-1]}, mean over test {examples}",
         n,
-        f"squared_error divided by the {model.sizes.pixels:,} numbers of an example.",
+        f"squared_error divided by the {pixels:,} values of an example.",
     )
-    yield Record(
-        "squared_error_of_mean",
-        each["reference"].mean().item(),
-        unit,
-        n,
-        f"For reference: the error of answering the mean of the training {images} each time.",
-    )
-    note = f"{HOW}; mean over test {images}, of which each counts 100 dB at most."
-    decibels = each["psnr"]
-    yield Record("psnr", decibels.mean().item(), "dB", n, note, bootstrap(decibels))
+    note = f"For reference: of the mean of the training {examples} as every reconstruction."
+    yield Record("squared_error_of_mean", each["reference"].mean().item(), unit, n, note)
+    note = f"{HOW}; mean over test {examples}, each at most 100 dB."
+    yield ctx.mean("psnr", each["psnr"], "dB", note)
     if has_image:
         for name, what in (("ssim", ""), ("ms_ssim", ", at as many scales as the image has room")):
             note = f"{HOW}; Gaussian window of σ = 1.5{what}, mean over test images."
-            found = each[name]
-            yield Record(
-                name, found.mean().item(), "1 for identical images", n, note, bootstrap(found)
-            )
-    yield from _by_class(subject, error, unit)
+            yield ctx.mean(name, each[name], "1 for identical images", note)
+    yield from _by_class(ctx, error, unit)
     order = error.argsort()
     for name, rows in (("best", order[:EXTREMES]), ("worst", order.flip(0)[:EXTREMES])):
-        note = f"Where the {len(rows)} test {images} of the {name} squared_error stand, from 0."
+        note = f"Positions of the {len(rows)} test {examples} with the {name} squared_error."
         yield Record(f"{name}_examples", tuple(rows.tolist()), "position in the test part", n, note)
 
 
-def _by_class(subject: EvaluationContext, error: Tensor, unit: str) -> Iterator[Record]:
-    classes, y = subject.data.classes, subject.test.y
+def squared_error_unit(ctx: EvaluationContext) -> str:
+    """The unit of a squared error, with its reduction."""
+    has_image = ctx.model.sizes.image is not None
+    examples, values = ("images", "pixels") if has_image else ("examples", "values")
+    return f"squared error summed over {values} in [0, 1], mean over test {examples}"
+
+
+def _by_class(ctx: EvaluationContext, error: Tensor, unit: str) -> Iterator[Record]:
+    classes, y = ctx.data.classes, ctx.test.y
     if y is None or len(classes) < 2:
         return
     counts = [int((y == k).sum()) for k in range(len(classes))]

@@ -1,7 +1,7 @@
-"""How well the classes of examples cluster in their codes, and clusters agree with classes.
+"""How well the classes of examples cluster in their codes, and how clusters agree with classes.
 
-Labels are whole numbers from 0 up. Those of −1, which mean that the class is not known, are for
-the caller to leave out, with their codes; they are refused here.
+Labels are whole numbers from 0 up. Examples of unknown class, with the label −1, are refused: leave
+them out together with their codes.
 """
 
 from __future__ import annotations
@@ -24,35 +24,36 @@ from torch import Tensor
 
 from autoencode.contract import Within
 from autoencode.errors import DataError
-from autoencode.evaluation.metrics.points import Array, as_points, in_proportion
+from autoencode.evaluation.metrics.arrays import Array, as_points, stratified_subset
 from autoencode.models.arguments import check_value
 
-# Codes that a silhouette is taken of: all distances between them are.
-SILHOUETTE_CODES = 5_000
-# Starts of k-means, of which the best is kept.
+# Codes for a silhouette, which takes all distances between them.
+MAX_SILHOUETTE_CODES = 5_000
+# Starts of k-means; the best result counts.
 STARTS = 10
 
 
 def silhouette(codes: Tensor, labels: Tensor, seed: int = 0) -> float:
-    """How much nearer codes are to those of their own class than to the next class, in [−1, 1].
+    """How much nearer codes are to codes of their own class than of the next class, in [−1, 1].
 
     Mean of (b − a) / max(a, b) over codes [N, *Z]: a is the mean distance to the others of the
-    class, b the smallest of the mean distances to another class. 0 where classes lie in one
-    another; long or bent classes score low however clean they are. A class with a single code
-    counts 0. Of more than 5,000 codes, so many are drawn, each class in proportion.
+    class, b the smallest mean distance to another class. 0 where classes overlap; long or curved
+    classes score low even if they are well separated. A class with a single code counts 0. Of more
+    than 5,000 codes, that many are drawn, each class in proportion.
     Source: [rousseeuw1987].
 
     Raises:
-        DataError: not one label for each code, an unknown one, a single class, or no class of two.
+        DataError: not one label for each code, an unknown label, a single class, or no class with
+            two codes.
         Diverged: codes that are not finite.
     """
-    points, classes = as_points(codes), _whole(labels, "labels")
+    points, classes = as_points(codes), _whole_numbers(labels, "labels")
     if len(points) != len(classes):
         raise DataError(
             f"Each code needs one label, and there are {len(points):,} codes and "
             f"{len(classes):,} labels"
         )
-    rows = in_proportion(classes, SILHOUETTE_CODES, seed)
+    rows = stratified_subset(classes, MAX_SILHOUETTE_CODES, seed)
     points, classes = points[rows], classes[rows]
     count = len(np.unique(classes))
     if not 1 < count < len(points):
@@ -66,12 +67,12 @@ def silhouette(codes: Tensor, labels: Tensor, seed: int = 0) -> float:
 def kmeans_clusters(codes: Tensor, k: int, seed: int = 0) -> Tensor:
     """The cluster of each code [N, *Z], of `k` found by k-means: [N], int64, where `codes` are.
 
-    Euclidean distance in the codes as they are; the best of 10 seeded starts by k-means++.
+    Euclidean distance in the codes as they are; the best of 10 seeded starts of k-means++.
     Source: [lloyd1982], [arthur2007].
 
     Raises:
         DataError: fewer than `k` codes.
-        RecipeError: `k` is no positive whole number.
+        RecipeError: `k` is not a positive whole number.
         Diverged: codes that are not finite.
     """
     check_value(k, Annotated[int, Within(1, 10**6)], "k")
@@ -86,8 +87,8 @@ def kmeans_clusters(codes: Tensor, k: int, seed: int = 0) -> Tensor:
 def matched_accuracy(clusters: Tensor, labels: Tensor) -> float:
     """The share of examples in the class that their cluster is matched with, in [0, 1].
 
-    Of all one-to-one matchings of clusters [N] with classes [N] the best; where there are more
-    clusters than classes, what lies in those left over counts as wrong.
+    Uses the best one-to-one matching of clusters [N] and classes [N]; examples in a cluster without
+    a class count as wrong.
     Source: [xie2016], section 4.2.
 
     Raises:
@@ -101,7 +102,8 @@ def matched_accuracy(clusters: Tensor, labels: Tensor) -> float:
 def adjusted_rand(clusters: Tensor, labels: Tensor) -> float:
     """The share of pairs on which clusters [N] and classes [N] agree, corrected for chance.
 
-    1 for the same partition, 0 on average for random clusters of the same sizes, less is possible.
+    1 for the same partition, 0 on average for random clusters of the same sizes; it may be
+    negative.
     Source: [hubert1985].
 
     Raises:
@@ -114,8 +116,8 @@ def adjusted_rand(clusters: Tensor, labels: Tensor) -> float:
 def normalised_mutual_information(clusters: Tensor, labels: Tensor) -> float:
     """I(clusters; classes) over the mean of their entropies, in [0, 1]: both are [N].
 
-    1 for the same partition. Not corrected for chance: random clusters score above 0, the more the
-    more clusters there are; `adjusted_rand` does not.  Source: [vinh2010].
+    1 for the same partition. Not corrected for chance, unlike `adjusted_rand`: random clusters
+    score above 0, and more clusters score higher.  Source: [vinh2010].
 
     Raises:
         DataError: as `matched_accuracy`.
@@ -125,7 +127,7 @@ def normalised_mutual_information(clusters: Tensor, labels: Tensor) -> float:
 
 
 def _pair(clusters: Tensor, labels: Tensor) -> tuple[Array, Array]:
-    clusters_, classes = _whole(clusters, "clusters"), _whole(labels, "labels")
+    clusters_, classes = _whole_numbers(clusters, "clusters"), _whole_numbers(labels, "labels")
     if len(clusters_) != len(classes):
         raise DataError(
             f"Each example needs a cluster and a label, and there are {len(clusters_):,} clusters "
@@ -134,7 +136,7 @@ def _pair(clusters: Tensor, labels: Tensor) -> tuple[Array, Array]:
     return clusters_, classes
 
 
-def _whole(given: Tensor, what: str) -> Array:
+def _whole_numbers(given: Tensor, what: str) -> Array:
     """Positions of classes or clusters, [N] from 0 up.
 
     Raises:

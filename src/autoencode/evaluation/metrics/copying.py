@@ -1,4 +1,4 @@
-"""Whether a model only repeats its training images, and how different its images are."""
+"""Whether generated images are copies of training images, and how diverse they are."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from autoencode.contract import Within
 from autoencode.errors import DataError
-from autoencode.evaluation.features import checked
+from autoencode.evaluation.metrics.arrays import as_features, check_distances
 from autoencode.models.arguments import check_value
 
-# Of test images, those nearest to a training image: who is as near as they are may be a copy.
-NEAREST_TEST = 0.01
-# The others that each image is compared with, where not with all.
-PARTNERS = 100
+# Images as near to a training image as this share of the test images may be copies.
+NEAR_QUANTILE = 0.01
+# Images that each image is compared with on either side, if not with all.
+MAX_PARTNERS = 100
 
 
 @dataclass(frozen=True)
@@ -40,77 +40,65 @@ class Copies(NamedTuple):
 
 
 def nearest(queries: Tensor, references: Tensor) -> Nearest:
-    """The nearest of the references [M, F] to each query [N, F], and how far away it is.
+    """The nearest of the references [M, F] to each query [N, F], and its distance.
 
-    Euclidean, over all references; memory is bounded. Queries that are references themselves are
-    at 0.
+    Euclidean, over all references; memory is bounded. The distance of a query that is a reference
+    itself is 0.
 
     Raises:
-        DataError: no two matrices of as many features, or an empty one.
+        DataError: not two matrices of equally many features, or an empty one.
         Diverged: features that are not finite.
     """
-    a, b = checked(queries, references)
+    a, b = as_features(queries, references)
     # Squared distances are taken from products: centred, they keep the most digits.
     centre = b.mean(0)
     neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit((b - centre).numpy())
     found = neighbours.kneighbors((a - centre).numpy(), return_distance=False)
     index = torch.from_numpy(found[:, 0])
-    # Those products leave copies a little beside 0; the difference itself does not.
+    # The products give copies a distance slightly above 0; the difference itself gives 0.
     return Nearest((a - b[index]).norm(dim=1), index)
 
 
-def copies(of_test: Tensor, of_generated: Tensor) -> Copies:
+def copies(test_distances: Tensor, generated_distances: Tensor) -> Copies:
     """Whether generated images are nearer to training images than test images are.
 
-    The distance of each generated image to its nearest training image [M], against that of each
-    test image to its own [N], see `nearest`: both have one distribution when the model draws new
-    images from that of the data. The ratio is that of the medians, generated over test: below 1
-    for copies and for images that are plainer than real ones, above 1 for images unlike any. The
-    share counts the generated images at the distance of the nearest 1 % of test images or below,
-    which is sharper for few copies among many new images. All training images should be given.
-    After the idea of [meehan2020].
+    Compares the distance of each generated image to its nearest training image [M] with that of
+    each test image [N], see `nearest`: both have the same distribution if the model draws new
+    images from the distribution of the data. The ratio is the median of the generated images over
+    the median of the test images: below 1 for copies and for images with less detail than real
+    ones, above 1 for images unlike the data. The share counts the generated images that are as
+    near as the nearest 1 % of the test images, which detects a few copies among many new images.
+    The distances should be to all training images.  After the idea of [meehan2020].
 
     Raises:
-        DataError: distances that are no list, or none; or half of the test images are training
-            images too.
+        DataError: tensors that are not lists of distances, or empty ones; or half of the test
+            images are training images too.
     """
-    check_distances(of_test, of_generated)
-    median = of_test.quantile(0.5)
+    check_distances(test_distances, generated_distances)
+    median = test_distances.quantile(0.5)
     if median == 0:
         raise DataError(
-            "Copies cannot be told from new images: half of the test images are training images too"
+            "Copies cannot be distinguished from new images: half of the test images are training "
+            "images too"
         )
-    share = (of_generated <= of_test.quantile(NEAREST_TEST)).double().mean()
-    return Copies((of_generated.quantile(0.5) / median).item(), share.item())
-
-
-def check_distances(*lists: Tensor) -> None:
-    """Refuses what are no distances, [N] each.
-
-    Raises:
-        DataError: no list, or an empty one.
-    """
-    if any(each.dim() != 1 or len(each) == 0 for each in lists):
-        raise DataError(
-            "Distances are compared, one for each image, and these have the shapes "
-            + " and ".join(str(tuple(each.shape)) for each in lists)
-        )
+    share = (generated_distances <= test_distances.quantile(NEAR_QUANTILE)).double().mean()
+    return Copies((generated_distances.quantile(0.5) / median).item(), share.item())
 
 
 def diversity(features: Tensor, seed: int = 0) -> float:
     """The mean Euclidean distance of two different images, in units of the features [N, F].
 
-    Over all pairs for up to 101 images; of more, each is paired with 200 others, drawn by `seed`.
-    Set it in relation to that of real images: below 1, generated images are more alike.
+    Over all pairs of up to 101 images; of more, each is paired with 200 others, drawn by `seed`.
+    Divide it by the value of real images: below 1, generated images are more alike.
 
     Raises:
-        DataError: no matrix, or fewer than two images.
+        DataError: not a matrix, or fewer than two images.
         Diverged: features that are not finite.
         RecipeError: `seed` is out of range.
     """
     check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
-    (x,) = checked(features, least=2)
+    (x,) = as_features(features, least=2)
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))]
-    # Around a circle in random order, to the next, the one after it and so on: each counts equally.
-    steps = range(1, min(PARTNERS, len(x) - 1) + 1)
+    # In a circle of random order, each is paired with the next ones: all count equally.
+    steps = range(1, min(MAX_PARTNERS, len(x) - 1) + 1)
     return float(sum((x - x.roll(step, 0)).norm(dim=1).mean() for step in steps) / len(steps))

@@ -1,15 +1,16 @@
-"""Whether each number of a code goes with one known factor of the data, and each with one number.
+"""Disentanglement: whether each latent dimension corresponds to one known factor of the data.
 
-All take codes [N, *Z] and factors [N, F], the whole numbers of `Split.factors`; a factor that takes
-one value only is left out. Of a VAE give the means, without the dimensions that fell to the prior.
+All metrics take codes [N, *Z] and factors [N, F], the whole numbers of `Split.factors`; a factor
+with a single value is left out. Of a VAE give the means, without dimensions that equal the prior.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import entropy  # type: ignore[import-untyped]
 from sklearn.ensemble import (  # type: ignore[import-untyped]
     RandomForestClassifier,
     RandomForestRegressor,
@@ -18,21 +19,25 @@ from sklearn.metrics import mutual_info_score  # type: ignore[import-untyped]
 from torch import Tensor
 
 from autoencode.errors import DataError
-from autoencode.evaluation.metrics.factors import checked, information, regressions, thresholds
+from autoencode.evaluation.metrics.arrays import Array
+from autoencode.evaluation.metrics.factors import (
+    checked_factors,
+    mutual_information,
+    regression_scores,
+    threshold_scores,
+)
 
 BINS = 20
-# Trees in a forest, and codes drawn for each: with more the figures hold still.
-TREES, PER_TREE = 20, 2_000
-# Votes to learn from, as many again to count, and the codes behind each.
+# Trees in a forest, and codes drawn for each; more change the metrics by little.
+TREES, CODES_PER_TREE = 20, 2_000
+# Votes to fit the majority, as many again to score it, and the codes in each vote.
 VOTES, BATCH = 2_000, 64
-# Numbers gathered at once for the votes.
-AT_ONCE = 2**22
-
-Array = np.ndarray[Any, Any]
+# Numbers in memory at once for the votes.
+MAX_NUMBERS = 2**22
 
 
 class Dci(NamedTuple):
-    """What `dci` finds, each from 0 to 1."""
+    """The three scores of `dci`, each from 0 to 1."""
 
     disentanglement: float
     completeness: float
@@ -40,38 +45,39 @@ class Dci(NamedTuple):
 
 
 def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = BINS) -> float:
-    """MIG: how much more one number of the code says of a factor than any other, from 0 to 1.
+    """Mutual information gap (MIG): I of the best latent dimension minus the next, from 0 to 1.
 
-    Mean over the factors v of (I(zᵢ; v) − I(zⱼ; v)) / H(v), i and j the two numbers that say most;
-    for a code of one number the second is 0. Each number is cut into `bins` of equal width from its
-    lowest to its highest value, as by [locatello2019]: a factor of more values than `bins` cannot
-    reach 1. The plug-in estimate of I is about (bins − 1)(values − 1) / 2N nats too high, which
-    mostly cancels in the difference.  Source: [chen2018].
+    Mean over the factors v of (I(zᵢ; v) − I(zⱼ; v)) / H(v), where i and j are the two dimensions
+    with the highest I; for a code of one dimension the second is 0. Each dimension is cut into
+    `bins` of equal width from its lowest to its highest value, as by [locatello2019]: a factor of
+    more values than `bins` cannot reach 1. The plug-in estimate of I is about
+    (bins − 1)(values − 1) / 2N nats too high, which mostly cancels in the difference.
+    Source: [chen2018].
 
     Raises:
         DataError: not one row of whole numbers for each code, or too few factors that vary.
         Diverged: codes that are not finite.
-        RecipeError: `bins` is no whole number from 2 to 1,000.
+        RecipeError: `bins` is not a whole number from 2 to 1,000.
     """
-    [(z, v)], _ = checked((codes, factors))
+    [(z, v)], _ = checked_factors((codes, factors))
     entropies = np.array([mutual_info_score(each, each) for each in v.T])
-    return float((_gaps(information(z, v, bins)) / entropies).mean())
+    return float((_gaps(mutual_information(z, v, bins)) / entropies).mean())
 
 
 def modularity(codes: Tensor, factors: Tensor, bins: int = BINS) -> float:
-    """How far each number of the code says something of one factor only, from 0 to 1.
+    """Whether each latent dimension has information about one factor only, from 0 to 1.
 
-    Mean over the numbers i of 1 − Σᵥ I(zᵢ; v)² / ((F − 1) maxᵥ I(zᵢ; v)²), the sum without the
-    factor of the maximum; 0 for a number that says nothing. I as in `mutual_information_gap`. The
-    figure does not see how much is said: by chance alone more is said of factors of many values, so
-    that noise lies well above 0. Read it beside the informativeness of `dci`.
+    Mean over the dimensions i of 1 − Σᵥ I(zᵢ; v)² / ((F − 1) maxᵥ I(zᵢ; v)²), the sum without the
+    factor of the maximum; 0 for a dimension without information. I as in `mutual_information_gap`.
+    The score does not depend on the amount of information: by chance, factors of many values get
+    more, so that noise scores well above 0. Compare it with the informativeness of `dci`.
     Source: [ridgeway2018].
 
     Raises:
         DataError, Diverged, RecipeError: as `mutual_information_gap`; two factors must vary.
     """
-    [(z, v)], _ = checked((codes, factors), least=2)
-    squares = information(z, v, bins) ** 2
+    [(z, v)], _ = checked_factors((codes, factors), least=2)
+    squares = mutual_information(z, v, bins) ** 2
     highest = squares.max(1)
     others = (squares.sum(1) - highest) / (v.shape[1] - 1)
     spread = np.divide(others, highest, out=np.ones_like(others), where=highest > 0)
@@ -79,23 +85,23 @@ def modularity(codes: Tensor, factors: Tensor, bins: int = BINS) -> float:
 
 
 def sap(codes: Tensor, factors: Tensor, unordered: Collection[int] = (), seed: int = 0) -> float:
-    """SAP: how much better one number of the code tells a factor than the next, from 0 to 1.
+    """SAP: how much better one latent dimension predicts a factor than the next, from 0 to 1.
 
-    Mean over the factors of the highest score less the second; for a code of one number the second
-    is 0. The score of a number is R² of the factor's linear regression on it. For `unordered`
-    factors, columns whose numbers are mere names, it is the balanced accuracy of K − 1 thresholds
-    for K values: a tree of K leaves fitted to half of the codes, drawn by `seed`, and counted on
-    the others. Chance is 1/K there, so that such a factor gives about 1 − 1/K at best.
+    Mean over the factors of the highest score minus the second; for a code of one dimension the
+    second is 0. The score of a dimension is R² of the factor's linear regression on it. For
+    `unordered` factors, columns whose numbers are only names, it is the balanced accuracy of K − 1
+    thresholds for K values: a tree of K leaves fitted to half of the codes, drawn by `seed`, and
+    scored on the others. Chance is 1/K there, so that such a factor gives about 1 − 1/K at best.
     Source: [kumar2018].
 
     Raises:
-        DataError: as `mutual_information_gap`; or `unordered` has a position that is no column.
+        DataError: as `mutual_information_gap`; or `unordered` has a position that is not a column.
         Diverged: codes that are not finite.
     """
-    [(z, v)], named = checked((codes, factors), unordered=unordered)
+    [(z, v)], unordered_columns = checked_factors((codes, factors), unordered=unordered)
     scores = [
-        thresholds(z, each, seed) if is_named else regressions(z, each)
-        for each, is_named in zip(v.T, named, strict=True)
+        threshold_scores(z, each, seed) if is_unordered else regression_scores(z, each)
+        for each, is_unordered in zip(v.T, unordered_columns, strict=True)
     ]
     return float(_gaps(np.stack(scores, 1)).mean())
 
@@ -110,33 +116,33 @@ def dci(
 ) -> Dci:
     """Disentanglement, completeness and informativeness by random forests.
 
-    A forest (20 trees on 2,000 training codes each, drawn by `seed`) tells each factor v from the
-    code: a regression, for `unordered` factors a classification. Rᵢᵥ is the importance of number i
-    in it, the share of the impurity that its splits remove.
-    disentanglement: Σᵢ ρᵢ (1 − H_F(Rᵢ.)), entropy to base F, ρᵢ the number's share of all of R.
-    completeness: mean over v of 1 − H_d(R.ᵥ), entropy to base d, for codes of d numbers.
-    informativeness: mean over v of the share of the error of the best constant answer that the
-    forest avoids on the test codes, 0 at least: R², for `unordered` factors of the wrong answers.
+    A forest (20 trees on 2,000 training codes each, drawn by `seed`) predicts each factor v from
+    the code: by regression, for `unordered` factors by classification. Rᵢᵥ is the importance of
+    dimension i in it, the share of the impurity that its splits remove.
+    disentanglement: Σᵢ ρᵢ (1 − H_F(Rᵢ.)), entropy to base F, ρᵢ the share of dimension i in all R.
+    completeness: mean over v of 1 − H_d(R.ᵥ), entropy to base d, for codes of d dimensions.
+    informativeness: mean over v of the share of the error of the best constant prediction that the
+    forest avoids on the test codes, at least 0: R², or of the errors for `unordered` factors.
     Source: [eastwood2018].
 
     Raises:
         DataError: as `sap`, of either part; two factors must vary in both, for codes of one size.
         Diverged: codes that are not finite.
     """
-    parts, named = checked(
+    parts, unordered_columns = checked_factors(
         (train_codes, train_factors), (test_codes, test_factors), unordered=unordered, least=2
     )
     (z, v), (queries, truth) = parts
     importance, avoided = np.empty((z.shape[1], v.shape[1])), []
-    for k, is_named in enumerate(named):
-        kind = RandomForestClassifier if is_named else RandomForestRegressor
-        # All numbers are open to each split, or importance would leak to those that say nothing.
+    for k, is_unordered in enumerate(unordered_columns):
+        kind = RandomForestClassifier if is_unordered else RandomForestRegressor
+        # Each split may use all dimensions, or those without information would get importance.
         forest = kind(
-            TREES, max_samples=min(PER_TREE, len(z)), max_features=None, random_state=seed
+            TREES, max_samples=min(CODES_PER_TREE, len(z)), max_features=None, random_state=seed
         ).fit(z, v[:, k])
         importance[:, k] = forest.feature_importances_
         score = forest.score(queries, truth[:, k])
-        if is_named:
+        if is_unordered:
             constant = np.unique(truth[:, k], return_counts=True)[1].max() / len(truth)
             score = (score - constant) / (1 - constant)
         avoided.append(max(0.0, score))
@@ -150,33 +156,33 @@ def dci(
 
 
 def factor_vae_score(codes: Tensor, factors: Tensor, seed: int = 0) -> float:
-    """The FactorVAE score: the share of batches whose common factor one number of the code tells.
+    """The FactorVAE score: how often the least varying dimension identifies the fixed factor.
 
-    Of a batch of 64 codes that share one value of one factor, the number of least variance, over
-    its variance among all codes, votes for that factor. 2,000 batches decide for which factor each
-    number stands, by majority; counted are 2,000 others. Factors and their values are drawn evenly
-    by `seed`, and a batch with replacement from the codes with that value, from one half of all
-    codes to decide and from the other to count. Chance, and what noise gives, is 1/F for F factors.
-    Numbers that never vary do not vote.  Source: [kim2018].
+    In a batch of 64 codes that share one value of one factor, the latent dimension with the least
+    variance, relative to its variance among all codes, votes for that factor. The majority of 2,000
+    batches assigns a factor to each dimension; 2,000 other batches are scored. Factors and their
+    values are drawn uniformly by `seed`, and a batch with replacement from the codes with that
+    value, from one half of all codes to assign and from the other to score. Chance, and the score
+    of noise, is 1/F for F factors. Dimensions that never vary do not vote.  Source: [kim2018].
 
     Raises:
         DataError: as `mutual_information_gap`; two factors must vary, and each needs four codes or
             more that share a value.
         Diverged: codes that are not finite.
     """
-    [(z, v)], _ = checked((codes, factors), least=2)
+    [(z, v)], _ = checked_factors((codes, factors), least=2)
     spread = z.std(0)
     z = z[:, spread > 0] / spread[spread > 0]
     if z.shape[1] == 0:
         return float(1 / v.shape[1])
     rng = np.random.default_rng(seed)
     half = rng.permutation(len(z)) % 2 == 0
-    decided, counted = (_votes(z[part], v[part], rng) for part in (half, ~half))
-    return float(counted[np.arange(z.shape[1]), decided.argmax(1)].sum() / counted.sum())
+    assigned, scored = (_votes(z[part], v[part], rng) for part in (half, ~half))
+    return float(scored[np.arange(z.shape[1]), assigned.argmax(1)].sum() / scored.sum())
 
 
 def _votes(z: Array, v: Array, rng: np.random.Generator) -> Array:
-    """How often each number was the steadiest while a factor was fixed: [d, F]."""
+    """How often each dimension varied least while a factor was fixed: [d, F]."""
     found = np.zeros((z.shape[1], v.shape[1]))
     drawn = np.bincount(rng.integers(v.shape[1], size=VOTES), minlength=v.shape[1])
     for k, count in enumerate(drawn):
@@ -186,7 +192,7 @@ def _votes(z: Array, v: Array, rng: np.random.Generator) -> Array:
         if len(sizes) == 0:
             raise DataError("Hardly two codes share a value of a factor", "Give more codes.")
         groups = rng.integers(len(sizes), size=count)
-        for some in np.array_split(groups, 1 + count * BATCH * z.shape[1] // AT_ONCE):
+        for some in np.array_split(groups, 1 + count * BATCH * z.shape[1] // MAX_NUMBERS):
             places = rng.random((len(some), BATCH)) * sizes[some, None]
             batches = z[order[starts[some, None] + places.astype(int)]]
             found[:, k] += np.bincount(batches.var(1).argmin(1), minlength=z.shape[1])
@@ -194,15 +200,13 @@ def _votes(z: Array, v: Array, rng: np.random.Generator) -> Array:
 
 
 def _gaps(scores: Array) -> Array:
-    """For each factor the highest of the scores [d, F] less the second, 0 where there is none."""
+    """For each factor the highest of the scores [d, F] minus the second, or minus 0."""
     ranked = np.sort(np.pad(scores, ((1, 0), (0, 0))), 0)
     return np.asarray(ranked[-1] - ranked[-2])
 
 
 def _concentration(shares: Array) -> Array:
-    """1 − the entropy of each row [m, n], to base n: 1 where one entry has all, 0 for even rows."""
+    """1 − the entropy of each row [m, n], to base n: 1 for a single entry, 0 for a uniform row."""
     n = shares.shape[1]
-    sums = shares.sum(1, keepdims=True)
-    p = np.divide(shares, sums, out=np.full_like(shares, 1 / n), where=sums > 0)
-    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return np.asarray(1 + (p * logs).sum(1) / np.log(max(n, 2)))
+    even = np.where(shares.sum(1, keepdims=True) > 0, shares, 1.0)
+    return np.asarray(1 - entropy(even, base=max(n, 2), axis=1))

@@ -1,9 +1,9 @@
-"""How sure a figure is, given the examples that it was taken over: bootstrap intervals."""
+"""Bootstrap intervals of metrics over the examples that they were measured on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -11,48 +11,48 @@ from torch import Tensor
 
 from autoencode.contract import Within
 from autoencode.errors import DataError
+from autoencode.evaluation.metrics.arrays import Array
+from autoencode.evaluation.thresholds import CONFIDENCE_LEVEL
 from autoencode.models.arguments import check_value
 
 # Positions drawn at once.
-MOST_NUMBERS = 2**20
-
-Array = np.ndarray[Any, Any]
+MAX_NUMBERS = 2**20
 
 
 def bootstrap(
-    values: Tensor, resamples: int = 1_000, level: float = 0.95, seed: int = 0
+    values: Tensor, resamples: int = 1_000, level: float = CONFIDENCE_LEVEL, seed: int = 0
 ) -> tuple[float, float]:
-    """Where the mean of values [N], one for each example, lies: a percentile bootstrap interval.
+    """The percentile bootstrap interval of the mean of values [N], one for each example.
 
     The (1 − level)/2 and (1 + level)/2 quantiles of the means of `resamples` sets of N values
-    drawn with replacement, in the unit of the values. It says how far the figure of other test
-    examples might be for this very model; how trainings differ it does not say. With few or very
-    skewed values it is somewhat too narrow.  Source: [efron1993], chapter 13.
+    drawn with replacement, in the unit of the values. It covers other test examples for this very
+    model; it says nothing about other trainings. With few or very skewed values it is somewhat too
+    narrow.  Source: [efron1993], chapter 13.
 
     Raises:
-        DataError: no values, or no list of them.
-        RecipeError: `resamples` is no whole number from 2 up, or `level` not between 0 and 1.
+        DataError: no values, or another shape.
+        RecipeError: `resamples` is not a whole number from 2 up, or `level` not between 0 and 1.
     """
     _check(resamples, level)
     if values.dim() != 1 or len(values) == 0:
         raise DataError(
-            "An interval is that of the mean of one number for each example, and these have the "
-            f"shape {tuple(values.shape)}"
+            "A bootstrap interval needs one number for each example, and these have the shape "
+            f"{tuple(values.shape)}"
         )
     numbers = values.detach().cpu().double().numpy()
-    # Differences from the mean lose no digits of a small spread.
+    # Differences from the mean keep the digits of a small spread.
     centre = numbers.mean()
-    apart, n = numbers - centre, len(numbers)
-    rng, rows = np.random.default_rng(seed), max(1, MOST_NUMBERS // n)
+    deviations, n = numbers - centre, len(numbers)
+    rng, rows = np.random.default_rng(seed), max(1, MAX_NUMBERS // n)
     means = [
-        apart[rng.integers(n, size=(min(rows, resamples - done), n), dtype=np.int32)].mean(1)
+        deviations[rng.integers(n, size=(min(rows, resamples - done), n), dtype=np.int32)].mean(1)
         for done in range(0, resamples, rows)
     ]
     return _between(centre + np.concatenate(means), level)
 
 
-def of_share(share: float, n: int) -> tuple[float, float]:
-    """As `bootstrap`, of the share of n examples of which something is true."""
+def bootstrap_share(share: float, n: int) -> tuple[float, float]:
+    """As `bootstrap`, for a share of n examples."""
     return bootstrap((torch.arange(n) < round(share * n)).double())
 
 
@@ -60,25 +60,25 @@ def bootstrap_of(
     statistic: Callable[..., float],
     *arrays: Tensor,
     resamples: int = 200,
-    level: float = 0.95,
+    level: float = CONFIDENCE_LEVEL,
     seed: int = 0,
 ) -> tuple[float, float]:
     """As `bootstrap`, for any statistic of tensors with one row for each example, [N, ...] each.
 
-    The statistic is taken anew of each resample, whose rows are the same of every tensor:
-    bootstrap_of(adjusted_rand, clusters, labels). Copies of an example are each other's nearest
-    neighbours, so that it has no meaning for statistics of distances between examples.
+    The statistic is computed for each resample, with the same rows of every tensor:
+    bootstrap_of(adjusted_rand, clusters, labels). It has no meaning for statistics of distances
+    between examples, because copies of an example are each other's nearest neighbours.
     Source: [efron1993], chapter 13.
 
     Raises:
-        DataError: no rows, or not as many in each tensor; or what the statistic raises.
+        DataError: no rows, or different numbers of rows; or an error of the statistic.
         RecipeError: as `bootstrap`.
     """
     _check(resamples, level)
     counts = {len(array) for array in arrays}
     if len(counts) != 1 or counts == {0}:
         raise DataError(
-            "An interval is that of tensors with one row for each example, and these have "
+            "A bootstrap interval needs tensors with one row for each example, and these have "
             f"{', '.join(str(len(array)) for array in arrays) or 'no'} rows"
         )
     n, rng = counts.pop(), np.random.default_rng(seed)

@@ -1,7 +1,7 @@
-"""How much of what is generated is real, and of what is real is generated: by nearest neighbours.
+"""Precision, recall, density and coverage of generated images, by nearest neighbours.
 
-Each example stands for a ball that reaches to its kth nearest neighbour in its own set; the balls
-of a set are an estimate of where its distribution has mass.
+Each example has a ball that reaches to its kth nearest neighbour in its own set; the balls of a set
+estimate where its distribution has mass.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Within
-from autoencode.evaluation.features import checked
+from autoencode.evaluation.metrics.arrays import as_features
 from autoencode.models.arguments import check_value
 
-# Distances held at once: 64 MB.
-MOST_NUMBERS = 2**23
+# Distances in memory at once: 64 MB.
+MAX_DISTANCES = 2**23
 # More than rounding adds to a squared distance, relative to the squares that it is made of.
 ROUNDING = 1e-12
 
@@ -40,23 +40,24 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRe
     """The share of generated examples among the real, and of real among the generated.
 
     Precision: the share of generated features [M, F] that lie in the ball of any real one [N, F],
-    whose radius is the distance of its kth nearest neighbour among the real; it falls with images
-    that look like no data. Recall: the same with both sets exchanged; it falls with data that
-    are never generated. Not 1 for equal distributions, and dependent on N, M and k: always
-    compare at equal ones, and with what other real examples reach. One outlier among the real has
-    a large ball, which `density_coverage` minds less.  Source: [kynkaanniemi2019].
+    whose radius is the distance of its kth nearest neighbour among the real; implausible images
+    lower it. Recall: the same with both sets exchanged; data that are never generated lower it.
+    Both depend on N, M and k and are not 1 for equal distributions: always compare at equal N, M
+    and k, and with the values of other real examples. An outlier among the real has a large ball,
+    which affects `density_coverage` less.  Source: [kynkaanniemi2019].
 
     Raises:
-        DataError: no two matrices of as many features, or not more than k examples in each.
+        DataError: not two matrices of equally many features, or k examples or fewer in one.
         Diverged: features that are not finite.
         RecipeError: `k` is no positive whole number.
     """
     a, b = _centred(real, generated, k)
-    return PrecisionRecall(_in_some_ball(b, a, k), _in_some_ball(a, b, k))
+    precision, recall = _inside(b, a, k).any(1), _inside(a, b, k).any(1)
+    return PrecisionRecall(precision.double().mean().item(), recall.double().mean().item())
 
 
 def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCoverage:
-    """In how many balls of real examples the generated lie, and how many of these hold any.
+    """How many balls of real examples each generated one lies in, and the share of balls in use.
 
     The ball of a real example reaches to its kth nearest neighbour among the real features [N, F].
     Density: the number of balls that a generated example [M, F] lies in, mean over the M, over k;
@@ -68,51 +69,45 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
     its own ball as well, and coverage 1.  Source: [naeem2020].
 
     Raises:
-        DataError: no two matrices of as many features, or not more than k examples in each.
+        DataError: not two matrices of equally many features, or k examples or fewer in one.
         Diverged: features that are not finite.
         RecipeError: `k` is no positive whole number.
     """
-    a, b = _centred(real, generated, k)
-    radii = _squared_radii(a, k)
-    lying, covered = 0, torch.zeros(len(a), dtype=torch.bool)
-    for distances in _squared_distances(b, a):
-        within = distances <= radii
-        lying += int(within.sum())
-        covered |= within.any(0)
-    return DensityCoverage(lying / (k * len(b)), int(covered.sum()) / len(a))
+    inside = _inside(*reversed(_centred(real, generated, k)), k)
+    density = int(inside.sum()) / (k * len(inside))
+    return DensityCoverage(density, inside.any(0).double().mean().item())
 
 
 def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Both sets in float64, moved to where squared distances lose the fewest digits.
+    """Both sets in float64, centred so that squared distances lose the fewest digits.
 
     Raises:
         DataError, Diverged, RecipeError: see `precision_recall`.
     """
     check_value(k, Annotated[int, Within(1, 10**6)], "k")
-    a, b = checked(real, generated, least=k + 1)
+    a, b = as_features(real, generated, least=k + 1)
     centre = a.mean(0)
     return a - centre, b - centre
 
 
-def _in_some_ball(queries: Tensor, centres: Tensor, k: int) -> float:
-    """The share of the queries that lie in the ball of a centre."""
+def _inside(queries: Tensor, centres: Tensor, k: int) -> Tensor:
+    """Whether each query [M, F] lies in the ball of each centre [N, F]: [M, N], bool."""
     radii = _squared_radii(centres, k)
-    inside = sum(int((d <= radii).any(1).sum()) for d in _squared_distances(queries, centres))
-    return inside / len(queries)
+    return torch.cat([distances <= radii for distances in _squared_distances(queries, centres)])
 
 
 def _squared_radii(x: Tensor, k: int) -> Tensor:
     """The squared distance of each to its kth nearest neighbour among the others, [N]."""
-    # Each is its own nearest; those that equal it count as neighbours.
+    # The nearest of each is itself; copies of it count as neighbours.
     nearest = [d.topk(k + 1, largest=False).values for d in _squared_distances(x, x)]
     radii = torch.cat(nearest)[:, -1]
-    # What lies on the edge is inside, however either distance was rounded.
+    # An example on the edge is inside, however both distances were rounded.
     return radii + ROUNDING * (radii + x.square().sum(1))
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """‖aᵢ − bⱼ‖² of points [N, F] and [M, F], for some i after the others: [n, M] each time."""
+    """‖aᵢ − bⱼ‖² of points [N, F] and [M, F], in chunks of i: [n, M] each time."""
     squares = b.square().sum(1)
-    for rows in a.split(max(1, MOST_NUMBERS // len(b))):  # type: ignore[no-untyped-call]
+    for rows in a.split(max(1, MAX_DISTANCES // len(b))):  # type: ignore[no-untyped-call]
         products = torch.addmm(squares, rows, b.T, alpha=-2)
         yield products.add_(rows.square().sum(1, keepdim=True)).clamp_(min=0)

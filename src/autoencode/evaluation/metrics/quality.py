@@ -1,4 +1,4 @@
-"""How near a reconstruction is to its original: figures for each image, in [0, 1]."""
+"""How near a reconstruction is to its original: squared error, PSNR, SSIM of images in [0, 1]."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import math
 from torch import Tensor
 
 from autoencode import maths
-from autoencode.data import scaled
 from autoencode.errors import DataError
-from autoencode.maths import widen
+from autoencode.evaluation.metrics.arrays import as_images
 
-# Mean squared errors below this, of identical images too, count as this: 100 dB at most.
-SMALLEST_ERROR = 1e-10
+# The smallest mean squared error per value, so that PSNR is 100 dB at most.
+MIN_MEAN_ERROR = 1e-10
 
 
 def squared_error(x: Tensor, y: Tensor) -> Tensor:
-    """‖x − y‖², summed over all numbers of an example: [N, *X] twice to [N].
+    """‖x − y‖², summed over all values of an example: [N, *X] twice to [N].
 
     Raises:
-        DataError: two shapes, or integers other than uint8.
+        DataError: different shapes, or integers other than uint8.
     """
     x, y = _pair(x, y)
     return (x - y).square().flatten(1).sum(1)
@@ -28,21 +27,21 @@ def squared_error(x: Tensor, y: Tensor) -> Tensor:
 def psnr(x: Tensor, y: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, −10 log₁₀(mean squared error), in dB: [N, *X] twice to [N].
 
-    At most 100 dB, which is what identical images get.
+    At most 100 dB, the value of identical images.
 
     Raises:
         DataError: as `squared_error`.
     """
     numbers = math.prod(x.shape[1:])
-    return -10 * (squared_error(x, y) / numbers).clamp(min=SMALLEST_ERROR).log10()
+    return -10 * (squared_error(x, y) / numbers).clamp(min=MIN_MEAN_ERROR).log10()
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Structural similarity, 1 for identical images: [N, H, W] or [N, C, H, W] twice to [N].
 
-    Mean of (2μₓμᵧ + C₁)(2σₓᵧ + C₂) / ((μₓ² + μᵧ² + C₁)(σₓ² + σᵧ² + C₂)) over all places where the
-    Gaussian window (11 × 11, σ = 1.5) lies wholly inside the image, and over the channels. On an
-    image with a side below 11 the window has the largest odd size that fits.
+    Mean of (2μₓμᵧ + C₁)(2σₓᵧ + C₂) / ((μₓ² + μᵧ² + C₁)(σₓ² + σᵧ² + C₂)) over all positions of the
+    Gaussian window (11 × 11, σ = 1.5) inside the image, and over the channels. On an image with a
+    side below 11 the window has the largest odd size that fits.
     Source: [wang2004].
 
     Raises:
@@ -74,16 +73,10 @@ def _images(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    # Shapes that merely broadcast would compare each image with every other.
+    # Shapes that broadcast would compare each image with every other.
     if x.shape != y.shape:
         raise DataError(
             f"Only images of one shape can be compared, and these are {tuple(x.shape)} "
             f"and {tuple(y.shape)}"
         )
-    x, y = widen(scaled(x)), widen(scaled(y))
-    for image in (x, y):
-        if not image.is_floating_point():
-            raise DataError(
-                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {image.dtype}"
-            )
-    return x, y
+    return as_images(x), as_images(y)

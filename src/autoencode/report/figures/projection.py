@@ -9,7 +9,7 @@ from typing import Literal, Self, final
 from torch import Tensor
 
 from autoencode.evaluation import Projection as ProjectedCodes
-from autoencode.evaluation import kept_projection
+from autoencode.evaluation import saved_projection
 from autoencode.report import claims, measurements
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.scatter import class_styles, draw_points
@@ -55,7 +55,7 @@ class Projection(Figure):
     def for_run(cls, context: ReportContext, method: Literal["tsne", "umap"]) -> Self | None:
         """Where the run has a projection of these test examples by that method."""
         test = context.data.test
-        projected = kept_projection(context.run, method)
+        projected = saved_projection(context.run, method)
         if projected is None or projected.of != len(test):
             return None
         y = None if test.y is None else test.y[projected.rows]

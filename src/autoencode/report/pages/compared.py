@@ -1,4 +1,4 @@
-"""The figures of several models in words, and as one table."""
+"""The metrics of several models in words, and as one table."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from autoencode.evaluation.compare.comparison import (
     ComparedModel,
     Comparison,
 )
-from autoencode.evaluation.kinds import Kind, group_of
-from autoencode.evaluation.metrics.significance import EXAMPLES, Estimate
+from autoencode.evaluation.metric_info import MetricInfo, metric_group
+from autoencode.evaluation.metrics.significance import EXAMPLES, Difference, Estimate
 from autoencode.report.formatting import count
 from autoencode.report.tables import Table
 
 NONE = "–"
-# Digits of a figure whose noise is not known.
+# Significant digits of a value whose noise is not known.
 DIGITS = 4
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of one model.
+    """A metric of one model.
 
-    note: below it.   best: better than that of every other model beyond the noise.
-    has: the model has such a figure.
+    note: below it.   best: significantly better than every other model.
+    has: the model has this metric.
     """
 
     model: str
@@ -42,9 +42,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One figure of all models.
+    """One metric of all models.
 
-    direction: which is better, empty where none is.   note: its unit, and why nothing is marked.
+    direction: which is better, or empty.
+    note: its unit, how differences were tested, and why no model is marked best.
     """
 
     title: str
@@ -55,41 +56,42 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Figures of one kind."""
+    """Metrics of one kind."""
 
     title: str
     lines: list[Line]
 
 
 def groups(found: Comparison) -> list[Group]:
-    """All figures, and what they cost."""
+    """All metrics, and the costs of training."""
     several = len({len(model.trials) > 1 for model in found.models}) > 1
     known = [
         Group(title, [_line(figure, found.models, several) for figure in figures])
-        for title, figures in groupby(found.figures, key=lambda figure: group_of(figure.name))
+        for title, figures in groupby(found.figures, key=lambda figure: metric_group(figure.name))
     ]
     return [*known, _training(found.models)]
 
 
 def title_of(figure: ComparedMetric) -> str:
-    """What a figure is called, with the likelihood that its nats are of."""
-    return f"{figure.kind.title}, {figure.likelihood}" if figure.likelihood else figure.kind.title
+    """The title of a metric, with the likelihood of its nats."""
+    return f"{figure.info.title}, {figure.likelihood}" if figure.likelihood else figure.info.title
 
 
-def estimate_words(found: Estimate, kind: Kind) -> str:
-    """A mean with half of its interval, both to the second digit of the latter.
+def estimate_words(found: Estimate | Difference, info: MetricInfo) -> str:
+    """A mean with half of its 95 % interval, both to the second digit of the latter.
 
-    >>> estimate_words(Estimate((41.9372,), (41.2, 42.6), "seeds"), Kind(""))
+    >>> estimate_words(Estimate((41.9372,), (41.2, 42.6), "seeds"), MetricInfo(""))
     '41.94 ± 0.70'
-    >>> estimate_words(Estimate((0.46123,), (0.45, 0.47), "seeds"), Kind("", share=True))
+    >>> estimate_words(Estimate((0.46123,), (0.45, 0.47), "seeds"), MetricInfo("", share=True))
     '46.1 ± 1.0 %'
-    >>> estimate_words(Estimate((-7654.321,), None, None), Kind(""))
+    >>> estimate_words(Estimate((-7654.321,), None, None), MetricInfo(""))
     '−7,654'
-    >>> estimate_words(Estimate((16285.0,), (4_609.0, 27_961.0), "seeds"), Kind(""))
+    >>> estimate_words(Estimate((16285.0,), (4_609.0, 27_961.0), "seeds"), MetricInfo(""))
     '16,000 ± 12,000'
     """
-    scale, unit = (100, " %") if kind.share else (1, "")
-    mean, half = scale * found.mean, scale * (found.half or 0.0)
+    scale, unit = (100, " %") if info.share else (1, "")
+    low, high = found.interval or (0.0, 0.0)
+    mean, half = scale * found.mean, scale * (high - low) / 2
     if half > 0:
         half = float(f"{half:.2g}")
         digits = min(8, 1 - math.floor(math.log10(half)))
@@ -102,9 +104,18 @@ def estimate_words(found: Estimate, kind: Kind) -> str:
     return words.replace("-", "−") + unit
 
 
+def difference_words(figure: ComparedMetric, model: str) -> str:
+    """The difference of a model from the one with the best mean: "+0.38 ± 0.12 from ae"."""
+    if model not in figure.differences:
+        return ""
+    found = figure.differences[model]
+    sign = "+" if found.mean > 0 else ""
+    return f"{sign}{estimate_words(found, figure.info)} from {figure.reference}"
+
+
 def cost_words(model: ComparedModel) -> str:
-    """How long training took."""
-    return f"{estimate_words(model.costs('seconds'), Kind(''))} s"
+    """The time of training."""
+    return f"{estimate_words(model.costs('seconds'), MetricInfo(''))} s"
 
 
 def _line(figure: ComparedMetric, models: Sequence[ComparedModel], several: bool) -> Line:
@@ -115,13 +126,15 @@ def _line(figure: ComparedMetric, models: Sequence[ComparedModel], several: bool
             continue
         found = model.figures[figure.name]
         over = f"over {found.over}" if several and found.over == EXAMPLES else ""
-        words = estimate_words(found, figure.kind)
-        cells.append(Cell(model.name, words, over, figure.best == model.name))
-    better = figure.kind.better
-    # "Squared error" stands above it already.
+        words = estimate_words(found, figure.info)
+        note = "; ".join(part for part in (over, difference_words(figure, model.name)) if part)
+        cells.append(Cell(model.name, words, note, figure.best == model.name))
+    better = figure.info.better
+    # The title says "MSE" already.
     unit = "" if figure.unit == "fraction" else figure.unit.removeprefix("squared error ")
     why = figure.why if figure.why in (WITHIN_NOISE, UNKNOWN_NOISE) else ""
-    note = "; ".join(part for part in (unit, why) if part)
+    tests = dict.fromkeys(each.test for each in figure.differences.values())
+    note = "; ".join(part for part in (unit, *tests, why) if part)
     return Line(title_of(figure), DIRECTIONS[better] if better else "", note, cells)
 
 
@@ -130,7 +143,7 @@ def _training(models: Sequence[ComparedModel]) -> Group:
         cells = [Cell(model.name, text) for model, text in zip(models, words, strict=True)]
         return Line(title, "", note, cells)
 
-    plain = Kind("")
+    plain = MetricInfo("")
     where = {
         f"{trial.run.summary['device']}, {trial.run.summary.get('precision', '')}".rstrip(", ")
         for model in models
@@ -144,10 +157,10 @@ def _training(models: Sequence[ComparedModel]) -> Group:
             line("Seeds", "trainings of each model", [count(len(m.trials)) for m in models]),
             line(
                 "Parameters",
-                "numbers that training set",
+                "trainable",
                 [count(model.trials[0].parameters) for model in models],
             ),
-            line("Numbers in a code", "", [count(model.recipe.latent) for model in models]),
+            line("Latent dimensions", "", [count(model.recipe.latent) for model in models]),
             line("Updates", "of the weights, in each training", [_steps(m) for m in models]),
             line("Training time", f"seconds, {on}", [cost_words(model) for model in models]),
             line(
@@ -165,25 +178,35 @@ def _steps(model: ComparedModel) -> str:
 
 
 def table(found: Comparison) -> Table:
-    """A row for each figure of each model."""
+    """A row for each metric of each model."""
     rows = [
         (figure, model, model.figures[figure.name])
         for figure in found.figures
         for model in figure.models
     ]
     ends = [each.interval or (None, None) for *_, each in rows]
+    differences = [figure.differences.get(model.name) for figure, model, _ in rows]
+    gaps = [(each and each.interval) or (None, None) for each in differences]
     return Table(
         {
             "figure": [figure.name for figure, *_ in rows],
             "likelihood": [figure.likelihood for figure, *_ in rows],
             "unit": [figure.unit for figure, *_ in rows],
-            "better": [figure.kind.better or "" for figure, *_ in rows],
+            "better": [figure.info.better or "" for figure, *_ in rows],
             "model": [model.name for _, model, _ in rows],
             "seeds": [len(each.values) for *_, each in rows],
             "mean": [each.mean for *_, each in rows],
             "lower end of 95 % interval": [low for low, _ in ends],
             "upper end of 95 % interval": [high for _, high in ends],
             "interval over": [each.over or "" for *_, each in rows],
+            "compared with": [
+                figure.reference if each else ""
+                for (figure, *_), each in zip(rows, differences, strict=True)
+            ],
+            "difference": [each and each.mean for each in differences],
+            "lower end of its 95 % interval": [low for low, _ in gaps],
+            "upper end of its 95 % interval": [high for _, high in gaps],
+            "test": [each.test if each else "" for each in differences],
             "best": ["yes" if figure.best == model.name else "" for figure, model, _ in rows],
         },
         digits=6,

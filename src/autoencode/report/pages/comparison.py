@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autoencode.data import Data
 from autoencode.evaluation.compare.comparison import RULE, ComparedModel, Comparison
-from autoencode.evaluation.kinds import kind_of
+from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
 from autoencode.report.figures.base import ChartFigure, Figure
 from autoencode.report.figures.comparison import intervals
@@ -113,5 +113,5 @@ def _methods(found: Comparison) -> list[Detail]:
     for figure in found.figures:
         notes = {note for model in figure.models for note in model.notes(figure.name)}
         note = figure.note or "; ".join(sorted(notes))
-        details[figure.name] = Detail(kind_of(figure.name).title, figure.unit, note)
+        details[figure.name] = Detail(metric_info(figure.name).title, figure.unit, note)
     return list(details.values())

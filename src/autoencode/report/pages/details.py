@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from autoencode.evaluation.headlines import headlines
-from autoencode.evaluation.kinds import group_of, kind_of, place_of
-from autoencode.evaluation.records import TERMS
+from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
+from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.io.store import read_json
 from autoencode.models.build import Model, parameter_count
 from autoencode.models.describe import formula, papers, slots
@@ -101,7 +101,7 @@ def metric_groups(metrics: Mapping[str, Any]) -> list[DetailGroup]:
     values = _values(metrics)
     return [
         DetailGroup(title, [_metric(metrics, name, values[name]) for name in names])
-        for title, names in groupby(values, key=group_of)
+        for title, names in groupby(values, key=metric_group)
     ]
 
 
@@ -125,14 +125,14 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
 def _values(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The metrics that are one number each, in the order in which they are shown."""
     values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    values |= {f"{TERMS}{name}": value for name, value in metrics.get("terms", {}).items()}
+    values |= {f"{TERM_PREFIX}{name}": value for name, value in metrics.get("terms", {}).items()}
     values.pop("n_test", None)
-    return {name: values[name] for name in sorted(values, key=place_of)}
+    return {name: values[name] for name in sorted(values, key=metric_order)}
 
 
 def _metric(metrics: Mapping[str, Any], name: str, value: float) -> Detail:
     unit, note, ends = (metrics.get(key, {}).get(name) for key in ("units", "notes", "intervals"))
-    kind, unit, note = kind_of(name), unit or "", note or ""
+    kind, unit, note = metric_info(name), unit or "", note or ""
     interval = None if ends is None else tuple(ends)
     # A unit of several words reads better in the note than behind the number.
     several = " " in unit

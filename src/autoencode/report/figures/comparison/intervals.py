@@ -1,4 +1,4 @@
-"""Figures of several models with their noise, on an axis each."""
+"""Metrics of several models with their confidence intervals, one panel each."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from autoencode.report.style import (
 )
 from autoencode.report.tables import Table
 
-TITLE = "How sure the figures are"
-# Panels: more of them say no more at a glance; the table has all.
-MOST, COLUMNS = 8, 2
-# Inches of a model's row, of a panel's words, and of the names.
-ROW, WORDS, NAME = 0.24, 0.62, 1.2
+TITLE = "Confidence intervals"
+# Panels, of which the table has all, and panels in a row.
+MAX_PANELS, COLUMNS = 8, 2
+# Inches of a model's row, of a panel's title, and of the names.
+ROW, TEXT, NAME = 0.24, 0.62, 1.2
 
 
 @styled()
 def draw(found: Comparison) -> Picture:
-    """A panel a figure: a dot for each model's mean, a bar for its interval, rings for the best."""
+    """One panel per metric: dots for means, lines for 95 % intervals, a ring for the best model."""
     shown = chosen(found)
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     labels = [wrapped(model.name, NAME, SMALL) for model in found.models]
     lines = sum(1 + 0.7 * label.count("\n") for label in labels)
-    figure = new_figure(WIDTH, rows * (ROW * lines + WORDS) + 0.1, fitted=True)
+    figure = new_figure(WIDTH, rows * (ROW * lines + TEXT) + 0.1, fitted=True)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
@@ -48,14 +48,14 @@ def draw(found: Comparison) -> Picture:
 
 
 def chosen(found: Comparison) -> list[ComparedMetric]:
-    """The first figures that have a better direction and that two models have, if there are two."""
+    """The first metrics with a better direction that at least two models have, if there are two."""
     least = min(2, len(found.models))
-    known = [each for each in found.figures if each.kind.better and len(each.models) >= least]
-    return known[:MOST]
+    known = [each for each in found.figures if each.info.better and len(each.models) >= least]
+    return known[:MAX_PANELS]
 
 
 def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[str]) -> None:
-    scale = 100 if figure.kind.share else 1
+    scale = 100 if figure.info.share else 1
     for row, model in enumerate(found.models):
         if model not in figure.models:
             continue
@@ -76,44 +76,47 @@ def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[s
     axes.spines["left"].set_color(FAINT)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(round(value, 9))))
-    unit = ", %" if figure.kind.share else ""
-    arrow = "←" if figure.kind.better == "lower" else "→"
+    unit = ", %" if figure.info.share else ""
+    arrow = "←" if figure.info.better == "lower" else "→"
     axes.set_title(f"{title_of(figure)}{unit}  {arrow} better", size=SMALL + 0.5)
 
 
 def table(found: Comparison) -> Table:
-    """A row for each figure of each model, those without a panel too."""
+    """A row for each metric of each model, also of those without a panel."""
     return table_of(found)
 
 
 def about(found: Comparison) -> str:
-    """What the figure is."""
+    """What the figure shows."""
     return (
-        "Each dot is a model's mean, the line through it the 95 % interval, and each small stroke "
-        "one seed. A ring marks the best where it differs from every other by more than the noise. "
-        "No axis needs to begin at 0: look at how far apart the lines are, not at how long."
+        "Each dot is the mean of a model, the line through it its 95 % interval, and each small "
+        "stroke one seed. A ring marks a model whose difference to every other model is "
+        "significant. Models are compared on pairs (the same seeds or test examples), so that a "
+        "difference can be significant where intervals overlap. Axes do not begin at 0."
     )
 
 
 def see(found: Comparison) -> str:
-    """What to see in it."""
+    """What the intervals and tests of these models say."""
     if len(found.models) == 1:
-        return "How far the seeds of this model are apart is what another model has to differ by."
+        return "The interval shows how far another model must be away to differ from this one."
     shown = chosen(found)
     won: dict[str, list[str]] = {}
     for figure in shown:
         if figure.best is not None:
             won.setdefault(figure.best, []).append(title_of(figure))
     if not won:
-        return "In none of these figures is one model better than every other beyond the noise."
+        return "In none of these metrics is one model significantly better than every other."
     words = [f"{name} is best in {', '.join(of)}" for name, of in won.items()]
     left = len(shown) - sum(map(len, won.values()))
-    rest = f" In {left} of these {len(shown)} no model is best beyond the noise." if left else ""
-    return f"Beyond the noise, {'; '.join(words)}.{rest}"
+    rest = (
+        f" In {left} of these {len(shown)} metrics no model is significantly best." if left else ""
+    )
+    return f"Significantly, {'; '.join(words)}.{rest}"
 
 
 def alt(found: Comparison) -> str:
-    """The figure in words."""
+    """The figure in words, for readers who do not see it."""
     names = ", ".join(title_of(figure) for figure in chosen(found))
     models = f"each of {len(found.models)} models" if len(found.models) > 1 else "one model"
     return f"Dots with intervals for {models}: {names}. {see(found)}"
