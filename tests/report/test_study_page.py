@@ -74,7 +74,7 @@ def study():
     table = Table(
         {
             "model": ["d = 2", "d | 16", EVIL],
-            "numbers in the code": [2, 16, 16_000],
+            "latent dimensions": [2, 16, 16_000],
             "squared error, summed": np.array([36.2345, 8.4321, np.nan]),
         },
         title="All figures",
@@ -84,17 +84,16 @@ def study():
     words = "Bars of errors.", "The second is lower.", "Two bars."
     figure = ChartFigure("The error falls", chart, *words, table)
     return StudyPage(
-        title="How many numbers does a code need?",
+        title="How many latent dimensions?",
         question="From which size on does more gain little?",
-        expects="The error falls with the size.",
         lead="Two trainings of p(x|z) on digits.",
         findings=[
-            ("The error falls from 36.2 to 8.4.", True),
-            (f"{EVIL} is no model.", None),
-            ("Seeds differ by 6.2 %.", False),
+            ("The error falls.", "supported", "Squared error: 8.4 against 36.2."),
+            (f"{EVIL} is a model.", "undecided: one seed", "A difference of 1."),
+            ("Seeds agree.", "not supported", "They differ by 6.2 %."),
         ],
         tables={"by_model": table, "more": Table({"x": [1]})},
-        figures={"size": figure, "again": replace(figure, title="Once more", numbers=None)},
+        figures={"size": figure, "again": replace(figure, title="Once more", data=None)},
         models=[("d = 2", "autoencode train ae --latent 2 --set a|b", 95), ("d = 16", "ae", 31)],
         command="autoencode study size --data digits",
         data=[Detail("name", "digits")],
@@ -119,7 +118,7 @@ def test_is_one_file_that_asks_nothing_of_the_network(page):
     assert '<meta name="viewport" content="width=device-width' in page.text
 
 
-def test_question_expectation_and_findings_come_first(page, study):
+def test_question_and_findings_come_first(page, study):
     assert page.sections == [
         "findings",
         "size",
@@ -129,13 +128,8 @@ def test_question_expectation_and_findings_come_first(page, study):
         "trained",
         "reproduction",
     ]
-    order = [
-        study.title,
-        study.question,
-        study.expects,
-        "1 of 2 findings support the hypothesis.",
-        "The error falls",
-    ]
+    score = "Hypotheses: 1 supported, 1 not supported, 1 undecided."
+    order = [study.title, study.question, score, "The error falls"]
     order += ["Bars of errors. The second is lower.", "Once more", "All figures", "More"]
     order += ["2 training runs, 2 min 6 s in total.", study.command, "digits", "2.10"]
     said, at = page.said(), 0
@@ -146,28 +140,18 @@ def test_question_expectation_and_findings_come_first(page, study):
 def test_every_verdict_is_a_word_and_an_icon(page):
     words = [" ".join(finding["words"].split()) for finding in page.findings]
     assert words == [
-        "supports the hypothesis The error falls from 36.2 to 8.4.",
-        f"{EVIL} is no model.",
-        "does not support the hypothesis Seeds differ by 6.2 %.",
+        "supported The error falls. Squared error: 8.4 against 36.2.",
+        f"undecided: one seed {EVIL} is a model. A difference of 1.",
+        "not supported Seeds agree. They differ by 6.2 %.",
     ]
-    assert [finding["icons"] for finding in page.findings] == [1, 0, 1]
+    assert [finding["icons"] for finding in page.findings] == [1, 1, 1]
     assert [finding["class"] for finding in page.findings] == ["supported", "open", "contradicted"]
-
-
-def test_without_expectations_nothing_is_counted(study, tmp_path):
-    bare = replace(
-        study, findings=[("It is so.", None)], expects="", lead="", figures={}, tables={}
-    )
-    said = Page(write_study_page(bare, tmp_path / "a.html").read_text(encoding="utf-8")).said()
-    assert "ypothesis" not in said
-    assert "It is so." in said
-    assert "ypothesis" not in study_markdown(bare, {})
 
 
 def test_tables_are_tables_with_their_numbers_on_the_right(page):
     cells = [[cell for cell, _ in row] for row in page.tables[0]]
     assert cells == [
-        ["model", "numbers in the code", "squared error, summed"],
+        ["model", "latent dimensions", "squared error, summed"],
         ["d = 2", "2", "36.2"],
         ["d | 16", "16", "8.43"],
         [EVIL, "16,000", "–"],
@@ -193,11 +177,11 @@ def test_figures_and_tables_have_their_numbers_as_files(page):
 def test_markdown_says_the_same(study):
     text = study_markdown(study, {"size": "studies/size.png"})
     lines = text.splitlines()
-    assert lines[0] == "# How many numbers does a code need?"
-    assert "- The error falls from 36.2 to 8.4. **(supports the hypothesis)**" in lines
-    assert "- Seeds differ by 6.2 %. **(does not support the hypothesis)**" in lines
-    assert "- \\<script>alert(1)\\</script> is no model." in lines
-    assert "Hypothesis: The error falls with the size." in lines
+    assert lines[0] == "# How many latent dimensions?"
+    assert "- The error falls. **Supported.** Squared error: 8.4 against 36.2." in lines
+    assert "- Seeds agree. **Not supported.** They differ by 6.2 %." in lines
+    evil = "- \\<script>alert(1)\\</script> is a model."
+    assert f"{evil} **Undecided: one seed.** A difference of 1." in lines
     assert "Two trainings of p(x|z) on digits." in lines
     assert "![Two bars.](studies/size.png)" in lines
     assert "Bars of errors. The second is lower." in lines

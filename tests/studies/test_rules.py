@@ -1,75 +1,94 @@
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from sklearn.decomposition import PCA
 
 from autoencode.data import load_data
+from autoencode.report.formatting import short
+from autoencode.studies import Verdict
 from autoencode.studies.bottleneck import pca_errors
-from autoencode.studies.rules import cluster_words, differ, elbow, lower, spread
+from autoencode.studies.rules import (
+    by_seed,
+    cluster_agreement,
+    compare_examples,
+    elbow,
+    every,
+    evidence,
+    seed_interval,
+    some,
+)
+
+YES, NO, UNDECIDED, ONE_SEED = (
+    Verdict.SUPPORTED,
+    Verdict.NOT_SUPPORTED,
+    Verdict.UNDECIDED,
+    Verdict.ONE_SEED,
+)
 
 
-@dataclass
-class Seen:
-    """A result with one figure."""
-
-    value: float
-    metrics: dict = field(default_factory=dict)
-
-    def __getitem__(self, figure):
-        return self.value
+def compared(one, other, *, expected="lower"):
+    return evidence(("a", by_seed(one)), ("b", by_seed(other)), expected)
 
 
-def seeds(*values):
-    return [Seen(value) for value in values]
+def test_differences_are_paired_by_seed():
+    one, other = (10.0, 12.0, 9.0), (10.5, 12.6, 9.4)
+    paired = stats.ttest_rel(one, other)
+    assert paired.pvalue < 0.05 < stats.ttest_ind(one, other).pvalue, "unpaired it is all noise"
+    found = compared(one, other)
+    assert found.verdict is YES
+    assert compared(one, other, expected="higher").verdict is NO
+    ends = [short(end) for end in paired.confidence_interval(0.95)]
+    assert found.text == (
+        f"10.3 (a) against 10.8 (b): difference −0.500, 95 % interval {ends[0]} to {ends[1]}, "
+        "paired t-test over 3 seeds"
+    )
+    assert compared((1, 2), (2, 1)).verdict is UNDECIDED
+    assert compared((1, 1), (1, 1)).verdict is UNDECIDED
+    assert compared((1, 1), (2, 2)).verdict is YES
 
 
-def single(value, low, high):
-    return [Seen(value, {"intervals": {"error": [low, high]}})]
+def test_a_single_seed_is_decided_by_test_examples_only():
+    assert compared([1.0], [99.0]).verdict is ONE_SEED
+    assert compared([1.0], [99.0]).text.endswith("difference −98.0, one seed")
+    each = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    zero = torch.zeros(1, 400)
+    for shift, verdict in ((-1.0, YES), (1.0, NO), (-each.mean().item(), UNDECIDED)):
+        found = compare_examples(("a", each[None] + shift), ("b", zero))
+        assert found.verdict is verdict
+        low, high = stats.t.interval(0.95, 399, each.mean() + shift, stats.sem(each.numpy()))
+        assert f"95 % interval {short(low)} to {short(high)}" in found.text
+        assert found.text.endswith("paired t-test over 400 test examples of one seed")
 
 
-class Table:
-    def __init__(self, **models):
-        self.models = models
-
-    def of(self, name):
-        return self.models[name]
-
-    def mean(self, name, figure):
-        return np.mean([each[figure] for each in self.models[name]])
+def test_examples_decide_only_where_there_is_one_seed():
+    one, other = torch.zeros(1, 50), torch.ones(1, 50) + torch.arange(50) % 3
+    assert compare_examples(("a", one), ("b", other)).verdict is YES
+    two = torch.cat([one, 4 * other]), torch.cat([other, other])
+    assert compare_examples(("a", two[0]), ("b", two[1])).verdict is UNDECIDED
 
 
-def test_seeds_are_compared_by_welch():
-    near, far = (10.0, 10.4, 9.8), (10.3, 10.9, 10.2)
-    assert stats.ttest_ind(near, far, equal_var=False).pvalue > 0.05
-    assert not differ(seeds(*near), seeds(*far), "error")
-    apart = tuple(value + 1 for value in far)
-    assert stats.ttest_ind(near, apart, equal_var=False).pvalue < 0.05
-    assert differ(seeds(*near), seeds(*apart), "error")
-    assert differ(seeds(1, 1), seeds(2, 2), "error")
-    assert not differ(seeds(1, 1), seeds(1, 1), "error")
-
-
-def test_single_trainings_are_compared_by_their_intervals():
-    assert not differ(single(10, 9, 11), single(11.5, 10.5, 12.5), "error")
-    assert differ(single(10, 9, 11), single(12.5, 11.5, 13.5), "error")
-    assert not differ(seeds(10), seeds(99), "error"), "nothing is known of the noise"
-
-
-def test_lower_says_nothing_within_the_noise():
-    table = Table(a=single(10, 9, 11), b=single(10.5, 9.5, 11.5), c=single(14, 13, 15))
-    assert lower(table, "a", "b", "error") is None
-    assert lower(table, "a", "c", "error") is True
-    assert lower(table, "c", "a", "error") is False
+@pytest.mark.parametrize(
+    ("verdicts", "of_every", "of_some"),
+    [
+        ([YES, YES], YES, YES),
+        ([YES, NO, ONE_SEED], NO, YES),
+        ([YES, UNDECIDED], UNDECIDED, YES),
+        ([NO, UNDECIDED], NO, UNDECIDED),
+        ([ONE_SEED, YES], ONE_SEED, YES),
+        ([ONE_SEED, NO], NO, ONE_SEED),
+        ([NO], NO, NO),
+    ],
+)
+def test_verdicts_combine(verdicts, of_every, of_some):
+    assert every(verdicts) is of_every
+    assert some(verdicts) is of_some
 
 
 def test_the_elbow_is_where_a_broken_line_breaks():
     sizes = [2, 4, 8, 16, 32, 64]
     assert elbow(sizes, [50, 30, 10, 9, 8, 7]) == 2
-    assert elbow(sizes, [50, 49, 48, 47, 46, 10]) == 0, (
-        "there is none: nothing lies below the chord"
-    )
+    assert elbow(sizes, [50, 49, 48, 47, 46, 10]) == 0, "nothing lies below the chord"
     assert elbow(sizes, [5, 5, 5, 5, 5, 5]) == 5
     assert elbow(sizes, [100, 20, 15, 10, 5, 0]) == 1
 
@@ -84,20 +103,21 @@ def test_the_elbow_is_where_a_broken_line_breaks():
     ],
 )
 def test_words_for_clusters(ari, words):
-    assert words in cluster_words(ari)
+    assert words in cluster_agreement(ari)
 
 
-def test_the_spread_over_seeds_is_students():
+def test_the_interval_over_seeds_is_students():
     values = [1.0, 2.0, 4.0]
     low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
-    assert spread(values) == pytest.approx((low, high))
-    assert spread([3.0]) == (3.0, 3.0)
+    assert seed_interval(values) == pytest.approx((low, high))
+    assert seed_interval([3.0]) == (3.0, 3.0)
 
 
 def test_pca_errors_against_scikit_learn(source):
     data = load_data(source)
     train, test = (part.x.flatten(1).double().numpy() / 255 for part in (data.train, data.test))
-    for size, error in zip((2, 5), pca_errors(data, (2, 5)), strict=True):
+    for size, errors in zip((2, 5), pca_errors(data, (2, 5)), strict=True):
         pca = PCA(size).fit(train)
         left = test - pca.inverse_transform(pca.transform(test))
-        assert error == pytest.approx((left**2).sum(1).mean(), rel=1e-3)
+        assert len(errors) == len(test)
+        assert errors.mean().item() == pytest.approx((left**2).sum(1).mean(), rel=1e-3)

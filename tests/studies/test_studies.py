@@ -6,31 +6,32 @@ import pytest
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, RunError
-from autoencode.studies import STUDIES, StudyPlan, beta, carry_out_study
+from autoencode.studies import STUDIES, StudyPlan, Verdict, beta, run_study
 from autoencode.train.many import jobs as many
 
 
 def carried_out(name, source, folder, steps=6, workers=1, **plan):
     plan = StudyPlan(load_data(source), steps=steps, seeds=plan.pop("seeds", 1), **plan)
     command = f"autoencode study {name} --data bars"
-    return carry_out_study(STUDIES[name], plan, folder, command, workers, lambda line: None)
+    return run_study(STUDIES[name], plan, folder, command, workers, lambda line: None)
 
 
 def words(conclusion):
-    return " ".join(each.words for each in conclusion.findings)
+    return " ".join(each.sentence for each in conclusion.findings)
 
 
 @pytest.mark.slow
 def test_classes_that_can_be_seen_cluster(source, tmp_path):
     found = carried_out("bottleneck", source, tmp_path / "s", steps=50)
-    assert "classes cluster:" in words(found)
+    assert "classes cluster with d = 8" in words(found)
     assert "do not cluster" not in words(found)
     record = json.loads((tmp_path / "s" / "study.json").read_text())
-    assert [each["words"] for each in record["findings"]] == [f.words for f in found.findings]
+    assert [each["sentence"] for each in record["findings"]] == [f.sentence for f in found.findings]
+    assert [each["verdict"] for each in record["findings"]] == [f.verdict for f in found.findings]
     errors = {each["model"]: each["metrics"]["squared_error"] for each in record["trainings"]}
-    assert f"{errors['d = 2']:.2g}"[:3] in words(found), "figures stand in the words"
+    assert f"{errors['d = 2']:.2g}"[:3] in words(found), "the sentence states the values"
     page = (tmp_path / "s" / "report.html").read_text()
-    assert found.findings[0].words.split(";")[0] in page
+    assert found.findings[0].sentence.split(";")[0] in page
     assert (tmp_path / "s" / "figures" / "curve.png").stat().st_size > 5_000
     assert "autoencode study bottleneck" in (tmp_path / "s" / "study.md").read_text()
 
@@ -38,10 +39,9 @@ def test_classes_that_can_be_seen_cluster(source, tmp_path):
 @pytest.mark.slow  # a study of its own
 def test_shuffled_labels_do_not_cluster(shuffled, tmp_path):
     found = carried_out("bottleneck", shuffled, tmp_path / "s", steps=50)
-    verdicts = [each.holds for each in found.findings if "k-means finds them" in each.words]
-    assert verdicts
-    assert not any(verdicts)
-    assert words(found).count("classes do not cluster") == len(verdicts)
+    [verdict] = [each.verdict for each in found.findings if "K-means" in each.hypothesis]
+    assert verdict is Verdict.NOT_SUPPORTED
+    assert words(found).count("classes do not cluster") == len({"d = 2", "d = 8"})
 
 
 @pytest.mark.long
@@ -54,7 +54,7 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == before
     for file in (tmp_path / "s").rglob("run.json"):  # as a version without this setting wrote it
         record = json.loads(file.read_text())
-        del record["settings"]["film"]
+        del record["settings"]["snapshots"]
         file.write_text(json.dumps(record))
     assert carried_out("beta", source, tmp_path / "s").findings == first.findings
     with pytest.raises(TypeError):  # other settings are trained anew
@@ -63,7 +63,7 @@ def test_what_is_done_is_not_done_again(source, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
-    whole = carried_out("beta", source, tmp_path / "whole")
+    complete = carried_out("beta", source, tmp_path / "complete")
     fit, calls = many.fit, []
 
     def cut(*given, **options):
@@ -75,7 +75,7 @@ def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
     monkeypatch.setattr(many, "fit", cut)
     with pytest.raises(KeyboardInterrupt):
         carried_out("beta", source, tmp_path / "s")
-    assert carried_out("beta", source, tmp_path / "s").findings == whole.findings
+    assert carried_out("beta", source, tmp_path / "s").findings == complete.findings
     assert len(set(calls)) == len(beta.WEIGHTS)
     assert len(calls) == len(beta.WEIGHTS) + 1, "one was done, one was begun twice"
 
@@ -83,7 +83,7 @@ def test_a_study_that_was_cut_short_goes_on(source, tmp_path, monkeypatch):
 def test_a_folder_of_something_else_is_left_alone(source, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(RunError, match="something that is no study"):
+    with pytest.raises(RunError, match="files that are not of a study"):
         carried_out("beta", source, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
@@ -101,9 +101,9 @@ def test_vectors_are_refused_where_images_are_needed(name, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
-def test_labels_are_asked_for(tmp_path):
+def test_labels_are_required(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 255, (60, 6, 6), np.uint8))
-    with pytest.raises(DataError, match="about labels"):
+    with pytest.raises(DataError, match="needs labels"):
         carried_out("conditional", tmp_path / "x.npy", tmp_path / "s")
 
 
@@ -112,13 +112,41 @@ def test_labels_are_asked_for(tmp_path):
 def test_every_study_ends_in_a_report(name, tmp_path):
     found = carried_out(name, "digits", tmp_path / "s", steps=20, workers=2)
     assert len(found.findings) >= 2
-    assert all(each.words.endswith(".") for each in found.findings)
-    assert {path.stem for path in (tmp_path / "s" / "figures").iterdir()} == set(found.plates)
+    assert all(each.sentence.endswith(".") for each in found.findings)
+    assert {each.hypothesis for each in found.findings} <= {
+        each.text for each in STUDIES[name].hypotheses
+    }
+    assert {path.stem for path in (tmp_path / "s" / "figures").iterdir()} == set(found.figures)
     shutil.rmtree(tmp_path / "s")
 
 
 @pytest.mark.slow
-def test_processes_beside_each_other_find_the_same(source, tmp_path):
+def test_parallel_processes_find_the_same(source, tmp_path):
     one = carried_out("beta", source, tmp_path / "one", workers=1)
     two = carried_out("beta", source, tmp_path / "two", workers=2)
     assert one.findings == two.findings
+
+
+@pytest.mark.long
+def test_a_vae_that_is_worse_is_not_called_better(tmp_path):
+    """So little trained, the VAE's samples are farther from digits than the codes of the AE."""
+    found = carried_out("generation", "digits", tmp_path / "s", steps=200)
+    verdicts = {each.hypothesis: each for each in found.findings}
+    for hypothesis, each in verdicts.items():
+        if "squared error" in hypothesis:
+            assert each.verdict is Verdict.SUPPORTED
+            assert "over 359 test examples of one seed" in each.sentence
+        else:
+            assert each.verdict is Verdict.ONE_SEED
+            assert "difference" in each.sentence
+            assert each.sentence.endswith("one seed.")
+    record = json.loads((tmp_path / "s" / "study.json").read_text())
+    distance = {each["model"]: each["metrics"]["frechet_distance"] for each in record["trainings"]}
+    assert distance["VAE"] > distance["AE"]
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert "Hypotheses: 1 supported, 0 not supported, 4 undecided." in page
+    assert page.count("undecided: one seed") == 4
+    two = carried_out("generation", "digits", tmp_path / "s", steps=200, seeds=2)
+    [frechet] = [each for each in two.findings if "lower Fréchet distance than" in each.hypothesis]
+    assert frechet.verdict in (Verdict.NOT_SUPPORTED, Verdict.UNDECIDED)
+    assert "over 2 seeds" in frechet.sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def study(
     Example: autoencode study bottleneck --data mnist
     """
     from autoencode.data import load_data
-    from autoencode.studies import STUDIES, StudyPlan, carry_out_study
+    from autoencode.studies import STUDIES, StudyPlan, run_study
 
     if name not in STUDIES:
         raise AutoencodeError(f'There is no study "{name}"', did_you_mean(name, STUDIES))
@@ -63,7 +64,7 @@ def study(
     words += ["--full"] if full else []
     words += ["--steps", str(steps)] if steps is not None else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
-    found = carry_out_study(
+    found = run_study(
         STUDIES[name],
         plan,
         folder,
@@ -77,12 +78,11 @@ def study(
                 "study": name,
                 "data": loaded.name,
                 "folder": str(folder),
-                "findings": [{"words": each.words, "holds": each.holds} for each in found.findings],
+                "findings": [asdict(each) for each in found.findings],
             }
         )
         return
     say("")
     for each in found.findings:
-        verdict = {True: "as expected", False: "not as expected", None: ""}[each.holds]
-        say(f"- {each.words}{f' ({verdict})' if verdict else ''}")
+        say(f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}")
     say(f"report: {folder / 'report.html'}")

@@ -1,186 +1,166 @@
-"""Shallow, deep, with dropout, convolutional: at equal parameters and at equal time."""
+"""Shallow, deep, dropout and convolutional networks, at equal parameters and at equal time."""
 
 from __future__ import annotations
 
 import math
 
 from autoencode.data import Data
-from autoencode.errors import DataError
 from autoencode.models.build import build, parameter_count, sizes_for
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
-from autoencode.report.charts import Series, bars, curves, image_rows
+from autoencode.report.charts import Series, bars, curves
 from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
 from autoencode.report.tables import Table
-from autoencode.studies.pictures import originals, reconstructions
-from autoencode.studies.rules import differ, spread
-from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
+from autoencode.studies.pictures import reconstruction_figure
+from autoencode.studies.results import Results, StudyPlan, StudyRun
+from autoencode.studies.rules import (
+    Finding,
+    Hypothesis,
+    by_seed,
+    evidence,
+    seed_interval,
+)
+from autoencode.studies.study import Conclusion, Study, require_images
 
-# Times that differ by less than this factor are equal enough.
-EVEN = 1.25
+# Training times that differ by less than this factor count as equal.
+MAX_TIME_RATIO = 1.25
 KINDS = ("shallow", "deep", "dropout", "conv")
 LATENT = 16
-# Units of the one hidden layer that sets the number of parameters for all.
+# Units of the hidden layer of the shallow network, which sets the number of parameters for all.
 UNITS = 512
-SHOWN = 12
+MIN_UNITS, MAX_UNITS = 8, 4096
 PARAMETERS, TIME = "equal parameters", "equal time"
-WIDEST = 4096
 
 
-class Architecture(Study):
-    """Four networks, made comparable in two ways."""
+ADVANTAGE = Hypothesis(
+    "At equal training time the advantage of the convolutional network over the deep one is "
+    "smaller than at equal parameters."
+)
+
+
+def _name(kind: str, at: str) -> str:
+    return f"{kind}, {at}"
+
+
+class ArchitectureStudy(Study):
+    """Four networks at equal parameters and at equal training time."""
 
     name = "architecture"
     title = "Which network?"
     question = (
-        "One wide layer, several narrow ones, dropout between them, or convolutions: which "
-        "reconstructs best with as many parameters, and which in as much time?"
+        "One wide layer, several narrower layers, these with dropout, or convolutions: which "
+        "network has the lowest squared error at equal parameters, and which at equal training "
+        "time?"
     )
-    expects = (
-        "With as many parameters convolutions are best and dropout costs; in equal time the order "
-        "is closer, as a step of a convolution takes longer."
+    hypotheses = (
+        Hypothesis(
+            "At equal parameters the convolutional network has a lower squared error than each "
+            "dense network.",
+            "squared_error",
+            [(_name("conv", PARAMETERS), _name(kind, PARAMETERS)) for kind in KINDS[:-1]],
+        ),
+        Hypothesis(
+            "Dropout raises the squared error of the deep network.",
+            "squared_error",
+            [(_name("dropout", PARAMETERS), _name("deep", PARAMETERS))],
+            "higher",
+        ),
+        ADVANTAGE,
     )
 
     def check(self, data: Data) -> None:
         """Convolutions need images."""
-        if data.train.x.dim() < 3:
-            raise DataError(
-                "This study sets convolutions beside dense networks, and these data are vectors",
-                "Give it images.",
-            )
+        require_images(data, "This study compares convolutional with dense networks")
 
     def trainings(self, plan: StudyPlan) -> list[StudyRun]:
-        """Each network with as many parameters as the shallow one, for as many steps."""
+        """Each network with the parameters and the number of steps of the shallow one."""
         wanted = _parameters(_network("shallow", UNITS), plan.data)
-        steps = plan.updates(2_000, 10_000)
-        return [
-            _training(kind, PARAMETERS, _fitted(kind, wanted, plan.data), steps, seed)
-            for kind in KINDS
-            for seed in plan.trials(2, 3)
-        ]
+        recipes = {_name(kind, PARAMETERS): _fitted(kind, wanted, plan.data) for kind in KINDS}
+        return plan.runs(recipes, plan.settings(2_000, 10_000, lr=2e-3), 2)
 
-    def further(self, plan: StudyPlan, results: Results) -> list[StudyRun]:
-        """The same networks, for as long as the slowest of them took."""
+    def further_trainings(self, plan: StudyPlan, results: Results) -> list[StudyRun]:
+        """The same networks, for the training time of the slowest."""
         speed = {kind: results.mean(_name(kind, PARAMETERS), "images_per_second") for kind in KINDS}
-        found = []
-        steps = plan.updates(2_000, 10_000)
+        settings, found = plan.settings(2_000, 10_000, lr=2e-3), []
         for kind in KINDS:
-            first = results.first(_name(kind, PARAMETERS)).training
-            more = math.ceil(steps * speed[kind] / min(speed.values()))
-            found += [_training(kind, TIME, first.recipe, more, seed) for seed in plan.trials(2, 3)]
+            recipe = results.first(_name(kind, PARAMETERS)).training.recipe
+            steps = math.ceil(settings["steps"] * speed[kind] / min(speed.values()))
+            longer = {**settings, "steps": steps, "warmup": min(300, steps // 4)}
+            found += plan.runs({_name(kind, TIME): recipe}, longer, 2)
         return found
 
     def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
-        """Errors both ways, and what each network costs."""
-        columns: dict[str, list] = {
-            "network": [],
-            "at": [],
-            "parameters": [],
-            "steps": [],
-            "seconds": [],
-            "examples a second": [],
-            "squared error": [],
-            "lower": [],
-            "upper": [],
-        }
+        """Errors at equal parameters and at equal time, and what each network costs."""
+        rows = []
         for name in results.models():
-            kind, at = name.split(", ")
-            first = results.first(name)
-            errors = results.values(name, "squared_error")
-            low, high = spread(errors)
-            row = (
-                kind,
-                at,
-                parameter_count(first.run.load_model()),
-                first.run.summary["steps"],
-                results.mean(name, "seconds"),
-                results.mean(name, "images_per_second"),
-                sum(errors) / len(errors),
-                low,
-                high,
+            first, errors = results.first(name), results.values(name, "squared_error")
+            low, high = seed_interval(errors)
+            rows.append(
+                {
+                    "network": name.split(", ")[0],
+                    "at": name.split(", ")[1],
+                    "parameters": parameter_count(first.run.load_model()),
+                    "steps": first.run.summary["steps"],
+                    "seconds": results.mean(name, "seconds"),
+                    "examples per second": results.mean(name, "images_per_second"),
+                    "squared error": sum(errors) / len(errors),
+                    "lower": low,
+                    "upper": high,
+                }
             )
-            for column, value in zip(columns.values(), row, strict=True):
-                column.append(value)
-        table = Table(columns)
+        table = Table({column: [row[column] for row in rows] for column in rows[0]})
         return Conclusion(
-            [self._best(results, PARAMETERS), self._best(results, TIME), self._dropout(results)],
+            self.findings(results),
             {"Networks": table},
             {
                 "errors": self._bars(results, table),
-                "course": self._course(results),
-                "reconstructions": ChartFigure(
-                    "What comes back",
-                    image_rows(
-                        [
-                            ("original", originals(plan.data, SHOWN)),
-                            *(
-                                (n, reconstructions(results.first(n), plan.data, SHOWN))
-                                for n in results.models()
-                            ),
-                        ]
-                    ),
-                    "The first test examples and what each network makes of them.",
-                    "Compare each row with the first.",
-                    "Rows of test examples and their reconstructions.",
-                    None,
-                ),
+                "course": self._training_curves(results),
+                "reconstructions": reconstruction_figure(plan.data, results.firsts()),
             },
         )
 
-    def _best(self, results: Results, at: str) -> Finding:
-        errors = {k: results.mean(_name(k, at), "squared_error") for k in KINDS}
-        order = sorted(KINDS, key=errors.__getitem__)
-        best, second = (results.of(_name(kind, at)) for kind in order[:2])
-        sure = differ(best, second, "squared_error")
-        noise = "" if sure else "; the first two do not differ beyond the noise"
-        if at == TIME:
-            noise += self._uneven(results)
-        return Finding(
-            f"At {at} the order is "
-            + ", ".join(f"{kind} {short(errors[kind])}" for kind in order)
-            + f" (squared error){noise}.",
-            sure and order[0] == "conv" if at == PARAMETERS else None,
-        )
+    def findings(self, results: Results) -> list[Finding]:
+        """One for each hypothesis."""
+        return [*super().findings(results), self._advantage(results)]
 
-    def _uneven(self, results: Results) -> str:
-        """How far times differ that were meant to be equal, where other programs ran beside."""
+    def _advantage(self, results: Results) -> Finding:
+        """How far the error of the deep network is above that of the convolutional one."""
+        advantage = {}
+        for at in (TIME, PARAMETERS):
+            deep, conv = (
+                results.values(_name(kind, at), "squared_error") for kind in ("deep", "conv")
+            )
+            advantage[at] = [a - b for a, b in zip(deep, conv, strict=True)]
         seconds = [results.mean(_name(kind, TIME), "seconds") for kind in KINDS]
-        if max(seconds) < EVEN * min(seconds):
-            return ""
-        return (
-            f"; their times came out as {short(min(seconds))} to {short(max(seconds))} s, since "
-            "the machine had other work too"
+        uneven = (
+            f" (training times from {short(min(seconds))} to {short(max(seconds))} s, as the "
+            "speed of the machine varied)"
+            if max(seconds) >= MAX_TIME_RATIO * min(seconds)
+            else ""
         )
-
-    def _dropout(self, results: Results) -> Finding:
-        deep, dropped = (_name(kind, PARAMETERS) for kind in ("deep", "dropout"))
-        errors = [results.mean(name, "squared_error") for name in (deep, dropped)]
-        sure = differ(results.of(deep), results.of(dropped), "squared_error")
-        verb = "costs" if errors[1] > errors[0] else "gains"
-        return Finding(
-            f"Dropout {verb if sure else 'changes nothing beyond the noise'}: {short(errors[1])} "
-            f"with it, {short(errors[0])} without, in the same layers.",
-            sure and errors[1] > errors[0],
-        )
+        time, parameters = ((at, by_seed(values)) for at, values in advantage.items())
+        compared = evidence(time, parameters)
+        quantity = f"Squared error of the deep minus that of the convolutional network{uneven}"
+        return ADVANTAGE.finding(quantity, [compared])
 
     def _bars(self, results: Results, table: Table) -> ChartFigure:
         names = results.models()
-        values = [results.mean(name, "squared_error") for name in names]
-        intervals = [spread(results.values(name, "squared_error")) for name in names]
+        values = results.means("squared_error")
+        intervals = [seed_interval(results.values(name, "squared_error")) for name in names]
         return ChartFigure(
-            "Error of each network",
-            bars(names, values, "squared error", intervals, best="low"),
-            f"Squared error of test examples with codes of {LATENT} numbers; mean over seeds with "
-            "its 95 % interval. Equal parameters: as many steps for all. Equal time: as many steps "
-            "as fit in the time of the slowest.",
-            "Shorter is better.",
-            "Bars of squared error for each network.",
-            table,
+            title="Error of each network",
+            picture=bars(names, values, "squared error", intervals, best="low"),
+            text=f"Squared error of test examples with {LATENT} latent dimensions; mean over "
+            "seeds with its 95 % interval. Equal parameters: the same number of steps for all. "
+            "Equal time: as many steps as fit in the training time of the slowest.",
+            note="Lower is better.",
+            alt_text="Bars of squared error for each network.",
+            data=table,
         )
 
-    def _course(self, results: Results) -> ChartFigure:
-        series, columns = [], {}
+    def _training_curves(self, results: Results) -> ChartFigure:
+        series, columns = [], dict[str, list[float]]()
         for kind in KINDS:
             lines = [each for each in results.first(_name(kind, TIME)).run.log() if "loss" in each]
             seconds = [line["seconds"] for line in lines]
@@ -190,27 +170,19 @@ class Architecture(Study):
         longest = max(map(len, columns.values()))
         padded = {k: [*v, *[None] * (longest - len(v))] for k, v in columns.items()}
         return ChartFigure(
-            "Error in the course of training",
-            curves(series, x="seconds of one core", y="squared error, training", log_y=True),
-            "Squared error of training batches over time, at equal time; first seeds.",
-            "Which network is ahead depends on how long one waits where curves cross.",
-            "Falling curves of training error over time, one for each network.",
-            Table(padded),
+            title="Training progress",
+            picture=curves(
+                series, x="seconds of one core", y="squared error, training", log_y=True
+            ),
+            text="Squared error of training batches over time, at equal time; first seeds.",
+            note="Where curves cross, the better network depends on the training time.",
+            alt_text="Curves of training error over time, one for each network.",
+            data=Table(padded),
         )
 
 
-def _name(kind: str, at: str) -> str:
-    return f"{kind}, {at}"
-
-
-def _training(kind: str, at: str, recipe: Recipe, steps: int, seed: int) -> StudyRun:
-    key = f"{kind}-{at.split()[1]}"
-    settings = {"steps": steps, "lr": 2e-3, "warmup": min(300, steps // 4)}
-    return StudyRun(_name(kind, at), key, recipe, settings, seed)
-
-
 def _network(kind: str, units: int) -> Recipe:
-    """A network as wide as `units` says."""
+    """A network of a kind, with `units` in its first hidden layer."""
     if kind == "conv":
         row = recipe_named("conv-ae").but(latent=LATENT)
         return row.set("network.width", max(1, units // 32)).set("network.hidden", (units,))
@@ -222,7 +194,7 @@ def _network(kind: str, units: int) -> Recipe:
 
 def _fitted(kind: str, wanted: int, data: Data) -> Recipe:
     """The network of a kind whose number of parameters is nearest to the one wanted."""
-    low, high = 8, WIDEST
+    low, high = MIN_UNITS, MAX_UNITS
     while high - low > 1:
         middle = (low + high) // 2
         if _parameters(_network(kind, middle), data) > wanted:

@@ -1,9 +1,9 @@
-"""Carrying out a study: train what it asks, measure, conclude, and write it down."""
+"""Running a study: train and measure its models, draw conclusions, write the report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -14,76 +14,68 @@ from autoencode.io.store import read_json, write_bytes, write_json, write_text
 from autoencode.models.describe import slots
 from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
-from autoencode.studies.study import Conclusion, Result, Results, Study, StudyPlan, StudyRun
-from autoencode.studies.trainings import carry_out
+from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
+from autoencode.studies.study import Conclusion, Study
+from autoencode.studies.trainings import train_all
 from autoencode.train.run_folder import environment
 
 RUNS = "runs"
 
 
-def carry_out_study(
+def run_study(
     study: Study,
     plan: StudyPlan,
     folder: Path,
     command: str,
     workers: int | None,
-    tell: Callable[[str], None],
+    on_line: Callable[[str], None],
 ) -> Conclusion:
-    """Trains, measures and concludes; `folder` then holds all of it.
+    """Trains and measures the models of a study, draws conclusions and writes them to `folder`.
 
     report.html    findings, figures and tables.     study.md   the same as Markdown, with figures/.
-    study.json     findings and every figure of every training.     runs/   the trained models.
+    study.json     findings and all metrics of all trainings.     runs/   the trained models.
 
-    Trainings that are there are taken as they are, those that were cut short are continued, so that
-    a study that was killed goes on where it was. Nothing but the time depends on `workers`.
+    Finished trainings are not repeated and interrupted ones are continued, so that the same call
+    resumes a study. `workers` changes the duration only.
 
-    tell: takes a line for each training that ends.
+    on_line: is called with one line of text for each training that ends.
 
     Raises:
-        DataError: the question has no meaning for the data.
-        RunError: the data are arrays in memory; or `folder` holds what is no study.
-        AutoencodeError: what a training may raise.
+        DataError: the question does not apply to the data.
+        RunError: the data are arrays in memory; or `folder` contains something else.
+        AutoencodeError: whatever a training raises.
     """
     study.check(plan.data)
     _check_folder(folder)
-    results = _trained(study.trainings(plan), [], plan, folder, workers, tell)
+
+    def train(trainings: Sequence[StudyRun]) -> list[Result]:
+        start, number = time.monotonic(), count(1)
+
+        def on_result(result: Result) -> None:
+            training = result.training
+            on_line(
+                f"[{next(number)}/{len(trainings)}] {training.model}, seed {training.seed}: "
+                f"squared error {result['squared_error']:.2f}, "
+                f"{time.monotonic() - start:.0f} s since the start"
+            )
+
+        return train_all(trainings, folder / RUNS, plan.data, workers, on_result)
+
+    results = Results(train(study.trainings(plan)))
     while more := [
         each
-        for each in study.further(plan, Results(results))
-        if each.folder not in {known.training.folder for known in results}
+        for each in study.further_trainings(plan, results)
+        if each.folder not in {result.training.folder for result in results}
     ]:
-        results = _trained(more, results, plan, folder, workers, tell)
-    found = Results(results)
-    conclusion = study.conclude(plan, found)
-    _write(study, plan, found, conclusion, folder, command)
+        results = Results([*results, *train(more)])
+    conclusion = study.conclude(plan, results)
+    _write(study, plan, results, conclusion, folder, command)
     return conclusion
 
 
 def _check_folder(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
-        raise RunError(f"{folder} holds something that is no study", "Choose another --out.")
-
-
-def _trained(
-    trainings: list[StudyRun],
-    before: list[Result],
-    plan: StudyPlan,
-    folder: Path,
-    workers: int | None,
-    tell: Callable[[str], None],
-) -> list[Result]:
-    """Results in the order of the trainings, after those from before."""
-    began = time.monotonic()
-    number = count(1)
-
-    def ended(result: Result) -> None:
-        training = result.training
-        tell(
-            f"[{next(number)}/{len(trainings)}] {training.model}, seed {training.seed}: squared "
-            f"error {result['squared_error']:.2f}, {time.monotonic() - began:.0f} s since the start"
-        )
-
-    return [*before, *carry_out(trainings, folder / RUNS, plan.data, workers, ended)]
+        raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
 
 
 def _write(
@@ -99,9 +91,8 @@ def _write(
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
     names = {}
-    for key, plate in conclusion.plates.items():
-        content = plate.picture._repr_png_()[0]
-        write_bytes(figures / f"{key}.png", content)
+    for key, figure in conclusion.figures.items():
+        write_bytes(figures / f"{key}.png", figure.picture._repr_png_()[0])
         names[key] = f"figures/{key}.png"
     write_text(folder / "study.md", study_markdown(page, names))
     write_json(folder / "study.json", _record(study, plan, results, conclusion, command))
@@ -111,23 +102,22 @@ def _page(
     study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
 ) -> StudyPage:
     data = plan.data
-    seconds = sum(float(each.run.summary["seconds"]) for each in results)
+    seconds = sum(each["seconds"] for each in results)
     return StudyPage(
         title=f"{study.title} ({data.name})",
         question=study.question,
-        expects=study.expects,
         lead=(
             f"{len(results.found)} trainings on {data.name}, {seconds / 60:.0f} minutes of one "
-            f"core in all; {len(data.test):,} test examples."
+            f"core in total; {len(data.test):,} test examples."
         ),
-        findings=[(each.words, each.holds) for each in conclusion.findings],
+        findings=[(each.hypothesis, each.verdict, each.sentence) for each in conclusion.findings],
         tables=conclusion.tables,
-        figures=conclusion.plates,
+        figures=conclusion.figures,
         models=[
             (
                 f"{each.training.model}, seed {each.training.seed}",
-                _described(each),
-                float(each.run.summary["seconds"]),
+                _description(each),
+                each["seconds"],
             )
             for each in results
         ],
@@ -146,13 +136,13 @@ def _page(
 
 
 def _threads(results: Results) -> str:
-    """Those that the trainings had, which is what their times go by."""
+    """The numbers of threads of the trainings, on which their times depend."""
     records = (read_json(each.run.folder / "environment.json") for each in results)
     return ", ".join(map(str, sorted({record["threads"] for record in records})))
 
 
-def _described(result: Result) -> str:
-    """What a training was: the parts of its model, and how many updates."""
+def _description(result: Result) -> str:
+    """The number of steps of a training and the parts of its model."""
     parts = ", ".join(f"{slot} {filled}" for slot, filled in slots(result.training.recipe).items())
     return f"{result.run.summary['steps']:,} steps; {parts}"
 

@@ -1,8 +1,9 @@
-"""Noise: kinds and levels, in training and in use."""
+"""Which noise to train a denoising autoencoder on: kinds, levels, and classical filters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from autoencode.contract import Corruption, Sizes
 from autoencode.data import Data, scaled
-from autoencode.errors import DataError
 from autoencode.evaluation import reconstruct, squared_error
 from autoencode.models.inference import seeded
 from autoencode.models.recipe import Spec
@@ -19,15 +19,20 @@ from autoencode.models.recipes.table import recipe_named
 from autoencode.parts import CORRUPTIONS
 from autoencode.report.charts import bars, image_rows, matrix
 from autoencode.report.figures.base import ChartFigure
-from autoencode.report.formatting import short
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
-from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
+from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
+from autoencode.studies.rules import (
+    Evidence,
+    Finding,
+    Hypothesis,
+    compare_examples,
+    every,
+)
+from autoencode.studies.study import Conclusion, Study, require_images
 
 LEVELS = (0.25, 0.5, 0.75)
-# Two factors are alike where neither is so many times the other.
-ALIKE = 1.1
-PLAIN = "no noise"
+PLAIN, UNRESTORED = "no noise", "not restored"
 # Other kinds of noise, each at one level.
 KINDS = {
     "masking": Spec("masking", {"share": 0.5}),
@@ -35,181 +40,142 @@ KINDS = {
     "occlusion": Spec("occlusion", {"share": 0.4}),
 }
 LATENT = 64
-# Test examples that are restored, and validation examples that a filter's setting is found on.
-TESTED, CHOSEN_ON, SHOWN = 2_000, 200, 10
+# Test examples that are restored, and validation examples that filter settings are chosen on.
+MAX_TESTED, MAX_CHOSEN_ON, SHOWN = 2_000, 200, 10
 Filter = Callable[[np.ndarray], np.ndarray]
+# Squared errors [seeds, N] of restored test examples, by model or filter and by noise.
+Errors = Mapping[str, Mapping[str, Tensor]]
 
 
-class Noise(Study):
-    """Denoising against plain models and filters; trained level against tested level."""
+OWN_NOISE = Hypothesis(
+    "Each noise is removed with a lower squared error by the model that was trained on it than by "
+    "each other model."
+)
+BETTER_THAN_FILTERS = Hypothesis(
+    "Gaussian noise of σ = 0.5 is removed with a lower squared error by the model that was trained "
+    "on it than by the best filter and by the plain autoencoder."
+)
+LEVEL = Hypothesis(
+    f"Training at σ = {LEVELS[-1]} for noise of {LEVELS[0]} increases the error by a smaller "
+    f"factor than training at {LEVELS[0]} for noise of {LEVELS[-1]}."
+)
+
+
+class NoiseStudy(Study):
+    """Denoising autoencoders against a plain one and filters, on every noise."""
 
     name = "noise"
-    title = "Which noise should a model be trained on?"
+    title = "Which noise should a denoising autoencoder be trained on?"
     question = (
-        "How well is noise taken away by a model that was trained on it, on another level of it, "
-        "on another kind, or on none, and by classical filters?"
+        "How well is noise removed by a model that was trained on it, on another level or kind of "
+        "noise, or on none, and by classical filters?"
     )
-    expects = (
-        "Each kind and level is restored best by the model that was trained on it, and far better "
-        "than by filters or by a plain autoencoder."
-    )
+    hypotheses = (OWN_NOISE, BETTER_THAN_FILTERS, LEVEL)
 
     def check(self, data: Data) -> None:
         """Filters and occlusion need images."""
-        if data.train.x.dim() < 3:
-            raise DataError(
-                "Filters look at neighbouring pixels, and these data are vectors", "Give it images."
-            )
+        require_images(data, "Filters use neighbouring pixels")
 
     def trainings(self, plan: StudyPlan) -> list[StudyRun]:
-        """One model for each noise, and one for none."""
-        steps = plan.updates(3_000, 15_000)
-        row = recipe_named("denoising-ae").but(latent=LATENT)
-        settings = {"steps": steps, "warmup": min(300, steps // 4)}
-        return [
-            StudyRun(name, name.replace(" ", "-"), row.but(corruption=spec), settings, seed)
-            for name, spec in _noises().items()
-            for seed in plan.trials(1, 3)
-        ]
+        """One model for each noise, and one without noise."""
+        recipe = recipe_named("denoising-ae").but(latent=LATENT)
+        recipes = {name: recipe.but(corruption=spec) for name, spec in _noises().items()}
+        return plan.runs(recipes, plan.settings(3_000, 15_000), 1)
 
     def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
-        """Every model on every noise, filters beside them."""
-        names, tested = results.models(), [name for name in _noises() if name != PLAIN]
-        clean = scaled(plan.data.test.x[:TESTED])
-        errors: dict[str, list[float]] = {name: [] for name in [*names, *FILTERS]}
-        before, shown = [], []
-        for noise in tested:
-            noisy = corrupted(noise, clean, seed=1)
-            before.append(_error(clean, noisy))
-            for name in names:
-                each = [_restored(result, noisy) for result in results.of(name)]
-                errors[name].append(sum(_error(clean, x) for x in each) / len(each))
-            trial = scaled(plan.data.validation.x[:CHOSEN_ON])
-            for name, settings in FILTERS.items():
-                restore = best_setting(settings, trial, corrupted(noise, trial, seed=2))
-                errors[name].append(_error(clean, filtered(restore, noisy)))
-            shown.append((noise, noisy))
+        """Every model and filter on every noise."""
+        tested = [name for name in _noises() if name != PLAIN]
+        clean = scaled(plan.data.test.x[:MAX_TESTED])
+        errors = _errors(plan.data, results, clean, tested)
+        means = {
+            name: [each[noise].mean().item() for noise in tested] for name, each in errors.items()
+        }
         table = Table(
             {
-                "restored by": ["nothing", *errors],
+                "restored by": list(means),
                 **{
-                    f"squared error under {noise}": [before[i], *(e[i] for e in errors.values())]
+                    f"squared error under {noise}": [each[i] for each in means.values()]
                     for i, noise in enumerate(tested)
                 },
             }
         )
-        rows = ["as it comes", *errors]
-        values = [before, *errors.values()]
         return Conclusion(
-            self._findings(names, tested, errors),
+            self._findings(errors),
             {"Squared error of restored test examples": table},
             {
                 "matrix": ChartFigure(
-                    "Trained on, tested on",
-                    matrix(
-                        values,
-                        rows,
+                    title="Training noise and test noise",
+                    picture=matrix(
+                        list(means.values()),
+                        list(means),
                         tested,
                         "squared error",
                         "restored by a model trained on, or by",
                         "tested under",
                         best="low",
                     ),
-                    f"Squared error of {len(clean):,} restored test examples against the clean "
-                    "ones. Each filter has the setting that is best on validation examples under "
-                    "that noise; a model has only what it was trained on.",
-                    "The best of each column is marked: is it the model trained on that noise?",
-                    "A table of errors, models and filters by noises.",
-                    table,
+                    text=f"Squared error of {len(clean):,} restored test examples against the "
+                    "clean ones. The setting of each filter is the best on validation examples "
+                    "under that noise; a model has only its training noise.",
+                    note="The best of each column is marked.",
+                    alt_text="A table of errors, models and filters by noises.",
+                    data=table,
                 ),
-                "restored": self._pictures(results, clean, tested),
-                "gaussian": self._bars(tested, before, errors),
+                "restored": _pictures(results, clean, tested),
+                "gaussian": _bars(means, tested.index(_gaussian(0.5))),
             },
         )
 
-    def _findings(self, names, tested, errors) -> list[Finding]:
-        best = {n: min(names, key=lambda m, i=i: errors[m][i]) for i, n in enumerate(tested)}
-        own = [noise for noise in tested if best[noise] == noise]
-        at = tested.index(_gaussian(0.5))
-        filters = {name: errors[name][at] for name in FILTERS}
-        strongest = min(filters, key=filters.__getitem__)
-        ratio = filters[strongest] / errors[tested[at]][at]
-        plain = errors[PLAIN][at] / errors[tested[at]][at]
-        others = "; ".join(f"{n}: {best[n]}" for n in tested if n not in own)
-        low, high = (tested.index(_gaussian(level)) for level in (LEVELS[0], LEVELS[-1]))
-        up = errors[_gaussian(LEVELS[0])][high] / errors[_gaussian(LEVELS[-1])][high]
-        down = errors[_gaussian(LEVELS[-1])][low] / errors[_gaussian(LEVELS[0])][low]
+    def _findings(self, errors: Errors) -> list[Finding]:
+        """One for each hypothesis."""
+        at = _gaussian(0.5)
+        models = [name for name in errors if name not in (UNRESTORED, *FILTERS)]
+        verdicts, nearest, count = [], [], 0
+        for noise in errors[UNRESTORED]:
+            others = [name for name in models if name != noise]
+            second = _best(errors, others, noise)
+            verdicts += [_compare(errors, noise, other, noise).verdict for other in others]
+            nearest.append(_compare(errors, noise, second, noise).text)
+            count += _best(errors, models, noise) == noise
+        filtering = [
+            _compare(errors, at, other, at) for other in (_best(errors, FILTERS, at), PLAIN)
+        ]
         return [
             Finding(
-                f"Of {len(tested)} kinds and levels of noise {len(own)} are restored best by the "
-                "model that was trained on "
-                f"them{f' (best of the others: {others})' if others else ''}.",
-                len(own) == len(tested),
+                OWN_NOISE.text,
+                every(verdicts),
+                f"The model trained on the noise has the lowest error for {count} of "
+                f"{len(nearest)} noises. Squared error of that model and of the best other "
+                f"model: {'; '.join(nearest)}.",
             ),
-            Finding(
-                f"Under Gaussian noise of σ = 0.5 the model's squared error is "
-                f"{short(errors[tested[at]][at])}, that of the best filter ({strongest}) "
-                f"{short(filters[strongest])}, {ratio:.1f} times as much, and that of the same "
-                f"network trained without noise {plain:.1f} times as much.",
-                ratio > 1 and plain > 1,
-            ),
-            Finding(
-                f"Tested at σ = {LEVELS[-1]}, a model trained at {LEVELS[0]} has {up:.1f} times "
-                f"the error of one trained at {LEVELS[-1]}; tested at {LEVELS[0]}, the one trained "
-                f"at {LEVELS[-1]} has {down:.1f} times that of the other: "
-                f"{_dearer(up, down)}.",
+            BETTER_THAN_FILTERS.finding("Squared error", filtering),
+            LEVEL.finding(
+                "Logarithm of the factor by which the squared error increases",
+                [_level(errors, *map(_gaussian, (LEVELS[0], LEVELS[-1])))],
             ),
         ]
 
-    def _pictures(self, results: Results, clean: Tensor, tested: Sequence[str]) -> ChartFigure:
-        rows = [("clean", clean[:SHOWN])]
-        for noise in tested:
-            noisy = corrupted(noise, clean, seed=1)[:SHOWN]
-            rows.append((noise, noisy))
-            rows.append(("restored", _restored(results.first(noise), noisy)))
-        return ChartFigure(
-            "Before and after",
-            image_rows(rows),
-            "The first test examples under each noise, and restored by the model trained on it.",
-            "What cannot be seen in the noisy image has to be made up.",
-            "Rows of noisy and restored examples.",
-            None,
-        )
-
-    def _bars(self, tested, before, errors) -> ChartFigure:
-        at = tested.index(_gaussian(0.5))
-        values = {"as it comes": before[at], **{name: e[at] for name, e in errors.items()}}
-        order = sorted(values, key=values.__getitem__)
-        return ChartFigure(
-            "Gaussian noise of σ = 0.5",
-            bars(order, [values[name] for name in order], "squared error", best="low"),
-            "Squared error of test examples under this noise, restored by models trained on each "
-            "noise and by filters.",
-            "The shorter the better; what is longer than “as it comes” does harm.",
-            "Bars of squared error, the best first.",
-            Table({"restored by": order, "squared error": [values[name] for name in order]}),
-        )
-
 
 def corrupted(noise: str, x: Tensor, seed: int) -> Tensor:
-    """Examples [N, *X] under a noise, by its name."""
+    """Examples [N, *X] under a noise, given by its name."""
     spec = _noises()[noise]
     assert spec is not None
     corruption: Corruption = CORRUPTIONS[spec.kind](Sizes(tuple(x.shape[1:]), (1,)), **spec.args)
     with seeded(seed, CPU):
-        return corruption(x)
+        found: Tensor = corruption(x)
+    return found
 
 
 def filtered(restore: Filter, x: Tensor) -> Tensor:
-    """Images [N, (C,) H, W], each channel of each by itself."""
+    """Filtered images [N, (C,) H, W], each channel separately."""
     planes = x.reshape(-1, *x.shape[-2:]).numpy()
     found = np.stack([restore(plane) for plane in planes]).clip(0, 1)
     return torch.from_numpy(found).to(x.dtype).reshape(x.shape)
 
 
 def best_setting(settings: Sequence[Filter], clean: Tensor, noisy: Tensor) -> Filter:
-    """Of a filter's settings the one with the smallest error."""
-    return min(settings, key=lambda each: _error(clean, filtered(each, noisy)))
+    """The setting of a filter with the lowest mean squared error."""
+    return min(settings, key=lambda each: squared_error(clean, filtered(each, noisy)).mean().item())
 
 
 def _noises() -> dict[str, Spec | None]:
@@ -221,22 +187,87 @@ def _gaussian(level: float) -> str:
     return f"σ = {level:g}"
 
 
-def _restored(result, noisy: Tensor) -> Tensor:
+def _restored(result: Result, noisy: Tensor) -> Tensor:
     return reconstruct(result.run.load_model(), noisy).clamp(0, 1)
 
 
-def _error(clean: Tensor, x: Tensor) -> float:
-    return squared_error(clean, x).mean().item()
-
-
 FILTERS: dict[str, list[Filter]] = {
-    "median filter": [lambda x, s=s: ndimage.median_filter(x, s) for s in (3, 5, 7)],
-    "Gaussian filter": [lambda x, s=s: ndimage.gaussian_filter(x, s) for s in (0.6, 1.0, 1.5, 2.0)],
+    "median filter": [partial(ndimage.median_filter, size=s) for s in (3, 5, 7)],
+    "Gaussian filter": [partial(ndimage.gaussian_filter, sigma=s) for s in (0.6, 1.0, 1.5, 2.0)],
 }
 
 
-def _dearer(up: float, down: float) -> str:
-    """Which way to be wrong about the level costs more, by the factors that the error grows."""
-    if max(up, down) < ALIKE * min(up, down):
-        return "to err either way costs about as much"
-    return f"to err towards {'more' if down < up else 'less'} noise costs less"
+def _errors(data: Data, results: Results, clean: Tensor, tested: Sequence[str]) -> Errors:
+    """Without restoration, by each model and by each filter; equal for all seeds of a filter."""
+    seeds = len(results.of(PLAIN))
+    errors: dict[str, dict[str, Tensor]] = {
+        name: {} for name in (UNRESTORED, *results.models(), *FILTERS)
+    }
+    validation = scaled(data.validation.x[:MAX_CHOSEN_ON])
+    for noise in tested:
+        noisy = corrupted(noise, clean, seed=1)
+        errors[UNRESTORED][noise] = squared_error(clean, noisy).expand(seeds, -1)
+        for name in results.models():
+            restored = [_restored(result, noisy) for result in results.of(name)]
+            errors[name][noise] = torch.stack([squared_error(clean, x) for x in restored])
+        for name, settings in FILTERS.items():
+            restore = best_setting(settings, validation, corrupted(noise, validation, seed=2))
+            error = squared_error(clean, filtered(restore, noisy))
+            errors[name][noise] = error.expand(seeds, -1)
+    return errors
+
+
+def _best(errors: Errors, names: Iterable[str], noise: str) -> str:
+    """The model or filter with the lowest error under a noise."""
+    return min(names, key=lambda name: errors[name][noise].mean().item())
+
+
+def _compare(errors: Errors, one: str, other: str, noise: str) -> Evidence:
+    """Two models or filters under one noise, of which the first is expected to be better."""
+    return compare_examples((one, errors[one][noise]), (other, errors[other][noise]))
+
+
+def _level(errors: Errors, low: str, high: str) -> Evidence:
+    """Too high a training level against too low a one, by log factors of the error.
+
+    The factor is that over the model trained at the tested level. The logarithm of a mean is
+    linearised at each test example (delta method), which leaves its mean as it is.
+    """
+
+    def log_factor(trained: str, tested: str) -> Tensor:
+        wrong, right = (errors[model][tested].double() for model in (trained, tested))
+        means = wrong.mean(1, keepdim=True), right.mean(1, keepdim=True)
+        return means[0].log() - means[1].log() + wrong / means[0] - right / means[1]
+
+    return compare_examples(
+        (f"{high} for {low}", log_factor(high, low)), (f"{low} for {high}", log_factor(low, high))
+    )
+
+
+def _pictures(results: Results, clean: Tensor, tested: Sequence[str]) -> ChartFigure:
+    rows = [("clean", clean[:SHOWN])]
+    for noise in tested:
+        noisy = corrupted(noise, clean, seed=1)[:SHOWN]
+        rows += [(noise, noisy), ("restored", _restored(results.first(noise), noisy))]
+    return ChartFigure(
+        title="Denoising",
+        picture=image_rows(rows),
+        text="The first test examples under each noise, and restored by the model trained on it.",
+        note="Details that the noise hides are the model's guess.",
+        alt_text="Rows of noisy and restored examples.",
+        data=None,
+    )
+
+
+def _bars(means: Mapping[str, Sequence[float]], at: int) -> ChartFigure:
+    """Errors under one noise, the lowest first."""
+    values = dict(sorted(((name, each[at]) for name, each in means.items()), key=lambda x: x[1]))
+    return ChartFigure(
+        title="Gaussian noise of σ = 0.5",
+        picture=bars(list(values), list(values.values()), "squared error", best="low"),
+        text="Squared error of test examples under this noise, restored by models trained on each "
+        "noise and by filters.",
+        note=f"Lower is better; a bar longer than “{UNRESTORED}” does harm.",
+        alt_text="Bars of squared error, the lowest first.",
+        data=Table({"restored by": list(values), "squared error": list(values.values())}),
+    )

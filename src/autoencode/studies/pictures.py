@@ -1,6 +1,8 @@
-"""What the pictures of studies look at."""
+"""Image figures that several studies share."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -9,28 +11,61 @@ from autoencode.data import Data, scaled
 from autoencode.evaluation import decode, reconstruct
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.models.conditions import conditioning
-from autoencode.studies.study import Result
+from autoencode.report.charts import image_rows
+from autoencode.report.figures.base import ChartFigure
+from autoencode.studies.results import Result
 
 CPU = torch.device("cpu")
+# Examples in a row of a figure.
+SHOWN = 12
 
 
-def originals(data: Data, n: int) -> Tensor:
+def originals(data: Data, n: int = SHOWN) -> Tensor:
     """The first test examples, [n, *X] in [0, 1]."""
     return scaled(data.test.x[:n])
 
 
-def reconstructions(result: Result, data: Data, n: int) -> Tensor:
-    """What a model makes of the first test examples, [n, *X]."""
-    told = conditioning(result.training.recipe, data.test)
-    return reconstruct(result.run.load_model(), data.test.x[:n], None if told is None else told[:n])
+def reconstructions(result: Result, data: Data, n: int = SHOWN) -> Tensor:
+    """Reconstructions of the first test examples, [n, *X]."""
+    context = conditioning(result.training.recipe, data.test)
+    model = result.run.load_model()
+    return reconstruct(model, data.test.x[:n], None if context is None else context[:n])
 
 
-def samples(result: Result, data: Data, n: int) -> Tensor:
-    """Decoded random codes, the same for every model of one code and distribution, [n, *X].
+def samples(result: Result, data: Data, n: int = SHOWN) -> Tensor:
+    """Decoded random codes, [n, *X]: the same codes for models of equal latent space and prior.
 
-    A model that has no distribution to draw from: codes of the box that its training codes fill.
+    Codes come from the sampler or prior; without one, from the bounding box of the training codes.
     """
-    subject = EvaluationContext(result.run.load_model(), data)
-    codes, _ = subject.random_codes(n)
-    codes = subject.box_codes(n) if codes is None else codes
-    return decode(subject.model, codes, subject.context_of_random(n)).clamp(0, 1)
+    measured = EvaluationContext(result.run.load_model(), data)
+    codes, _ = measured.random_codes(n)
+    codes = measured.box_codes(n) if codes is None else codes
+    return decode(measured.model, codes, measured.context_of_random(n)).clamp(0, 1)
+
+
+def reconstruction_figure(data: Data, models: Mapping[str, Result]) -> ChartFigure:
+    """The first test examples and their reconstructions, one row for each model."""
+    rows = [("original", originals(data))]
+    rows += [(name, reconstructions(result, data)) for name, result in models.items()]
+    return ChartFigure(
+        title="Reconstructions",
+        picture=image_rows(rows),
+        text="The first test examples and their reconstructions by each model.",
+        note="Compare each row with the first.",
+        alt_text="Rows of test examples and their reconstructions.",
+        data=None,
+    )
+
+
+def sample_figure(data: Data, models: Mapping[str, Result], about: str) -> ChartFigure:
+    """Test examples and decoded random codes, one row for each model."""
+    rows = [("test examples", originals(data))]
+    rows += [(name, samples(result, data)) for name, result in models.items()]
+    return ChartFigure(
+        title="Samples from random codes",
+        picture=image_rows(rows),
+        text=about,
+        note="Compare each row with the test examples.",
+        alt_text="Rows of decoded random codes, one for each model.",
+        data=None,
+    )

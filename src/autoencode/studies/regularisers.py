@@ -5,134 +5,114 @@ from __future__ import annotations
 from autoencode.evaluation import QUICK
 from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.table import recipe_named
-from autoencode.report.charts import bars, image_rows
+from autoencode.report.charts import bars
+from autoencode.report.charts.bars import Better
 from autoencode.report.figures.base import ChartFigure
-from autoencode.report.formatting import short
-from autoencode.report.tables import Table
-from autoencode.studies.pictures import originals, reconstructions
-from autoencode.studies.rules import lower, percent
-from autoencode.studies.study import Conclusion, Finding, Results, Study, StudyPlan, StudyRun
+from autoencode.studies.pictures import reconstruction_figure
+from autoencode.studies.results import Results, StudyPlan, StudyRun, metric_name
+from autoencode.studies.rules import Hypothesis, some
+from autoencode.studies.study import Conclusion, Study
 
 PLAIN = "plain"
+REGULARISED = ("contractive", "sparse", "denoising", "small codes", "variational")
+ALL = tuple((name, PLAIN) for name in REGULARISED)
 LATENT = 32
-NET = {"hidden": (512,), "norm": "layer", "activation": "silu"}
-SHOWN = 12
-FIGURES = {
-    "squared_error": ("squared error", False),
-    "knn_accuracy": ("k-NN accuracy", True),
-    "linear_probe_accuracy": ("linear probe accuracy", True),
-    "kmeans_ari": ("k-means ARI", True),
-    "intrinsic_dimension": ("intrinsic dimension", None),
-    "code_shift_noise": ("code shift under noise, spreads", False),
-    "knn_accuracy_noise": ("k-NN accuracy under noise", True),
-    "gaps": ("gaps in what is drawn", False),
+NETWORK = {"hidden": (512,), "norm": "layer", "activation": "silu"}
+
+
+METRICS = (
+    "squared_error",
+    "knn_accuracy",
+    "linear_probe_accuracy",
+    "kmeans_ari",
+    "intrinsic_dimension",
+    "code_shift_noise",
+    "knn_accuracy_noise",
+    "gaps",
+)
+# Metrics with a figure, and whether the highest or the lowest value is best.
+SHOWN_METRICS: dict[str, Better] = {
+    "squared_error": "low",
+    "knn_accuracy": "high",
+    "code_shift_noise": "low",
+    "gaps": "low",
 }
 
 
-class Regularisers(Study):
-    """Contractive, sparse, denoising and variational against plain."""
+class RegularisersStudy(Study):
+    """Contractive, sparse, denoising, small and variational codes against a plain autoencoder."""
 
     name = "regularisers"
     title = "What does each regulariser change?"
     question = (
-        "The same network is trained plain, to be contractive, sparse, to denoise, with small "
-        "codes, and as a VAE. What does each cost in error, and what does it give to the codes?"
+        "The same network is trained as a plain autoencoder, as a contractive, a sparse and a "
+        "denoising one, with an L2 penalty on codes, and as a VAE. What does each regulariser "
+        "cost in squared error, and how does it change the codes?"
     )
-    expects = (
-        "All cost squared error. Contraction and denoising make codes steadier under noise; "
-        "variational codes leave fewer gaps; the plain code is best at reconstruction alone."
+    hypotheses = (
+        Hypothesis(
+            "Each regulariser has a higher squared error than the plain autoencoder.",
+            "squared_error",
+            ALL,
+            "higher",
+        ),
+        *(
+            Hypothesis(
+                f"At least one regulariser has a higher {words} than the plain autoencoder.",
+                metric,
+                ALL,
+                "higher",
+                some,
+            )
+            for metric, words in (
+                ("knn_accuracy", "k-NN accuracy"),
+                ("linear_probe_accuracy", "linear probe accuracy"),
+                ("kmeans_ari", "adjusted Rand index of k-means"),
+                ("knn_accuracy_noise", "k-NN accuracy under noise"),
+            )
+        ),
+        Hypothesis(
+            "The contractive and the denoising autoencoder have a lower code shift under noise "
+            "than the plain one.",
+            "code_shift_noise",
+            [("contractive", PLAIN), ("denoising", PLAIN)],
+        ),
+        Hypothesis(
+            "Random codes of the VAE give fewer implausible images than those of the plain "
+            "autoencoder.",
+            "gaps",
+            [("variational", PLAIN)],
+        ),
     )
 
     def trainings(self, plan: StudyPlan) -> list[StudyRun]:
         """The same network with each regulariser."""
-        steps = plan.updates(2_500, 15_000)
-        settings = {"steps": steps, "warmup": min(300, steps // 4), "lr": 2e-3}
-        measures = (*QUICK, "space", "shift", "gaps")
-        return [
-            StudyRun(name, name.replace(" ", "-"), recipe, settings, seed, measures)
-            for name, recipe in _recipes().items()
-            for seed in plan.trials(1, 3)
-        ]
+        settings = plan.settings(2_500, 15_000, lr=2e-3)
+        return plan.runs(_recipes(), settings, 1, (*QUICK, "space", "shift", "gaps"))
 
     def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
-        """A table of what changes, and the words for it."""
-        names = results.models()
-        known = {f: w for f, w in FIGURES.items() if all(f in each for each in results)}
-        table = Table(
-            {
-                "model": names,
-                **{w: [results.mean(n, f) for n in names] for f, (w, _) in known.items()},
-            }
-        )
-        plates = {
-            figure: ChartFigure(
-                words[0].upper() + words[1:],
-                bars(
-                    names,
-                    values,
-                    words,
-                    best="high" if rises else "low",
-                ),
-                f"{results.first(names[0]).metrics['notes'][figure]}",
-                "Longer is better." if rises else "Shorter is better.",
-                f"Bars of {words} for each model.",
-                table,
+        """All metrics of all models."""
+        names, table = results.models(), results.table("model", METRICS)
+        figures = {
+            metric: ChartFigure(
+                title=metric_name(metric),
+                picture=bars(names, results.means(metric), metric_name(metric), best=best),
+                text=f"{results.first(PLAIN).metrics['notes'][metric]}",
+                note=f"{'Higher' if best == 'high' else 'Lower'} is better.",
+                alt_text=f"Bars of a metric for each model: {metric_name(metric)}.",
+                data=table,
             )
-            for figure, (words, rises) in known.items()
-            if rises is not None
-            and figure in ("squared_error", "knn_accuracy", "code_shift_noise", "gaps")
-            for values in [[results.mean(name, figure) for name in names]]
+            for metric, best in SHOWN_METRICS.items()
+            if results.measured(metric)
         }
-        plates["reconstructions"] = ChartFigure(
-            "What comes back",
-            image_rows(
-                [
-                    ("original", originals(plan.data, SHOWN)),
-                    *((n, reconstructions(results.first(n), plan.data, SHOWN)) for n in names),
-                ]
-            ),
-            "The first test examples and what each model makes of them.",
-            "Compare each row with the first.",
-            "Rows of test examples and their reconstructions.",
-            None,
-        )
-        return Conclusion(self._findings(results, known), {"What changes": table}, plates)
-
-    def _findings(self, results: Results, known) -> list[Finding]:
-        names = [name for name in results.models() if name != PLAIN]
-        found = []
-        for figure, (words, rises) in known.items():
-            if rises is None:
-                continue
-            order = sorted(
-                results.models(), key=lambda n: results.mean(n, figure), reverse=bool(rises)
-            )
-            changed = {name: lower(results, name, PLAIN, figure) for name in names}
-            better = [n for n in names if changed[n] is (not rises)]
-            worse = [n for n in names if changed[n] is bool(rises)]
-            value = {n: results.mean(n, figure) for n in order}
-            holds = {
-                "squared_error": not better,
-                "code_shift_noise": {"contractive", "denoising"} <= set(better),
-                "gaps": "variational" in better,
-            }.get(figure)
-            said = percent(value[order[0]]) if "accuracy" in figure else short(value[order[0]])
-            plain = percent(value[PLAIN]) if "accuracy" in figure else short(value[PLAIN])
-            found.append(
-                Finding(
-                    f"{words[0].upper()}{words[1:]}: best {order[0]} ({said}), plain {plain}. "
-                    f"Better than plain beyond the noise: {', '.join(better) or 'none'}; worse: "
-                    f"{', '.join(worse) or 'none'}.",
-                    holds,
-                )
-            )
-        return found
+        figures["reconstructions"] = reconstruction_figure(plan.data, results.firsts())
+        return Conclusion(self.findings(results), {"Metrics": table}, figures)
 
 
 def _recipes() -> dict[str, Recipe]:
     plain = recipe_named("ae").but(latent=LATENT)
     vae = recipe_named("vae").but(latent=LATENT, likelihood=plain.likelihood)
-    for key, value in NET.items():
+    for key, value in NETWORK.items():
         plain, vae = (recipe.set(f"network.{key}", value) for recipe in (plain, vae))
     contractive = recipe_named("contractive-ae").terms["contractive"]
     l1 = recipe_named("sparse-l1").terms["l1"]

@@ -1,4 +1,4 @@
-"""The trainings of a study: those that are not there yet, side by side, every one measured."""
+"""The trainings of a study: run in parallel where they are missing, and measured."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ from autoencode.data import Data, load_data
 from autoencode.errors import RunError
 from autoencode.evaluation import MetricsCache, evaluate
 from autoencode.io.store import write_json, writing
-from autoencode.studies.study import Result, StudyRun
+from autoencode.studies.results import Result, StudyRun
 from autoencode.train import FitResult, Job, Outcome, Settings, fit_many
 
 
-def carry_out(
+def train_all(
     trainings: Sequence[StudyRun],
     folder: Path,
     data: Data,
     workers: int | None,
-    tell: Callable[[Result], None],
+    on_result: Callable[[Result], None],
 ) -> list[Result]:
-    """Trains and measures all, side by side as `fit_many` does; those that are done are taken.
+    """Trains and measures all models in parallel, as `fit_many` does; finished runs are reused.
 
-    All that a study compares are trained alike, one thread each beside as many others, so that
-    their seconds can be compared too.
+    All trainings have one thread each and as many others next to them, so that their times can be
+    compared.
 
-    tell: is called with each result as it comes.
+    on_result: is called with each result when its training ends.
 
     Raises:
-        RunError: the data are arrays in memory, which a study loads again.
-        AutoencodeError: that of the first training that failed, after the others.
+        RunError: the data are arrays in memory, which a study cannot load again.
+        AutoencodeError: the error of the first training that failed, after the others have ended.
     """
     if not data.source:
         raise RunError(
             "A study loads its data again, for some trainings with other options, and these are "
             "arrays in memory",
-            "Save them first, numpy.savez_compressed, and give the path.",
+            "Save them with numpy.savez_compressed and give the path.",
         )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     variants = _variants(trainings, data)
+    by_folder = {folder / each.folder: each for each in trainings}
     jobs = [
         Job(
             each.recipe,
             variants[_key(each)],
-            folder / each.folder,
-            {**_rests(each), **each.settings, "seed": each.seed},
+            out,
+            {**_intervals(each), **each.settings, "seed": each.seed},
             overwrite=True,
         )
-        for each in trainings
+        for out, each in by_folder.items()
     ]
-    wanted = {job.out: training for job, training in zip(jobs, trainings, strict=True)}
     results: dict[Path, Result] = {}
 
-    def ended(outcome: Outcome) -> None:
+    def on_outcome(outcome: Outcome) -> None:
         if outcome.error is None and outcome.run is not None:
-            training = wanted[outcome.job.out]
-            result = results[outcome.job.out] = Result(training, outcome.run, outcome.result)
-            tell(result)
+            out = outcome.job.out
+            results[out] = Result(by_folder[out], outcome.run, outcome.result)
+            on_result(results[out])
 
-    measures = {job.out: training.measures for job, training in zip(jobs, trainings, strict=True)}
+    measures = {out: training.measures for out, training in by_folder.items()}
     outcomes = fit_many(
-        jobs, workers=workers, on_trained=partial(_measured, measures), on_finished=ended
+        jobs, workers=workers, on_trained=partial(_measure, measures), on_finished=on_outcome
     )
     for outcome in outcomes:
         if outcome.error is not None:
@@ -76,7 +76,7 @@ def _key(training: StudyRun) -> str:
 
 
 def _variants(trainings: Sequence[StudyRun], data: Data) -> dict[str, Data]:
-    """The data of a study, by the options that its trainings have over them."""
+    """The data of a study for each set of options that replace its own."""
     return {
         _key(each): load_data(data.source, **{**data.options, **each.options})
         if each.options
@@ -85,8 +85,8 @@ def _variants(trainings: Sequence[StudyRun], data: Data) -> dict[str, Data]:
     }
 
 
-def _measured(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
-    """What a study wants to know of a run, which keeps it."""
+def _measure(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
+    """Measures a run and stores the metrics in its folder."""
     run = fitted.run
     assert run is not None
     found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run)).to_dict()
@@ -95,7 +95,7 @@ def _measured(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[
     return metrics
 
 
-def _rests(training: StudyRun) -> dict[str, int]:
-    """Trainings of a study are short: a few validations and checkpoints will do."""
+def _intervals(training: StudyRun) -> dict[str, int]:
+    """Few validations and checkpoints, as trainings of a study are short."""
     steps = Settings.of(training.recipe, training.settings).steps
     return {"validate_every": max(1, steps // 5), "checkpoint_every": max(1, steps // 3)}

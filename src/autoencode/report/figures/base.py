@@ -94,27 +94,30 @@ class ComparisonFigure(Figure):
 
 @dataclass(frozen=True)
 class ChartFigure(Figure):
-    """A figure from a chart and texts that are ready, as studies make them."""
+    """A figure made of a chart and its texts, for studies.
+
+    text: the caption.   note: the findings.   alt_text: the description.   data: the numbers.
+    """
 
     title: str
     picture: Picture
-    caption_text: str
-    findings_text: str
+    text: str
+    note: str
     alt_text: str
-    numbers: Table | None = None
+    data: Table | None = None
     key: str = ""
 
     def draw(self) -> Picture:
         return self.picture
 
     def caption(self) -> str:
-        return self.caption_text
+        return self.text
 
     def findings(self) -> str:
-        return self.findings_text
+        return self.note
 
     def alt(self) -> str:
         return self.alt_text
 
     def table(self) -> Table | None:
-        return self.numbers
+        return self.data

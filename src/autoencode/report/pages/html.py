@@ -98,6 +98,12 @@ def write_page(path: Path, template: str, **values: Any) -> Path:
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
+    write_text(path, render(template, **values))
+    return path
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of HTML or Markdown filled with values."""
     environment = Environment(
         loader=PackageLoader("autoencode.report"),
         autoescape=template.endswith(".html"),
@@ -106,11 +112,19 @@ def write_page(path: Path, template: str, **values: Any) -> Path:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["cell"] = _cell
-    write_text(path, environment.get_template(template).render(**values))
-    return path
+    environment.filters |= {"cell": _cell, "plain": _plain}
+    return environment.get_template(template).render(**values)
 
 
 def _cell(text: str) -> str:
     """A cell of a Markdown table."""
     return " ".join(text.replace("|", "\\|").split())
+
+
+def _plain(text: str) -> str:
+    """Text as one line of Markdown without formatting.
+
+    >>> print(_plain("a <b> * c_d _e_"))
+    a \\<b> \\* c_d \\_e\\_
+    """
+    return re.sub(r"[\\`*<]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(text.split()))
