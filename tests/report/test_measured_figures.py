@@ -8,10 +8,10 @@ import torch
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 
-from autoencode.evaluation import Projection as ProjectedCodes
+from autoencode.evaluation import Projection
 from autoencode.report.figures.best_and_worst import BestAndWorst
 from autoencode.report.figures.class_errors import MAX_BARS, ClassErrors
-from autoencode.report.figures.projection import Projection
+from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.style import colours
 from autoencode.report.view import View
 
@@ -65,8 +65,8 @@ def test_a_map_has_a_dot_for_each_code_and_no_axes(labelled):
     points = torch.randn(60, 2, generator=generator) + 50 * y.unsqueeze(1)
     y[0] = 1  # one that lies among the others
     rows = torch.arange(60) * 2
-    projected = ProjectedCodes(points, rows, "tsne", 0, 120)
-    shown = Projection(projected, y if labelled else None, ["left", "right"])
+    projected = Projection(points, rows, "tsne", 0, 120)
+    shown = CodeProjection(projected, y if labelled else None, ["left", "right"])
     figure = shown.draw()
     axes = figure.axes[0]
     (dots,) = [c for c in axes.collections if isinstance(c, PathCollection)]

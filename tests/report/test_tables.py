@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autoencode.contract import Sizes
-from autoencode.evaluation import Projection as ProjectedCodes
+from autoencode.evaluation import Projection
 from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
 from autoencode.report.figures import decoded_grid, interpolation, samples
@@ -18,7 +18,7 @@ from autoencode.report.figures.denoising import Denoising
 from autoencode.report.figures.interpolation import POSITION, Interpolation
 from autoencode.report.figures.kl_by_dimension import KLByDimension
 from autoencode.report.figures.latent_space import LatentSpace
-from autoencode.report.figures.projection import Projection
+from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.figures.reconstructions import Reconstructions
 from autoencode.report.figures.samples import Samples
 from autoencode.report.figures.training_curves import TrainingCurves
@@ -134,16 +134,14 @@ def test_extremes_keep_their_places_in_the_whole_test_set(make, few):
 
 
 def test_a_map_has_a_row_for_each_dot():
-    found = ProjectedCodes(
-        torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([5, 9]), "umap", 0, 10
-    )
-    assert read(Projection(found, torch.tensor([1, 0]), ["a", "b"]).table()) == {
+    found = Projection(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([5, 9]), "umap", 0, 10)
+    assert read(CodeProjection(found, torch.tensor([1, 0]), ["a", "b"]).table()) == {
         "position in the test set": ["5", "9"],
         "UMAP 1": ["1", "3"],
         "UMAP 2": ["2", "4"],
         "label": ["b", "a"],
     }
-    assert "label" not in read(Projection(found, None, []).table())
+    assert "label" not in read(CodeProjection(found, None, []).table())
 
 
 def test_classes_are_in_their_own_order():

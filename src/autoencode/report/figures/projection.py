@@ -8,8 +8,7 @@ from typing import Literal, Self, final
 
 from torch import Tensor
 
-from autoencode.evaluation import Projection as ProjectedCodes
-from autoencode.evaluation import saved_projection
+from autoencode.evaluation import Projection, saved_projection
 from autoencode.report import claims, measurements
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.scatter import class_styles, draw_points
@@ -29,10 +28,10 @@ METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
 
 @final
 @dataclass(frozen=True)
-class Projection(Figure):
+class CodeProjection(Figure):
     """Projected codes with the class of each, `y` [N]; None without labels."""
 
-    projected: ProjectedCodes
+    projected: Projection
     y: Tensor | None
     classes: Sequence[str]
 

@@ -17,7 +17,7 @@ from autoencode.report.figures.denoising import Denoising
 from autoencode.report.figures.interpolation import Interpolation
 from autoencode.report.figures.kl_by_dimension import KLByDimension
 from autoencode.report.figures.latent_space import LatentSpace
-from autoencode.report.figures.projection import Projection
+from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.figures.reconstructions import Reconstructions
 from autoencode.report.figures.samples import Samples
 from autoencode.report.figures.training_curves import TrainingCurves
@@ -31,8 +31,8 @@ REPORT_FIGURES: tuple[Callable[[ReportContext], Figure | None], ...] = (
     ClassErrors.for_run,
     Denoising.for_run,
     LatentSpace.for_run,
-    partial(Projection.for_run, method="tsne"),
-    partial(Projection.for_run, method="umap"),
+    partial(CodeProjection.for_run, method="tsne"),
+    partial(CodeProjection.for_run, method="umap"),
     Samples.for_run,
     DecodedGrid.for_run,
     Interpolation.for_run,

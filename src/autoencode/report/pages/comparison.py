@@ -10,8 +10,8 @@ from autoencode.data import Data
 from autoencode.evaluation.compare.comparison import RULE, ComparedModel, Comparison
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
-from autoencode.report.figures.base import ChartFigure, Figure
-from autoencode.report.figures.comparison import intervals
+from autoencode.report.figures.base import Figure
+from autoencode.report.figures.comparison.intervals import ConfidenceIntervals
 from autoencode.report.figures.registry import comparison_figures
 from autoencode.report.formatting import count
 from autoencode.report.pages.compared import groups
@@ -68,7 +68,7 @@ def write_comparison_page(
         rule=RULE,
         shown_runs=_shown_runs(found),
         sections=[
-            _section({"": _intervals(found)}),
+            _section({"": ConfidenceIntervals(found)}),
             *(_section(figures) for figures in comparison_figures(views)),
         ],
         models=[(_details(model), model.median.folder) for model in found.models],
@@ -86,12 +86,6 @@ def _shown_runs(found: Comparison) -> str:
         "The images are of one run of each model: the run with the median squared error of its "
         f"seeds, of two the lower one. Seeds of these runs: {seeds}."
     )
-
-
-def _intervals(found: Comparison) -> Figure:
-    words = (intervals.about(found), intervals.see(found), intervals.alt(found))
-    chart, numbers = intervals.draw(found), intervals.table(found)
-    return ChartFigure(intervals.TITLE, chart, *words, numbers, key="confidence-intervals")
 
 
 def _section(figures: Mapping[str, Figure]) -> FigureSection:

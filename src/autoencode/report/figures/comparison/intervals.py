@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
 from autoencode.report.charts.fit import tick_label, wrapped
-from autoencode.report.pages.compared import table as table_of
-from autoencode.report.pages.compared import title_of
+from autoencode.report.figures.base import Figure
+from autoencode.report.pages.compared import table, title_of
 from autoencode.report.style import (
     BLUE,
     FAINT,
@@ -23,35 +26,78 @@ from autoencode.report.style import (
 )
 from autoencode.report.tables import Table
 
-TITLE = "Confidence intervals"
 # Panels, of which the table has all, and panels in a row.
 MAX_PANELS, COLUMNS = 8, 2
 # Inches of a model's row, of a panel's title, and of the names.
 ROW, TEXT, NAME = 0.24, 0.62, 1.2
 
 
-@styled()
-def draw(found: Comparison) -> Picture:
-    """One panel per metric: dots for means, lines for 95 % intervals, a ring for the best model."""
-    shown = chosen(found)
-    columns = min(COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
-    labels = [wrapped(model.name, NAME, SMALL) for model in found.models]
-    lines = sum(1 + 0.7 * label.count("\n") for label in labels)
-    figure = new_figure(WIDTH, rows * (ROW * lines + TEXT) + 0.1, fitted=True)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes in grid.flat[len(shown) :]:
-        axes.set_axis_off()
-    for axes, each in zip(grid.flat, shown, strict=False):
-        _panel(axes, each, found, labels)
-    return figure
+@final
+@dataclass(frozen=True)
+class ConfidenceIntervals(Figure):
+    """Means, intervals and seeds of the models of a comparison, one panel for each metric."""
 
+    found: Comparison
 
-def chosen(found: Comparison) -> list[ComparedMetric]:
-    """The first metrics with a better direction that at least two models have, if there are two."""
-    least = min(2, len(found.models))
-    known = [each for each in found.figures if each.info.better and len(each.models) >= least]
-    return known[:MAX_PANELS]
+    key = "confidence-intervals"
+    title = "Confidence intervals"
+
+    @styled()
+    def draw(self) -> Picture:
+        """A panel for each metric: dots for means, lines for 95 % intervals, rings for the best."""
+        shown = self.metrics()
+        columns = min(COLUMNS, len(shown))
+        rows = -(-len(shown) // columns)
+        labels = [wrapped(model.name, NAME, SMALL) for model in self.found.models]
+        lines = sum(1 + 0.7 * label.count("\n") for label in labels)
+        figure = new_figure(WIDTH, rows * (ROW * lines + TEXT) + 0.1, fitted=True)
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+        for axes in grid.flat[len(shown) :]:
+            axes.set_axis_off()
+        for axes, each in zip(grid.flat, shown, strict=False):
+            _panel(axes, each, self.found, labels)
+        return figure
+
+    def metrics(self) -> list[ComparedMetric]:
+        """The first metrics with a better direction that two models have, if there are two."""
+        least = min(2, len(self.found.models))
+        known = [
+            each for each in self.found.figures if each.info.better and len(each.models) >= least
+        ]
+        return known[:MAX_PANELS]
+
+    def caption(self) -> str:
+        return (
+            "Each dot is the mean of a model, the line through it its 95 % interval, and each "
+            "small stroke one seed. A ring marks a model whose difference to every other model is "
+            "significant. Models are compared on pairs (the same seeds or test examples), so that "
+            "a difference can be significant where intervals overlap. Axes do not begin at 0."
+        )
+
+    def findings(self) -> str:
+        if len(self.found.models) == 1:
+            return "The interval shows how far another model must be away to differ from this one."
+        shown = self.metrics()
+        won: dict[str, list[str]] = {}
+        for figure in shown:
+            if figure.best is not None:
+                won.setdefault(figure.best, []).append(title_of(figure))
+        if not won:
+            return "In none of these metrics is one model significantly better than every other."
+        words = [f"{name} is best in {', '.join(of)}" for name, of in won.items()]
+        left = len(shown) - sum(map(len, won.values()))
+        rest = f" In {left} of these {len(shown)} metrics no model is significantly best."
+        return f"Significantly, {'; '.join(words)}.{rest if left else ''}"
+
+    def alt(self) -> str:
+        names = ", ".join(title_of(figure) for figure in self.metrics())
+        n = len(self.found.models)
+        models = f"each of {n} models" if n > 1 else "one model"
+        return f"Dots with intervals for {models}: {names}. {self.findings()}"
+
+    def table(self) -> Table:
+        """A row for each metric of each model, also of those without a panel."""
+        return table(self.found)
 
 
 def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[str]) -> None:
@@ -79,44 +125,3 @@ def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[s
     unit = ", %" if figure.info.share else ""
     arrow = "←" if figure.info.better == "lower" else "→"
     axes.set_title(f"{title_of(figure)}{unit}  {arrow} better", size=SMALL + 0.5)
-
-
-def table(found: Comparison) -> Table:
-    """A row for each metric of each model, also of those without a panel."""
-    return table_of(found)
-
-
-def about(found: Comparison) -> str:
-    """What the figure shows."""
-    return (
-        "Each dot is the mean of a model, the line through it its 95 % interval, and each small "
-        "stroke one seed. A ring marks a model whose difference to every other model is "
-        "significant. Models are compared on pairs (the same seeds or test examples), so that a "
-        "difference can be significant where intervals overlap. Axes do not begin at 0."
-    )
-
-
-def see(found: Comparison) -> str:
-    """What the intervals and tests of these models say."""
-    if len(found.models) == 1:
-        return "The interval shows how far another model must be away to differ from this one."
-    shown = chosen(found)
-    won: dict[str, list[str]] = {}
-    for figure in shown:
-        if figure.best is not None:
-            won.setdefault(figure.best, []).append(title_of(figure))
-    if not won:
-        return "In none of these metrics is one model significantly better than every other."
-    words = [f"{name} is best in {', '.join(of)}" for name, of in won.items()]
-    left = len(shown) - sum(map(len, won.values()))
-    rest = (
-        f" In {left} of these {len(shown)} metrics no model is significantly best." if left else ""
-    )
-    return f"Significantly, {'; '.join(words)}.{rest}"
-
-
-def alt(found: Comparison) -> str:
-    """The figure in words, for readers who do not see it."""
-    names = ", ".join(title_of(figure) for figure in chosen(found))
-    models = f"each of {len(found.models)} models" if len(found.models) > 1 else "one model"
-    return f"Dots with intervals for {models}: {names}. {see(found)}"
