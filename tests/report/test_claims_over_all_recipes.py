@@ -65,7 +65,10 @@ def without_weights(name):
             recipe = recipe.set(f"terms.{term}.weight", 0.0)
     if recipe.network.kind == "mlp" and recipe.network.args.get("hidden") != ():
         recipe = recipe.set("network.hidden", (16,))
-    # As long as codes are, more dimensions show nothing more.
+    if recipe.sampler is not None and recipe.sampler.kind != "mixture":
+        recipe = recipe.set("sampler.steps", 5)
+    if recipe.prior is not None and recipe.prior.kind == "flow":
+        recipe = recipe.set("prior.transforms", 1)
     longest = 64 if "top-k" in recipe.bottleneck.kind or recipe.model.kind == "ladder" else 16
     return recipe.but(latent=min(recipe.latent, longest))
 
