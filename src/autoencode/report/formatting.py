@@ -79,10 +79,10 @@ def duration(seconds: float) -> str:
     >>> duration(31.1), duration(150), duration(7260)
     ('31 s', '2 min 30 s', '2 h 1 min')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(whole, 60)
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s" if total >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(total, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)

@@ -104,15 +104,15 @@ def joined_code_columns(each: Sequence[Tensor]) -> dict[str, np.ndarray]:
 
     Cells of latent dimensions that a model does not have are empty.
     """
-    known = [code_columns(codes) for codes in each]
+    columns_of = [code_columns(codes) for codes in each]
     return {
         name: np.concatenate(
             [
                 columns.get(name, np.full(len(codes), np.nan))
-                for columns, codes in zip(known, each, strict=True)
+                for columns, codes in zip(columns_of, each, strict=True)
             ]
         )
-        for name in max(known, key=len)
+        for name in max(columns_of, key=len)
     }
 
 

@@ -22,7 +22,7 @@ from autoencode.report.images import Tiles, tiles
 MAX_EXAMPLES = 10_000
 BATCH_SIZE = 500
 # Samples of the prior, and of the distribution that generates codes.
-PRIOR_SAMPLES = 5_000
+PRIOR_SAMPLES = 10_000
 # Examples that the denoising figure shows.
 DENOISED_EXAMPLES = 20
 
@@ -128,7 +128,7 @@ class View:
 
     @cached_property
     def prior_samples(self) -> Float[Tensor, "m d"] | None:
-        """5,000 samples of the prior; None without a prior, or with one for each context."""
+        """10,000 samples of the prior; None without a prior, or with one for each context."""
         if self.code_source == "the prior":
             return self.generated_codes
         with measuring(self.model) as device, seeded(0, device):
@@ -139,7 +139,7 @@ class View:
 
     @cached_property
     def generated_codes(self) -> Float[Tensor, "m d"] | None:
-        """5,000 codes as `autoencode generate` samples them; None without a distribution."""
+        """10,000 codes as `autoencode generate` samples them; None without a distribution."""
         with measuring(self.model) as device, seeded(0, device):
             sampler = self.model.sampler()
             if sampler is None:
@@ -157,7 +157,7 @@ class View:
         return "the distribution fitted to the training codes" if fitted else "the prior"
 
     def random_codes(self, n: int) -> Float[Tensor, "n d"]:
-        """n codes from `code_source`, the same in every call; at most 5,000 of a distribution."""
+        """n codes from `code_source`, the same in every call; at most 10,000 of a distribution."""
         if self.generated_codes is not None:
             return self.generated_codes[:n]
         return uniform_like(self.codes, n, torch.Generator().manual_seed(0))

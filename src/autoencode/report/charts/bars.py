@@ -51,41 +51,43 @@ def bars(
     unit: what the values are.   intervals: lower and upper end of each value's interval.
     best: whether the lowest or the highest value is the best, which is then highlighted.
     """
-    known = np.asarray(values, dtype=float)
-    ends = np.column_stack([known, known] if intervals is None else [known, np.asarray(intervals)])
+    numbers = np.asarray(values, dtype=float)
+    ends = np.column_stack(
+        [numbers, numbers] if intervals is None else [numbers, np.asarray(intervals)]
+    )
     ends = np.nan_to_num(ends)
     low, high = np.minimum(ends.min(1), 0), np.maximum(ends.max(1), 0)
     labels = [wrapped(name, NAME) for name in names]
     tallest = max(label.count("\n") for label in labels)
     figure = new_figure(WIDTH, 0.75 + len(names) * (BAR + LINE * tallest), fitted=True)
     axes = figure.add_subplot()
-    chosen = _best(known, best)
-    rows = np.arange(len(known))
+    chosen = _best(numbers, best)
+    rows = np.arange(len(numbers))
     paint = np.where(chosen, BLUE, PALE) if chosen.any() else BLUE
-    axes.barh(rows, np.nan_to_num(known), height=0.62 / (1 + 0.3 * tallest), color=paint)
+    axes.barh(rows, np.nan_to_num(numbers), height=0.62 / (1 + 0.3 * tallest), color=paint)
     if intervals is not None:
         axes.hlines(rows, *np.asarray(intervals, dtype=float).T, color=INK, linewidth=1.2)
-    said = [short(value) if np.isfinite(value) else "–" for value in known]
+    texts = [short(value) if np.isfinite(value) else "–" for value in numbers]
     across = WIDTH - max(map(text_width, labels)) - 0.4
     # Room for the values next to the longest bars.
     rooms = [
         max(
             (
                 text_width(s, NORMAL, "bold") + 0.15
-                for s, v in zip(said, known, strict=True)
+                for s, v in zip(texts, numbers, strict=True)
                 if side(v)
             )
         )
-        if any(side(v) for v in known)
+        if any(side(v) for v in numbers)
         else 0.0
         for side in (lambda v: v < 0, lambda v: not v < 0)
     ]
     inch = (high.max() - low.min() or 1.0) / (across - sum(rooms))
     axes.set_xlim(low.min() - rooms[0] * inch, high.max() + rooms[1] * inch)
-    for row, value in enumerate(known):
+    for row, value in enumerate(numbers):
         left = value < 0
         axes.annotate(
-            said[row],
+            texts[row],
             (low[row] if left else high[row], row),
             (-5 if left else 5, 0),
             textcoords="offset points",
@@ -94,7 +96,7 @@ def bars(
             weight="bold" if chosen[row] else "normal",
         )
     axes.axvline(0, color=RULE, linewidth=0.8)
-    axes.set_ylim(len(known) - 0.4, -0.6)
+    axes.set_ylim(len(numbers) - 0.4, -0.6)
     axes.set_yticks(rows, labels)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(visible=False, axis="y")
@@ -121,32 +123,34 @@ def matrix(
     digits: decimals; None gives three significant digits of the largest value.
     best: whether the lowest or the highest of each column is the best, which is then framed.
     """
-    known = np.asarray(values, dtype=float)
-    finite = known[np.isfinite(known)]
+    numbers = np.asarray(values, dtype=float)
+    finite = numbers[np.isfinite(numbers)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
     if digits is None:
         largest = max(abs(low), abs(high)) or 1.0
         digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
-    said = [[_cell(value, digits) for value in row] for row in known]
+    texts = [[_cell(value, digits) for value in row] for row in numbers]
     labels = [wrapped(name, NAME) for name in rows]
     aside = max(map(text_width, labels)) + 0.3 + (0.25 if row_title else 0)
     cell = (WIDTH - aside) / len(columns)
-    heads, upright = _heads(columns, cell)
-    above = LINE * max(h.count("\n") + 1 for h in heads) if upright else max(map(text_width, heads))
+    titles, upright = _column_titles(columns, cell)
+    above = (
+        LINE * max(h.count("\n") + 1 for h in titles) if upright else max(map(text_width, titles))
+    )
     height = max(CELL, LINE * (1.5 + max(label.count("\n") for label in labels)))
     figure = new_figure(WIDTH, above + len(rows) * height + 1.0, fitted=True)
     axes = figure.add_subplot()
     shade = LinearSegmentedColormap.from_list("house", ["#f2f6fa", PALE, BLUE, "#173f6b"])
-    shares = (known - low) / ((high - low) or 1.0)
+    shares = (numbers - low) / ((high - low) or 1.0)
     axes.imshow(np.ma.masked_invalid(shares), cmap=shade, vmin=0, vmax=1, aspect="auto")
-    widest = max(text_width(text, NORMAL, "bold") for row in said for text in row)
+    widest = max(text_width(text, NORMAL, "bold") for row in texts for text in row)
     size = float(np.clip(NORMAL * (cell - 0.08) / widest, *FONT_SIZES[::-1]))
-    chosen = np.column_stack([_best(column, best) for column in known.T])
+    chosen = np.column_stack([_best(column, best) for column in numbers.T])
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
             column,
             row,
-            said[row][column],
+            texts[row][column],
             ha="center",
             va="center",
             size=size,
@@ -155,7 +159,7 @@ def matrix(
         )
         if chosen[row, column]:
             _frame(axes, row, column)
-    axes.set_xticks(range(len(columns)), heads, rotation=0 if upright else 90)
+    axes.set_xticks(range(len(columns)), titles, rotation=0 if upright else 90)
     axes.set_yticks(range(len(rows)), labels)
     # White lines between the cells.
     axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
@@ -191,11 +195,11 @@ def _cell(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
-def _heads(columns: Sequence[str], cell: float) -> tuple[list[str], bool]:
+def _column_titles(columns: Sequence[str], cell: float) -> tuple[list[str], bool]:
     """Column titles and whether they are horizontal: if they fit the cells, else vertical."""
-    heads = [wrapped(name, cell - 0.06) for name in columns]
-    if max(map(text_width, heads)) <= cell:
-        return heads, True
+    titles = [wrapped(name, cell - 0.06) for name in columns]
+    if max(map(text_width, titles)) <= cell:
+        return titles, True
     return [wrapped(name, NAME) for name in columns], False
 
 

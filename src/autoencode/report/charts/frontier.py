@@ -36,12 +36,12 @@ def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Pict
     put_ticks(axes.yaxis, *axes.get_ylim(), log=False)
     axes.set_xlabel(x)
     axes.set_title(y)
-    # The positions of the names depend on the size of the axes, which is known only now.
+    # The positions of the names depend on the size of the axes, which is final only now.
     figure.draw_without_rendering()
     box = np.asarray(axes.get_window_extent().size) / figure.dpi
     at = axes.transLimits.transform(places) * box
     sizes = [(text_width(name, FONT_SIZE), LINE * (name.count("\n") + 1)) for name in names]
-    for name, place, middle in zip(names, at, _beside(at, sizes, box), strict=True):
+    for name, place, middle in zip(names, at, _name_positions(at, sizes, box), strict=True):
         far = np.hypot(*(middle - place)) > MAX_GAP
         axes.annotate(
             name,
@@ -57,7 +57,7 @@ def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Pict
     return figure
 
 
-def _beside(
+def _name_positions(
     points: np.ndarray, sizes: Sequence[tuple[float, float]], box: np.ndarray
 ) -> np.ndarray:
     """Centres of names of these sizes, in inches, next to their points [n, 2] in a box.
@@ -75,8 +75,8 @@ def _beside(
         choices = []
         for distance in (0.08, 0.16, 0.3, 0.5, 0.8):
             for angle in angles:
-                way = np.array([np.cos(angle), np.sin(angle)])
-                middle = point + way * (half + distance)
+                direction = np.array([np.cos(angle), np.sin(angle)])
+                middle = point + direction * (half + distance)
                 hidden = sum(
                     (np.abs(middle - other) < half + other_half + 0.02).all()
                     for other, other_half in taken

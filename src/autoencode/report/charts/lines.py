@@ -66,9 +66,9 @@ class Series:
     def array(self, of: Sequence[float] | None) -> np.ndarray:
         """One of the columns where x and y are finite, in the order of x, [m]."""
         x, y = (np.asarray(column, dtype=float) for column in (self.x, self.y))
-        there = np.isfinite(x) & np.isfinite(y)
+        finite = np.isfinite(x) & np.isfinite(y)
         column = y if of is None else np.asarray(of, dtype=float)
-        found: np.ndarray = column[there][np.argsort(x[there], kind="stable")]
+        found: np.ndarray = column[finite][np.argsort(x[finite], kind="stable")]
         return found
 
 
@@ -81,16 +81,16 @@ def curves(
     log_y: bool = False,
     marked: Sequence[tuple[float, str]] = (),
 ) -> Picture:
-    """Lines over one x; each is named at its end, or below the chart where there is no room.
+    """Lines over one x, with names at their ends, or in a legend if there is no room.
 
-    x, y: what the axes are, with the unit.   marked: places on x, and what is there.
+    x, y: what the axes are, with the unit.   marked: positions on x, with text.
     """
     figure = new_figure(WIDTH, HEIGHT, fitted=True)
     axes = figure.add_subplot()
     paint = [BLUE, ORANGE][: len(series)] if len(series) <= 2 else colours(len(series))
     lines = [_line(axes, each, colour) for each, colour in zip(series, paint, strict=True)]
-    known = np.concatenate([*(each.array(each.x) for each in series), [at for at, _ in marked]])
-    scale(axes.set_xscale, known, log=log_x)
+    x_values = np.concatenate([*(each.array(each.x) for each in series), [at for at, _ in marked]])
+    scale(axes.set_xscale, x_values, log=log_x)
     values = [each.array(c) for each in series for c in (each.y, each.low, each.high)]
     scale(axes.set_yscale, np.concatenate(values), log=log_y)
     axes.margins(x=0.04, y=0.07)
@@ -111,7 +111,7 @@ def curves(
         columns = -(-len(series) // rows)
         figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.8)
     put_ticks(axes.yaxis, *axes.get_ylim(), log=log_y)
-    _x_ticks(axes, np.unique(known), across, log=log_x)
+    _x_ticks(axes, np.unique(x_values), across, log=log_x)
     rows = _mark(axes, marked, across, down)
     axes.set_title(y, pad=6 + 72 * LINE * rows)
     return figure
@@ -163,22 +163,22 @@ def _name_ends(
         )
 
 
-def _x_ticks(axes: Axes, known: np.ndarray, across: float, *, log: bool) -> None:
+def _x_ticks(axes: Axes, x_values: np.ndarray, across: float, *, log: bool) -> None:
     """Set ticks at the values themselves if there is room for them, else at round numbers."""
     low, high = axes.get_xlim()
-    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in known])[:, 0]
+    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in x_values])[:, 0]
     left, right = axes.transScale.transform([(low, 1), (high, 1)])[:, 0]
-    kept: list[float] = []
+    fitting: list[float] = []
     edge = np.inf
     # From the right, where values on a linear axis are farther apart.
-    for value, place in zip(known[::-1], places[::-1], strict=True):
+    for value, place in zip(x_values[::-1], places[::-1], strict=True):
         middle = across * (place - left) / (right - left)
         half = text_width(tick_label(value), FONT_SIZE) / 2
         if middle + half + 0.06 <= edge:
-            kept.append(value)
+            fitting.append(value)
             edge = middle - half
-    if len(known) <= MAX_VALUES and len(kept) >= 0.6 * len(known):
-        put_values(axes.xaxis, kept[::-1])
+    if len(x_values) <= MAX_VALUES and len(fitting) >= 0.6 * len(x_values):
+        put_values(axes.xaxis, fitting[::-1])
     else:
         put_ticks(axes.xaxis, low, high, log=log)
 

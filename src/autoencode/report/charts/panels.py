@@ -66,8 +66,8 @@ def code_planes(
     in_rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     lines = sum(max(title.count("\n") + 1 for title in row) for row in in_rows)
     present = sorted({label for *_, y in panels if y is not None for label in y.tolist()})
-    known, paint = names(classes), colours(len(classes))
-    labels = [known[label] for label in present]
+    class_names, paint = names(classes), colours(len(classes))
+    labels = [class_names[label] for label in present]
     rows = len(in_rows)
     height = rows * (side + 0.35) + LINE * lines + 0.1 + 0.21 * legend_rows(labels)
     figure = new_figure(WIDTH, height, fitted=True)
@@ -84,10 +84,10 @@ def code_planes(
 
 def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
     codes = codes.detach().float().cpu()
-    there = codes.isfinite().all(1).nonzero().flatten()
+    finite = codes.isfinite().all(1).nonzero().flatten()
     # In random order, so that no class hides another.
-    drawn = there[
-        torch.randperm(len(there), generator=torch.Generator().manual_seed(0))[:MAX_POINTS]
+    drawn = finite[
+        torch.randperm(len(finite), generator=torch.Generator().manual_seed(0))[:MAX_POINTS]
     ]
     axes.set_box_aspect(1)
     axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
@@ -99,7 +99,7 @@ def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
     size = float(np.clip(12_000 / len(drawn), 2.5, 14))
     paint = BLUE if dots is None else dots[drawn.numpy()]
     axes.scatter(x, y, s=size, c=paint, alpha=0.75, linewidths=0, rasterized=True)
-    (left, bottom), (right, top) = (corner.tolist() for corner in limits(codes[there]))
+    (left, bottom), (right, top) = (corner.tolist() for corner in limits(codes[finite]))
     axes.set(xlim=(left, right), ylim=(bottom, top))
     for axis, low, high in ((axes.xaxis, left, right), (axes.yaxis, bottom, top)):
         ticks = MaxNLocator(3).tick_values(low, high)

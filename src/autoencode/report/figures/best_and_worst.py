@@ -42,13 +42,13 @@ class BestAndWorst(PairsFigure):
         worst = torch.tensor(metrics.get("worst_examples", order.flip(0).tolist())[:MAX_WORST])
         rows = torch.cat([best, worst])
         y = None if test.y is None else test.y[rows]
-        known = conditioning(context.run.recipe, test)
+        conditions = conditioning(context.run.recipe, test)
         shown = View.of(
             view.model,
             test.x[rows],
             y,
             context.data.classes,
-            None if known is None else known[rows],
+            None if conditions is None else conditions[rows],
         )
         mean = metrics.get("squared_error", view.errors.mean().item())
         return cls(replace(shown, positions=rows, total=len(test)), len(best), mean)

@@ -51,7 +51,7 @@ class ClassErrors(ReportFigure):
     def draw(self) -> Picture:
         """A bar for each class, the highest error on top, and a line at the mean of all."""
         order = np.argsort(-np.array(self.errors), kind="stable")[:MAX_BARS]
-        known = names(self.classes)
+        labels = names(self.classes)
         figure = new_figure(WIDTH, 0.9 + BAR * len(order), fitted=True)
         axes = figure.add_subplot()
         places = -np.arange(len(order))
@@ -69,7 +69,7 @@ class ClassErrors(ReportFigure):
                 path_effects=[withStroke(linewidth=3, foreground=PAPER)],
             )
         axes.axvline(self.mean, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.9)
-        axes.set_yticks(places, [known[k] for k in order])
+        axes.set_yticks(places, [labels[k] for k in order])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
@@ -95,11 +95,11 @@ class ClassErrors(ReportFigure):
         )
 
     def findings(self) -> str:
-        known, values = names(self.classes), np.array(self.errors)
+        labels, values = names(self.classes), np.array(self.errors)
         worst, best = int(values.argmax()), int(values.argmin())
-        words = f"“{known[worst]}” has the highest error, {short(values[worst])}"
+        words = f"“{labels[worst]}” has the highest error, {short(values[worst])}"
         if values[best] > 0:
-            words += f": {values[worst] / values[best]:.1f} times the error of “{known[best]}”"
+            words += f": {values[worst] / values[best]:.1f} times the error of “{labels[best]}”"
         return f"{words}. The mean over all examples is {short(self.mean)}."
 
     def alt(self) -> str:

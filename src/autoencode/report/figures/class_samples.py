@@ -41,14 +41,14 @@ class ClassSamples(ViewFigure):
     def draw(self) -> Picture:
         """The top row of each block decodes the class means."""
         view = self.view
-        present, known = view.present_classes(), names(view.classes, longest=10)
-        short_names = max(len(known[label]) for label in present) <= SHORT
+        present, labels = view.present_classes(), names(view.classes, longest=10)
+        short_names = max(len(labels[label]) for label in present) <= SHORT
         columns = COLUMNS if short_names else FEWER_COLUMNS
         rows = []
         for start in range(0, len(present), columns):
             block = present[start : start + columns]
             ranks = np.stack([self._column(label) for label in block], axis=1)
-            rows.append(Row(ranks[0], "mean", [known[k] for k in block], space_below=0.09))
+            rows.append(Row(ranks[0], "mean", [labels[k] for k in block], space_below=0.09))
             rows.append(Row(ranks[1], "near it", space_below=0.035))
             rows.extend(Row(rank, space_below=0.035) for rank in ranks[2:-1])
             rows.append(Row(ranks[-1], space_below=0.25))

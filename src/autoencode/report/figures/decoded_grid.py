@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.contract import Space
 from autoencode.explore import lattice
-from autoencode.report import claims, measurements
 from autoencode.report.figures.base import ViewFigure
 from autoencode.report.figures.latent_space import axis_name
 from autoencode.report.figures.rows import Row, draw_rows
@@ -162,10 +163,10 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
     axes.grid(visible=False)
     for axis, values in ((axes.xaxis, points[:n, 0]), (axes.yaxis, points[::n, 1].flip(0))):
         # Round values, at their places between the centres of the images.
-        known = values.double().numpy()
-        ticks = MaxNLocator(6, steps=ROUND).tick_values(known[0], known[-1])
-        ticks = ticks[(ticks >= known[0]) & (ticks <= known[-1])]
-        axis.set_ticks(np.interp(ticks, known, np.arange(n)), [number(tick) for tick in ticks])
+        positions = values.double().numpy()
+        ticks = MaxNLocator(6, steps=ROUND).tick_values(positions[0], positions[-1])
+        ticks = ticks[(ticks >= positions[0]) & (ticks <= positions[-1])]
+        axis.set_ticks(np.interp(ticks, positions, np.arange(n)), [number(tick) for tick in ticks])
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure, axes

@@ -8,7 +8,7 @@ from typing import Self, final
 import torch
 from torch import Tensor
 
-from autoencode.report import claims
+import autoencode.report.claims as claims
 from autoencode.report.figures.base import ReportContext, ViewFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import short

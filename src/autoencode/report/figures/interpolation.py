@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.contract import Space
 from autoencode.explore import interpolate
-from autoencode.report import claims, measurements
 from autoencode.report.figures.base import ViewFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, names, styled
@@ -113,9 +114,9 @@ def pairs(view: View) -> list[tuple[str, tuple[int, int]]]:
             drawn = [0, 0]
         return [("", two) for two in zip(drawn[::2], drawn[1::2], strict=False)]
     order = [present[1], present[0], *present[2:]]
-    known = names(view.classes, longest=9)
+    labels = names(view.classes, longest=9)
     chosen = []
     for a, b in list(zip(order[::2], order[1::2], strict=False))[:PAIRS]:
         both = int(view.members(a)[0]), int(view.members(b)[0])
-        chosen.append((f"{known[a]} → {known[b]}", both))
+        chosen.append((f"{labels[a]} → {labels[b]}", both))
     return chosen

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 
-from autoencode.report import claims, measurements
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.report.figures.base import ViewFigure
 from autoencode.report.figures.scatter import (
     MIN_POINTS,

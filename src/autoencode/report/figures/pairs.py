@@ -33,13 +33,13 @@ class PairsFigure(ReportFigure):
     def draw(self) -> Picture:
         """Rows of pairs."""
         view, rows = self.view, []
-        known = names(view.classes, longest=MAX_LETTERS)
+        labels = names(view.classes, longest=MAX_LETTERS)
         for label, block in self.blocks().items():
             for start in range(0, len(block), COLUMNS):
                 which = block[start : start + COLUMNS]
                 above = []
                 if self.with_classes and view.y is not None:
-                    above = [known[k] for k in view.y[which].tolist()]
+                    above = [labels[k] for k in view.y[which].tolist()]
                 originals = view.originals(which)
                 rows.append(Row(originals, "" if start else label, above, space_below=0.02))
                 below = [short(error) for error in view.errors[which].tolist()]

@@ -8,8 +8,9 @@ from typing import Literal, Self, final
 
 from torch import Tensor
 
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.evaluation import Projection, saved_projection
-from autoencode.report import claims, measurements
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.scatter import class_styles, draw_points
 from autoencode.report.formatting import count

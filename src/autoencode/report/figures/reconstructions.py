@@ -8,7 +8,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from autoencode.report import claims, measurements
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.report.figures.base import ViewFigure
 from autoencode.report.figures.pairs import COLUMNS, PairsFigure
 from autoencode.report.formatting import count, latent_dimensions, short

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from autoencode.report import claims, measurements
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
 from autoencode.report.figures.base import ViewFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.style import Picture, styled
@@ -47,12 +48,16 @@ class Samples(ViewFigure):
 
     def findings(self) -> str:
         view = self.view
-        images = view.decode(view.random_codes(MEASURED))
         sentences = (
             claims.empty_regions(view.code_source, measurements.empty_region_share(view)),
-            claims.off_manifold("Samples", measurements.implausible_share(view, images)),
+            claims.off_manifold("Samples", self.implausible()),
         )
         return " ".join(filter(None, sentences))
+
+    def implausible(self) -> float | None:
+        """The share of implausible images of random codes; None for few examples."""
+        images = self.view.decode(self.view.random_codes(MEASURED))
+        return measurements.implausible_share(self.view, images)
 
     def alt(self) -> str:
         return f"{ROWS * COLUMNS} images, decoded from random codes of {self.view.code_source}."

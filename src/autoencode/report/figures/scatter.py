@@ -70,8 +70,8 @@ def class_styles(classes: Sequence[str], present: Sequence[int]) -> tuple[list[s
     """Name and colour of each class that is present."""
     if not present:
         return [], []
-    known, paint = names(classes), colours(max(present) + 1)
-    return [known[label] for label in present], [paint[label] for label in present]
+    labels, paint = names(classes), colours(max(present) + 1)
+    return [labels[label] for label in present], [paint[label] for label in present]
 
 
 def _write_names(

@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+import autoencode.report.claims as claims
 from autoencode.models.describe import term_unit
-from autoencode.report import claims
 from autoencode.report.figures.base import ReportContext, ReportFigure
 from autoencode.report.style import BLUE, ORANGE, WIDTH, Picture, legend_below, new_figure, styled
 from autoencode.report.tables import Table

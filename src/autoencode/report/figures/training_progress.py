@@ -9,8 +9,8 @@ from typing import Self, final
 import numpy as np
 from PIL import Image
 
+import autoencode.report.claims as claims
 from autoencode.errors import RunError
-from autoencode.report import claims
 from autoencode.report.figures.base import ReportContext, ReportFigure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import count

@@ -51,8 +51,10 @@ def write_comparison_page(
         # Most often the data of the previous model.
         if data is None or data.fingerprint != run.data["fingerprint"]:
             data = run.load_data()
-        known = conditioning(run.recipe, data.test)
-        views[model.name] = View.of(run.load_model(), data.test.x, data.test.y, data.classes, known)
+        conditions = conditioning(run.recipe, data.test)
+        views[model.name] = View.of(
+            run.load_model(), data.test.x, data.test.y, data.classes, conditions
+        )
     first, n = found.models[0].trials[0], len(found.models)
     runs = sum(len(model.trials) for model in found.models)
     name = "One model" if n == 1 else f"{count(n)} models"

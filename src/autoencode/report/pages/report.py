@@ -32,8 +32,8 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
     """
     data = _data_of(run, data)
     model, metrics, name = run.load_model(), run.metrics() or {}, run.recipe.name
-    known = conditioning(run.recipe, data.test)
-    view = View.of(model, data.test.x, data.test.y, data.classes, known)
+    conditions = conditioning(run.recipe, data.test)
+    view = View.of(model, data.test.x, data.test.y, data.classes, conditions)
     context = ReportContext(run, data, view, metrics)
     return write_page(
         run.folder / "report.html" if path is None else Path(path),

@@ -61,10 +61,10 @@ class ConfidenceIntervals(Figure):
     def metrics(self) -> list[ComparedMetric]:
         """The first metrics with a better direction that two models have, if there are two."""
         least = min(2, len(self.found.models))
-        known = [
+        compared = [
             each for each in self.found.figures if each.info.better and len(each.models) >= least
         ]
-        return known[:MAX_PANELS]
+        return compared[:MAX_PANELS]
 
     def caption(self) -> str:
         return (
