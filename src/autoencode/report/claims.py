@@ -6,6 +6,8 @@ All thresholds are in `autoencode.evaluation.thresholds`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autoencode.evaluation.thresholds import (
     BOX_MARGIN,
     MAX_FEW_EMPTY,
@@ -112,6 +114,29 @@ def off_manifold(images: str, share: float | None) -> str:
         f"{images} are {verdict}: {share:.1%} are farther, in pixels, from every test image than "
         "99% of the reconstructions are from the nearest other test image."
     )
+
+
+def empty_regions_of_models(shares: Mapping[str, float | None]) -> str:
+    """How many random codes of each model are where none of its test codes are."""
+    return _of_models(
+        "Codes that are farther from every test code than 99% of the test codes are from their "
+        "nearest neighbour",
+        shares,
+    )
+
+
+def off_manifold_of_models(images: str, shares: Mapping[str, float | None]) -> str:
+    """How many generated images of each model are implausible; `images` names them."""
+    return _of_models(
+        f"{images} that are farther, in pixels, from every test image than 99% of the model's "
+        "reconstructions are from the nearest other test image",
+        shares,
+    )
+
+
+def _of_models(what: str, shares: Mapping[str, float | None]) -> str:
+    values = [f"{each:.1%} ({name})" for name, each in shares.items() if each is not None]
+    return f"{what}: {', '.join(values)}." if values else ""
 
 
 def label_agreement(what: str, share: float, chance: float) -> str:

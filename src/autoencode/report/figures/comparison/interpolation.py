@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 
+import autoencode.report.claims as claims
 from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.interpolation import (
@@ -91,14 +92,7 @@ class ComparedInterpolation(ComparisonFigure):
 
     def findings(self) -> str:
         shares = {name: implausible(view, PAIRS) for name, view in self.continuous.items()}
-        values = [f"{share:.1%} ({name})" for name, share in shares.items() if share is not None]
-        if not values:
-            return ""
-        return (
-            "The share of the interpolated images that are farther, in pixels, from every test "
-            "image than 99% of the model's reconstructions are from the nearest other test image: "
-            f"{', '.join(values)}."
-        )
+        return claims.off_manifold_of_models("Interpolated images", shares)
 
     def alt(self) -> str:
         labels = [label for label, _ in self._pairs() if label]

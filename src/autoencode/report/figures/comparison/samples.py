@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
 from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
@@ -55,27 +56,14 @@ class ComparedSamples(ComparisonFigure):
 
     def findings(self) -> str:
         sources = ", ".join(f"{view.code_source} ({name})" for name, view in self.views.items())
-        sentences = [f"The codes are sampled from {sources}."]
         empty = {name: measurements.empty_region_share(view) for name, view in self.views.items()}
         off = {name: Samples(view).implausible() for name, view in self.views.items()}
-        for shares, what in (
-            (
-                empty,
-                "farther from every test code than 99% of the test codes are from their "
-                "nearest neighbour",
-            ),
-            (
-                off,
-                "decoded to images farther, in pixels, from every test image than 99% of the "
-                "model's reconstructions are from the nearest other test image",
-            ),
-        ):
-            values = [
-                f"{share:.1%} ({name})" for name, share in shares.items() if share is not None
-            ]
-            if values:
-                sentences.append(f"The share of codes that are {what}: {', '.join(values)}.")
-        return " ".join(sentences)
+        sentences = (
+            f"The codes are sampled from {sources}.",
+            claims.empty_regions_of_models(empty),
+            claims.off_manifold_of_models("Samples", off),
+        )
+        return " ".join(filter(None, sentences))
 
     def alt(self) -> str:
         return f"{ROWS * COLUMNS} images of random codes for each of {', '.join(self.views)}."
