@@ -1,6 +1,6 @@
-"""The explorer's figures: `python benchmarks/explorer.py` writes pages and times them in Chromium.
+"""Benchmark of the explorer: `python benchmarks/explorer.py` times pages in Chromium.
 
-Small trainings make the models: what is timed does not depend on how good they are. Needs node,
+The models are trained briefly, since the times do not depend on their quality. Needs node,
 Chromium and web/node_modules (`make web`).
 """
 
@@ -22,7 +22,7 @@ STEPS = 300
 
 
 def main() -> int:
-    """Writes the pages and times them; the exit code of the timing."""
+    """Write the pages and time them; return the exit code of the timing."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/explorer"), help="folder of pages")
     out = parser.parse_args().out
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _run(out: Path, recipe: str, data: Data, name: str = "") -> Run:
-    """A run with codes of two numbers; the one that is there, if there is one."""
+    """A run with two latent dimensions; an existing one is used again."""
     folder = out / (name or recipe)
     if not (folder / "weights.safetensors").exists():
         ae.fit(recipe, data, latent=2, steps=STEPS, out=folder, overwrite=True)

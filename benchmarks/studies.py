@@ -1,7 +1,7 @@
-"""All studies on one data set, and their findings as pages: `python benchmarks/studies.py DATA`.
+"""Runs all studies on one data set and copies their pages: `python benchmarks/studies.py DATA`.
 
-Each is `autoencode study NAME --data DATA`, in runs/studies/NAME-DATA; what is done there is not
-done again. The pages, docs/studies/DATA-NAME.md, are what each study wrote, with its figures.
+Each study is `autoencode study NAME --data DATA`, in runs/studies/NAME-DATA; finished trainings are
+not repeated. The pages, docs/studies/DATA-NAME.md, are those that the studies write, with figures.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:
-    """Carries the studies out and copies their pages; 1 where one fails."""
+    """Runs the studies and copies their pages; returns 1 if one fails."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("data", nargs="?", default="mnist", help="a named set or a path")
+    parser.add_argument("data", nargs="?", default="mnist", help="a named data set or a path")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(STUDIES)}; by default all")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "studies")
     given = parser.parse_args()
@@ -36,13 +36,13 @@ def main() -> int:
         done = subprocess.run([*words, "--out", str(folder)]).returncode == 0
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
         if done:
-            keep(folder, given.out, stem)
+            copy_page(folder, given.out, stem)
         else:
             failed.append(name)
     return 1 if failed else 0
 
 
-def keep(folder: Path, out: Path, stem: str) -> None:
+def copy_page(folder: Path, out: Path, stem: str) -> None:
     """Copies a study's page and figures to the docs."""
     out.mkdir(parents=True, exist_ok=True)
     page = (folder / "study.md").read_text(encoding="utf-8")

@@ -1,10 +1,13 @@
-"""Writes what is made from the table of recipes: docs/recipes.md, and its place in the README."""
+"""Generates docs/recipes.md, and the table of recipes in README.md."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from autoencode.errors import RecipeError
 from autoencode.models.describe import formula, papers, slots
+from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import RECIPES
 
@@ -12,55 +15,84 @@ ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"
 
 ABSENT = (
-    "## What is not here\n\n"
+    "## Models that are not included\n\n"
     "Hamiltonian and Riemannian Hamiltonian VAEs: their posterior follows the gradient of the "
-    "decoder's ln p(x, z), and here an encoder works without a decoder. The Poincaré VAE: its "
-    "codes lie in a curved ball, and distances, ways between codes and the decoder's first layer "
-    "would all have to be bent to it."
+    "decoder's ln p(x, z), but encoders of this package work without a decoder. The Poincaré VAE: "
+    "its codes lie in hyperbolic space, which distances, interpolation and the first layer of the "
+    "decoder would have to support."
 )
 
 
-def section(row: Recipe) -> str:
-    """One model in full."""
-    lines = [f"## {row.name}", "", row.about, "", "```text", formula(row), "```", ""]
-    lines += ["| slot | filled by |", "|---|---|"]
-    lines += [f"| {slot} | `{filled}` |" for slot, filled in slots(row).items()]
-    if row.training:
-        lines.append(f"| training | `{', '.join(f'{k}={v}' for k, v in row.training.items())}` |")
-    few = " --labelled 100" if "labelled" in row.training else ""
-    lines += ["", f"Train it: `autoencode train {row.name} --data mnist{few}`", ""]
-    lines += [f"- {paper}" for paper in papers(row)]
+def check(recipe: Recipe) -> None:
+    """Checks that a recipe can be documented.
+
+    Raises:
+        RecipeError: `about` or `papers` is empty, or a paper is not in the bibliography.
+    """
+    for name in ("about", "papers"):
+        if not getattr(recipe, name):
+            raise RecipeError(
+                f'Recipe "{recipe.name}" has no {name}, which docs/recipes.md shows',
+                f"Add {name}=... to the recipe in src/autoencode/models/recipes/.",
+            )
+    for key in recipe.papers:
+        if key not in PAPERS:
+            raise RecipeError(
+                f'Recipe "{recipe.name}" cites the paper "{key}", which the bibliography lacks',
+                f'Add "{key}": {{"authors": ..., "year": ..., "title": ..., "where": ...}} to '
+                "src/autoencode/models/papers.json, or correct `papers` of the recipe.",
+            )
+
+
+def section(recipe: Recipe) -> str:
+    """The section of one recipe in docs/recipes.md."""
+    check(recipe)
+    lines = [f"## {recipe.name}", "", recipe.about, "", "```text", formula(recipe), "```", ""]
+    lines += ["| slot | part |", "|---|---|"]
+    lines += [f"| {slot} | `{part}` |" for slot, part in slots(recipe).items()]
+    if recipe.training:
+        settings = ", ".join(f"{name}={value}" for name, value in recipe.training.items())
+        lines.append(f"| training | `{settings}` |")
+    labelled = " --labelled 100" if "labelled" in recipe.training else ""
+    lines += ["", f"Train it: `autoencode train {recipe.name} --data mnist{labelled}`", ""]
+    lines += [f"- {paper}" for paper in papers(recipe)]
     return "\n".join(lines)
 
 
 def page() -> str:
-    """docs/recipes.md."""
+    """The text of docs/recipes.md."""
     head = (
-        "# The table of recipes\n\nMade from `models/recipes.py` by `make docs`. Every number in a "
-        "row can be set on the command line by its dotted name: `--set network.hidden=[256]`."
+        "# Recipes\n\nGenerated from `src/autoencode/models/recipes/` by `make docs`. Every value "
+        "of a recipe can be set on the command line by its dotted name: "
+        "`--set network.hidden=[256]`.\n\n"
+        "Log-likelihoods and KL divergences are in nats per example; other terms have no unit."
     )
     return "\n\n".join([head, *map(section, RECIPES.values()), ABSENT]) + "\n"
 
 
 def readme(text: str) -> str:
-    """The README with its table of recipes made anew."""
+    """The text of README.md with a new table of recipes."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    rows = ["| recipe | what it is | objective |", "|---|---|---|"]
+    rows = ["| recipe | description | objective |", "|---|---|---|"]
     rows += [
-        f"| [`{row.name}`](docs/recipes.md#{row.name}) | {row.about} "
-        f"| `{formula(row).rpartition('   [')[0].removeprefix('loss = ')}` |"
-        for row in RECIPES.values()
+        f"| [`{recipe.name}`](docs/recipes.md#{recipe.name}) | {recipe.about} "
+        f"| `{formula(recipe).rpartition('   [')[0].removeprefix('loss = ')}` |"
+        for recipe in RECIPES.values()
     ]
     return f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}"
 
 
 def main() -> None:
     """Writes both files."""
-    (ROOT / "docs" / "recipes.md").write_text(page(), encoding="utf-8")
+    recipes = page()
+    (ROOT / "docs" / "recipes.md").write_text(recipes, encoding="utf-8")
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RecipeError as error:
+        sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "autoencode"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 FLOORS = {
-    "errors": 0,
+    "errors": -1,
+    "lazy": -1,
+    "arguments": 0,
     "io": 1,
     "contract": 1,
     "maths": 1,
@@ -84,7 +87,7 @@ def test_no_slot_of_parts_imports_another():
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
     order += ["fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint", "log"]
-    order += ["progress", "validation", "run_folder", "callbacks", "trainer", "session", "fit"]
+    order += ["progress", "validation", "run_folder", "callbacks", "trainer", "session", "entry"]
     order += ["many"]
     for path in (SOURCE / "train").rglob("*.py"):
         own = module_of(path).split(".")[1:2]
@@ -135,18 +138,40 @@ def test_nothing_is_unpickled(path):
     assert "import pickle" not in text or module_of(path) == "data.named.packages"
 
 
-def test_help_imports_no_torch():
+def test_help_of_every_verb_imports_nothing_heavy():
     code = (
-        "import sys; from autoencode.cli.main import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
+        "import sys, typer\n"
+        "from autoencode.cli.main import app, main\n"
+        "groups = {(): typer.main.get_command(app).commands}\n"
+        "groups[('data',)] = groups[()]['data'].commands\n"
+        "for words in [[], *([*group, verb] for group in groups for verb in groups[group])]:\n"
+        "    try: main([*words, '--help'])\n"
+        "    except SystemExit as left: assert not left.code\n"
         "heavy = {'torch', 'numpy', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "demo" in done.stdout
-    assert "train" in done.stdout
+    for words in ("demo", "--batch-size", "--split-seed", "SHA-256"):
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize("package", ["autoencode", "autoencode.data", "autoencode.train"])
+def test_type_checkers_see_the_names_of_a_lazy_package(package):
+    """What is imported under `TYPE_CHECKING` is what the package gives, and the same objects."""
+    path = SOURCE.parent / package.replace(".", "/") / "__init__.py"
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module not in ("typing", "autoencode.lazy")
+        for alias in node.names
+    }
+    module = import_module(package)
+    assert sorted(seen) == module.__all__ == dir(module)
+    for name, home in seen.items():
+        assert getattr(module, name) is getattr(import_module(home), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        module.nothing  # noqa: B018
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-// Bundles the page's program and its looks into the Python package: node build.mjs [FOLDER]
+// Bundles the program and the styles of the page into the Python package: node build.mjs [FOLDER]
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,8 +19,8 @@ const settings = {
 };
 await build({
   ...settings,
-  entryPoints: { explorer: join(here, "src/main.ts"), looks: join(here, "src/page.css") },
+  entryPoints: { explorer: join(here, "src/main.ts"), styles: join(here, "src/styles.css") },
   format: "iife",
 });
-// What a notebook loads is a module.
+// A notebook loads the widget as a module.
 await build({ ...settings, entryPoints: { widget: join(here, "src/widget.ts") }, format: "esm" });

@@ -1,4 +1,4 @@
-"""autoencode: train, measure, picture and use autoencoders.
+"""autoencode: train, evaluate, plot and use autoencoders.
 
     import autoencode as ae
 
@@ -6,50 +6,54 @@
     model = ae.load("runs/vae")
     codes, images = model(ae.sample_train(10))
 
-Names are imported when they are first used, so that `import autoencode` costs nothing.
+Names are imported on first use, so that `import autoencode` is fast.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import Any
+from autoencode.lazy import attach
 
-_HOME = {
-    "Recipe": "autoencode.models.recipe",
-    "Spec": "autoencode.models.recipe",
-    "Weighted": "autoencode.models.recipe",
-    "RECIPES": "autoencode.models.recipes.table",
-    "Sizes": "autoencode.contract",
-    "Space": "autoencode.contract",
-    "AutoencodeError": "autoencode.errors",
-    "build": "autoencode.models.build",
-    "load": "autoencode.models.run",
-    "open_run": "autoencode.models.run",
-    "load_data": "autoencode.data",
-    "sample_train": "autoencode.data",
-    "fit": "autoencode.train",
-    "fit_many": "autoencode.train",
-    "Job": "autoencode.train",
-    "resume": "autoencode.train",
-    "evaluate": "autoencode.evaluation",
-    "embed": "autoencode.evaluation",
-    "reconstruct": "autoencode.evaluation",
-    "interpolate": "autoencode.report.plots",
-    "plot": "autoencode.report.plots",
-    "plot_latent": "autoencode.report.plots",
-    "plot_reconstructed": "autoencode.report.plots",
-    "write_report": "autoencode.report",
-    "Explorer": "autoencode.explorer.notebook",
-}
+if TYPE_CHECKING:
+    from autoencode.contract import Sizes as Sizes
+    from autoencode.contract import Space as Space
+    from autoencode.data import load_data as load_data
+    from autoencode.data import sample_train as sample_train
+    from autoencode.errors import AutoencodeError as AutoencodeError
+    from autoencode.evaluation import embed as embed
+    from autoencode.evaluation import reconstruct as reconstruct
+    from autoencode.evaluation.evaluate import evaluate as evaluate
+    from autoencode.explorer.notebook import Explorer as Explorer
+    from autoencode.models.build import build as build
+    from autoencode.models.recipe import Recipe as Recipe
+    from autoencode.models.recipe import Spec as Spec
+    from autoencode.models.recipe import Weighted as Weighted
+    from autoencode.models.recipes.table import RECIPES as RECIPES
+    from autoencode.models.run import load as load
+    from autoencode.models.run import open_run as open_run
+    from autoencode.report import write_report as write_report
+    from autoencode.report.plots import interpolate as interpolate
+    from autoencode.report.plots import plot as plot
+    from autoencode.report.plots import plot_latent as plot_latent
+    from autoencode.report.plots import plot_reconstructed as plot_reconstructed
+    from autoencode.train import Job as Job
+    from autoencode.train import fit as fit
+    from autoencode.train import fit_many as fit_many
+    from autoencode.train import resume as resume
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'autoencode' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "contract": ["Sizes", "Space"],
+        "data": ["load_data", "sample_train"],
+        "errors": ["AutoencodeError"],
+        "evaluation": ["embed", "evaluate", "reconstruct"],
+        "explorer.notebook": ["Explorer"],
+        "models.build": ["build"],
+        "models.recipe": ["Recipe", "Spec", "Weighted"],
+        "models.recipes.table": ["RECIPES"],
+        "models.run": ["load", "open_run"],
+        "report": ["write_report"],
+        "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
+        "train": ["Job", "fit", "fit_many", "resume"],
+    },
+)

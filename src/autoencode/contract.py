@@ -1,8 +1,8 @@
-"""What every autoencoder owes the rest of the house: a few records, one protocol, and the slots.
+"""The interface of every model: records, the protocol `Autoencoder`, and base classes of parts.
 
-Whatever trains, measures, draws or explores a model knows this file and nothing else about it.
-Shapes are written with `B` for the batch, `*S` for samples of the code, `*X` for one example and
-`*Z` for one code.
+The code that trains, evaluates, plots or explores a model depends on this interface only. Shapes
+use `B` for the batch size, `*S` for the sample dimensions of the code, `*X` for the shape of one
+example and `*Z` for the shape of one code.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from typing import Annotated, ClassVar, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from autoencode.arguments import Within as Within
+
 
 class Space(Enum):
-    """Where codes live. Decides which priors fit and how one moves between two codes."""
+    """The latent space of a model; it decides which priors fit and how codes are interpolated."""
 
     REAL = "real"  # all of ℝᵈ
     BOX = "box"  # the cube (−1, 1)ᵈ
     SPHERE = "sphere"  # the unit sphere in ℝᵈ
-    CODES = "codes"  # entries of a finite code book
+    CODES = "codes"  # entries of a finite codebook
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What only the data knows.
+    """The shapes and counts that a model needs to know about its data.
 
-    x: shape of one example: (28, 28), (3, 32, 32), or (30,) for plain vectors.
+    x: shape of one example: (28, 28), (3, 32, 32), or (30,) for vectors.
     z: shape of one code: (2,).
-    context: number of label features that condition the model; 0 is unconditional.
-    n: number of training examples, for estimators of log q(z).
-    labelled: share of the training examples whose label is known, where batches are to hold
-        another share of them; None where batches are as the data.
+    context: number of features that condition the model; 0 for an unconditional model.
+    n: number of training examples, used by estimators of log q(z).
+    labelled: fraction of the training examples that have a label. It is set where batches contain
+        a different fraction of labelled examples than the data, else None.
     """
 
     x: tuple[int, ...]
@@ -47,30 +49,30 @@ class Sizes:
 
     @property
     def image(self) -> tuple[int, int, int] | None:
-        """Channels, height and width; None when an example is a plain vector."""
+        """Channels, height and width of an image; None if examples are vectors."""
         if len(self.x) == 2:
             return (1, *self.x)
         return self.x if len(self.x) == 3 else None
 
     @property
     def pixels(self) -> int:
-        """Numbers in one example."""
+        """Number of values in one example."""
         return math.prod(self.x)
 
     @property
     def latent(self) -> int:
-        """Numbers in one code."""
+        """Number of latent dimensions."""
         return math.prod(self.z)
 
 
 @dataclass(frozen=True)
 class Code:
-    """Where a batch lands in latent space.
+    """The encoding of a batch.
 
-    z: what the decoder gets, [*S, B, *Z]; the posterior's mean unless samples were asked for.
-    q: the posterior q(z|x), batch [B], event [*Z]; None when the code is a point.
-    costs: what the bottleneck itself charges, name -> nats [B].
-    index: the discrete codes, where there are any.
+    z: input of the decoder, [*S, B, *Z]: the posterior mean, or samples if they were requested.
+    q: the posterior q(z|x), batch [B], event [*Z]; None for a deterministic bottleneck.
+    costs: loss terms that the bottleneck or the model adds itself, name -> values [B].
+    index: indices of discrete codes, [B, groups]; None for continuous codes.
     """
 
     z: Tensor
@@ -81,13 +83,15 @@ class Code:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """One batch passed through a model: all that a term of the objective may use.
+    """The result of one forward pass in training: everything that a loss term may use.
 
-    x: the target of the reconstruction, [B, *X].
-    inputs: what the encoder received, [B, *X]; `x` itself where nothing is corrupted.
-    context: the conditioning features, [B, C]; None for an unconditional model.
-    code: the codes of the batch.   px: p(x|z), batch [*S, B], event [*X].
-    pz: the prior p(z|c), event [*Z]; None for a model without one.
+    x: target of the reconstruction, [B, *X].
+    inputs: input of the encoder, [B, *X]; `x` itself if the recipe has no corruption.
+    context: conditioning features, [B, C]; None for an unconditional model.
+    code: the encoding of the batch.
+    px: the likelihood p(x|z), batch [*S, B], event [*X].
+    pz: the prior p(z|c), event [*Z]; None for a model without a prior.
+    model: the model itself.
     """
 
     x: Tensor
@@ -100,7 +104,7 @@ class ForwardPass:
 
 
 class ModelOutput(NamedTuple):
-    """What calling a model gives: codes [B, *Z], and images in the shape that came in."""
+    """The result of calling a model: codes [B, *Z] and reconstructions in the input's shape."""
 
     codes: Tensor
     images: Tensor
@@ -108,53 +112,39 @@ class ModelOutput(NamedTuple):
 
 @runtime_checkable
 class Autoencoder(Protocol):
-    """The contract; whoever keeps it is also an `nn.Module`.
+    """The protocol of all models; every implementation is also an `nn.Module`.
 
-    `encode` is deterministic (the posterior's mean) unless `samples` are asked for, and builds no
-    gradients unless the model is in training mode. `forward_pass` is the pass of a training step.
-    `context` conditions the model: class numbers [B], −1 where unknown, or features [B, C].
+    `encode` is deterministic (it returns the posterior mean) unless `samples` is given, and it
+    records gradients in training mode only. `forward_pass` is used by training steps.
+    `context` conditions the model: class labels [B] (−1 for unknown) or features [B, C].
     """
 
     space: Space
     sizes: Sizes
 
     def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """Images [B, *X] to their code; with `samples=S`, z is [S, B, *Z] drawn from q(z|x)."""
+        """Encodes examples [B, *X]; with `samples=S`, z is [S, B, *Z], sampled from q(z|x)."""
         ...
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """Codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X]."""
+        """Decodes codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X]."""
         ...
 
     def prior(self, context: Tensor | None = None) -> Distribution | None:
-        """The prior p(z|c), event [*Z]; None for a model without one."""
+        """The prior p(z|c), event [*Z]; None for a model without a prior."""
         ...
 
     def sampler(self) -> Distribution | None:
-        """What random codes are drawn from: fitted after training, else the prior, else None."""
+        """The distribution of random codes: the fitted sampler, else the prior, else None."""
         ...
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
-        """One batch through the whole model, noise and all."""
+        """Runs a training pass, including corruption and sampling of codes."""
         ...
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """Codes and reconstructed images, without noise."""
+        """Encodes and decodes examples, without corruption and without sampling."""
         ...
-
-
-@dataclass(frozen=True)
-class Within:
-    """The range of a number, in its annotation: Annotated[int, Within(1, 9)]."""
-
-    low: float
-    high: float
-
-    def __contains__(self, number: float) -> bool:
-        return self.low <= number <= self.high
-
-    def __str__(self) -> str:
-        return f"from {self.low:,} to {self.high:,}"
 
 
 # The width of a layer, a number of channels, or the size of a code.
@@ -162,22 +152,31 @@ Width = Annotated[int, Within(1, 1_000_000)]
 
 
 class Network(ABC):
-    """A pair of builders: the two networks between an example and its code.
+    """An architecture: it builds the encoder network and the decoder network.
 
-    A network's `__init__` signature is its configuration.
+    The arguments of its `__init__` are its configuration in a recipe.
     """
+
+    # Name in recipes; only networks of the package define it.
+    name: ClassVar[str]
 
     @abstractmethod
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
-        """A module (x [B, *X], c [B, C] or None) -> [B, features]."""
+        """Builds a module that maps (x [B, *X], context [B, C] or None) to [B, features]."""
 
     @abstractmethod
     def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
-        """A module (z [B, *Z], c [B, C] or None) -> [B, channels, *X]."""
+        """Builds a module that maps (z [B, *Z], context [B, C] or None) to [B, channels, *X]."""
 
 
 class Part(nn.Module):
-    """A module that fills a slot; its arguments after the sizes are its configuration."""
+    """Base class of modules that fill a slot of a recipe.
+
+    The arguments of its `__init__` after `sizes` are its configuration in a recipe.
+    """
+
+    # Name in recipes; a class that defines it is found and registered.
+    name: ClassVar[str]
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -185,35 +184,34 @@ class Part(nn.Module):
 
 
 class Corruption(Part, ABC):
-    """Spoils what the encoder is shown; the model is asked for the clean example.
+    """Corrupts the encoder's input in `forward_pass`; the target stays the clean example.
 
-    It draws noise in training and in evaluation alike, so that a denoising model is measured on
-    what it was made for; `encode` and `forward` see the example as it is.
+    It is active in training and in validation. `encode` and `forward` do not corrupt examples.
     """
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Examples [B, *X] in [0, 1] to spoiled ones, [B, *X] in [0, 1]."""
+        """Corrupts examples [B, *X] in [0, 1]; the result is [B, *X] in [0, 1]."""
 
 
 class Context(Part, ABC):
-    """Turns what is known of each example into the features that condition the model."""
+    """Converts labels or vectors of the data to the features that condition the model."""
 
-    # Where it comes from: the labels of the data, or vectors given beside them.
+    # Which part of the data it uses: "labels" or "vectors".
     source: ClassVar[str]
 
     @abstractmethod
-    def forward(self, known: Tensor) -> Tensor:
-        """What is known [B] or [B, K], or features already, to features [B, C]."""
+    def forward(self, context: Tensor) -> Tensor:
+        """Converts labels [B] or vectors [B, C] to features [B, C]; features stay unchanged."""
 
 
 class Bottleneck(Part, ABC):
-    """Turns the encoder's features into a code."""
+    """Converts the output of the encoder network to a code."""
 
     space: ClassVar[Space]
-    random: ClassVar[bool] = False  # does it give a posterior?
-    normal: ClassVar[bool] = False  # one that is Independent(Normal), in closed form?
-    maps: ClassVar[bool] = True  # may a code be a map, [D, h, w], and not only a vector?
+    random: ClassVar[bool] = False  # whether `Code.q` is a posterior q(z|x)
+    normal: ClassVar[bool] = False  # whether that posterior is an Independent(Normal)
+    maps: ClassVar[bool] = True  # whether a code may be a feature map [D, h, w]
     # Outputs of the encoder for each number of the code.
     features: int = 1
     # Unit of each cost that `Code.costs` may hold: cost name -> "nats" or "".
@@ -221,69 +219,69 @@ class Bottleneck(Part, ABC):
 
     @abstractmethod
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
-        """Features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
+        """Converts features [B, features · d] to a code; `samples` as in `Autoencoder.encode`."""
 
     def split_features(self, h: Tensor) -> tuple[Tensor, ...]:
-        """Features [B, features · d] one kind after the other, [B, *Z] each."""
-        return tuple(kind.reshape(-1, *self.sizes.z) for kind in h.chunk(self.features, -1))
+        """Splits [B, features · d] into `features` tensors of shape [B, *Z]."""
+        return tuple(chunk.reshape(-1, *self.sizes.z) for chunk in h.chunk(self.features, -1))
 
 
 class Prior(Part, ABC):
-    """The distribution that codes are meant to follow."""
+    """The prior distribution p(z|c) of the codes."""
 
     space: ClassVar[Space]
-    clustered: ClassVar[bool] = False  # does it know in which of its clusters a code lies?
+    clustered: ClassVar[bool] = False  # whether it is a mixture with `responsibilities`
 
     @abstractmethod
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
-        """p(z|c), event [*Z]. `encode` is the model's own encoder, for priors built from it."""
+        """Returns p(z|c), event [*Z]; `encode` is the encoder, for priors that are based on it."""
 
 
 class FittedPrior(Prior, ABC):
-    """A prior that begins again in the middle of training, fitted to the codes as they are then.
+    """A prior whose parameters are re-initialised once during training, by a fit to the codes.
 
-    after: the training steps before that; None: it never does.
+    after: number of training steps before the fit; None for no fit.
     """
 
     after: int | None
 
     @abstractmethod
     def fit(self, z: Tensor, seed: int) -> None:
-        """Moves its parameters to where the codes of training examples lie, z [N, *Z].
+        """Fits the parameters to the codes of the training examples, z [N, *Z].
 
         Raises:
-            DataError: there are too few codes to learn from.
+            DataError: there are too few codes.
         """
 
 
 class Sampler(Part, ABC):
-    """A distribution fitted to the codes of the training examples, once the model is trained.
+    """A distribution that is fitted to the codes of the training examples after training.
 
-    What it learns lies in buffers or parameters, so that it is saved with the weights.
+    Its state is held in buffers or parameters, so that it is saved with the weights.
     """
 
-    # Where codes must live: on any space that is not a finite code book, or only there.
+    # Whether it needs discrete codes (`Space.CODES`); otherwise it needs continuous codes.
     discrete: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, code: Code, seed: int) -> None:
-        """Learns from the codes of all training examples, z [N, *Z].
+        """Fits the distribution to the codes of all training examples, z [N, *Z].
 
         Raises:
-            DataError: there are too few codes to learn from.
+            DataError: there are too few codes.
         """
 
     @abstractmethod
     def forward(self) -> Distribution:
-        """What was learned: event [*Z].
+        """Returns the fitted distribution, event [*Z].
 
         Raises:
-            RunError: nothing has been fitted yet.
+            RunError: the sampler has not been fitted.
         """
 
 
 class Likelihood(Part, ABC):
-    """Turns what the decoder says into p(x|z)."""
+    """Converts the output of the decoder network to the distribution p(x|z)."""
 
     # Outputs of the decoder for each number of an example.
     channels: ClassVar[int] = 1
@@ -292,14 +290,14 @@ class Likelihood(Part, ABC):
 
     @abstractmethod
     def forward(self, theta: Tensor) -> Distribution:
-        """Decoder outputs [*S, B, channels, *X] to a distribution with event [*X]."""
+        """Converts decoder outputs [*S, B, channels, *X] to a distribution with event [*X]."""
 
 
 class Term(Part, ABC):
-    """One named summand of the objective: nats for each example, unweighted, positive is worse."""
+    """A loss term: a value per example, without its weight; lower is better."""
 
-    # What the model must have for the term to mean anything: "posterior", "prior", "samples"
-    # (two codes or more for each example), "normal-posterior", "mixture-prior".
+    # Properties that the model must have: "posterior", "prior", "samples" (at least two codes per
+    # example), "normal-posterior", "mixture-prior".
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
     # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.
@@ -309,16 +307,16 @@ class Term(Part, ABC):
 
     @abstractmethod
     def forward(self, p: ForwardPass) -> Tensor:
-        """Nats: [*S, B] for each example, or [] for a statistic of the batch."""
+        """Returns values per example, [*S, B], or one value for the batch, []."""
 
 
 class Adversary(Term):
-    """A term with a critic of its own, which learns against the model.
+    """A term with a critic network that is trained against the model.
 
-    After each update of the model the trainer updates the critic by `critic_loss`, with an
-    optimiser of its own; `forward` is the model's part of the game.
+    `forward` is the loss of the model. After each update of the model, the trainer updates the
+    critic with `critic_loss` and a separate optimiser.
     """
 
     @abstractmethod
     def critic_loss(self, p: ForwardPass) -> Tensor:
-        """The critic's own loss on that pass, []; no gradient reaches the model."""
+        """Returns the loss of the critic, []; it sends no gradient to the model."""

@@ -1,7 +1,6 @@
-"""One family of errors: each says what is wrong, why, and what to do about it.
+"""The exceptions of the package. Each message states the problem, its cause and a fix.
 
-The command line prints the sentence and leaves with the error's `exit_code`; in Python they are
-ordinary exceptions with the same text.
+The command line prints the message and exits with the error's `exit_code`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 
 class AutoencodeError(Exception):
-    """Base of all errors that the user can mend: an option, the data, a model file (exit 2)."""
+    """Base class of all errors that the user can fix (exit code 2)."""
 
     exit_code = 2
 
@@ -22,36 +21,36 @@ class AutoencodeError(Exception):
         super().__init__(f"{what.rstrip('.')}. {fix}".rstrip() if fix else what)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Crosses to another process with all that it says."""
+        """Supports pickling, so that an error can be passed between processes."""
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class DataError(AutoencodeError):
-    """The data cannot be used as they are."""
+    """The data cannot be used in their present form."""
 
 
 class RecipeError(AutoencodeError):
-    """A recipe names what does not exist, or combines parts that have no meaning together."""
+    """A recipe names a part or argument that does not exist, or combines incompatible parts."""
 
 
 class RunError(AutoencodeError):
-    """A run folder or a file in it is missing, damaged, in use, or of another version."""
+    """A run folder or one of its files is missing, damaged, in use, or of another version."""
 
 
 class Diverged(AutoencodeError):
-    """Training met a loss that is not finite (exit code 3)."""
+    """The loss or the codes are not finite (exit code 3)."""
 
     exit_code = 3
 
 
 class ResourceError(AutoencodeError):
-    """Memory or disk ran out (exit code 4)."""
+    """Not enough memory or disk space (exit code 4)."""
 
     exit_code = 4
 
 
 class Interrupted(AutoencodeError):
-    """A signal stopped the work; what was done is saved (exit code 128 + signal)."""
+    """A signal stopped the program; finished work is saved (exit code 128 + signal)."""
 
     def __init__(self, what: str, fix: str = "", *, signal: int) -> None:
         super().__init__(what, fix)
@@ -59,24 +58,34 @@ class Interrupted(AutoencodeError):
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the system says with this error that there is no room: of the disk or of a quota."""
+    """Whether an error means that the disk is full or a disk quota is exceeded."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python or torch says with this exception that memory ran out, here or on a device."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or "DefaultCPUAllocator" in str(error)
+    """Whether an exception of Python or torch means that the CPU or a device is out of memory."""
+    by_type = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return by_type or "DefaultCPUAllocator" in str(error)
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that is most similar to `name`; None if no choice is similar.
+
+    >>> nearest("vea", ["ae", "vae", "conv-ae"])
+    'vae'
+    """
+    near = get_close_matches(str(name), sorted(choices), n=1, cutoff=0.55)
+    return near[0] if near else None
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """A sentence that names the nearest choice, or all of them when none is near.
+    """A hint that names the most similar choice, or all choices if none is similar.
 
     >>> did_you_mean("vea", ["ae", "vae", "conv-ae"])
     'Did you mean "vae"?'
     >>> did_you_mean("xyz", ["ae", "vae"])
     'Choose one of: ae, vae.'
     """
-    known = sorted(choices)
-    near = get_close_matches(str(name), known, n=1, cutoff=0.55)
-    return f'Did you mean "{near[0]}"?' if near else f"Choose one of: {', '.join(known)}."
+    options = sorted(choices)
+    near = nearest(name, options)
+    return f'Did you mean "{near}"?' if near else f"Choose one of: {', '.join(options)}."

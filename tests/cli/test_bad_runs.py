@@ -45,7 +45,7 @@ DEEP = json.loads("[" * 900 + "]" * 900)
         ({"sizes": ...}, ["sizes is missing"]),
         ({"sizes": None}, ["sizes must be an object"]),
         ({"sizes__x": [10**9, 10**9]}, ["sizes.x must be"]),
-        ({"sizes__x": [10**6, 10**6]}, ["no model that can be built"]),
+        ({"sizes__x": [10**6, 10**6]}, ["are too large"]),
         ({"sizes__x": [-8, 8]}, ["sizes.x must be"]),
         ({"sizes__x": [8.5, 8]}, ["sizes.x must be"]),
         ({"sizes__x": DEEP}, ["sizes.x must be"]),
@@ -79,7 +79,7 @@ def test_a_run_json_that_is_none_is_refused(refused, ae, verb, values, words):
         ({"network__args": {"hidden": [8] * 5000}}, ["network.hidden must be"]),
         ({"network__args": {"path": "/etc/passwd"}}, ['no argument "path"']),
         ({"latent": 10**400}, ["latent must be"]),
-        ({"terms": {"a.b": {"kind": "kl"}}}, ["'a.b' is no name for a term"]),
+        ({"terms": {"a.b": {"kind": "kl"}}}, ["'a.b' is not a valid name of a term"]),
         ({"terms": {"keys": {"kind": "kll"}}}, ['no term "kll"', '"kl"']),
         ({"papers": 7}, ["papers must be a list"]),
         ({"name": ["x"]}, ["name must be a text"]),
@@ -194,7 +194,7 @@ def test_weights_that_are_not_a_number_are_no_figures(refused, ae):
 def test_an_unfinished_run_says_how_to_go_on(refused, half):
     for verb in ("evaluate", "generate", "reconstruct", "interpolate"):
         told = refused(f"{verb} half")
-        assert "half has no trained weights yet: it is interrupted" in told
+        assert "half has no trained weights yet: its status is interrupted" in told
         assert "autoencode resume half" in told
 
 

@@ -35,8 +35,8 @@ def test_it_brings_the_report_up_to_date(run, folder, drawn):
     assert outcome.code == 0, outcome.err
     assert [name for name, _ in drawn] == ["card.md", "report.html"]
     assert all("silhouette" in figures for _, figures in drawn)
-    assert "report         r/report.html" in outcome.out
-    assert "map            tsne of 359 of 359 test codes" in outcome.out
+    assert "report               r/report.html" in outcome.out
+    assert "projection           tsne of 359 of 359 test codes" in outcome.out
     assert (folder / "r" / "projections" / "tsne.safetensors").exists()
     drawn.clear()
     assert "report.html" not in run("evaluate r --measures quick --no-report").out
@@ -70,11 +70,11 @@ def test_codes_that_have_no_map_cost_no_figure(run, folder, drawn):
     outcome = run("evaluate r --measures quick --projection tsne")
     assert outcome.code == 0
     assert "MSE " in outcome.out
-    assert "no map of the codes" in outcome.err
+    assert "so the codes are not projected" in outcome.err
 
 
 def test_what_cannot_be_mapped_is_refused_before_anything_is_measured(run, ae, images, monkeypatch):
-    monkeypatch.setattr("autoencode.cli.measure.measure", None)  # would fail if it were called
+    monkeypatch.setattr("autoencode.cli.measure.measure_run", None)  # would fail if it were called
     assert 'Did you mean "tsne"' in run("evaluate ae --projection tnse").error
     assert "Leave out" in run("evaluate ae --data images --projection pca").error
     monkeypatch.setitem(sys.modules, "umap", None)

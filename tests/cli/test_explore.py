@@ -19,15 +19,15 @@ def test_writes_one_file(run, ae, folder):
 
 def test_refuses_in_a_sentence(refused, ae, folder):
     (folder / "there.html").touch()
-    assert "already there" in refused("explore ae --html there.html")
-    assert "no name of a page" in refused("explore ae --html page.txt")
+    assert "there.html exists" in refused("explore ae --html there.html")
+    assert "not the name of a page" in refused("explore ae --html page.txt")
     assert "no run" in refused("explore nothing --html page.html").lower()
     assert "No run fits" in refused('explore "x*" --html page.html')
 
 
 def test_follows_a_training_that_keeps_a_film(refused, ae):
     assert "keeps no film" in refused("explore ae --watch --no-browser")
-    assert "follows no training" in refused("explore ae --watch --html page.html")
+    assert "cannot follow a training run" in refused("explore ae --watch --html page.html")
 
 
 @pytest.mark.slow  # a process of its own

@@ -25,7 +25,7 @@ def test_each_run_is_what_its_seed_alone_gives(run, folder):
     assert outcome.code == 0, outcome.err
     title, header, *rows, where, command = outcome.out.splitlines()
     assert title == "vae on digits, 359 test examples"
-    assert header.split()[:3] == ["seed", "Squared", "error"]
+    assert header.split()[:2] == ["seed", "MSE"]
     assert [row.split()[0] for row in rows] == ["4", "5", "6", "mean", "standard"]
     assert where.split() == ["runs", "runs/many"]
     assert command.split(maxsplit=1) == ["compare", "autoencode compare runs/many/*"]

@@ -78,7 +78,7 @@ def test_resume_ends_what_was_interrupted(run, half, trained):
     ("name", "words", "told"),
     [
         ("vae", "", "the prior, normal"),
-        ("ae", "", "the box that the training codes fill"),
+        ("ae", "", "uniform codes in the bounding box of the training codes"),
         ("ae", "--label 4", 'the class "4"'),
     ],
 )
@@ -141,7 +141,7 @@ def test_data_check_of_what_cannot_be_used_says_why_and_leaves_with_2(run, image
     (images / "a" / "bad.png").write_bytes(b"no image")
     outcome = run("data check images")
     assert outcome.code == 2
-    assert "a/bad.png: it is no image" in outcome.out
+    assert "a/bad.png: it is not an image" in outcome.out
     assert "cannot be used as is" in outcome.out
     outcome = run("data check images --json")
     assert outcome.code == 2

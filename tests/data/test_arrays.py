@@ -59,7 +59,7 @@ def test_a_little_beyond_one_is_arithmetic_and_not_a_range():
     [
         (
             grey(dtype=np.int64),
-            ["whole numbers from", "0..255", "--range 0 255", "value_range=(0,"],
+            ["integers from", "0..255", "--range 0 255", "value_range=(0,"],
         ),
         (grey(dtype=np.float64), ["floats from", "0..255", "--range 0 255"]),
         (R.random((9, 4)) * 2 - 1, ["-1..1", "--range -1 1"]),
@@ -238,4 +238,4 @@ def test_an_array_that_needs_more_memory_than_there_is_goes_to_the_disk(monkeypa
     monkeypatch.setattr("autoencode.io.memory.available", lambda: 1000)
     there = load_data(x)
     assert there.fingerprint == here.fingerprint
-    assert "not held in memory" in there.notices[-1]
+    assert "not in memory" in there.notices[-1]

@@ -66,7 +66,7 @@ def test_constant_and_broken_examples_are_counted_with_the_first():
     assert (check.constant, check.first_constant) == (2, 4)
     assert (check.not_finite, check.first_not_finite) == (2, 9)
     assert (check.low, check.high) == (x[np.isfinite(x)].min(), x[np.isfinite(x)].max())
-    assert "Example 9 holds NaN" in check.problems[0]
+    assert "Example 9 contains NaN" in check.problems[0]
     assert [p.part for p in check.parts] == ["all"]
 
 

@@ -169,7 +169,7 @@ def test_when_all_fail_one_sentence_tells_what_was_tried(mirror, cache):
 def test_mirrors_that_do_not_answer_cost_a_bounded_time(cache, monkeypatch):
     import socket
 
-    monkeypatch.setattr("autoencode.data.named.mirrors.PATIENCE", 0.3)
+    monkeypatch.setattr("autoencode.data.named.mirrors.MAX_ANSWER_SECONDS", 0.3)
     with socket.socket() as mute:  # takes connections and says nothing
         mute.bind(("127.0.0.1", 0))
         mute.listen(8)

@@ -88,7 +88,7 @@ def test_damaged_files_are_refused(four):
     path.write_bytes(packed[:40] + bytes([packed[40] ^ 255]) + packed[41:])
     assert "damaged" in refusal(path)
     path.write_bytes(gzip.compress(b"some text"))
-    assert "no IDX file" in refusal(path)
+    assert "not an IDX file" in refusal(path)
 
 
 def test_a_header_that_promises_too_much_costs_nothing(four, monkeypatch):
@@ -100,7 +100,7 @@ def test_a_header_that_promises_too_much_costs_nothing(four, monkeypatch):
 
 def test_folders_that_are_no_whole_set_are_refused(four):
     (four / "emnist-train-images-idx3-ubyte").write_bytes(idx_bytes(X))
-    assert "more than one set" in refusal(four)
+    assert "more than one data set" in refusal(four)
     (four / "emnist-train-images-idx3-ubyte").unlink()
     (four / "train-images-idx3-ubyte").unlink()
     assert "no train-images-idx3-ubyte" in refusal(four)

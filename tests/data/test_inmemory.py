@@ -88,16 +88,16 @@ def test_parts_of_their_own_in_pairs_and_mappings():
         {"train_images": X[:8], "val_images": X[8:10], "test_images": X[10:]}, validation=3
     )
     assert torch.equal(three.validation.x, torch.from_numpy(X[8:10]))
-    assert any("validation part of its own" in notice for notice in three.notices)
+    assert any("its own validation part" in notice for notice in three.notices)
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (object(), ["object is no data"]),
-        (3, ["int is no data"]),
-        (None, ["NoneType is no data"]),
-        ((X, Y, Y), ["tuple of 3"]),
+        (object(), ["read from object"]),
+        (3, ["read from int"]),
+        (None, ["read from NoneType"]),
+        ((X, Y, Y), ["tuple of length 3"]),
         ([[1, 2], [3]], ["no array"]),
         ({"a": X, "b": Y}, ["a, b", "x and y"]),
         (((X, Y), (X[:, :2], Y)), ["different shapes", "train (4, 6)", "test (2, 6)"]),

@@ -50,9 +50,9 @@ def test_labels_become_positions_among_their_classes(labels, names):
     [
         (np.zeros(11), "12 examples and 11 labels"),
         (np.eye(12), "argmax"),
-        (np.full(12, 0.5), "no classes"),
+        (np.full(12, 0.5), "not classes"),
         (np.r_[np.zeros(11), np.nan], "label 11 is nan"),
-        (np.full(12, np.inf), "no classes"),
+        (np.full(12, np.inf), "not classes"),
         (np.array([None] * 12), "type object"),
         (3, "shape ()"),
     ],

@@ -114,7 +114,7 @@ def test_nan_in_a_file_names_file_and_index(tmp_path):
     x = np.zeros((5, 3))
     x[4, 1] = np.nan
     np.save(tmp_path / "x.npy", x)
-    assert "example 4 holds NaN" in refusal(tmp_path / "x.npy")
+    assert "example 4 contains NaN" in refusal(tmp_path / "x.npy")
 
 
 @pytest.mark.parametrize(

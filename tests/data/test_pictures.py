@@ -105,7 +105,7 @@ def test_a_float_image_with_nan_is_named(tmp_path):
     for i in range(4):
         values[0, 0] = np.nan if i == 2 else 0
         Image.fromarray(values).save(tmp_path / f"{i}.tif")
-    with pytest.raises(DataError, match=r"[Ee]xample 2 \(.*2\.tif\) holds NaN"):
+    with pytest.raises(DataError, match=r"[Ee]xample 2 \(.*2\.tif\) contains NaN"):
         load_data(tmp_path)
 
 
@@ -149,7 +149,7 @@ def test_of_several_frames_the_first_is_taken(one):
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     x, notices = one(frames[0], "tif", save_all=True, append_images=frames[1:])
     assert is_(x, GREY)
-    assert "first was taken" in notices[0]
+    assert "first is used" in notices[0]
 
 
 @pytest.mark.parametrize("ending", ["jpg", "webp", "bmp", "gif", "ppm"])
@@ -166,6 +166,6 @@ def test_mixed_depths_meet_in_floats(tmp_path):
     data = load_data(tmp_path)
     for part in (data.train, data.validation, data.test):
         assert np.allclose(part.x[0], GREY / 255)
-    assert "several depths" in data.notices[0]
-    with pytest.raises(DataError, match="several depths"):
+    assert "several bit depths" in data.notices[0]
+    with pytest.raises(DataError, match="several bit depths"):
         load_data(tmp_path, value_range=(0, 255))

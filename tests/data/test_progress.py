@@ -9,9 +9,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def drawn(monkeypatch, stream, patience):
+def drawn(monkeypatch, stream, delay):
     monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr(progress, "PATIENCE", patience)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", delay)
     with Bar("counting", 3) as bar:
         for _ in range(3):
             bar.update(1)

@@ -53,8 +53,8 @@ def test_files_of_no_known_kind_are_refused_with_what_is_known(tmp_path):
 @pytest.mark.usefixtures("in_time")
 def test_pipes_devices_and_links_to_nothing_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.npy")
-    assert "no regular file" in refusal(tmp_path / "pipe.npy")
-    assert "no regular file" in refusal("/dev/zero")
+    assert "not a regular file" in refusal(tmp_path / "pipe.npy")
+    assert "not a regular file" in refusal("/dev/zero")
     (tmp_path / "gone.npy").symlink_to(tmp_path / "nowhere")
     assert "link to nothing" in refusal(tmp_path / "gone.npy")
     (tmp_path / "loop.npy").symlink_to(tmp_path / "loop.npy")

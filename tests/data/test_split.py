@@ -21,7 +21,7 @@ def test_sizes_of_the_parts(n, sizes):
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_too_few_examples_are_refused(n):
-    with pytest.raises(DataError, match="3 in all"):
+    with pytest.raises(DataError, match="3 in total"):
         load_data(np.zeros((n, 4)))
 
 

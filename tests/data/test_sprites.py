@@ -10,6 +10,7 @@ import torch
 from autoencode.data import SOURCES, load_data
 from autoencode.data.named.sprites import FACTORS, read_sprites
 from autoencode.data.split.binarisation import binarised
+from autoencode.data.storage import MemoryStorage
 
 # Of all images and factors: another one is another data set.
 DIGEST = "113cd0616ee5ef0c6362b985942e7e73974c74a19ba8656835f8888c4e7290c9"
@@ -132,7 +133,7 @@ def test_factors_survive_the_options(data, monkeypatch):
     again = load_data(other.source, **json.loads(json.dumps(other.options)))
     assert again.fingerprint == other.fingerprint != load_data("sprites").fingerprint
     few = {"train": replace(data.test, x=data.test.x[:9]), "test": data.test}
-    for part in binarised(few, "dynamic", 0).values():
+    for part in binarised(few, "dynamic", 0, MemoryStorage(reuse=False).replace).values():
         assert part.factors is data.test.factors
 
 

@@ -134,7 +134,7 @@ def test_a_bar_is_for_terminals_and_for_what_takes_long(
     stream, patience, shown, make_model, monkeypatch
 ):
     written = stream()
-    monkeypatch.setattr(progress, "PATIENCE", patience)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", patience)
     monkeypatch.setattr(sys, "stderr", written)
     monkeypatch.setenv("TERM", "xterm")
     embed(make_model("ae", (6, 5)), torch.zeros(20, 6, 5), batch_size=2)

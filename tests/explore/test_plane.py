@@ -41,5 +41,5 @@ def test_codes_in_one_place_still_have_a_plane():
 
 
 def test_one_number_has_no_plane():
-    with pytest.raises(AutoencodeError, match="no plane"):
+    with pytest.raises(AutoencodeError, match="two or more latent dimensions"):
         code_plane(torch.zeros(5, 1))

@@ -15,10 +15,10 @@ WEB = Path(__file__).parents[2] / "web"
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """run({name: (graph, inputs)}) -> {name: outputs, flat}, by the page's own runtime in node."""
+    """run({name: (graph, inputs)}) -> {name: outputs}, computed by the page's runtime in node."""
     node, esbuild = shutil.which("node"), WEB / "node_modules" / ".bin" / "esbuild"
     if node is None:
-        pytest.skip("there is no node on this machine to run the page's network in")
+        pytest.skip("needs node, to run the networks of the page")
     if not esbuild.exists():
         pytest.skip("web/node_modules is missing: cd web && npm ci")
     script = tmp_path_factory.mktemp("runtime") / "run_cases.mjs"
@@ -53,8 +53,8 @@ def outputs_of(path, graph):
 
 
 @pytest.fixture(scope="session")
-def apart(run):
-    """apart({name: module}, x) -> {name: (what the page gives for x, what PyTorch gives)}."""
+def compare(run):
+    """compare({name: module}, x) -> {name: (outputs of the page, outputs of PyTorch)}."""
 
     def found(modules, x):
         pages = run({name: (network_graph(m, {"x": x}), [x]) for name, m in modules.items()})
@@ -65,12 +65,12 @@ def apart(run):
 
 
 @pytest.fixture(scope="session")
-def together(apart):
-    """As `apart`, of functions or modules that are traced as one: quicker."""
+def compare_together(compare):
+    """As `compare`, for functions or modules traced as one module, which is faster."""
 
     def found(parts, x):
-        whole = Together(list(parts.values())).eval()
-        ((pages, expected),) = apart({"all": whole}, x).values()
+        combined = Together(list(parts.values())).eval()
+        ((pages, expected),) = compare({"all": combined}, x).values()
         assert isinstance(pages, list), pages
         return dict(zip(parts, zip(pages, expected, strict=True), strict=True))
 
@@ -78,12 +78,12 @@ def together(apart):
 
 
 class Together(torch.nn.Module):
-    """Many functions or modules on one input."""
+    """Many functions or modules applied to one input."""
 
     def __init__(self, parts):
         super().__init__()
         self.parts = parts
-        # What is no attribute of its own, PyTorch does not find.
+        # PyTorch finds modules only among attributes.
         self.found = torch.nn.ModuleList(p for p in parts if isinstance(p, torch.nn.Module))
 
     def forward(self, x):
@@ -96,13 +96,13 @@ def listed(found):
 
 @pytest.fixture(scope="session")
 def unpacked():
-    """unpacked(file) -> (the header, the blobs), as the docstring of the container says."""
+    """unpacked(file) -> (header, blobs), as the docstring of the container describes."""
 
     def read(content):
-        whole = gzip.decompress(content)
-        assert whole[:8] == b"AEXPLORE"
-        length = int.from_bytes(whole[8:12], "little")
-        return json.loads(whole[12 : 12 + length]), whole[12 + length :]
+        plain = gzip.decompress(content)
+        assert plain[:8] == b"AEXPLORE"
+        length = int.from_bytes(plain[8:12], "little")
+        return json.loads(plain[12 : 12 + length]), plain[12 + length :]
 
     return read
 

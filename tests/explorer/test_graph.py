@@ -1,4 +1,4 @@
-"""Graphs: what is stored, what is left out, what is refused."""
+"""Graphs: what is stored, what is left out, and what is refused."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from autoencode.errors import AutoencodeError
 from autoencode.explorer.graph import Unsupported, network_graph
 
 
-class Way(nn.Module):
+class Function(nn.Module):
     """A function as a module."""
 
     def __init__(self, function):
@@ -23,7 +23,7 @@ class Way(nn.Module):
 
 
 def graph_of(function, x):
-    return network_graph(Way(function), {"x": x})
+    return network_graph(Function(function), {"x": x})
 
 
 def ops(graph):
@@ -45,7 +45,7 @@ def test_a_graph_is_json_and_bytes():
     assert len(graph.weights) == 32
 
 
-def test_large_constants_are_halved_where_that_changes_little():
+def test_large_constants_are_stored_in_half_precision_if_that_changes_little():
     weights = torch.rand(5000) - 0.5
     kinds = {
         "float16": [weights, weights * 100, torch.arange(5000.0) % 2048, weights.sign() * 1e-3],
@@ -58,20 +58,20 @@ def test_large_constants_are_halved_where_that_changes_little():
             assert len(graph.weights) == len(constant) * (2 if kind == "float16" else 4)
 
 
-def test_halved_weights_are_near(apart):
+def test_halved_weights_are_close(compare):
     torch.manual_seed(0)
     wide = nn.Sequential(nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 100))
-    ((page, expected),) = apart({"wide": wide}, torch.randn(1, 100)).values()
+    ((page, expected),) = compare({"wide": wide}, torch.randn(1, 100)).values()
     error = (page[0] - expected[0]).abs().max()
     assert 0 < error < 2e-3
 
 
-def test_dead_ends_and_constants_are_left_out():
-    def way(x):
+def test_unused_and_constant_operations_are_left_out():
+    def function(x):
         x.exp()
         return x * torch.linspace(0, 1, 3).exp().sum()
 
-    graph = graph_of(way, torch.zeros(1, 3))
+    graph = graph_of(function, torch.zeros(1, 3))
     assert ops(graph) == ["binary"]
     assert [each["shape"] for each in graph.constants] == [[]]
 
@@ -81,12 +81,12 @@ def test_equal_constants_are_stored_once():
     assert len(graph.constants) == 1
 
 
-def test_batch_norm_goes_into_the_layer_before_it():
+def test_batch_norm_is_folded_into_the_preceding_layer():
     layers = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()).eval()
     assert ops(network_graph(layers, {"x": torch.zeros(1, 1, 4, 4)})) == ["conv2d", "unary"]
 
 
-def test_a_chain_of_shapes_is_one():
+def test_a_chain_of_reshapes_is_one():
     graph = graph_of(lambda x: x.flatten(1).reshape(1, 2, 6)[:, None] * 2, torch.zeros(1, 3, 4))
     assert ops(graph) == ["reshape", "binary"]
 
@@ -97,7 +97,7 @@ def test_outputs_may_be_inputs_and_constants(run):
     assert [each.tolist() for each in found] == [[[3, 4]], [1, 1], [[4, 5]]]
 
 
-def decides(x):
+def branches(x):
     return x if x.sum() > 0 else -x
 
 
@@ -108,14 +108,14 @@ def decides(x):
         (lambda x: torch.fft.rfft(x).real, "fft"),
         (lambda x: x + torch.rand(3), "random"),
         (lambda x: x + torch.randn_like(x), "randn_like"),
-        (nn.functional.dropout, "by chance"),
-        (decides, "cannot be written down as a graph"),
-        (lambda x: x[x > 0], "decide on a shape"),
-        (lambda x: x.new_zeros(3).fill_(x.max().item()), "cannot be written down|item"),
+        (nn.functional.dropout, "dropout"),
+        (branches, "cannot be exported as a graph"),
+        (lambda x: x[x > 0], "shape depends on the values"),
+        (lambda x: x.new_zeros(3).fill_(x.max().item()), "cannot be exported|item"),
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_what_a_page_cannot_compute_is_named(function, words, capfd):
+def test_unsupported_operations_are_named(function, words, capfd):
     level = logging.root.manager.disable
     with pytest.raises(Unsupported, match=words) as caught:
         graph_of(function, torch.rand(3, 3))
@@ -125,7 +125,7 @@ def test_what_a_page_cannot_compute_is_named(function, words, capfd):
     assert logging.root.manager.disable == level
 
 
-def test_a_network_in_training_is_refused():
+def test_a_network_in_training_mode_is_refused():
     layers = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).train()
     with pytest.raises(Unsupported, match=r"model\.eval\(\)"):
         network_graph(layers, {"x": torch.zeros(1, 1, 4, 4)})

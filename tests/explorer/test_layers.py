@@ -1,4 +1,4 @@
-"""Layers as the page computes them, against PyTorch."""
+"""Layers computed by the page, against PyTorch."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 def seeded(make):
-    """A module in evaluation mode whose numbers are all drawn, those of norms too."""
+    """A module in evaluation mode with random parameters and buffers."""
     torch.manual_seed(0)
     module = make().eval()
     with torch.no_grad():
@@ -136,13 +136,14 @@ def without_gradients(x):
 
 
 @pytest.fixture(scope="module")
-def found(together, apart):
+def found(compare_together, compare):
     torch.manual_seed(0)
     image, row = torch.randn(1, 3, 4, 4), torch.randn(1, 3, 8)
     layers = {name: seeded(make) for name, make in LAYERS.items()}
     rows = {name: seeded(make) for name, make in ROWS.items()}
     alone = {name: seeded(make) for name, make in REWRITTEN.items()}
-    return {**together({**layers, **PRODUCTS}, image), **together(rows, row), **apart(alone, image)}
+    images = compare_together({**layers, **PRODUCTS}, image)
+    return {**images, **compare_together(rows, row), **compare(alone, image)}
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *PRODUCTS, *ROWS, *REWRITTEN])

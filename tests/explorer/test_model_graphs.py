@@ -1,4 +1,4 @@
-"""Every row of the table, decoded and encoded by the page, against the model itself."""
+"""Every recipe, decoded and encoded by the page, against the model in PyTorch."""
 
 import pytest
 import torch
@@ -26,8 +26,8 @@ def made(name, x):
     return model
 
 
-def known(model, label=3):
-    """A label, and the same as features; nothing for a model that takes none."""
+def context_of(model, label=3):
+    """A label, and the same as a one-hot vector; nothing for an unconditional model."""
     if not model.sizes.context:
         return [], []
     return [torch.tensor([label])], [torch.eye(CLASSES)[label : label + 1]]
@@ -39,12 +39,12 @@ def both_ways(run, rows):
     cases, expected = {}, {}
     for name, x in rows:
         model, key = made(name, x), f"{name} {len(x)} {x[0]}"
-        labels, features = known(model)
+        labels, vectors = context_of(model)
         images = torch.rand(8, *x)
         code = model.encode(images, *(label.expand(8) for label in labels))
         image = model.decoder(code.z[:1], *labels)
-        cases[f"{key} encoder"] = (encoder_graph(model), [images[:1], *features])
-        cases[f"{key} decoder"] = (decoder_graph(model), [code.z[:1], *features])
+        cases[f"{key} encoder"] = (encoder_graph(model), [images[:1], *vectors])
+        cases[f"{key} decoder"] = (decoder_graph(model), [code.z[:1], *vectors])
         expected[name, x] = (key, code, image)
     found = run(cases)
     return {
@@ -74,13 +74,13 @@ def quick(run):
 
 
 @pytest.mark.parametrize("row", QUICK, ids=lambda row: f"{row[0]}-{'x'.join(map(str, row[1]))}")
-def test_pages_compute_what_models_do(quick, row):
+def test_pages_compute_what_models_compute(quick, row):
     check(*quick[row])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("x", [GREY, COLOUR, VECTOR], ids=str)
-def test_pages_compute_every_row(run, x):
+def test_pages_compute_every_recipe(run, x):
     images = {"conv", "resnet", "ms-ssim", "image-critic"}
     rows = []
     for name, row in RECIPES.items():
@@ -92,14 +92,14 @@ def test_pages_compute_every_row(run, x):
 
 
 @pytest.mark.parametrize("name", ["m2", "m1-m2"])
-def test_an_unknown_label_is_the_likeliest(run, name):
+def test_an_unknown_label_is_predicted(run, name):
     model = made(name, GREY)
     x = torch.rand(1, *GREY)
-    likeliest = model.predict(x)
-    other = (likeliest + 1) % CLASSES
+    predicted = model.predict(x)
+    other = (predicted + 1) % CLASSES
     graph = encoder_graph(model)
-    unknown, told = torch.zeros(1, CLASSES), torch.eye(CLASSES)[other]
-    found = run({"unknown": (graph, [x, unknown]), "other": (graph, [x, told])})
+    unknown, given = torch.zeros(1, CLASSES), torch.eye(CLASSES)[other]
+    found = run({"unknown": (graph, [x, unknown]), "other": (graph, [x, given])})
     with torch.no_grad():
         torch.testing.assert_close(found["unknown"][0], model.encoder(x), rtol=0.01, atol=5e-4)
         expected = model.encoder(x, other)
@@ -108,7 +108,7 @@ def test_an_unknown_label_is_the_likeliest(run, name):
 
 
 @pytest.mark.parametrize("name", ["m2", "conv-ae"])
-def test_the_model_is_left_as_it_is(name):
+def test_the_model_is_not_changed(name):
     model = made(name, GREY).train()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     parts = [type(part) for part in model.modules()]
@@ -124,9 +124,9 @@ def test_the_model_is_left_as_it_is(name):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_inputs_have_the_names_of_the_field():
+def test_inputs_are_named():
     model = made("cvae", GREY)
     decoder, encoder = decoder_graph(model), encoder_graph(model)
-    assert [each["name"] for each in decoder.inputs] == ["z", "c"]
-    assert [each["name"] for each in encoder.inputs] == ["x", "c"]
+    assert [each["name"] for each in decoder.inputs] == ["z", "context"]
+    assert [each["name"] for each in encoder.inputs] == ["x", "context"]
     assert decoder.inputs[1]["shape"] == [1, CLASSES]

@@ -1,4 +1,4 @@
-"""Numbers moved, joined and resized by the page, against PyTorch."""
+"""Moving, joining, padding and resizing computed by the page, against PyTorch."""
 
 import pytest
 import torch
@@ -40,9 +40,9 @@ MOVES = {
 
 
 @pytest.fixture(scope="module")
-def found(together):
+def found(compare_together):
     torch.manual_seed(0)
-    return together(MOVES, torch.randn(1, 3, 4, 4))
+    return compare_together(MOVES, torch.randn(1, 3, 4, 4))
 
 
 @pytest.mark.parametrize("name", MOVES)

@@ -1,4 +1,4 @@
-"""The explorer in a notebook: as a frame, and as a widget."""
+"""The explorer in a notebook, as a frame and as a widget."""
 
 import builtins
 from html import unescape
@@ -30,7 +30,7 @@ def explorer(digits, tmp_path_factory):
     return ae.Explorer(folder / "ae", str(folder / "vae"), data=digits, points=50, height=500)
 
 
-def test_a_frame_holds_the_page_and_reaches_nothing(explorer):
+def test_a_frame_contains_the_page_and_is_sandboxed(explorer):
     frame = explorer._repr_html_()
     assert explorer.html in unescape(frame)
     assert 'sandbox="allow-scripts allow-downloads"' in frame
@@ -38,7 +38,7 @@ def test_a_frame_holds_the_page_and_reaches_nothing(explorer):
     assert "height: 500px" in frame
 
 
-def test_a_widget_carries_the_page(explorer):
+def test_a_widget_contains_the_page(explorer):
     widget = explorer.widget()
     assert widget._page == explorer.html
     assert (widget.height, widget.codes, widget.selected) == (500, [], [])
@@ -46,17 +46,17 @@ def test_a_widget_carries_the_page(explorer):
     assert {"_page", "_title", "height", "selected", "codes", "pins"} <= synced
 
 
-def test_arrays_and_tensors_are_shown_as_lists(explorer):
+def test_arrays_and_tensors_become_lists(explorer):
     widget = explorer.widget()
-    heard = []
-    widget.observe(heard.append, "selected")
+    changes = []
+    widget.observe(changes.append, "selected")
     widget.selected = torch.tensor([3, 5])
     widget.codes = [torch.tensor([0.5, 1.0]), torch.zeros(3).numpy()]
     widget.pins = [torch.ones(2, 2), []]
     assert widget.selected == [3, 5]
     assert widget.codes == [[0.5, 1.0], [0.0, 0.0, 0.0]]
     assert widget.pins == [[[1.0, 1.0], [1.0, 1.0]], []]
-    assert [change["new"] for change in heard] == [[3, 5]]
+    assert [change["new"] for change in changes] == [[3, 5]]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_arrays_and_tensors_are_shown_as_lists(explorer):
         ("pins", [[[1.0]], []]),
     ],
 )
-def test_codes_of_another_length_are_refused(explorer, name, wrong):
+def test_codes_of_the_wrong_length_are_refused(explorer, name, wrong):
     widget = explorer.widget()
-    with pytest.raises(traitlets.TraitError, match="a list for each model, with codes of length"):
+    with pytest.raises(traitlets.TraitError, match="one list per model, with codes of length"):
         setattr(widget, name, wrong)
     assert getattr(widget, name) == []
 
 
-def test_without_the_extra_says_what_to_install(explorer, monkeypatch):
+def test_without_anywidget_names_what_to_install(explorer, monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):

@@ -1,4 +1,4 @@
-"""Functions of each number, as the page computes them, against PyTorch."""
+"""Functions of each number computed by the page, against PyTorch."""
 
 import pytest
 import torch
@@ -74,9 +74,9 @@ ALL = {**ACTIVATIONS, **FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
-def found(together):
+def found(compare_together):
     torch.manual_seed(0)
-    return together(ALL, torch.randn(1, 3, 4, 4))
+    return compare_together(ALL, torch.randn(1, 3, 4, 4))
 
 
 @pytest.mark.parametrize("name", ALL)

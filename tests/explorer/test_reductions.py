@@ -1,4 +1,4 @@
-"""One number of many, and choices among them, as the page computes them, against PyTorch."""
+"""Reductions and selections computed by the page, against PyTorch."""
 
 import pytest
 import torch
@@ -44,9 +44,9 @@ CHOICES = {
 
 
 @pytest.fixture(scope="module")
-def found(together):
+def found(compare_together):
     torch.manual_seed(0)
-    return together(CHOICES, torch.randn(1, 3, 4, 4))
+    return compare_together(CHOICES, torch.randn(1, 3, 4, 4))
 
 
 @pytest.mark.parametrize("name", CHOICES)

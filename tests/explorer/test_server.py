@@ -1,4 +1,4 @@
-"""The server: loopback, a secret address, and nothing but the page."""
+"""The server: local, at a secret address, and serving only the page."""
 
 import json
 from http.client import HTTPConnection
@@ -44,12 +44,12 @@ def test_listens_on_loopback_only(server):
     assert len(server.token) >= 20
 
 
-def test_gives_the_page_to_who_knows_the_address(server):
+def test_serves_the_page_at_its_address(server):
     assert ask(server, "GET", f"/{server.token}/") == (200, b"<p>the page</p>")
 
 
 @pytest.mark.parametrize("path", ["/", "/guess/", "/{}", "/{}/other", "/{}/../x", "//{}/", "/{}x/"])
-def test_gives_nothing_else(server, path):
+def test_serves_nothing_else(server, path):
     path = path.format(server.token)
     status, body = ask(server, "GET", path)
     assert status == (200 if path == f"//{server.token}/" else 404)
@@ -61,9 +61,9 @@ def test_refuses_another_host(server):
     assert ask(server, "GET", f"/{server.token}/", Host="evil.example")[0] == 404
 
 
-def test_decodes_what_it_is_asked(server, model):
+def test_decodes_a_code(server, model):
     z = [0.5, -1.0]
-    body = json.dumps({"model": 0, "z": z, "c": None})
+    body = json.dumps({"model": 0, "z": z, "context": None})
     status, image = ask(server, "POST", f"/{server.token}/decode", body)
     assert status == 200
     with torch.no_grad():
@@ -83,14 +83,14 @@ def test_decodes_what_it_is_asked(server, model):
         '{"model": 0, "z": "abc"}',
     ],
 )
-def test_says_what_is_wrong_with_a_request(server, body):
+def test_reports_an_invalid_request(server, body):
     status, answer = ask(server, "POST", f"/{server.token}/decode", body)
     assert status == 400
     assert answer.strip()
-    # And goes on.
+    # The server continues.
     assert ask(server, "GET", f"/{server.token}/")[0] == 200
 
 
 def test_a_port_in_use_is_refused(server, model):
-    with pytest.raises(AutoencodeError, match="cannot be listened on"):
+    with pytest.raises(AutoencodeError, match="is not available"):
         ExplorerServer("", [model], server.server_port)

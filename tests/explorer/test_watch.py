@@ -14,11 +14,11 @@ SETTINGS = {"steps": 8, "batch_size": 50, "progress": False}
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 
 
-def test_shows_each_step_that_the_training_keeps(digits, tmp_path):
+def test_shows_each_new_snapshot(digits, tmp_path):
     fitted = fit(SMALL, digits, snapshots=3, out=tmp_path / "run", **SETTINGS)
     run = open_run(tmp_path / "run")
     watch = Watch([run], 50, digits)
-    page, models = watch.made()
+    page, models = watch.page()
     assert watch.shown[0].stem == f"{snapshot_steps(8, 3)[-1]:09d}"
     with ExplorerServer(page, models) as server:
         before = server.version
@@ -30,7 +30,7 @@ def test_shows_each_step_that_the_training_keeps(digits, tmp_path):
         assert server.page != page.encode()
 
 
-def test_a_run_without_a_film_is_refused(digits, tmp_path):
+def test_a_run_without_snapshots_is_refused(digits, tmp_path):
     fit(SMALL, digits, out=tmp_path / "run", **SETTINGS)
-    with pytest.raises(RunError, match="keeps no film"):
+    with pytest.raises(RunError, match="has no snapshots"):
         Watch([open_run(tmp_path / "run")], 50, digits)

@@ -89,7 +89,7 @@ def test_one_level_is_a_vae():
     m = model(levels=(4,), norm="none")
     x = torch.rand(5, 8, 8)
     code = m.encode(x)
-    (seen,) = code.q.seen
+    (seen,) = code.q.bottom_up
     mean, log_variance = seen
     textbook = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(1)
     torch.testing.assert_close(judge(m, x).terms["kl"], textbook.mean())

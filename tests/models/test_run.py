@@ -60,7 +60,7 @@ def test_a_run_of_an_older_version_opens(tmp_path):
     assert open_run(tmp_path) == fitted.run
     record["sizes"]["labelled"] = 2
     path.write_text(json.dumps(record))
-    with pytest.raises(RunError, match=r"sizes\.labelled must be a finite number from 0.0 to 1.0"):
+    with pytest.raises(RunError, match=r"sizes\.labelled must be a finite number from 0 to 1"):
         open_run(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_code_of_a_run_is_executed_with_consent_only(trained, monkeypatch, tmp_p
         if path_now == "gone":
             path.unlink()
         monkeypatch.delenv("AUTOENCODE_TRUST", raising=False)
-        with pytest.raises(RunError, match=rf"execute .*network\.py.*AUTOENCODE_TRUST={digest}"):
+        with pytest.raises(RunError, match=rf"executes .*network\.py.*AUTOENCODE_TRUST={digest}"):
             open_run(tmp_path / "run")
         assert not list((tmp_path / "run").glob("executed-*"))
         monkeypatch.setenv("AUTOENCODE_TRUST", f"{'0' * 64},{digest}")

@@ -299,14 +299,14 @@ def test_a_few_labels_name_the_clusters(kind):
 
 
 def test_refusals():
-    with pytest.raises(RecipeError, match="two classes"):
+    with pytest.raises(RecipeError, match="two or more classes"):
         SemiSupervised(recipe(context=None), Sizes((8, 8), (2,)))
     bare = recipe(terms={"reconstruction": Weighted("reconstruction")})
     with pytest.raises(RecipeError, match=r"terms\.kl=kl"):
         SemiSupervised(bare, Sizes((8, 8), (2,), context=K))
     for statistic in ("free-bits", "capacity"):
         terms = {**bare.terms, "kl": Weighted(statistic)}
-        with pytest.raises(RecipeError, match=r"no nats of single examples.*terms\.kl=kl"):
+        with pytest.raises(RecipeError, match=r"no value per example.*terms\.kl=kl"):
             SemiSupervised(recipe(terms=terms), Sizes((8, 8), (2,), context=K))
     m = model()
     with pytest.raises(DataError, match="0 to 3"):

@@ -17,7 +17,7 @@ from autoencode.contract import ForwardPass, Sizes
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipes.table import RECIPES
-from autoencode.parts.terms import KL
+from autoencode.parts.terms.elbo import KL
 
 
 class TwinVAE(nn.Module):

@@ -7,8 +7,8 @@ from torch.distributions import Independent, Normal
 from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
 from autoencode.maths import standard_normal
-from autoencode.parts.priors import NormalMixture
-from autoencode.parts.terms import KL, ClusterKL
+from autoencode.parts.priors.learned import NormalMixture
+from autoencode.parts.terms.elbo import KL, ClusterKL
 
 SIZES = Sizes((8, 8), (2,), n=1000)
 DRAWS = 40_000

@@ -84,5 +84,5 @@ def test_where_only_vectors_have_a_meaning_maps_are_refused():
     sizes = sizes_for(row, (16, 16))
     with pytest.raises(RecipeError, match="flow"):
         build(row, sizes, seed=0)
-    with pytest.raises(RecipeError, match=r"of 7.7 places"):
+    with pytest.raises(RecipeError, match=r"with 7.7 positions"):
         NETWORKS["conv"]().encoder(Sizes((28, 28), (2, 3, 3)), 18)

@@ -22,7 +22,7 @@ def corruption(name, x=(28, 28), **args):
 @pytest.mark.parametrize("x", SHAPES)
 def test_spoils_examples_of_any_shape_and_stays_in_range(name, x):
     if len(x) == 1 and name in NEEDS_IMAGES:
-        with pytest.raises(RecipeError, match=f'"{name}" needs images.*vector of 20.*masking'):
+        with pytest.raises(RecipeError, match=f'"{name}" needs images.*vectors of 20.*masking'):
             corruption(name, x)
         return
     torch.manual_seed(0)

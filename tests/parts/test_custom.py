@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import nn
 
+from autoencode.arguments import arguments_of
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
-from autoencode.models.arguments import arguments_of
-from autoencode.parts.networks import MLP, Conv, ResNet
+from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.custom import custom_network, is_custom, kind_of_class, network_file
+from autoencode.parts.networks.mlp import MLP
 from autoencode.parts.networks.network_check import check_network
+from autoencode.parts.networks.resnet import ResNet
 
 CLASS = """
 from __future__ import annotations
@@ -134,7 +136,7 @@ def test_a_class_given_in_python_is_named_by_its_file(file):
         assert is_custom(kind)
         assert network_file(kind) == (path, "MyNet")
         check_network(custom_network(kind)(), SIZES, 6, 1)
-        with pytest.raises(RecipeError, match="given as its class"):
+        with pytest.raises(RecipeError, match="must be given as a class"):
             kind_of_class(module.MyNet())
     finally:
         del sys.modules["my_nets_of_a_test"]
@@ -144,7 +146,7 @@ def test_a_class_that_no_file_holds_is_refused():
     class Inner(MLP):
         pass
 
-    with pytest.raises(RecipeError, match=r"Inner stands at the top of no file.*my_nets.py"):
+    with pytest.raises(RecipeError, match=r"Inner is not defined at the top level.*my_nets.py"):
         kind_of_class(Inner)
     Inner.__qualname__, Inner.__module__ = "Inner", "__main__"
     with pytest.raises(RecipeError, match="%%writefile"):
@@ -156,30 +158,35 @@ def test_a_class_that_no_file_holds_is_refused():
     [
         ("other.py", "", "my_nets.py:MyNet", r"my_nets.py, cannot be read: No such file"),
         ("my_nets.py", CLASS, "my_nets.py:MyNett", r"no class MyNett.*Did you mean \"MyNet\""),
-        ("my_nets.py", "x = 1", "my_nets.py:MyNet", r"no class MyNet in .*It has no classes"),
-        ("my_nets.py", CLASS, "my_nets.py:Half", r"Half in .* is no network.*class Half\(Network"),
+        ("my_nets.py", "x = 1", "my_nets.py:MyNet", r"no class MyNet in .*The file has no classes"),
+        (
+            "my_nets.py",
+            CLASS,
+            "my_nets.py:Half",
+            r"Half in .* is not a network.*class Half\(Network",
+        ),
         ("my_nets.py", CLASS, "my_nets.py", r"no class Encoder in"),
         ("my_nets.py", "\n1 / 0", "my_nets.py:A", r"line 2: ZeroDivisionError: division by zero"),
         ("my_nets.py", "a = (", "my_nets.py:A", r"cannot be imported: SyntaxError"),
-        ("my_nets.py", "import neighbour_of", "my_nets.py:A", r"ModuleNotFound.*not its neighb"),
+        ("my_nets.py", "import neighbour_of", "my_nets.py:A", r"ModuleNotFound.*not other files"),
         ("my_nets.py", "raise SystemExit(3)", "my_nets.py:A", r"cannot be imported.*SystemExit"),
         (
             "my_nets.py",
             CLASS.replace("width: int = 8", "width=8"),
             "my_nets.py:MyNet",
-            r"argument width of MyNet .* no annotation.*width: int = 64",
+            r"argument width of MyNet .* no type annotation.*width: int = 64",
         ),
         (
             "my_nets.py",
             CLASS.replace("def decoder", "def decode"),
             "my_nets.py:MyNet",
-            r"has no method decoder",
+            r"lacks decoder",
         ),
         (
             "my_nets.py",
             PAIR.replace("class Decoder(nn.Module)", "class Decoder"),
             "my_nets.py",
-            r"Decoder in .* is no module",
+            r"Decoder in .* is not a torch.nn.Module",
         ),
     ],
 )
@@ -227,14 +234,30 @@ GOOD = Says(torch.zeros(2, 6)), Says(torch.zeros(2, 2, 5, 6))
 @pytest.mark.parametrize(
     ("encoder", "decoder", "sentence"),
     [
-        (Says(torch.zeros(2, 5)), GOOD[1], r"encoder.*\(2, 5, 6\), gives \(2, 5\), and \(2, 6\)"),
-        (GOOD[0], Says(torch.zeros(2, 5, 6)), r"decoder.*\(2, 3\), gives \(2, 5, 6\), and \(2, 2"),
-        (Says((1, 2)), GOOD[1], r"encoder of Given.* gives a tuple and no tensor"),
-        (Says(torch.zeros(2, 6).long()), GOOD[1], r"gives torch.int64.*floating-point"),
-        (lambda x, context: x, GOOD[1], r"encoder of Given is a function and no module"),
+        (
+            Says(torch.zeros(2, 5)),
+            GOOD[1],
+            r"encoder.*\(2, 5, 6\), returns shape \(2, 5\), and \(2, 6\)",
+        ),
+        (
+            GOOD[0],
+            Says(torch.zeros(2, 5, 6)),
+            r"decoder.*\(2, 3\), returns shape \(2, 5, 6\), and \(2, 2",
+        ),
+        (Says((1, 2)), GOOD[1], r"encoder of Given.* returns a tuple and not a tensor"),
+        (Says(torch.zeros(2, 6).long()), GOOD[1], r"returns torch.int64.*floating-point"),
+        (
+            lambda x, context: x,
+            GOOD[1],
+            r"encoder of Given is a function and not a torch.nn.Module",
+        ),
         (GOOD[0], nn.LazyLinear(5), r"decoder of Given has lazy layers"),
         (Says(ValueError("bad mood")), GOOD[1], r"fails, in line \d+: ValueError: bad mood"),
-        (nn.Linear(3, 6), GOOD[1], r"encoder of Given, given \(2, 5, 6\), fails: TypeError"),
+        (
+            nn.Linear(3, 6),
+            GOOD[1],
+            r"encoder of Given, called with shape \(2, 5, 6\), fails: TypeError",
+        ),
     ],
 )
 def test_a_network_that_does_not_do_what_it_should_is_refused(encoder, decoder, sentence):

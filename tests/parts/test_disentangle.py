@@ -175,5 +175,5 @@ def test_other_posteriors_are_refused(term):
     half = Independent(Normal(torch.zeros(3, 2, 2), 1.0), 1)
     q = MixtureSameFamily(Categorical(torch.ones(3, 2)), half)
     x = torch.zeros(3, 8, 8)
-    with pytest.raises(RecipeError, match=r"posterior is no product .* \"gaussian\""):
+    with pytest.raises(RecipeError, match=r"posterior is not a product .* \"gaussian\""):
         term(sizes(2, 9))(ForwardPass(x, x, None, Code(torch.zeros(3, 2), q), None, None, None))

@@ -126,5 +126,5 @@ def test_the_critic_learns_to_tell():
 
 
 def test_vectors_are_refused():
-    with pytest.raises(RecipeError, match=r"needs images.*vector of 20"):
+    with pytest.raises(RecipeError, match=r"needs images.*vectors of 20"):
         ImageCritic(Sizes((20,), (2,)))

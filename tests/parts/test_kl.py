@@ -86,9 +86,9 @@ def test_free_bits_of_codes_that_are_maps():
 
 
 def test_free_bits_refuses_what_it_is_not_defined_for(posterior):
-    with pytest.raises(RecipeError, match="4 numbers cannot be divided into 3 groups"):
+    with pytest.raises(RecipeError, match="4 latent dimensions cannot be divided into 3 groups"):
         FreeBits(SIZES, groups=3)
     half = Independent(Normal(torch.zeros(2, 4), 1.0), 1)
     mixture = MixtureSameFamily(Categorical(torch.ones(2)), half)
-    with pytest.raises(RecipeError, match="prior is no product of independent normals"):
+    with pytest.raises(RecipeError, match="prior is not a product of independent normals"):
         FreeBits(SIZES)(forward_pass(*posterior, mixture))

@@ -8,7 +8,11 @@ from torch.distributions import Bernoulli, Independent, Normal, Uniform
 from autoencode.contract import Adversary, Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
 from autoencode.parts.terms.adversaries import Factor, MatchPrior
-from autoencode.parts.terms.matching import MaximumMeanDiscrepancy, SlicedWasserstein, clouds
+from autoencode.parts.terms.matching import (
+    MaximumMeanDiscrepancy,
+    SlicedWasserstein,
+    codes_and_prior_samples,
+)
 
 SIZES = Sizes((8, 8), (3,), n=1000)
 STANDARD = Independent(Normal(torch.zeros(3), 1.0), 1)
@@ -84,16 +88,18 @@ def test_sliced_wasserstein_of_a_shifted_prior():
     assert 0 < same.item() < 0.05
 
 
-def test_clouds_have_one_shape_whatever_the_prior():
+def test_codes_and_prior_samples_have_one_shape_whatever_the_prior():
     one = Independent(Normal(torch.zeros(2, 2), 1.0), 2)
     each = Independent(Normal(torch.arange(4.0)[:, None, None].expand(4, 2, 2), 1e-3), 2)
     box = Independent(Uniform(-torch.ones(2, 2), torch.ones(2, 2)), 2)
     sizes = Sizes((8, 8), (2, 2))
     for pz in (one, each, box):
         for lead in ((4,), (5, 4)):
-            codes, draws = clouds(forward_pass(torch.randn(*lead, 2, 2), pz), sizes)
+            codes, draws = codes_and_prior_samples(
+                forward_pass(torch.randn(*lead, 2, 2), pz), sizes
+            )
             assert codes.shape == draws.shape == (*lead, 4)
-    _, draws = clouds(forward_pass(torch.randn(5, 4, 2, 2), each), sizes)
+    _, draws = codes_and_prior_samples(forward_pass(torch.randn(5, 4, 2, 2), each), sizes)
     torch.testing.assert_close(draws.mean((0, 2)), torch.arange(4.0), atol=0.01, rtol=0)
 
 

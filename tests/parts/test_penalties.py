@@ -7,7 +7,8 @@ from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.parts.terms import L1, L2, Contractive, DecoderSmooth, KLSparsity
+from autoencode.parts.terms.smoothness import Contractive, DecoderSmooth
+from autoencode.parts.terms.sparsity import L1, L2, KLSparsity
 
 SIZES = Sizes((8, 8), (3,), n=1000)
 SMALL = Spec("mlp", {"hidden": (16,), "activation": "tanh"})

@@ -7,9 +7,10 @@ from torch.distributions import Independent, Normal, Uniform, kl_divergence
 from autoencode.contract import ForwardPass, Sizes, Space
 from autoencode.errors import RecipeError
 from autoencode.maths import BoxUniform, PowerSpherical, standard_normal
-from autoencode.parts.bottlenecks import BOTTLENECKS, Squashed
+from autoencode.parts.bottlenecks import BOTTLENECKS
+from autoencode.parts.bottlenecks.bounded import Squashed
 from autoencode.parts.priors import PRIORS
-from autoencode.parts.terms import KL
+from autoencode.parts.terms.elbo import KL
 
 DOUBLE = torch.float64
 POSTERIORS = ["bounded", "sphere", "planar", "inverse-autoregressive"]

@@ -11,7 +11,9 @@ from autoencode.contract import Code, Sizes, Space
 from autoencode.errors import DataError, RecipeError
 from autoencode.models.build import build
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.parts.priors import PRIORS, Flow, NormalMixture, Vamp
+from autoencode.parts.priors import PRIORS
+from autoencode.parts.priors.flow import Flow
+from autoencode.parts.priors.learned import NormalMixture, Vamp
 
 PLAIN = Sizes((8, 8), (2,), n=1000)
 SMALL = {"mixture": {"components": 5}, "vamp": {"components": 5}, "flow": {"hidden": (16,)}}

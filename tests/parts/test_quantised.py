@@ -8,7 +8,8 @@ import torch
 
 from autoencode.contract import Sizes, Space
 from autoencode.errors import RecipeError
-from autoencode.parts.bottlenecks import BOTTLENECKS, FiniteScalar, VectorQuantised
+from autoencode.parts.bottlenecks import BOTTLENECKS
+from autoencode.parts.bottlenecks.quantised import FiniteScalar, VectorQuantised
 
 SIZES = Sizes((8, 8), (6,))
 
@@ -189,7 +190,7 @@ def test_maps_are_cut_along_channels(channels, groups):
 
 
 def test_codes_that_cannot_be_cut_are_refused():
-    with pytest.raises(RecipeError, match=r"cannot be cut into groups of 4.*--latent 8"):
+    with pytest.raises(RecipeError, match=r"cannot be divided into groups of 4.*--latent 8"):
         vq(dim=4)
     with pytest.raises(RecipeError, match="2 to 2³¹"):
         FiniteScalar(SIZES, levels=())

@@ -6,8 +6,7 @@ from torch import nn
 
 from autoencode.contract import Sizes
 from autoencode.errors import RecipeError
-from autoencode.parts.networks import ResNet
-from autoencode.parts.networks.resnet import ResidualBlock
+from autoencode.parts.networks.resnet import ResidualBlock, ResNet
 
 SHAPES = [(28, 28), (1, 28, 28), (3, 32, 32), (37, 53), (8, 8), (2, 1, 5)]
 
@@ -73,5 +72,5 @@ def test_context_reaches_both_halves():
 
 
 def test_vectors_are_refused():
-    with pytest.raises(RecipeError, match=r'resnet network needs images.*vector of 20.*"mlp"'):
+    with pytest.raises(RecipeError, match=r'resnet network needs images.*vectors of 20.*"mlp"'):
         ResNet().encoder(Sizes((20,), (2,)), 2)

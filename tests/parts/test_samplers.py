@@ -11,9 +11,11 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from autoencode.contract import Code, Sizes
 from autoencode.errors import DataError, RecipeError, RunError
-from autoencode.parts.bottlenecks import FiniteScalar, VectorQuantised
-from autoencode.parts.samplers import SAMPLERS, Autoregressive, Flow, FullNormal, Mixture, TwoStage
-from autoencode.parts.samplers.discrete import NextIndex, drawn_entry
+from autoencode.parts.bottlenecks.quantised import FiniteScalar, VectorQuantised
+from autoencode.parts.samplers import SAMPLERS
+from autoencode.parts.samplers.discrete import Autoregressive, NextIndex, sample_entry
+from autoencode.parts.samplers.gaussian import FullNormal, Mixture
+from autoencode.parts.samplers.learned import Flow, TwoStage
 
 PLANE = Sizes((8, 8), (2,))
 KNOWN = MultivariateNormal(torch.tensor([3.0, -1.0]), torch.tensor([[2.0, 0.9], [0.9, 0.5]]))
@@ -144,10 +146,10 @@ def test_bound_of_the_second_stage_is_below_the_likelihood():
     u = torch.linspace(-6, 6, 2001)[:, None]
     prior = torch.distributions.Normal(0.0, 1.0).log_prob(u[:, 0])
     # ln p(z) by quadrature over u.
-    given = torch.stack([network.given(u).log_prob(each.expand(2001, 1)) for each in z])
+    given = torch.stack([network.likelihood(u).log_prob(each.expand(2001, 1)) for each in z])
     evidence = (given + prior).logsumexp(1) + math.log(12 / 2000)
     noise = torch.Generator().manual_seed(0)
-    bound = torch.stack([network.bound(z, noise) for _ in range(500)]).mean(0)
+    bound = torch.stack([network.negative_elbo(z, noise) for _ in range(500)]).mean(0)
     assert (bound >= -evidence - 0.02).all()
     assert (bound + evidence).max() < 1
 
@@ -246,7 +248,7 @@ class TestEverySampler:
             small(kind)()
 
     def test_too_few_codes_are_refused(self, kind):
-        with pytest.raises(DataError, match="or more, and has 1"):
+        with pytest.raises(DataError, match="or more, and got 1"):
             small(kind).fit(codes(kind, 1), 0)
 
     def test_codes_that_are_not_finite_are_refused(self, kind):
@@ -274,26 +276,26 @@ def test_maps_of_codes_keep_their_shape(kind):
 
 
 def test_codes_without_indices_are_refused():
-    with pytest.raises(RecipeError, match="these codes have none"):
+    with pytest.raises(RecipeError, match="these codes are continuous"):
         small("autoregressive").fit(Code(torch.zeros(10, 2)), 0)
 
 
 def test_indices_drawn_group_by_group_follow_the_whole_network():
     torch.manual_seed(0)
     network = NextIndex(groups=5, entries=4, width=3)
-    network.habit.weight.data.normal_()
+    network.bias.weight.data.normal_()
     torch.manual_seed(1)
-    drawn = network.draw(50)
+    drawn = network.sample(50)
     torch.manual_seed(1)
     index = torch.zeros(50, 5, dtype=torch.long)
     for group in range(5):
-        index[:, group] = drawn_entry(network(index)[:, group])
+        index[:, group] = sample_entry(network(index)[:, group])
     assert torch.equal(drawn, index)
 
 
 def test_entries_are_drawn_as_often_as_they_say():
     torch.manual_seed(0)
     chance = torch.tensor([0.0, 0.5, 0.2, 0.3, 0.0])
-    found = torch.bincount(drawn_entry(chance.log().expand(20_000, 5)), minlength=5) / 20_000
+    found = torch.bincount(sample_entry(chance.log().expand(20_000, 5)), minlength=5) / 20_000
     torch.testing.assert_close(found, chance, atol=0.015, rtol=0)
     assert found[0] == found[4] == 0

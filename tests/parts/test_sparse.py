@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from autoencode.contract import Sizes, Space
 from autoencode.errors import RecipeError
-from autoencode.parts.bottlenecks import BatchTopK, TopK
+from autoencode.parts.bottlenecks.sparse import BatchTopK, TopK
 
 
 def sizes(latent):

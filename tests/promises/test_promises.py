@@ -1,4 +1,4 @@
-"""Every promise of the contract, for every row of the table."""
+"""Every promise of the contract, for every recipe and for every part that no recipe uses."""
 
 import copy
 import json
@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from autoencode.contract import Autoencoder, Sizes, Space
+from autoencode.contract import Autoencoder, Bottleneck, Code, Sizes, Space, Term
 from autoencode.errors import DataError, RecipeError
 from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.assemble import shape_words
@@ -15,36 +15,85 @@ from autoencode.models.build import build, sizes_for
 from autoencode.models.describe import formula, slots, term_unit
 from autoencode.models.objective import Objective
 from autoencode.models.papers import PAPERS
-from autoencode.models.recipe import Recipe
+from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load_weights
+from autoencode.parts import BOTTLENECKS, CONTEXTS, SLOTS, TERMS
 
 GREY, COLOUR, ODD, VECTOR = (16, 16), (3, 16, 20), (1, 19, 21), (20,)
 CLASSES = 3
 
 
-def needs_images(row):
-    parts = {row.network.kind, row.likelihood.kind, *(t.kind for t in row.terms.values())}
-    return bool(parts & {"conv", "resnet", "ms-ssim", "image-critic"})
+def model_of(recipe, x=GREY, seed=0):
+    sizes = sizes_for(recipe, x, context=CLASSES if recipe.context else 0, n=100)
+    return build(recipe, sizes, seed=seed)
+
+
+def unused_parts():
+    """(slot, name) of every registered part that no recipe uses."""
+    used = {
+        (slot.split(".")[0], spec.kind)
+        for recipe in RECIPES.values()
+        for slot, spec, _ in recipe.parts()
+    }
+    return [(slot, kind) for slot in SLOTS for kind in SLOTS[slot] if (slot, kind) not in used]
+
+
+def recipe_with(slot, kind):
+    """The first recipe that can be built with a part in place of its own.
+
+    Recipes with a prior come first for parts that need one to have an effect.
+    """
+    part = SLOTS[slot][kind]
+    with_prior = slot == "prior" or (slot == "bottleneck" and part.random)
+    for base in sorted(RECIPES.values(), key=lambda base: with_prior and base.prior is None):
+        if slot == "terms":
+            changes = {"terms": {**base.terms, kind: Weighted(kind)}}
+        else:
+            changes = {slot: Spec(kind)}
+        try:
+            recipe = base.but(name=f"{slot}.{kind}", **changes)
+            model_of(recipe)
+        except RecipeError:
+            continue
+        return recipe
+    raise AssertionError(f'no recipe can be built with {slot} "{kind}"')
+
+
+# All tests of this file run for these.
+CASES = {
+    **RECIPES,
+    **{f"{slot}.{kind}": recipe_with(slot, kind) for slot, kind in unused_parts()},
+}
+
+
+def needs_images(recipe):
+    try:
+        model_of(recipe, VECTOR)
+    except RecipeError as error:
+        return "image" in str(error)
+    return False
 
 
 SHAPES = [
     (name, x)
-    for name, row in RECIPES.items()
+    for name, recipe in CASES.items()
     for x in (GREY, COLOUR, ODD, VECTOR)
-    if x != VECTOR or not needs_images(row)
+    if x != VECTOR or not needs_images(recipe)
 ]
 
 
 def made(name, x=GREY, seed=0):
-    row = RECIPES[name]
-    sizes = sizes_for(row, x, context=CLASSES if row.context else 0, n=100)
-    return build(row, sizes, seed=seed)
+    return model_of(CASES[name], x, seed)
 
 
 def told(model, n):
-    """What a conditional model is told of n examples."""
-    return torch.arange(n) % CLASSES if model.sizes.context else None
+    """The labels or vectors of n examples, for a conditional model."""
+    if not model.sizes.context:
+        return None
+    labels = torch.arange(n) % CLASSES
+    vectors = CONTEXTS[model.recipe.context.kind].source == "vectors"
+    return torch.eye(CLASSES)[labels] if vectors else labels
 
 
 @pytest.mark.parametrize(("name", "x"), SHAPES)
@@ -82,7 +131,7 @@ def test_shapes_and_spaces(name, x):
             assert prior.log_prob(z).shape == (len(z),)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_grey_images_come_with_and_without_their_channel(name):
     model = made(name).eval()
     plain, context = torch.rand(4, *GREY), told(model, 4)
@@ -95,7 +144,7 @@ def test_grey_images_come_with_and_without_their_channel(name):
     )
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_gradients_reach_every_parameter(name):
     torch.manual_seed(0)
     model = made(name)
@@ -119,8 +168,8 @@ def test_gradients_reach_every_parameter(name):
         assert before
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_terms_are_finite_and_have_a_unit_in_training_and_in_evaluation(name):
+@pytest.mark.parametrize("name", CASES)
+def test_terms_are_finite_and_have_a_unit(name):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
@@ -134,7 +183,7 @@ def test_terms_are_finite_and_have_a_unit_in_training_and_in_evaluation(name):
         assert {term_unit(model.recipe, name) for name in output.terms} <= {"nats", ""}
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_encode_is_deterministic_and_without_gradients_unless_training(name):
     model = made(name).eval()
     x, context = torch.rand(5, *GREY), told(model, 5)
@@ -145,7 +194,7 @@ def test_encode_is_deterministic_and_without_gradients_unless_training(name):
     assert model.train().encode(x, context).z.requires_grad
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_same_seed_same_weights_and_global_randomness_untouched(name):
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -157,7 +206,7 @@ def test_same_seed_same_weights_and_global_randomness_untouched(name):
     assert not all(torch.equal(a, b) for a, b in weights)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_weights_survive_the_disk_bit_for_bit(name, tmp_path):
     torch.manual_seed(0)
     model = made(name)
@@ -172,15 +221,15 @@ def test_weights_survive_the_disk_bit_for_bit(name, tmp_path):
         assert all(torch.equal(a, b) for a, b in same)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_recipe_survives_json(name):
-    row = RECIPES[name]
-    assert Recipe.from_dict(json.loads(json.dumps(row.to_dict()))) == row
+    recipe = CASES[name]
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_row_is_documented(name):
-    row = RECIPES[name]
+@pytest.mark.parametrize("name", CASES)
+def test_recipe_is_documented(name):
+    row = CASES[name]
     assert row.about
     assert row.papers
     assert all(key in PAPERS for key in row.papers)
@@ -188,14 +237,14 @@ def test_row_is_documented(name):
     assert slots(row)["network"]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_models_can_be_copied(name):
     model = made(name).eval()
     x, context = torch.rand(3, *GREY), told(model, 3)
     torch.testing.assert_close(copy.deepcopy(model)(x, context).images, model(x, context).images)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_refuses_images_and_codes_of_other_sizes(name):
     model = made(name)
     context = told(model, 2)
@@ -210,10 +259,73 @@ def test_refuses_images_and_codes_of_other_sizes(name):
             model.decoder(wrong, context)
 
 
-@pytest.mark.parametrize("name", [n for n, row in RECIPES.items() if needs_images(row)])
-def test_what_needs_images_says_so(name):
-    with pytest.raises(RecipeError, match="image"):
-        made(name, VECTOR)
+def test_which_recipes_need_images():
+    images_only = {"conv", "resnet", "ms-ssim", "image-critic", "blur", "occlusion"}
+    for recipe in CASES.values():
+        kinds = {spec.kind for _, spec, _ in recipe.parts()}
+        assert needs_images(recipe) == bool(kinds & images_only)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_every_part_is_tested(slot):
+    tested = {
+        spec.kind
+        for case in CASES.values()
+        for where, spec, _ in case.parts()
+        if where.split(".")[0] == slot
+    }
+    assert tested == set(SLOTS[slot])
+
+
+class NotFinite(Term):
+    formula = "∞"
+
+    def forward(self, p):
+        return p.x.flatten(1).sum(1) / 0
+
+
+class WrongShape(Bottleneck):
+    space = Space.REAL
+
+    def forward(self, h, samples=None):
+        return Code(h if samples is None else h.expand(samples, *h.shape)[..., :-1])
+
+
+class WithoutUnit(Bottleneck):
+    space = Space.REAL
+
+    def forward(self, h, samples=None):
+        return Code(h, costs={"size": h.square().sum(1)})
+
+
+@pytest.mark.parametrize(
+    ("slot", "table", "part", "promise", "error"),
+    [
+        ("terms", TERMS, NotFinite, test_terms_are_finite_and_have_a_unit, AssertionError),
+        (
+            "bottleneck",
+            BOTTLENECKS,
+            WithoutUnit,
+            test_terms_are_finite_and_have_a_unit,
+            RecipeError,
+        ),
+        (
+            "bottleneck",
+            BOTTLENECKS,
+            WrongShape,
+            lambda name: test_shapes_and_spaces(name, GREY),
+            AssertionError,
+        ),
+    ],
+)
+def test_a_new_part_that_breaks_a_promise_is_noticed(
+    monkeypatch, slot, table, part, promise, error
+):
+    monkeypatch.setitem(table, "broken", part)
+    assert (slot, "broken") in unused_parts()
+    monkeypatch.setitem(CASES, "broken", recipe_with(slot, "broken"))
+    with pytest.raises(error):
+        promise("broken")
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "conv-ae"])
@@ -229,8 +341,8 @@ def test_random_codes_spread_around_the_mean_code(name):
 
 @pytest.mark.parametrize("name", ["ae", "conv-ae", "cvae"])
 def test_context_is_seen_by_encoder_and_decoder(name):
-    sizes = Sizes((28, 28), (RECIPES[name].latent,), context=3)
-    model = build(RECIPES[name], sizes, seed=0).eval()
+    sizes = Sizes((28, 28), (CASES[name].latent,), context=3)
+    model = build(CASES[name], sizes, seed=0).eval()
     x, context = torch.rand(4, 28, 28), torch.eye(3)[[0, 1, 2, 0]]
     codes, images = model(x, context)
     other_codes, _ = model(x, context.flip(1))

@@ -3,7 +3,7 @@ import pytest
 
 
 def blobs(n=240, classes=3, seed=0):
-    """Images of a bright bar at one of three places, with noise: classes that a code can see."""
+    """Images of a bright bar at one of three places, with noise: separable classes."""
     rng = np.random.default_rng(seed)
     y = np.arange(n) % classes
     x = rng.integers(0, 60, (n, 8, 8), dtype=np.uint8)
@@ -32,7 +32,7 @@ def shuffled(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, request):
-    """A judge trained in a moment, and few models of each study; not for the slow tests."""
+    """A short training of the classifier of features, and few models of each study if not slow."""
     monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 30)
     if "slow" not in request.keywords:
         monkeypatch.setattr("autoencode.studies.bottleneck.SIZES", (2, 8))

@@ -84,7 +84,7 @@ def test_a_schedule_may_wait_first():
         ("terms.kl.weight", (0,), r"\(start, steps\)"),
         ("terms.kl.weight", ("a", 10), "finite number"),
         ("terms.kl.weight", (0, 0), "from 1"),
-        ("network.dropout", (0, 10), "cannot move while training"),
+        ("network.dropout", (0, 10), "cannot be scheduled"),
     ],
 )
 def test_schedules_without_meaning_are_refused(address, plan, says):
@@ -102,10 +102,10 @@ def test_schedules_without_meaning_are_refused(address, plan, says):
     [
         (lambda r: r["vae"].set("prior", "uniform"), "bounded"),
         (lambda r: r["vae"].set("bottleneck", "point"), "posterior"),
-        (lambda r: r["iwae"].set("samples", 1), "several codes"),
+        (lambda r: r["iwae"].set("samples", 1), "several samples"),
         (lambda r: r["ae"].set("terms.mmd", "mmd"), "needs a prior"),
         (lambda r: r["ae"].set("sampler", "autoregressive"), "discrete codes"),
-        (lambda r: r["vq-vae"].set("sampler", "mixture"), "real codes"),
+        (lambda r: r["vq-vae"].set("sampler", "mixture"), "continuous codes"),
         (lambda r: r["beta-tcvae"].set("bottleneck", "planar"), "normal posterior"),
     ],
 )

@@ -1,4 +1,4 @@
-/** Prints the milliseconds that networks take: node decoders.js NAME.json …, weights beside each. */
+/** Prints the milliseconds per run of networks: node decoders.js NAME.json …, with NAME.weights. */
 
 import { readFileSync } from "node:fs";
 import { parseGraph } from "../src/runtime/graph";
@@ -14,7 +14,7 @@ for (const path of process.argv.slice(2)) {
     network.run(...inputs);
     times.push(performance.now() - began);
   }
-  times.splice(0, 100); // the first are slow, until the loops are compiled
+  times.splice(0, 100); // the first runs are slow, until the loops are compiled
   times.sort((a, b) => a - b);
   const [middle, late] = [times[100]!, times[190]!].map((ms) => ms.toFixed(3));
   console.log(`${path}: median ${middle} ms, 95th percentile ${late} ms`);

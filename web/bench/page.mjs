@@ -1,4 +1,4 @@
-// How quickly a page opens, decodes under the cursor, and pans: node bench/page.mjs FILE.html ...
+// Times opening, decoding under the cursor and panning: node bench/page.mjs FILE.html ...
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -31,7 +31,7 @@ for (const file of process.argv.slice(2)) {
 }
 await browser.close();
 
-// In the page: milliseconds that it takes from the event to the image in its canvas, in order.
+// In the page: sorted milliseconds from the event to the image in its canvas.
 async function moved(moves) {
   const plane = document.querySelector(".plane");
   const box = plane.getBoundingClientRect();
@@ -42,13 +42,13 @@ async function moved(moves) {
     const before = performance.now();
     plane.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
     times.push(performance.now() - before);
-    // As a mouse does: a few events, then a picture.
+    // Like a mouse: a few events per frame.
     if (i % 3 === 0) await new Promise(requestAnimationFrame);
   }
   return times.sort((a, b) => a - b);
 }
 
-// Frames a second while the hand drags the plane about.
+// Frames per second while the plane is dragged.
 async function panned(page) {
   const box = await (await page.$(".plane")).boundingBox();
   await page.evaluate(() => {

@@ -1,4 +1,4 @@
-// Pictures of a page of two models, as the docs show it: node bench/screens.mjs FILE.html FOLDER
+// Screenshots of a page of two models, for the docs: node bench/screens.mjs FILE.html FOLDER
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -20,7 +20,7 @@ for (const [width, height] of SIZES) {
     const page = await browser.newPage();
     await page.setViewport({ width, height });
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-    // What is seen is in the address.
+    // The address holds the view.
     await page.goto(`${pathToFileURL(resolve(file)).href}#backdrop=${scheme === "light" ? 1 : 0}`);
     await page.waitForFunction("document.documentElement.dataset.ready");
     for (const plane of await page.$$(".plane")) {

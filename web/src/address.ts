@@ -1,68 +1,68 @@
-/** What is seen, in the address of the page: a link brings another reader to the same place. */
+/** The state of the page in its address, so that a link shows the same view. */
 
 import type { Plane } from "./plane/plane";
+import { debounce } from "./signal";
 import type { Colouring, State } from "./state";
-import { settled } from "./topic";
 
-/** Longer codes are left out of an address. */
-const LONGEST = 64;
+/** Longer codes are left out of the address. */
+const MAX_DIMENSIONS = 64;
+const FLAGS = ["backdrop", "density", "dots", "arc"] as const;
 
-/** Writes the address whenever what is seen settles. */
+/** Writes the address after every change. */
 export function keepAddress(state: State, planes: readonly Plane[]): void {
-  const write = settled(() => {
+  const write = debounce(() => {
     try {
       history.replaceState(null, "", `#${address(state, planes)}`);
     } catch {
-      // In a notebook the page is a frame that has no address of its own.
+      // In a notebook the page is a frame without an address of its own.
     }
   }, 300);
-  for (const topic of [state.restyled, state.pointed]) topic.on(write);
-  for (const { seat, seen } of planes) {
-    seen.on(write);
-    seat.moved.on(write);
-    seat.turned.on(write);
+  for (const signal of [state.styleChanged, state.markChanged]) signal.on(write);
+  for (const { modelState, viewChanged } of planes) {
+    for (const signal of [viewChanged, modelState.codeChanged, modelState.chartChanged]) signal.on(write);
   }
 }
 
 function address(state: State, planes: readonly Plane[]): string {
-  const said = new URLSearchParams({ colour: state.colouring });
-  for (const name of ["backdrop", "density", "dots", "arc"] as const) said.set(name, state[name] ? "1" : "0");
-  if (state.only.size) said.set("only", [...state.only].join(" "));
-  planes.forEach(({ seat, view }, i) => {
-    said.set(`chart${i}`, seat.chart.key);
-    said.set(`view${i}`, view.state.map(short).join(" "));
-    if (seat.model.conditional) said.set(`label${i}`, String(seat.model.label));
-    if (seat.model.d > LONGEST) return;
-    said.set(`rest${i}`, [...seat.rest].map(short).join(" "));
-    if (seat.pins.length) said.set(`pins${i}`, seat.pins.map((z) => [...z].map(short).join(" ")).join("/"));
+  const values = new URLSearchParams({ colour: state.colouring });
+  for (const name of FLAGS) values.set(name, state[name] ? "1" : "0");
+  if (state.only.size) values.set("only", [...state.only].join(" "));
+  planes.forEach(({ modelState, view }, i) => {
+    const { model, chart, current, pins } = modelState;
+    values.set(`chart${i}`, chart.key);
+    values.set(`view${i}`, view.state.map(short).join(" "));
+    if (model.conditional) values.set(`label${i}`, String(model.label));
+    if (model.d > MAX_DIMENSIONS) return;
+    values.set(`code${i}`, [...current].map(short).join(" "));
+    if (pins.length) values.set(`pins${i}`, pins.map((z) => [...z].map(short).join(" ")).join("/"));
   });
-  return said.toString();
+  return values.toString();
 }
 
-/** Takes what an address says; what it says wrongly is left out. */
+/** Applies an address to the state; invalid values are ignored. */
 export function readAddress(state: State, text: string): void {
-  const said = new URLSearchParams(text.replace(/^#/, ""));
-  const colouring = said.get("colour");
+  const values = new URLSearchParams(text.replace(/^#/, ""));
+  const colouring = values.get("colour");
   if (colouring === "error" || colouring === "none" || (colouring === "label" && state.labels)) {
     state.colouring = colouring satisfies Colouring;
   }
-  for (const name of ["backdrop", "density", "dots", "arc"] as const) {
-    if (said.has(name)) state[name] = said.get(name) === "1";
+  for (const name of FLAGS) {
+    if (values.has(name)) state[name] = values.get(name) === "1";
   }
-  for (const label of numbers(said.get("only")) ?? []) {
+  for (const label of numbers(values.get("only")) ?? []) {
     if (label in state.examples.classes) state.only.add(label);
   }
-  state.seats.forEach((seat, i) => {
-    const { model } = seat;
-    seat.turn(said.get(`chart${i}`) ?? "plane");
-    const label = Number(said.get(`label${i}`));
+  state.models.forEach((modelState, i) => {
+    const { model } = modelState;
+    modelState.setChart(values.get(`chart${i}`) ?? "plane");
+    const label = Number(values.get(`label${i}`));
     if (model.conditional && label in state.examples.classes) model.label = label;
-    const code = (numbersIn: string | null): Float32Array | null => {
-      const found = numbers(numbersIn);
+    const code = (part: string | null): Float32Array | null => {
+      const found = numbers(part);
       return found?.length === model.d ? Float32Array.from(found) : null;
     };
-    seat.rest = code(said.get(`rest${i}`)) ?? seat.rest;
-    seat.pins = (said.get(`pins${i}`) ?? "")
+    modelState.current = code(values.get(`code${i}`)) ?? modelState.current;
+    modelState.pins = (values.get(`pins${i}`) ?? "")
       .split("/")
       .map(code)
       .filter((z) => z !== null)
@@ -70,11 +70,11 @@ export function readAddress(state: State, text: string): void {
   });
 }
 
-/** Takes the part of an address that says where one looks. */
+/** Applies the views of an address to the planes. */
 export function readViews(planes: readonly Plane[], text: string): void {
-  const said = new URLSearchParams(text.replace(/^#/, ""));
+  const values = new URLSearchParams(text.replace(/^#/, ""));
   planes.forEach(({ view }, i) => {
-    const found = numbers(said.get(`view${i}`));
+    const found = numbers(values.get(`view${i}`));
     if (found?.length === 3) view.state = found as [number, number, number];
   });
 }

@@ -1,66 +1,72 @@
-/** The planes that one model's codes can be looked at on. */
+/** The planes on which the codes of a model can be shown. */
 
-import { digits } from "./dom";
+import { fixed } from "./dom";
 import type { Point } from "./geometry";
 import type { Model } from "./model";
 
-/** Two coordinates for every example shown, and the way to codes and back where there is one. */
+/** Two coordinates for every example, and the maps to codes and back where they exist. */
 export interface Chart {
   key: string;
   title: string;
-  says: string;
+  note: string;
   points: Float32Array;
   axes: readonly [string, string];
-  /** The code at a place; what the plane leaves out is taken from a code at rest. */
-  lift: ((x: number, y: number, rest: Float32Array) => Float32Array) | null;
-  /** Where a code falls. */
+  /** The code at a position of the plane; its other dimensions are those of the current code. */
+  lift: ((x: number, y: number, current: Float32Array) => Float32Array) | null;
+  /** The position of a code. */
   project: ((z: Float32Array) => Point) | null;
 }
 
 const NAMES: Readonly<Record<string, string>> = { tsne: "t-SNE", umap: "UMAP" };
 
-/** Keys and titles of what there is to choose from; two numbers of the code are "dims:i:j". */
+/** Keys and titles of the charts of a model; a pair of latent dimensions has the key "dims:i:j". */
 export function chartsOf(model: Model): [key: string, title: string][] {
-  const found: [string, string][] = [["plane", model.header.plane.whole ? "Code plane" : "Principal plane"]];
-  for (const method of model.maps.keys()) found.push([method, NAMES[method] ?? method]);
-  if (model.d > 2 && !model.book) found.push(["dims", "Two numbers"]);
+  const found: [string, string][] = [["plane", planeTitle(model)]];
+  for (const method of model.projections.keys()) found.push([method, NAMES[method] ?? method]);
+  if (model.d > 2 && !model.codebook) found.push(["dims", "Two latent dimensions"]);
   return found;
 }
 
-/** The chart of a key; the code plane where the key means nothing to this model. */
+/** The chart of a key; the default plane if the model has no such chart. */
 export function chartOf(model: Model, key: string): Chart {
-  const map = model.maps.get(key);
-  if (map) return projection(key, map);
+  const points = model.projections.get(key);
+  if (points) return projection(key, points);
   const dims = /^dims:(\d+):(\d+)$/.exec(key);
-  if (dims && !model.book) {
+  if (dims && !model.codebook) {
     const [i, j] = [Number(dims[1]), Number(dims[2])];
-    if (i < model.d && j < model.d && i !== j) return twoNumbers(model, i, j);
+    if (i < model.d && j < model.d && i !== j) return twoDimensions(model, i, j);
   }
   return plane(model);
 }
 
-/** The name of a number of the code, counted from one. */
+/** The name of a latent dimension, counted from one: z₁. */
 export function dimension(i: number): string {
-  const low = "₀₁₂₃₄₅₆₇₈₉";
-  return `z${[...String(i + 1)].map((digit) => low[Number(digit)]).join("")}`;
+  const subscripts = "₀₁₂₃₄₅₆₇₈₉";
+  return `z${[...String(i + 1)].map((digit) => subscripts[Number(digit)]).join("")}`;
+}
+
+function planeTitle({ header }: Model): string {
+  return header.plane.is_latent_space ? "Latent space" : "Principal components";
 }
 
 function plane(model: Model): Chart {
-  const { whole, share } = model.header.plane;
-  const percent = (part: number): string => `${digits(100 * part, 0)} %`;
-  const free = model.header.space !== "codes";
+  const { is_latent_space: complete, explained_variance: share } = model.header.plane;
+  const percent = (part: number): string => `${fixed(100 * part, 0)} %`;
+  const continuous = model.header.space !== "codes";
   return {
     key: "plane",
-    title: whole ? "Code plane" : "Principal plane",
-    says: whole
-      ? "The codes themselves."
-      : `The first two principal components of the codes, ${percent(share[0] + share[1])} of their variance` +
-        (free ? "; the other directions stay at the code at rest." : ". Codes are discrete, so the cursor goes from example to example."),
+    title: planeTitle(model),
+    note: complete
+      ? "The two latent dimensions. Each point is the code of one example."
+      : `The first two principal components of the codes, which explain ${percent(share[0] + share[1])} of their variance` +
+        (continuous
+          ? "; the other directions keep the values of the current code."
+          : ". Codes are discrete, so the cursor moves from example to example."),
     points: model.points,
-    axes: whole
+    axes: complete
       ? [dimension(0), dimension(1)]
       : [`principal component 1 (${percent(share[0])})`, `principal component 2 (${percent(share[1])})`],
-    lift: free ? (x, y, rest) => model.tamed(model.lift(x, y, rest)) : null,
+    lift: continuous ? (x, y, current) => model.constrain(model.lift(x, y, current)) : null,
     project: (z) => {
       const at = model.project(z);
       return [at[0] as number, at[1] as number];
@@ -68,7 +74,7 @@ function plane(model: Model): Chart {
   };
 }
 
-function twoNumbers(model: Model, i: number, j: number): Chart {
+function twoDimensions(model: Model, i: number, j: number): Chart {
   const points = new Float32Array(2 * model.n);
   for (let which = 0; which < model.n; which++) {
     const z = model.code(which);
@@ -77,14 +83,14 @@ function twoNumbers(model: Model, i: number, j: number): Chart {
   }
   return {
     key: `dims:${i}:${j}`,
-    title: "Two numbers",
-    says: `Two of the ${model.d} numbers of the code; the others stay at the code at rest.`,
+    title: "Two latent dimensions",
+    note: `Two of the ${model.d} latent dimensions; the others keep the values of the current code.`,
     points,
     axes: [dimension(i), dimension(j)],
-    lift: (x, y, rest) => {
-      const z = rest.slice();
+    lift: (x, y, current) => {
+      const z = current.slice();
       [z[i], z[j]] = [x, y];
-      return model.tamed(z);
+      return model.constrain(z);
     },
     project: (z) => [z[i] as number, z[j] as number],
   };
@@ -95,7 +101,7 @@ function projection(method: string, points: Float32Array): Chart {
   return {
     key: method,
     title: name,
-    says: `${name} of the codes. It has no way back to codes, so the cursor goes from example to example.`,
+    note: `${name} of the codes. It has no inverse, so the cursor moves from example to example.`,
     points,
     axes: [`${name} 1`, `${name} 2`],
     lift: null,

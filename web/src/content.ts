@@ -1,4 +1,4 @@
-/** What a page shows: the header and the numbers of one packed file, checked as they are read. */
+/** The content of a page: the header and the arrays of one compressed file, checked when read. */
 
 import type { Graph } from "./runtime/graph";
 import { fromHalf } from "./runtime/half";
@@ -9,21 +9,23 @@ export interface Reference {
   offset: number;
 }
 
-/** Small pictures, row by row in one; `exact` if they are the examples pixel by pixel. */
-export interface SheetHeader {
-  sheet: Reference;
+/** Many small images in one, row by row; `exact` if they are the examples pixel by pixel. */
+export interface SpriteSheetHeader {
+  sprite_sheet: Reference;
   columns: number;
   cell: [height: number, width: number];
   exact: boolean;
 }
 
-export interface ExamplesHeader extends SheetHeader {
-  /** Whether no model was trained on any of them. */
-  unseen: boolean;
-  shown: number;
-  of: number;
+export interface ExamplesHeader extends SpriteSheetHeader {
+  /** Whether they are held-out examples of the data that all models were trained on. */
+  held_out: boolean;
+  count: number;
+  total: number;
   part: string;
-  /** Where in that part each example stands. */
+  /** Whether they were drawn stratified by class. */
+  stratified: boolean;
+  /** Position of each example in that part of the data. */
   rows: Reference;
   kind: "image" | "vector";
   labels: Reference | null;
@@ -31,8 +33,8 @@ export interface ExamplesHeader extends SheetHeader {
   colours: string[];
 }
 
-/** One step of the training: codes on the plane, and pictures of the square from low to high. */
-export interface FrameHeader extends SheetHeader {
+/** One step of the training: codes on the plane, and decoded images of the square from low to high. */
+export interface SnapshotHeader extends SpriteSheetHeader {
   step: number;
   points: Reference;
   low: [number, number];
@@ -44,34 +46,53 @@ export interface NetworkHeader {
   weights: Reference;
 }
 
+export interface PlaneHeader {
+  origin: Reference;
+  axes: Reference;
+  /** The share of the variance of the codes along each axis. */
+  explained_variance: [number, number];
+  /** Whether the latent space has two dimensions, so that the plane is all of it. */
+  is_latent_space: boolean;
+}
+
+/** What a conditional model receives besides the code: labels, or vectors. */
+export interface ContextHeader {
+  kind: "labels" | "vectors";
+  size: number;
+  /** Of each example. */
+  values: Reference;
+  /** Whether the labels were predicted by the model. */
+  predicted: boolean;
+}
+
 export interface ModelHeader {
   name: string;
   folder: string;
   recipe: string;
   formula: string;
   space: "real" | "box" | "sphere" | "codes";
-  /** Of one code and of one example. */
-  shape: number[];
-  image: number[];
+  code_shape: number[];
+  image_shape: number[];
   points: Reference;
-  plane: { origin: Reference; axes: Reference; share: [number, number]; whole: boolean };
-  maps: { method: string; points: Reference }[];
-  film: FrameHeader[];
-  mean: Reference;
-  spread: Reference;
-  /** KL of each number of the code. */
-  nats: number[] | null;
-  errors: Reference;
-  samples: { codes: Reference; how: string };
-  context: { source: "labels" | "vectors"; width: number; told: Reference; told_by: "data" | "model" } | null;
+  plane: PlaneHeader;
+  projections: { method: string; points: Reference }[];
+  snapshots: SnapshotHeader[];
+  code_mean: Reference;
+  code_std: Reference;
+  /** KL of each latent dimension, nats; null where it is not defined. */
+  kl: number[] | null;
+  /** Of each reconstruction, summed over its pixels. */
+  squared_errors: Reference;
+  samples: { codes: Reference; source: string };
+  context: ContextHeader | null;
   corruption: ({ kind: string } & Record<string, unknown>) | null;
   decoder: NetworkHeader | null;
   encoder: NetworkHeader | null;
-  decoder_lacks?: string;
-  encoder_lacks?: string;
+  decoder_unsupported?: string;
+  encoder_unsupported?: string;
   codes?: Reference;
-  book?: { values: Reference; index: Reference; places: number };
-  lattice?: SheetHeader & { side: number; low: [number, number]; high: [number, number] };
+  codebook?: { vectors: Reference; indices: Reference; positions: number };
+  latent_grid?: SpriteSheetHeader & { side: number; low: [number, number]; high: [number, number] };
 }
 
 export interface Header {
@@ -80,6 +101,8 @@ export interface Header {
   data: string;
   /** Whether the server makes newer pages. */
   watched: boolean;
+  /** A latent dimension is active if its KL, mean over the examples, is above this. */
+  min_active_kl_nats: number;
   examples: ExamplesHeader;
   models: ModelHeader[];
 }
@@ -88,106 +111,100 @@ const MAGIC = "AEXPLORE";
 const FORMAT = 1;
 const BYTES = { float16: 2, float32: 4, uint8: 1, uint16: 2, uint32: 4 } as const;
 
-/** The header of a packed file, and its numbers by reference. */
+/** The header of a file, and its arrays by reference. */
 export class Content {
   constructor(
     readonly header: Header,
     private readonly blobs: ArrayBuffer,
   ) {}
 
-  /** Numbers as float32; float16 ones are widened. */
+  /** An array as float32. */
   floats(of: Reference): Float32Array {
     if (of.kind === "float32") return new Float32Array(this.raw(of));
-    if (of.kind !== "float16") throw damaged(`numbers of kind ${of.kind} where fractions belong`);
+    if (of.kind !== "float16") throw damaged(`an array of kind ${of.kind} in place of floats`);
     return fromHalf(new Uint16Array(this.bytes(of).buffer));
   }
 
-  /** Whole numbers. */
-  whole(of: Reference): Uint16Array | Uint32Array | Uint8Array<ArrayBuffer> {
+  /** An array of integers. */
+  integers(of: Reference): Uint16Array | Uint32Array | Uint8Array<ArrayBuffer> {
     const raw = this.raw(of);
     if (of.kind === "uint16") return new Uint16Array(raw);
     if (of.kind === "uint32") return new Uint32Array(raw);
     return new Uint8Array(raw);
   }
 
-  /** Numbers as bytes, in the order of memory; or a file, such as a picture. */
+  /** An array as bytes in the order of memory; or a file, such as an image. */
   bytes(of: Reference): Uint8Array<ArrayBuffer> {
     const raw = new Uint8Array(this.raw(of));
-    return of.kind === "float16" ? together(raw) : raw;
+    return of.kind === "float16" ? interleaved(raw) : raw;
   }
 
   private raw(of: Reference): ArrayBuffer {
     const bytes = of.shape.reduce((product, side) => product * side, 1) * BYTES[of.kind];
-    if (!(of.offset >= 0 && of.offset + bytes <= this.blobs.byteLength)) throw damaged("numbers missing at its end");
+    if (!(of.offset >= 0 && of.offset + bytes <= this.blobs.byteLength)) throw damaged("missing data at its end");
     return this.blobs.slice(of.offset, of.offset + bytes);
   }
 }
 
-/** Unpacks a file as `autoencode explore` writes it. */
-export async function readContent(packed: Uint8Array<ArrayBuffer>): Promise<Content> {
-  const whole = await unpacked(packed);
-  const magic = String.fromCharCode(...new Uint8Array(whole, 0, Math.min(8, whole.byteLength)));
-  if (magic !== MAGIC || whole.byteLength < 12) {
-    throw new Error("This is no file of the explorer. Make one: autoencode explore RUN --html out.html");
+/** Reads a file as `autoencode explore` writes it. */
+export async function readContent(compressed: Uint8Array<ArrayBuffer>): Promise<Content> {
+  const file = await decompressed(compressed);
+  const magic = String.fromCharCode(...new Uint8Array(file, 0, Math.min(8, file.byteLength)));
+  if (magic !== MAGIC || file.byteLength < 12) {
+    throw new Error("This is not a file of the explorer. Make one: autoencode explore RUN --html out.html");
   }
-  const length = new DataView(whole).getUint32(8, true);
-  if (12 + length > whole.byteLength) throw damaged("its header cut off");
+  const length = new DataView(file).getUint32(8, true);
+  if (12 + length > file.byteLength) throw damaged("an incomplete header");
   let header: Header;
   try {
-    header = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 12, length))) as Header;
+    header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 12, length))) as Header;
   } catch {
-    throw damaged("a header that cannot be read");
+    throw damaged("a header that is not JSON");
   }
   if (header.format !== FORMAT) {
     throw new Error(
       `This file has format ${header.format}, and the page reads format ${FORMAT}. ` +
-        "Write it again with one version: autoencode explore RUN --html out.html",
+        "Write it again: autoencode explore RUN --html out.html",
     );
   }
-  if (!Array.isArray(header.models) || !header.models.length || !header.examples) throw damaged("no model in it");
-  return new Content(header, whole.slice(12 + length));
+  if (!Array.isArray(header.models) || !header.models.length || !header.examples) throw damaged("no model");
+  return new Content(header, file.slice(12 + length));
 }
 
-/** Signs that stand for digits: the printable ones but for three that HTML reads. */
-const SIGNS = Array.from({ length: 94 }, (_, i) => 0x21 + i).filter((sign) => !'"&<'.includes(String.fromCharCode(sign)));
-const BITS = 13;
+/** The digits of base 85 as Python writes them, without the characters that HTML escapes. */
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=/?@^_`{|}~";
 
-/** The bytes that text stands for: their number, a colon, and two signs for thirteen bits. */
-export function fromText(text: string): Uint8Array<ArrayBuffer> {
+/** The bytes of base85 text: five digits for four bytes, fewer at the end. */
+export function fromBase85(text: string): Uint8Array<ArrayBuffer> {
   const trimmed = text.trim();
-  const colon = trimmed.indexOf(":");
-  const bytes = new Uint8Array(Number(trimmed.slice(0, Math.max(0, colon))) || 0);
-  const digits = new Int16Array(128).fill(-1);
-  SIGNS.forEach((sign, digit) => {
-    digits[sign] = digit;
-  });
-  let [held, bits, at] = [0, 0, 0];
-  for (let i = colon + 1; i < trimmed.length; i += 2) {
-    const high = digits[trimmed.charCodeAt(i)] ?? -1;
-    const low = digits[trimmed.charCodeAt(i + 1)] ?? -1;
-    if (high < 0 || low < 0) throw damaged("signs in it that do not belong there");
-    held = ((held << BITS) | (high * SIGNS.length + low)) & 0xfffff;
-    bits += BITS;
-    while (bits >= 8) {
-      bits -= 8;
-      if (at < bytes.length) bytes[at++] = held >> bits;
+  const values = new Int16Array(128).fill(-1);
+  for (let digit = 0; digit < DIGITS.length; digit++) values[DIGITS.charCodeAt(digit)] = digit;
+  const bytes = new Uint8Array(Math.floor((trimmed.length * 4) / 5));
+  if (!bytes.length || trimmed.length % 5 === 1) throw damaged("incomplete content");
+  for (let from = 0, to = 0; from < trimmed.length; from += 5) {
+    let group = 0;
+    for (let i = from; i < from + 5; i++) {
+      const value = i < trimmed.length ? (values[trimmed.charCodeAt(i)] ?? -1) : DIGITS.length - 1;
+      if (value < 0) throw damaged("invalid characters");
+      group = group * DIGITS.length + value;
     }
+    if (group > 0xffffffff) throw damaged("invalid content");
+    for (let shift = 24; shift >= 0 && to < bytes.length; shift -= 8) bytes[to++] = group >>> shift;
   }
-  if (!bytes.length || at < bytes.length) throw damaged("part of its content missing");
   return bytes;
 }
 
-async function unpacked(packed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+async function decompressed(compressed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
   try {
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return await new Response(stream).arrayBuffer();
   } catch {
-    throw damaged("content that cannot be unpacked");
+    throw damaged("content that cannot be decompressed");
   }
 }
 
-/** Pairs of bytes of which all first ones came first and then all second ones. */
-function together(planes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Pairs of bytes from all first bytes followed by all second bytes. */
+function interleaved(planes: Uint8Array): Uint8Array<ArrayBuffer> {
   const n = planes.length >> 1;
   const pairs = new Uint8Array(2 * n);
   for (let i = 0; i < n; i++) {

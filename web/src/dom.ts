@@ -1,9 +1,9 @@
-/** Elements, made in one expression. */
+/** Functions that create elements. */
 
 type Child = Node | string | null | false;
 type Properties = Record<string, string | number | boolean | EventListener | null | undefined>;
 
-/** An element with attributes, listeners ("onclick") and children; text is always shown as text. */
+/** An element with attributes, listeners ("onclick") and children; strings become text nodes. */
 export function el<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   properties: Properties = {},
@@ -19,28 +19,28 @@ export function el<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** A canvas of so many pixels for a picture, shown so many CSS pixels wide. */
+/** A canvas for an image, `shown` CSS pixels wide. */
 export function canvas(width: number, height: number, label: string, shown: number): HTMLCanvasElement {
   const made = el("canvas", { width, height, class: "picture", role: "img", "aria-label": label });
   made.style.width = `${shown}px`;
   return made;
 }
 
-/** The drawing context of a canvas, whose pixels are read back often or not. */
-export function pen(of: HTMLCanvasElement, read = false): CanvasRenderingContext2D {
+/** The drawing context of a canvas; `read` if its pixels are read back often. */
+export function context2d(of: HTMLCanvasElement, read = false): CanvasRenderingContext2D {
   const context = of.getContext("2d", { willReadFrequently: read });
-  if (!context) throw new Error("This browser gives no canvas to draw on.");
+  if (!context) throw new Error("This browser does not support canvas elements.");
   return context;
 }
 
-/** A choice of one of several, as a row of buttons; arrow keys move in it as radio buttons do. */
-export function choice(
+/** Radio buttons in a row. */
+export function radioGroup(
   name: string,
   options: readonly (readonly [value: string, text: string, tip: string])[],
   chosen: string,
   on: (value: string) => void,
 ): HTMLElement {
-  const group = `choice-${++choices}`;
+  const group = `radio-${++groups}`;
   return el(
     "div",
     { class: "choice", role: "radiogroup", "aria-label": name },
@@ -55,17 +55,17 @@ export function choice(
     ),
   );
 }
-let choices = 0;
+let groups = 0;
 
-/** A box to tick. */
-export function tick(
+/** A checkbox with a label. */
+export function checkbox(
   text: string,
   tip: string,
   on: boolean,
-  say: (on: boolean) => void,
+  change: (on: boolean) => void,
 ): HTMLLabelElement {
   const box = el("input", { type: "checkbox", checked: on });
-  box.addEventListener("change", () => say(box.checked));
+  box.addEventListener("change", () => change(box.checked));
   return el("label", { class: "tick", title: tip }, box, el("span", {}, text));
 }
 
@@ -74,17 +74,17 @@ export function button(text: string, tip: string, on: () => void): HTMLButtonEle
   return el("button", { type: "button", title: tip, onclick: on }, text);
 }
 
-/** A card of the page, with its heading. */
-export function card(title: string, says: string, ...children: Child[]): HTMLElement {
-  return el("section", { class: "card" }, el("h3", {}, title), says && el("p", { class: "says" }, says), ...children);
+/** A section of the page with a heading and a note. */
+export function card(title: string, note: string, ...children: Child[]): HTMLElement {
+  return el("section", { class: "card" }, el("h3", {}, title), note && el("p", { class: "note" }, note), ...children);
 }
 
-/** A number as one reads it, with a true minus. */
-export function digits(value: number, places = 2): string {
+/** A number with a fixed number of decimals and a minus sign. */
+export function fixed(value: number, places = 2): string {
   return value.toFixed(places).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
 }
 
-/** A count with separators. */
+/** A count with thousands separators. */
 export function count(value: number): string {
   return value.toLocaleString("en-US");
 }

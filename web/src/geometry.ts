@@ -1,13 +1,13 @@
-/** Ways between codes and places on a plane. */
+/** Interpolation between codes, and geometry of the plane. */
 
 export type Point = readonly [x: number, y: number];
 
-/** Codes on the way from one to another, both ends among them: straight, or along an arc. */
+/** Codes from a to b, both included: linear, or spherical with `arc`. */
 export function between(a: Float32Array, b: Float32Array, steps: number, arc: boolean): Float32Array[] {
   const angle = arc ? angleBetween(a, b) : 0;
   return Array.from({ length: steps }, (_, i) => {
     const t = steps === 1 ? 0 : i / (steps - 1);
-    // Codes in (nearly) one direction, or in opposite ones, have no arc between them.
+    // (Nearly) parallel or opposite codes have no arc between them.
     const bent = angle > 1e-4 && angle < Math.PI - 1e-4;
     const from = bent ? Math.sin((1 - t) * angle) / Math.sin(angle) : 1 - t;
     const to = bent ? Math.sin(t * angle) / Math.sin(angle) : t;
@@ -27,17 +27,17 @@ function angleBetween(a: Float32Array, b: Float32Array): number {
   return length ? Math.acos(Math.min(1, Math.max(-1, dot / length))) : 0;
 }
 
-/** So many points at equal distances along a drawn line. */
+/** Points at equal distances along a line. */
 export function along(line: readonly Point[], steps: number): Point[] {
   const reached = [0];
   for (let i = 1; i < line.length; i++) {
     const [a, b] = [line[i - 1] as Point, line[i] as Point];
     reached.push((reached[i - 1] as number) + Math.hypot(b[0] - a[0], b[1] - a[1]));
   }
-  const whole = reached[reached.length - 1] ?? 0;
+  const length = reached[reached.length - 1] ?? 0;
   let i = 1;
   return Array.from({ length: line.length ? steps : 0 }, (_, k) => {
-    const at = steps === 1 ? 0 : (whole * k) / (steps - 1);
+    const at = steps === 1 ? 0 : (length * k) / (steps - 1);
     while (i < line.length - 1 && (reached[i] as number) < at) i++;
     const [a, b] = [line[i - 1] ?? (line[0] as Point), line[i] ?? (line[0] as Point)];
     const span = (reached[i] ?? 0) - (reached[i - 1] ?? 0);
@@ -46,18 +46,18 @@ export function along(line: readonly Point[], steps: number): Point[] {
   });
 }
 
-/** Whether a point lies inside of a closed line. */
+/** Whether a point is inside a closed line. */
 export function inside([x, y]: Point, line: readonly Point[]): boolean {
-  let within = false;
+  let result = false;
   for (let i = 0, j = line.length - 1; i < line.length; j = i++) {
     const [ax, ay] = line[i] as Point;
     const [bx, by] = line[j] as Point;
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) result = !result;
   }
-  return within;
+  return result;
 }
 
-/** Round numbers for an axis from `low` to `high`, about so many. */
+/** About so many round numbers from `low` to `high`, for an axis. */
 export function ticks(low: number, high: number, about: number): number[] {
   const rough = (high - low) / Math.max(1, about);
   if (!(rough > 0) || !Number.isFinite(rough)) return [];
@@ -68,7 +68,7 @@ export function ticks(low: number, high: number, about: number): number[] {
   return found;
 }
 
-/** Decimal places that tell the numbers of an axis apart. */
+/** Decimal places that distinguish the ticks of an axis. */
 export function places(ticksOf: readonly number[]): number {
   const step = ticksOf.length > 1 ? Math.abs((ticksOf[1] as number) - (ticksOf[0] as number)) : 1;
   return Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9)));

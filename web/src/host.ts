@@ -1,44 +1,44 @@
-/** In a frame: tells the program around the page what is seen in it, and does what that asks. */
+/** In the frame of a notebook: exchanges the current codes, pins and selection with the notebook. */
 
+import { debounce } from "./signal";
 import type { State } from "./state";
-import { settled } from "./topic";
 
-/** What goes through the frame, both ways: codes of each model, and rows of the data's test part. */
-export interface Seen {
+/** What the page and the notebook share: codes of each model, and rows of the test part. */
+export interface Shared {
   codes: number[][];
   pins: number[][][];
   selected: number[];
 }
 
-/** Speaks with the program around the page; without one, with nobody. */
-export function speakWithHost(state: State, rows: Uint32Array): void {
+/** Connects the page with the window around its frame, if there is one. */
+export function connectHost(state: State, rows: Uint32Array): void {
   const host = window.parent;
   if (host === window) return;
-  // What is seen is no secret to whom the page was given by.
-  const tell = settled(() => host.postMessage({ autoencode: seen(state, rows) }, "*"), 100);
-  state.chosen.on(tell);
-  for (const { moved } of state.seats) moved.on(tell);
-  window.addEventListener("message", ({ source, data }: MessageEvent<{ autoencode?: Partial<Seen> } | null>) => {
-    if (source === host && data?.autoencode) show(state, rows, data.autoencode);
+  // Any target origin: the window around the frame has provided the page itself.
+  const send = debounce(() => host.postMessage({ autoencode: shared(state, rows) }, "*"), 100);
+  state.selectionChanged.on(send);
+  for (const { codeChanged } of state.models) codeChanged.on(send);
+  window.addEventListener("message", ({ source, data }: MessageEvent<{ autoencode?: Partial<Shared> } | null>) => {
+    if (source === host && data?.autoencode) apply(state, rows, data.autoencode);
   });
-  tell();
+  send();
 }
 
-function seen({ seats, selected }: State, rows: Uint32Array): Seen {
+function shared({ models, selected }: State, rows: Uint32Array): Shared {
   return {
-    codes: seats.map(({ rest }) => [...rest]),
-    pins: seats.map(({ pins }) => pins.map((z) => [...z])),
+    codes: models.map(({ current }) => [...current]),
+    pins: models.map(({ pins }) => pins.map((z) => [...z])),
     selected: selected.map((which) => rows[which] as number),
   };
 }
 
-/** Shows what is asked for; what this page does not have is left out. */
-function show(state: State, rows: Uint32Array, { codes, pins, selected }: Partial<Seen>): void {
-  state.seats.forEach((seat, i) => {
-    const fits = (z: number[]): boolean => z.length === seat.model.d && z.every(Number.isFinite);
+/** Applies values from the notebook; codes of the wrong length and rows not shown are ignored. */
+function apply(state: State, rows: Uint32Array, { codes, pins, selected }: Partial<Shared>): void {
+  state.models.forEach((modelState, i) => {
+    const fits = (z: number[]): boolean => z.length === modelState.model.d && z.every(Number.isFinite);
     const [code, pinned] = [codes?.[i], pins?.[i]];
-    if (pinned) seat.pinAll(pinned.filter(fits).map((z) => Float32Array.from(z)));
-    if (code && fits(code)) seat.restAt(Float32Array.from(code));
+    if (pinned) modelState.setPins(pinned.filter(fits).map((z) => Float32Array.from(z)));
+    if (code && fits(code)) modelState.setCode(Float32Array.from(code));
   });
   if (!selected) return;
   const wanted = new Set(selected);

@@ -1,28 +1,28 @@
-/** Reads what travels with the page, and builds it. */
+/** The entry point: reads the content of the page, and builds it. */
 
-import { type Content, fromText, readContent } from "./content";
+import { type Content, fromBase85, readContent } from "./content";
 import { el } from "./dom";
-import { speakWithHost } from "./host";
+import { connectHost } from "./host";
 import { Model } from "./model";
 import { build } from "./page";
-import { framesOf } from "./panels/film";
-import { Lattice, Sheet } from "./picture";
+import { readSnapshots } from "./panels/snapshots";
+import { LatentGrid, SpriteSheet } from "./picture";
 import { State } from "./state";
 
-/** Milliseconds between two questions to the server. */
-const EVERY = 1500;
+/** Milliseconds between two requests for the version of the page. */
+const POLL = 1500;
 
 async function begin(into: HTMLElement): Promise<void> {
-  const carried = document.getElementById("content");
-  if (!carried?.textContent) {
-    throw new Error("This page has nothing to show. Make one: autoencode explore RUN --html out.html");
+  const element = document.getElementById("content");
+  if (!element?.textContent) {
+    throw new Error("This page has no content. Make one: autoencode explore RUN --html out.html");
   }
-  const content = await readContent(fromText(carried.textContent));
-  carried.remove();
+  const content = await readContent(fromBase85(element.textContent));
+  element.remove();
   const state = await stateOf(content);
   build(state, into);
-  speakWithHost(state, content.whole(content.header.examples.rows) as Uint32Array);
-  if (content.header.watched) follow();
+  connectHost(state, content.integers(content.header.examples.rows) as Uint32Array);
+  if (content.header.watched) reloadWhenRenewed();
   document.documentElement.dataset["ready"] = String(Math.round(performance.now()));
 }
 
@@ -30,30 +30,29 @@ async function stateOf(content: Content): Promise<State> {
   const { header } = content;
   const { examples } = header;
   const models = header.models.map((model) => new Model(model, content));
-  const sheet = await Sheet.read(content.bytes(examples.sheet), examples);
-  const lattices = await Promise.all(
-    header.models.map(async ({ lattice }) => {
-      if (!lattice) return null;
-      return new Lattice(await Sheet.read(content.bytes(lattice.sheet), lattice), lattice.side, lattice.low, lattice.high);
+  const sprites = await SpriteSheet.read(content, examples);
+  const latentGrids = await Promise.all(
+    header.models.map(async ({ latent_grid: grid }) => {
+      return grid ? new LatentGrid(await SpriteSheet.read(content, grid), grid.side, grid.low, grid.high) : null;
     }),
   );
-  const films = await Promise.all(header.models.map((model) => framesOf(model.film, content)));
-  const labels = examples.labels && (content.whole(examples.labels) as Uint16Array);
-  return new State(header, models, { sheet, lattices, films, labels });
+  const snapshots = await Promise.all(header.models.map((model) => readSnapshots(model.snapshots, content)));
+  const labels = examples.labels && (content.integers(examples.labels) as Uint16Array);
+  return new State(header, models, { sprites, latentGrids, snapshots, labels });
 }
 
-/** Loads the page anew when its server has another; the address keeps what is seen. */
-function follow(): void {
-  let known: string | null = null;
+/** Reloads the page when its server has a newer one; the address keeps the state. */
+function reloadWhenRenewed(): void {
+  let current: string | null = null;
   window.setInterval(async () => {
     try {
       const version = await (await fetch("version")).text();
-      if (known !== null && version !== known) location.reload();
-      known = version;
+      if (current !== null && version !== current) location.reload();
+      current = version;
     } catch {
-      // The server has stopped: what is here stays.
+      // The server has stopped; the page remains usable.
     }
-  }, EVERY);
+  }, POLL);
 }
 
 const app = document.getElementById("app") as HTMLElement;

@@ -1,69 +1,75 @@
-/** One model of a page: its codes, its networks, and the way between a code and an image. */
+/** One model of a page: its codes, its networks, and the maps between codes and images. */
 
 import type { Content, ModelHeader, NetworkHeader } from "./content";
+import { count } from "./dom";
 import { parseGraph } from "./runtime/graph";
 import { Network } from "./runtime/network";
 
-/** Nats below which a dimension says nothing about the example. */
-const DEAD = 0.01;
+/** A latent dimension without a KL is active if its standard deviation is above this. */
+const MIN_STD = 1e-4;
 
-export interface Found {
+export interface Nearest {
   which: number;
   /** Euclidean, between codes. */
   distance: number;
 }
 
-/** Where an example lands: the code and, where the posterior is normal, its scale. */
-export interface Landing {
+/** The code of an image and, for a normal posterior, its standard deviation. */
+export interface Encoding {
   z: Float32Array;
   scale: Float32Array | null;
 }
 
 export class Model {
+  /** Examples. */
   readonly n: number;
-  /** Numbers in one code. */
+  /** Latent dimensions. */
   readonly d: number;
   readonly points: Float32Array;
   readonly mean: Float32Array;
-  readonly spread: Float32Array;
+  readonly std: Float32Array;
   readonly errors: Float32Array;
   readonly origin: Float32Array;
   readonly axes: Float32Array;
-  readonly maps: ReadonlyMap<string, Float32Array>;
+  readonly projections: ReadonlyMap<string, Float32Array>;
   readonly samples: Float32Array;
-  readonly book: Book | null;
-  /** The dimensions of a code, those that carry most first. */
+  readonly codebook: Codebook | null;
+  /** The latent dimensions, the most informative first. */
   readonly order: number[];
-  /** The label that a conditional model is told where nothing else is said. */
+  /** Active dimensions are more informative than this: nats of KL, or a standard deviation. */
+  readonly threshold: number;
+  /** The class for which a conditional model decodes. */
   label = 0;
   private readonly codes: Float32Array | null;
-  private readonly known: Float32Array | Uint16Array | Uint32Array | Uint8Array | null;
+  private readonly contextValues: Float32Array | Uint16Array | Uint32Array | Uint8Array | null;
   private readonly decoder: Network | null;
   private readonly encoder: Network | null;
-  private readonly features: Float32Array;
+  private readonly context: Float32Array;
 
   constructor(
     readonly header: ModelHeader,
     content: Content,
   ) {
-    this.d = header.shape.reduce((product, side) => product * side, 1);
+    this.d = header.code_shape.reduce((product, side) => product * side, 1);
     this.points = content.floats(header.points);
     this.n = this.points.length / 2;
-    this.mean = content.floats(header.mean);
-    this.spread = content.floats(header.spread);
-    this.errors = content.floats(header.errors);
+    this.mean = content.floats(header.code_mean);
+    this.std = content.floats(header.code_std);
+    this.errors = content.floats(header.squared_errors);
     this.origin = content.floats(header.plane.origin);
     this.axes = content.floats(header.plane.axes);
     this.samples = content.floats(header.samples.codes);
-    this.maps = new Map(header.maps.map((map) => [map.method, content.floats(map.points)]));
+    this.projections = new Map(header.projections.map(({ method, points }) => [method, content.floats(points)]));
     this.codes = header.codes ? content.floats(header.codes) : null;
-    this.book = header.book ? new Book(header.book, this.d, content) : null;
+    this.codebook = header.codebook ? new Codebook(header.codebook, this.d, content) : null;
     const { context } = header;
-    this.known = !context ? null : context.source === "labels" ? content.whole(context.told) : content.floats(context.told);
-    this.features = new Float32Array(context?.width ?? 0);
+    this.contextValues =
+      context && (context.kind === "labels" ? content.integers(context.values) : content.floats(context.values));
+    this.context = new Float32Array(context?.size ?? 0);
     this.decoder = network(header.decoder, content);
     this.encoder = network(header.encoder, content);
-    this.order = [...this.mean.keys()].sort((a, b) => this.carries(b) - this.carries(a) || a - b);
+    this.threshold = header.kl ? content.header.min_active_kl_nats : MIN_STD;
+    this.order = [...this.mean.keys()].sort((a, b) => this.information(b) - this.information(a) || a - b);
   }
 
   get decodes(): boolean {
@@ -74,25 +80,36 @@ export class Model {
     return this.encoder !== null;
   }
 
-  /** Whether images are made for a class that is chosen. */
+  /** Whether images are decoded for a class. */
   get conditional(): boolean {
-    return this.header.context?.source === "labels";
+    return this.header.context?.kind === "labels";
   }
 
-  /** How much a dimension carries: nats where they are known, else how far the codes spread. */
-  carries(dimension: number): number {
-    return this.header.nats?.[dimension] ?? (this.spread[dimension] as number);
+  /** Numbers in one image. */
+  get pixels(): number {
+    return this.header.image_shape.reduce((product, side) => product * side, 1);
   }
 
-  /** Whether a dimension says nothing about the example. */
-  dead(dimension: number): boolean {
-    const { nats } = this.header;
-    return nats ? (nats[dimension] as number) < DEAD : (this.spread[dimension] as number) < 1e-4;
+  /** The number of pixels or features over which errors are summed, as text. */
+  get sizeText(): string {
+    const { image_shape: shape } = this.header;
+    const unit = shape.length === 1 ? "features" : shape.length === 3 && shape[0] !== 1 ? "pixel values" : "pixels";
+    return `${count(this.pixels)} ${unit}`;
   }
 
-  /** The code of an example shown. */
+  /** How informative a latent dimension is: its KL where there is one, else its standard deviation. */
+  information(dimension: number): number {
+    return this.header.kl?.[dimension] ?? (this.std[dimension] as number);
+  }
+
+  /** Whether a latent dimension carries no information about the example. */
+  inactive(dimension: number): boolean {
+    return this.information(dimension) <= this.threshold;
+  }
+
+  /** The code of an example. */
   code(which: number): Float32Array {
-    if (this.book) return this.book.code(which);
+    if (this.codebook) return this.codebook.code(which);
     return (this.codes as Float32Array).slice(which * this.d, (which + 1) * this.d);
   }
 
@@ -102,8 +119,8 @@ export class Model {
     return this.samples.slice(at * this.d, (at + 1) * this.d);
   }
 
-  /** A code brought back to where codes live. */
-  tamed(z: Float32Array): Float32Array {
+  /** The nearest code in the latent space of the model: clipped to a box, or scaled to a sphere. */
+  constrain(z: Float32Array): Float32Array {
     if (this.header.space === "box") return z.map((value) => Math.min(0.9999, Math.max(-0.9999, value)));
     if (this.header.space !== "sphere") return z;
     const length = Math.hypot(...z) || 1;
@@ -111,43 +128,44 @@ export class Model {
   }
 
   /**
-   * The image of a code, [*X]: a view that the next call overwrites; null where the page cannot
-   * run the decoder.
+   * The decoded image of a code, [*X], which the next call overwrites; null if the page cannot run
+   * the decoder. A conditional model decodes for the class `label`, or with the vector of the
+   * example `like`.
    */
   decode(z: Float32Array, label = this.label, like?: number): Float32Array | null {
     if (!this.decoder) return null;
-    const inputs = this.features.length ? [z, this.tell(label, like)] : [z];
+    const inputs = this.context.length ? [z, this.fillContext(label, like)] : [z];
     return this.decoder.run(...inputs)[0] as Float32Array;
   }
 
-  /** The code of an image [*X] with values in [0, 1]; copies. */
-  encode(x: Float32Array, label = this.label, like?: number): Landing | null {
+  /** The code of an image [*X] with values in [0, 1]. */
+  encode(x: Float32Array, label = this.label, like?: number): Encoding | null {
     if (!this.encoder) return null;
-    const inputs = this.encoder.inputs.length > 1 ? [x, this.tell(label, like)] : [x];
-    // A model that tells the class by itself is told none.
-    if (this.header.context?.told_by === "model") inputs[1]?.fill(0);
+    const inputs = this.encoder.inputs.length > 1 ? [x, this.fillContext(label, like)] : [x];
+    // Zeros ask the model for its own prediction of the label.
+    if (this.header.context?.predicted) inputs[1]?.fill(0);
     const [z, scale] = this.encoder.run(...inputs);
     return { z: (z as Float32Array).slice(), scale: scale ? scale.slice() : null };
   }
 
-  /** What a conditional model is told in Python: a class by its number, or features; else null. */
-  told(label: number): number | number[] | null {
+  /** The context as the model takes it in Python: a label, a vector, or null without one. */
+  pythonContext(label: number, like: number): number | number[] | null {
     if (!this.header.context) return null;
-    return this.conditional ? label : [...this.tell(label)];
+    return this.conditional ? label : [...this.fillContext(label, like)];
   }
 
-  /** The label that belongs to an example shown. */
+  /** The label of an example. */
   labelOf(which: number): number {
-    return this.conditional && this.known ? (this.known[which] as number) : this.label;
+    return this.conditional && this.contextValues ? (this.contextValues[which] as number) : this.label;
   }
 
-  /** The example shown whose code is nearest to one. */
-  nearest(z: Float32Array): Found {
-    if (this.book || this.codes === null) return nearestRow(this.points, this.project(z), 2);
+  /** The example whose code is nearest to a code. */
+  nearest(z: Float32Array): Nearest {
+    if (this.codebook || this.codes === null) return nearestRow(this.points, this.project(z), 2);
     return nearestRow(this.codes, z, this.d);
   }
 
-  /** Where a code falls on the plane. */
+  /** The position of a code on the plane. */
   project(z: Float32Array): Float32Array {
     const at = new Float32Array(2);
     for (let i = 0; i < this.d; i++) {
@@ -158,63 +176,63 @@ export class Model {
     return at;
   }
 
-  /** The code at a place of the plane; what the plane leaves out is taken from `rest`. */
-  lift(x: number, y: number, rest: Float32Array): Float32Array {
-    const [restX, restY] = this.project(rest) as unknown as [number, number];
-    const [a, b] = [x - restX, y - restY];
+  /** The code at a position of the plane; the directions outside the plane are those of `current`. */
+  lift(x: number, y: number, current: Float32Array): Float32Array {
+    const [currentX, currentY] = this.project(current) as unknown as [number, number];
+    const [a, b] = [x - currentX, y - currentY];
     const z = new Float32Array(this.d);
     for (let i = 0; i < this.d; i++) {
-      z[i] = (rest[i] as number) + a * (this.axes[i] as number) + b * (this.axes[this.d + i] as number);
+      z[i] = (current[i] as number) + a * (this.axes[i] as number) + b * (this.axes[this.d + i] as number);
     }
     return z;
   }
 
-  private tell(label: number, like = 0): Float32Array {
-    const width = this.features.length;
+  private fillContext(label: number, like = 0): Float32Array {
+    const { length } = this.context;
     if (this.conditional) {
-      this.features.fill(0);
-      this.features[label] = 1;
+      this.context.fill(0);
+      this.context[label] = 1;
     } else {
-      this.features.set((this.known as Float32Array).subarray(like * width, (like + 1) * width));
+      this.context.set((this.contextValues as Float32Array).subarray(like * length, (like + 1) * length));
     }
-    return this.features;
+    return this.context;
   }
 }
 
-/** The entries that discrete codes are made of. */
-export class Book {
+/** The codebook of a model with discrete codes, and the indices of every example. */
+export class Codebook {
   readonly entries: number;
-  /** Groups in a code, each one entry. */
+  /** Groups in a code; each is one entry. */
   readonly groups: number;
-  readonly places: number;
-  private readonly dim: number;
-  private readonly values: Float32Array;
-  private readonly index: Uint16Array | Uint32Array | Uint8Array;
+  readonly positions: number;
+  private readonly size: number;
+  private readonly vectors: Float32Array;
+  private readonly indices: Uint16Array | Uint32Array | Uint8Array;
 
-  constructor(header: NonNullable<ModelHeader["book"]>, d: number, content: Content) {
-    this.values = content.floats(header.values);
-    this.index = content.whole(header.index);
-    [this.entries, this.dim] = header.values.shape as [number, number];
-    this.places = header.places;
-    this.groups = d / this.dim;
+  constructor(header: NonNullable<ModelHeader["codebook"]>, d: number, content: Content) {
+    this.vectors = content.floats(header.vectors);
+    this.indices = content.integers(header.indices);
+    [this.entries, this.size] = header.vectors.shape as [number, number];
+    this.positions = header.positions;
+    this.groups = d / this.size;
   }
 
-  /** The entries of an example shown. */
-  entriesOf(which: number): number[] {
-    return [...this.index.subarray(which * this.groups, (which + 1) * this.groups)];
+  /** The indices of an example. */
+  indicesOf(which: number): number[] {
+    return [...this.indices.subarray(which * this.groups, (which + 1) * this.groups)];
   }
 
   code(which: number): Float32Array {
-    return this.codeOf(this.entriesOf(which));
+    return this.codeOf(this.indicesOf(which));
   }
 
-  /** The code whose groups are these entries; a code's first axis is cut into groups place by place. */
-  codeOf(entries: readonly number[]): Float32Array {
-    const z = new Float32Array(this.groups * this.dim);
-    entries.forEach((entry, group) => {
-      const [band, place] = [Math.floor(group / this.places), group % this.places];
-      for (let k = 0; k < this.dim; k++) {
-        z[(band * this.dim + k) * this.places + place] = this.values[entry * this.dim + k] as number;
+  /** The code of indices; the first axis of a code is cut into groups, position by position. */
+  codeOf(indices: readonly number[]): Float32Array {
+    const z = new Float32Array(this.groups * this.size);
+    indices.forEach((entry, group) => {
+      const [band, position] = [Math.floor(group / this.positions), group % this.positions];
+      for (let k = 0; k < this.size; k++) {
+        z[(band * this.size + k) * this.positions + position] = this.vectors[entry * this.size + k] as number;
       }
     });
     return z;
@@ -226,7 +244,7 @@ function network(header: NetworkHeader | null, content: Content): Network | null
 }
 
 /** The row of [N, d] nearest to a point. */
-export function nearestRow(rows: Float32Array, to: Float32Array, d: number): Found {
+export function nearestRow(rows: Float32Array, to: Float32Array, d: number): Nearest {
   let [which, least] = [0, Number.POSITIVE_INFINITY];
   for (let row = 0, at = 0; at < rows.length; row++, at += d) {
     let sum = 0;

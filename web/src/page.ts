@@ -1,48 +1,54 @@
-/** The page as a whole: header, planes, and a card for each thing to do. */
+/** The layout of the page: a header, and for each model a plane and its panels. */
 
 import { keepAddress, readAddress, readViews } from "./address";
 import { chartsOf, dimension } from "./chart";
 import { button, count, el } from "./dom";
+import { classes } from "./panels/classes";
+import { codebook } from "./panels/codebook";
+import { denoising } from "./panels/denoising";
 import { dimensions } from "./panels/dimensions";
 import { draw } from "./panels/draw";
-import { entries } from "./panels/entries";
-import { film } from "./panels/film";
-import { labels } from "./panels/labels";
-import { Look } from "./panels/look";
-import { restore } from "./panels/restore";
+import { Inspector } from "./panels/inspector";
+import { interpolation } from "./panels/interpolation";
 import { samples } from "./panels/samples";
 import { selection } from "./panels/selection";
-import { strip } from "./panels/strip";
+import { snapshots } from "./panels/snapshots";
 import { legend, toolbar } from "./panels/toolbar";
 import { Plane } from "./plane/plane";
 import { Remote } from "./remote";
 import { savePng, saveSvg } from "./save";
-import type { Seat, State } from "./state";
+import type { ModelState, State } from "./state";
 
 /** Builds the page into an element. */
 export function build(state: State, into: HTMLElement): Plane[] {
   readAddress(state, location.hash);
-  const rooms = state.seats.map((seat, i) => room(state, seat, i));
-  const planes = rooms.map(({ plane }) => plane);
-  const encodes = state.seats.some(({ model }) => model.encodes && model.header.image.length > 1);
-  const denoises = state.seats.some(({ model }) => model.header.corruption && model.encodes);
+  const sections = state.models.map((modelState, i) => section(state, modelState, i));
+  const planes = sections.map(({ plane }) => plane);
+  const imageModels = state.models.filter(({ model }) => model.encodes && model.header.image_shape.length > 1);
+  const denoises = imageModels.some(({ model }) => model.decodes && model.header.corruption);
   into.replaceChildren(
-    el("header", {}, el("h1", {}, title(state)), el("p", { class: "says" }, shown(state))),
+    el("header", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))),
     el(
       "main",
       {},
       toolbar(state),
       legend(state),
-      el("div", { class: "rooms", "data-rooms": planes.length }, ...rooms.map(({ element }) => element)),
-      el("div", { class: "shared" }, selection(state), encodes && draw(state), denoises && state.sheet.exact && restore(state)),
+      el("div", { class: "models", "data-count": planes.length }, ...sections.map(({ element }) => element)),
+      el(
+        "div",
+        { class: "shared" },
+        selection(state),
+        imageModels.length > 0 && draw(state),
+        denoises && state.sprites.exact && denoising(state),
+      ),
     ),
-    el("footer", {}, el("p", {}, `Made by ${state.header.made_by}. This page asks nothing of the network.`)),
+    el("footer", {}, el("p", {}, `Made by ${state.header.made_by}. ${connections()}`)),
   );
-  const hand = (): void => {
+  const showTool = (): void => {
     for (const { element } of planes) element.dataset["tool"] = state.tool;
   };
-  state.taken.on(hand);
-  hand();
+  state.toolChanged.on(showTool);
+  showTool();
   readViews(planes, location.hash);
   for (const plane of planes) plane.changed();
   keepAddress(state, planes);
@@ -53,90 +59,105 @@ function title({ header }: State): string {
   return `${header.models.map(({ name }) => name).join(" and ")} on ${header.data}`;
 }
 
-function shown({ examples, labels }: State): string {
+function examplesNote({ examples }: State): string {
   const part = `${examples.part} examples`;
-  const seen = examples.unseen ? "no model was trained on them" : "of other data than those that were trained on";
-  if (examples.shown === examples.of) return `All ${count(examples.of)} ${part}; ${seen}.`;
-  const how = labels ? "each class at its share" : "drawn at random";
-  return `${count(examples.shown)} of ${count(examples.of)} ${part}, ${how}; ${seen}.`;
+  const origin = examples.held_out ? "held out from training" : "from another dataset than the training data";
+  if (examples.count === examples.total) return `All ${count(examples.total)} ${part}, ${origin}.`;
+  const how = examples.stratified ? "drawn at random, stratified by class" : "drawn at random";
+  return `${count(examples.count)} of ${count(examples.total)} ${part}, ${how}, ${origin}.`;
 }
 
-/** One model: its plane, what is under the cursor, and its cards. */
-function room(state: State, seat: Seat, number: number): { element: HTMLElement; plane: Plane } {
-  const { model } = seat;
-  const look = new Look(state, seat, number);
-  const frames = state.films[number] ?? [];
-  const plane = new Plane(state, seat, (z, which) => look.show(z, which));
-  plane.element.dataset["seat"] = String(number);
-  const says = el("p", { class: "says" });
-  const tell = (): void => {
-    says.textContent = seat.chart.says;
+function connections(): string {
+  return Remote.available ? "This page connects only to autoencode on this computer." : "This page works offline.";
+}
+
+/** The section of one model: its plane, the inspector, and its panels. */
+function section(state: State, modelState: ModelState, number: number): { element: HTMLElement; plane: Plane } {
+  const { model } = modelState;
+  const inspector = new Inspector(state, modelState, number);
+  const training = state.snapshots[number] ?? [];
+  const plane = new Plane(state, modelState, (z, which) => inspector.show(z, which));
+  plane.element.dataset["model"] = String(number);
+  const note = el("p", { class: "note" });
+  const describe = (): void => {
+    note.textContent = modelState.chart.note;
   };
-  seat.turned.on(tell);
-  tell();
+  modelState.chartChanged.on(describe);
+  describe();
+  const { name, recipe, formula } = model.header;
   const element = el(
     "section",
-    { class: "room", "aria-label": model.header.name },
+    { class: "model", "aria-label": name },
     el(
       "div",
-      { class: "of" },
-      el("h2", {}, model.header.name, model.header.recipe !== model.header.name && el("small", {}, model.header.recipe)),
-      el("p", { class: "says" }, model.header.formula),
+      { class: "model-header" },
+      el("h2", {}, name, recipe !== name && el("small", {}, recipe)),
+      el("p", { class: "note" }, formula),
     ),
-    el("div", { class: "stage" }, el("div", { class: "frame" }, ...charts(seat), plane.element, says, acts(state, plane)), look.element),
-    !model.decodes && el("p", { class: "warning" }, withoutDecoder(seat)),
+    el(
+      "div",
+      { class: "plane-row" },
+      el("div", { class: "plane-column" }, ...chartControls(modelState), plane.element, note, planeActions(state, plane)),
+      inspector.element,
+    ),
+    !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
     el(
       "div",
       { class: "cards" },
-      model.decodes && strip(state, seat),
-      model.decodes && model.conditional && labels(state, seat),
-      model.decodes && model.book && entries(seat, model.book),
-      model.decodes && !model.book && dimensions(seat),
-      model.decodes && samples(seat),
-      frames.length > 1 && film(state, seat, frames),
+      model.decodes && interpolation(state, modelState),
+      model.decodes && model.conditional && classes(state, modelState),
+      model.decodes && model.codebook && codebook(modelState, model.codebook),
+      model.decodes && !model.codebook && dimensions(modelState),
+      model.decodes && samples(modelState),
+      training.length > 1 && snapshots(state, modelState, training),
     ),
   );
   return { element, plane };
 }
 
-function withoutDecoder({ model }: Seat): string {
-  const why = `This page cannot run the decoder: ${model.header.decoder_lacks ?? "it is not in the file"}.`;
-  if (Remote.there) return `${why} The program that serves the page decodes.`;
-  const side = model.header.lattice?.side;
-  return `${why} The decoded image is the nearest of ${side} × ${side} that were made with the page; with autoencode explore ${model.header.folder} every code is decoded.`;
-}
-
-function acts(state: State, plane: Plane): HTMLElement {
-  return el(
-    "div",
-    { class: "acts" },
-    button("Show all", "Brings all points into view (double click, or 0)", () => plane.reset()),
-    button("PNG", "Saves the plane as a picture", () => savePng(plane)),
-    button("SVG", "Saves the plane as a drawing", () => saveSvg(plane, state)),
+function withoutDecoder({ model }: ModelState): string {
+  const why = `This page cannot run the decoder: ${model.header.decoder_unsupported ?? "it is not in the file"}.`;
+  if (Remote.available) return `${why} The server of the page decodes instead.`;
+  const side = model.header.latent_grid?.side;
+  return (
+    `${why} Decoded images come from a grid of ${side} × ${side} positions of the plane; ` +
+    `autoencode explore ${model.header.folder} decodes every code.`
   );
 }
 
-/** What the plane shows, where there is a choice. */
-function charts(seat: Seat): HTMLElement[] {
-  const { model } = seat;
+function planeActions(state: State, plane: Plane): HTMLElement {
+  return el(
+    "div",
+    { class: "actions" },
+    button("Show all", "Show all points (double click, or 0)", () => plane.reset()),
+    button("PNG", "Save the plane as an image", () => savePng(plane)),
+    button("SVG", "Save the plane as vector graphics", () => saveSvg(plane, state)),
+  );
+}
+
+/** The choice of a chart, if a model has several. */
+function chartControls(modelState: ModelState): HTMLElement[] {
+  const { model } = modelState;
   const options = chartsOf(model);
   if (options.length < 2) return [];
   const [first, second] = model.order as [number, number];
-  const number = (chosen: number): HTMLSelectElement =>
+  const select = (label: string, chosen: number): HTMLSelectElement =>
     el(
       "select",
-      { "aria-label": "Number of the code" },
-      ...model.order.map((i) => el("option", { value: i, selected: i === chosen }, dimension(i) + (model.dead(i) ? " (dead)" : ""))),
+      { "aria-label": label },
+      ...model.order.map((i) =>
+        el("option", { value: i, selected: i === chosen }, dimension(i) + (model.inactive(i) ? " (inactive)" : "")),
+      ),
     );
-  const [across, up] = [number(first), number(second)];
+  const [across, up] = [select("Horizontal latent dimension", first), select("Vertical latent dimension", second)];
   const which = el("select", { "aria-label": "Plane" }, ...options.map(([key, text]) => el("option", { value: key }, text)));
   const pair = el("span", { class: "pair" }, across, " and ", up);
-  const turn = (): void => {
+  const change = (): void => {
     pair.hidden = which.value !== "dims";
-    seat.turn(which.value === "dims" ? `dims:${across.value}:${up.value}` : which.value);
+    modelState.setChart(which.value === "dims" ? `dims:${across.value}:${up.value}` : which.value);
   };
-  for (const select of [which, across, up]) select.addEventListener("change", turn);
-  const [kind, i, j] = seat.chart.key.split(":");
+  for (const each of [which, across, up]) each.addEventListener("change", change);
+  const [kind, i, j] = modelState.chart.key.split(":");
   which.value = kind ?? "plane";
   if (i && j) [across.value, up.value] = [i, j];
   pair.hidden = which.value !== "dims";

@@ -1,31 +1,32 @@
-/** Examples as pictures: grey and colour images pixel by pixel, vectors as bars. */
+/** Images of examples: grey and colour images pixel by pixel, vectors as bar charts. */
 
-import { canvas, pen } from "./dom";
+import type { Content, SpriteSheetHeader } from "./content";
+import { canvas, context2d } from "./dom";
 
-/** Height of a vector's picture and its least and greatest width, in pixels; as in the reports. */
-const PROFILE = { height: 40, narrow: 40, wide: 80 } as const;
+/** The size of the bar chart of a vector, in pixels; as in the reports. */
+const BARS = { height: 40, minWidth: 40, maxWidth: 80 } as const;
 const BAR = [47, 111, 176] as const;
 const GROUND = [243, 245, 248] as const;
 
-/** Width and height of the picture of examples of a shape: [W], [H, W] or [C, H, W]. */
+/** The size of the image of an example of a shape: [W], [H, W] or [C, H, W]. */
 export function pictureSize(shape: readonly number[]): { width: number; height: number } {
   if (shape.length === 1) {
-    const n = Math.min(shape[0] as number, PROFILE.wide);
-    return { width: n * Math.max(1, Math.ceil(PROFILE.narrow / n)), height: PROFILE.height };
+    const n = Math.min(shape[0] as number, BARS.maxWidth);
+    return { width: n * Math.max(1, Math.ceil(BARS.minWidth / n)), height: BARS.height };
   }
   const [height, width] = shape.slice(-2) as [number, number];
   return { width, height };
 }
 
-/** Writes an example [*X] with values in [0, 1] into the pixels of its picture. */
+/** Writes an example [*X] with values in [0, 1] into the pixels of its image. */
 export function rasterise(values: Float32Array, shape: readonly number[], into: ImageData): void {
-  if (shape.length === 1) profile(values, into);
+  if (shape.length === 1) bars(values, into);
   else if (shape.length === 3 && shape[0] === 3) colour(values, into);
   else if (shape.length === 3 && shape[0] === 4) translucent(values, into);
   else grey(values, shape.length === 3 ? (shape[0] as number) : 1, into);
 }
 
-// The clamped array of an image rounds, and cuts off what lies outside of 0 and 255.
+// The clamped array of an image rounds, and clips to 0 and 255.
 
 function grey(values: Float32Array, channels: number, { data }: ImageData): void {
   const pixels = data.length >> 2;
@@ -47,7 +48,7 @@ function colour(values: Float32Array, { data }: ImageData): void {
   }
 }
 
-/** The fourth channel is transparency, over white. */
+/** The fourth channel is alpha, over white. */
 function translucent(values: Float32Array, { data }: ImageData): void {
   const pixels = data.length >> 2;
   for (let i = 0, at = 0; i < pixels; i++, at += 4) {
@@ -59,13 +60,13 @@ function translucent(values: Float32Array, { data }: ImageData): void {
   }
 }
 
-function profile(values: Float32Array, { data, width, height }: ImageData): void {
-  const bars = Math.min(values.length, PROFILE.wide);
-  const each = width / bars;
-  for (let bar = 0; bar < bars; bar++) {
-    // More numbers than bars: each bar is the mean of its share.
-    const from = Math.floor((bar * values.length) / bars);
-    const to = Math.ceil(((bar + 1) * values.length) / bars);
+function bars(values: Float32Array, { data, width, height }: ImageData): void {
+  const n = Math.min(values.length, BARS.maxWidth);
+  const each = width / n;
+  for (let bar = 0; bar < n; bar++) {
+    // With more numbers than bars, each bar is a mean.
+    const from = Math.floor((bar * values.length) / n);
+    const to = Math.ceil(((bar + 1) * values.length) / n);
     let sum = 0;
     for (let i = from; i < to; i++) sum += Math.min(1, Math.max(0, values[i] as number));
     const top = (sum / (to - from)) * height;
@@ -82,7 +83,7 @@ function profile(values: Float32Array, { data, width, height }: ImageData): void
   }
 }
 
-/** Draws examples of one shape into canvases; the pixels in between are its own, and used again. */
+/** Draws examples of one shape into canvases, with a buffer that it reuses. */
 export class Painter {
   readonly width: number;
   readonly height: number;
@@ -93,18 +94,18 @@ export class Painter {
     this.pixels = new ImageData(this.width, this.height);
   }
 
-  /** Puts an example at a place of a canvas, in its own pixels. */
+  /** Draws an example at a position of a canvas, without scaling. */
   paint(context: CanvasRenderingContext2D, values: Float32Array, x = 0, y = 0): void {
     rasterise(values, this.shape, this.pixels);
     context.putImageData(this.pixels, x, y);
   }
 
-  /** A canvas that shows one example, so many CSS pixels wide. */
+  /** A canvas for one example, `shown` CSS pixels wide. */
   canvas(label: string, shown: number): HTMLCanvasElement {
     return canvas(this.width, this.height, label, shown);
   }
 
-  /** A row of examples in one canvas, a pixel apart. */
+  /** Draws examples in a row, with a gap of one pixel. */
   row(context: CanvasRenderingContext2D, examples: readonly Float32Array[]): void {
     context.canvas.width = examples.length * (this.width + 1) - 1;
     context.canvas.height = this.height;
@@ -112,8 +113,8 @@ export class Painter {
   }
 }
 
-/** The examples themselves, from the sheet that travels with the page. */
-export class Sheet {
+/** Many small images in one. */
+export class SpriteSheet {
   private constructor(
     private readonly image: ImageBitmap,
     private readonly columns: number,
@@ -123,33 +124,33 @@ export class Sheet {
   ) {}
 
   static async read(
-    packed: Uint8Array<ArrayBuffer>,
-    header: { columns: number; cell: [number, number]; exact: boolean },
-  ): Promise<Sheet> {
-    const image = await createImageBitmap(new Blob([packed], { type: "image/webp" }));
-    return new Sheet(image, header.columns, header.cell[0], header.cell[1], header.exact);
+    content: Content,
+    { sprite_sheet, columns, cell, exact }: SpriteSheetHeader,
+  ): Promise<SpriteSheet> {
+    const image = await createImageBitmap(new Blob([content.bytes(sprite_sheet)], { type: "image/webp" }));
+    return new SpriteSheet(image, columns, cell[0], cell[1], exact);
   }
 
-  /** Draws one example into a box of a canvas. */
+  /** Draws one image into a rectangle of a canvas. */
   draw(context: CanvasRenderingContext2D, which: number, x: number, y: number, width: number, height: number): void {
     const [left, top] = this.corner(which);
     context.imageSmoothingEnabled = width < this.width;
     context.drawImage(this.image, left, top, this.width, this.height, x, y, width, height);
   }
 
-  /** A canvas that shows one example, so many CSS pixels wide. */
+  /** A canvas for one example, `shown` CSS pixels wide. */
   canvas(which: number, label: string, shown: number): HTMLCanvasElement {
     const made = canvas(this.width, this.height, label, shown);
-    this.draw(pen(made), which, 0, 0, this.width, this.height);
+    this.draw(context2d(made), which, 0, 0, this.width, this.height);
     return made;
   }
 
-  /** The colours of one example's pixels, [H, W, 4]. */
+  /** The pixels of one image, [H, W, 4]. */
   pixels(which: number): Uint8ClampedArray {
     const scratch = document.createElement("canvas");
     scratch.width = this.width;
     scratch.height = this.height;
-    const context = pen(scratch, true);
+    const context = context2d(scratch, true);
     this.draw(context, which, 0, 0, this.width, this.height);
     return context.getImageData(0, 0, this.width, this.height).data;
   }
@@ -159,7 +160,7 @@ export class Sheet {
   }
 }
 
-/** Pixels [H, W, 4] as an image [C, H, W] with values in [0, 1]: of one channel their brightness. */
+/** Pixels [H, W, 4] as an image [C, H, W] with values in [0, 1]; one channel is their luminance. */
 export function asExample(pixels: Uint8ClampedArray, shape: readonly number[]): Float32Array {
   const n = pixels.length >> 2;
   const channels = shape.length === 3 ? (shape[0] as number) : 1;
@@ -176,16 +177,16 @@ export function asExample(pixels: Uint8ClampedArray, shape: readonly number[]): 
   return values;
 }
 
-/** Decoded pictures of a lattice over a plane, made with the page. */
-export class Lattice {
+/** Decoded images of a grid over the plane, for a decoder that the page cannot run. */
+export class LatentGrid {
   constructor(
-    readonly sheet: Sheet,
+    readonly sprites: SpriteSheet,
     private readonly side: number,
     private readonly low: readonly [number, number],
     private readonly high: readonly [number, number],
   ) {}
 
-  /** Which picture is nearest to a place of the plane; rows go down. */
+  /** The image nearest to a position of the plane; rows count from the top. */
   cell(at: Float32Array): number {
     const [column, row] = [0, 1].map((axis) => {
       const k = axis as 0 | 1;

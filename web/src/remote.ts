@@ -1,4 +1,4 @@
-/** Images from the server that the page came from, for a decoder that the page cannot run. */
+/** Requests decoded images from the server of the page, for a decoder that the page cannot run. */
 
 import type { Model } from "./model";
 
@@ -12,15 +12,16 @@ export class Remote {
     private readonly number: number,
   ) {}
 
-  /** Whether there is a server to ask. */
-  static get there(): boolean {
-    return location.protocol.startsWith("http");
+  /** Whether `autoencode explore` serves the page; a published file has no such server. */
+  static get available(): boolean {
+    return "live" in document.documentElement.dataset;
   }
 
-  /** Asks for the image of a code; of several asked for while one is made, only the last. */
-  ask(z: Float32Array, label: number, show: (image: Float32Array) => void, failed: (why: string) => void): void {
+  /** Requests the image of a code; of several requests made while one is running, only the last. */
+  decode(z: Float32Array, like: number, show: (image: Float32Array) => void, failed: (why: string) => void): void {
     const mine = ++this.latest;
-    const body = JSON.stringify({ model: this.number, z: [...z], c: this.model.told(label) });
+    const context = this.model.pythonContext(this.model.label, like);
+    const body = JSON.stringify({ model: this.number, z: [...z], context });
     const send = async (): Promise<void> => {
       this.busy = true;
       try {

@@ -1,111 +1,108 @@
-/** All that can change on the page, and who is told of it. */
+/** The state of the page, with signals for its changes. */
 
 import { type Chart, chartOf } from "./chart";
 import type { ExamplesHeader, Header } from "./content";
 import type { Point } from "./geometry";
-import type { Model } from "./model";
-import type { Frame } from "./panels/film";
-import { type Lattice, Painter, type Sheet } from "./picture";
+import type { Encoding, Model } from "./model";
+import type { Snapshot } from "./panels/snapshots";
+import { type LatentGrid, Painter, type SpriteSheet } from "./picture";
 import { colourOf } from "./plane/points";
-import { Topic } from "./topic";
+import { Signal } from "./signal";
 
 export type Colouring = "label" | "error" | "none";
-export type Tool = "look" | "lasso" | "path";
+export type Tool = "inspect" | "lasso" | "path";
 
-/** No label. */
+/** The label of an example without one. */
 export const UNLABELLED = 65_535;
 
-/** One model and where one is in it. */
-export class Seat {
+/** One model, its current code, its pins and its chart. */
+export class ModelState {
   readonly painter: Painter;
   chart: Chart;
-  /** The code that is shown while nothing is pointed at. */
-  rest: Float32Array;
+  /** The current code: it is shown while the cursor is elsewhere. */
+  current: Float32Array;
   pins: Float32Array[] = [];
-  /** A line that was drawn through the plane. */
+  /** A path drawn on the plane. */
   path: Point[] = [];
-  /** Codes that were encoded in the page, with the scale of their posterior. */
-  drawn: { z: Float32Array; scale: Float32Array | null } | null = null;
-  /** The code at rest, the pins, the path or the label changed. */
-  readonly moved = new Topic();
-  /** The chart changed. */
-  readonly turned = new Topic();
+  /** The code of the drawing. */
+  drawn: Encoding | null = null;
+  /** The current code, the pins, the path or the class changed. */
+  readonly codeChanged = new Signal();
+  readonly chartChanged = new Signal();
 
   constructor(readonly model: Model) {
-    this.painter = new Painter(model.header.image);
+    this.painter = new Painter(model.header.image_shape);
     this.chart = chartOf(model, "plane");
-    this.rest = this.start();
+    this.current = this.start();
   }
 
-  /** Where one begins: the mean of the codes, or the first example where codes are discrete. */
+  /** The first current code: the mean of all codes, or the first example if codes are discrete. */
   start(): Float32Array {
-    return this.model.book ? this.model.code(0) : this.model.tamed(this.model.mean.slice());
+    return this.model.codebook ? this.model.code(0) : this.model.constrain(this.model.mean.slice());
   }
 
-  turn(key: string): void {
+  setChart(key: string): void {
     this.chart = chartOf(this.model, key);
     this.path = [];
-    this.turned.say();
+    this.chartChanged.emit();
   }
 
-  restAt(z: Float32Array): void {
-    this.rest = z.slice();
-    this.moved.say();
+  setCode(z: Float32Array): void {
+    this.current = z.slice();
+    this.codeChanged.emit();
   }
 
   pin(z: Float32Array): void {
-    this.rest = z.slice();
-    this.pinAll([...this.pins, z.slice()]);
+    this.current = z.slice();
+    this.setPins([...this.pins, z.slice()]);
   }
 
-  /** Takes these pins, at most the last two, in place of those that are there. */
-  pinAll(pins: readonly Float32Array[]): void {
+  /** Replaces the pins; of more than two, the last two remain. */
+  setPins(pins: readonly Float32Array[]): void {
     this.pins = pins.slice(-2);
     this.path = [];
-    this.moved.say();
+    this.codeChanged.emit();
   }
 }
 
-/** The page as a whole. */
+/** The state of the page. */
 export class State {
-  readonly seats: Seat[];
+  readonly models: ModelState[];
   colouring: Colouring;
   backdrop = false;
   density = false;
   dots = true;
+  /** Whether interpolation is spherical. */
   arc = false;
-  tool: Tool = "look";
-  /** Classes that are picked out; none means all. */
+  tool: Tool = "inspect";
+  /** Highlighted classes; none means all. */
   only = new Set<number>();
-  /** Examples inside of the lasso. */
+  /** Examples inside the lasso. */
   selected: number[] = [];
-  /** The example that is pointed at, in every model. */
+  /** The example under the cursor, marked in every model. */
   marked: number | null = null;
-  /** What is drawn on the planes changed. */
-  readonly restyled = new Topic();
-  /** The selection changed. */
-  readonly chosen = new Topic();
-  /** Another example is marked. */
-  readonly pointed = new Topic();
-  /** The tool changed. */
-  readonly taken = new Topic();
+  /** The appearance of the planes changed. */
+  readonly styleChanged = new Signal();
+  readonly selectionChanged = new Signal();
+  readonly markChanged = new Signal();
+  readonly toolChanged = new Signal();
 
-  /** The examples as pictures. */
-  readonly sheet: Sheet;
-  /** Of each model whose decoder the page cannot run. */
-  readonly lattices: readonly (Lattice | null)[];
-  /** Of each model, the steps of its training that were kept. */
-  readonly films: readonly (readonly Frame[])[];
-  /** Of each example; null where the data have none. */
+  /** The images of the examples. */
+  readonly sprites: SpriteSheet;
+  /** For each model whose decoder the page cannot run. */
+  readonly latentGrids: readonly (LatentGrid | null)[];
+  /** For each model, the snapshots of its training. */
+  readonly snapshots: readonly (readonly Snapshot[])[];
+  /** The label of each example; null for data without labels. */
   readonly labels: Uint16Array | null;
 
   constructor(
     readonly header: Header,
     models: readonly Model[],
-    shown: Pick<State, "sheet" | "lattices" | "films" | "labels">,
+    shown: Pick<State, "sprites" | "latentGrids" | "snapshots" | "labels">,
   ) {
-    ({ sheet: this.sheet, lattices: this.lattices, films: this.films, labels: this.labels } = shown);
-    this.seats = models.map((model) => new Seat(model));
+    ({ sprites: this.sprites, latentGrids: this.latentGrids, snapshots: this.snapshots, labels: this.labels } = shown);
+    this.models = models.map((model) => new ModelState(model));
     this.colouring = this.labels ? "label" : "error";
   }
 
@@ -113,7 +110,7 @@ export class State {
     return this.header.examples;
   }
 
-  /** The class of an example in words; "" without one. */
+  /** The name of the class of an example; "" without a label. */
   className(which: number): string {
     const label = this.labels?.[which];
     return label === undefined || label === UNLABELLED ? "" : (this.examples.classes[label] ?? "");
@@ -122,24 +119,24 @@ export class State {
   mark(which: number | null): void {
     if (which === this.marked) return;
     this.marked = which;
-    this.pointed.say();
+    this.markChanged.emit();
   }
 
   select(which: number[]): void {
     this.selected = which;
-    this.chosen.say();
-    this.restyled.say();
+    this.selectionChanged.emit();
+    this.styleChanged.emit();
   }
 
-  /** Picks a class out, or lets it go. */
-  pick(label: number): void {
+  /** Highlights a class, or stops highlighting it. */
+  highlight(label: number): void {
     if (!this.only.delete(label)) this.only.add(label);
-    this.restyled.say();
+    this.styleChanged.emit();
   }
 
   /** The colour of each example of a model. */
-  colours(seat: Seat, plain: string): Uint32Array {
-    const found = new Uint32Array(seat.model.n).fill(colourOf(plain));
+  colours({ model }: ModelState, plain: string): Uint32Array {
+    const found = new Uint32Array(model.n).fill(colourOf(plain));
     const { labels } = this;
     if (this.colouring === "label" && labels) {
       const palette = this.examples.colours.map(colourOf);
@@ -147,37 +144,37 @@ export class State {
         found[i] = palette[label] ?? colourOf(plain);
       });
     } else if (this.colouring === "error") {
-      const [low, high] = errorRange(seat.model);
-      seat.model.errors.forEach((error, i) => {
-        found[i] = heat((error - low) / (high - low || 1));
+      const [low, high] = errorRange(model);
+      model.errors.forEach((error, i) => {
+        found[i] = viridis((error - low) / (high - low || 1));
       });
     }
     return found;
   }
 
-  /** Which examples stand back; null if none does. */
-  faint(seat: Seat): Uint8Array | null {
+  /** Which examples are drawn faintly; null if none is. */
+  faint({ model }: ModelState): Uint8Array | null {
     const { labels, only, selected } = this;
     if (!selected.length && !(only.size && labels)) return null;
-    const back = new Uint8Array(seat.model.n).fill(selected.length ? 1 : 0);
-    for (const which of selected) back[which] = 0;
+    const found = new Uint8Array(model.n).fill(selected.length ? 1 : 0);
+    for (const which of selected) found[which] = 0;
     if (only.size && labels) {
       labels.forEach((label, i) => {
-        if (!only.has(label)) back[i] = 1;
+        if (!only.has(label)) found[i] = 1;
       });
     }
-    return back;
+    return found;
   }
 }
 
-/** The errors that colours run over: the least, and one that 98 % stay under. */
+/** The range of the colours of errors: from the minimum to the 98th percentile. */
 export function errorRange(model: Model): [low: number, high: number] {
   const sorted = model.errors.slice().sort();
   return [sorted[0] ?? 0, sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1];
 }
 
-/** A colour from violet (0) over teal to yellow (1), of rising lightness: told apart by all eyes. */
-export function heat(share: number): number {
+/** The viridis colour map, which remains readable with colour blindness. */
+export function viridis(share: number): number {
   const t = Math.min(1, Math.max(0, share)) * (STOPS.length - 1);
   const k = Math.min(STOPS.length - 2, Math.floor(t));
   const mix = (c: number): number =>

@@ -1,17 +1,17 @@
-/** The explorer in a notebook: the page in a frame, and what is seen in it shared with the kernel. */
+/** The notebook widget: the page in a frame, its values shared with the kernel. */
 
-import type { Seen } from "./host";
+import type { Shared } from "./host";
 
-/** What a notebook shares with its kernel (anywidget's interface, as far as it is used). */
-interface Shared {
+/** The part of anywidget's model interface that is used here. */
+interface WidgetModel {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
-  on(event: string, heard: () => void): void;
-  off(event: string, heard: () => void): void;
+  on(event: string, listener: () => void): void;
+  off(event: string, listener: () => void): void;
   save_changes(): void;
 }
 
-interface Traits extends Seen {
+interface Traits extends Shared {
   _page: string;
   _title: string;
   height: number;
@@ -19,7 +19,7 @@ interface Traits extends Seen {
 
 const NAMES = ["codes", "pins", "selected"] as const;
 
-function render({ model, el }: { model: Shared; el: HTMLElement }): () => void {
+function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
   const frame = document.createElement("iframe");
   frame.setAttribute("sandbox", "allow-scripts allow-downloads");
   frame.allow = "clipboard-write *";
@@ -27,39 +27,39 @@ function render({ model, el }: { model: Shared; el: HTMLElement }): () => void {
   frame.style.cssText = `width: 100%; height: ${model.get("height")}px; border: 0`;
   frame.srcdoc = model.get("_page");
 
-  // What the page is known to show, as text: it is not told that again.
-  const known = new Map<string, string>();
-  let taking = false;
-  /** Tells the page what the kernel has and it has not; whether there was any. */
-  const tell = (names: readonly (keyof Seen)[] = NAMES): boolean => {
-    const news = names.filter((name) => known.size && known.get(name) !== JSON.stringify(model.get(name)));
-    const asked = Object.fromEntries(news.map((name) => [name, model.get(name)]));
-    if (news.length) frame.contentWindow?.postMessage({ autoencode: asked }, "*");
-    return news.length > 0;
+  // The values that the page shows, as JSON, so that they are not sent to it again.
+  const shown = new Map<string, string>();
+  let receiving = false;
+  /** Sends the page the values of the kernel that it does not show; whether there were any. */
+  const send = (names: readonly (keyof Shared)[] = NAMES): boolean => {
+    const changed = names.filter((name) => shown.size && shown.get(name) !== JSON.stringify(model.get(name)));
+    const values = Object.fromEntries(changed.map((name) => [name, model.get(name)]));
+    if (changed.length) frame.contentWindow?.postMessage({ autoencode: values }, "*");
+    return changed.length > 0;
   };
-  const heard = ({ source, data }: MessageEvent<{ autoencode?: Seen } | null>): void => {
-    const seen = data?.autoencode;
-    if (source !== frame.contentWindow || !seen) return;
-    const first = !known.size;
-    for (const name of NAMES) known.set(name, JSON.stringify(seen[name]));
-    // What was asked for before the page could hear it comes first.
-    if (first && tell(NAMES.filter((name) => model.get(name).length))) return;
-    taking = true;
-    for (const name of NAMES) model.set(name, seen[name]);
-    taking = false;
+  const receive = ({ source, data }: MessageEvent<{ autoencode?: Shared } | null>): void => {
+    const values = data?.autoencode;
+    if (source !== frame.contentWindow || !values) return;
+    const first = !shown.size;
+    for (const name of NAMES) shown.set(name, JSON.stringify(values[name]));
+    // Values that the kernel set before the page was ready take precedence.
+    if (first && send(NAMES.filter((name) => model.get(name).length))) return;
+    receiving = true;
+    for (const name of NAMES) model.set(name, values[name]);
+    receiving = false;
     model.save_changes();
   };
-  // Of three that change at once, the first is heard while the others are still the old ones.
+  // While values are received one after another, the kernel has old and new ones.
   const changed = (): void => {
-    if (!taking) tell();
+    if (!receiving) send();
   };
-  // A notebook that moves the frame loads it anew.
-  frame.addEventListener("load", () => known.clear());
-  window.addEventListener("message", heard);
+  // A notebook that moves the frame loads the page again.
+  frame.addEventListener("load", () => shown.clear());
+  window.addEventListener("message", receive);
   for (const name of NAMES) model.on(`change:${name}`, changed);
   el.append(frame);
   return () => {
-    window.removeEventListener("message", heard);
+    window.removeEventListener("message", receive);
     for (const name of NAMES) model.off(`change:${name}`, changed);
   };
 }

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 const WEB = join(import.meta.dirname, "..");
 const PACKAGED = join(WEB, "../src/autoencode/explorer/assets");
 
-test("what the package carries is what this source builds", () => {
+test("what the package information is what this source builds", () => {
   const out = mkdtempSync(join(tmpdir(), "bundle-"));
   execFileSync("node", [join(WEB, "build.mjs"), out]);
   expect(readdirSync(out).sort()).toEqual(readdirSync(PACKAGED).sort());

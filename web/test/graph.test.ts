@@ -9,24 +9,24 @@ const good = {
 };
 
 describe("parseGraph", () => {
-  it("takes what Python writes", () => {
+  it("accepts what Python writes", () => {
     expect(parseGraph(JSON.parse(JSON.stringify(good)))).toEqual(good);
   });
 
   it.each([
-    ["nothing", null, "the whole is no object"],
-    ["a list", [], "the whole is no object"],
-    ["no inputs", { ...good, inputs: undefined }, "it has no list of inputs"],
+    ["nothing", null, "the graph is not an object"],
+    ["a list", [], "the graph is not an object"],
+    ["no inputs", { ...good, inputs: undefined }, "its inputs are not a list"],
     ["a nameless input", { ...good, inputs: [{ shape: [1] }] }, "input 0 has no name"],
-    ["a shape of words", { ...good, inputs: [{ name: "z", shape: ["1"] }] }, "no shape"],
-    ["a negative side", { ...good, inputs: [{ name: "z", shape: [-1] }] }, "no shape"],
-    ["a huge shape", { ...good, inputs: [{ name: "z", shape: [1e15, 9] }] }, "any memory"],
-    ["integers", { ...good, constants: [{ shape: [], type: "int8", offset: 0 }] }, "no known type"],
-    ["no offset", { ...good, constants: [{ shape: [], type: "float16" }] }, "begins at no byte"],
+    ["a shape of words", { ...good, inputs: [{ name: "z", shape: ["1"] }] }, "invalid shape"],
+    ["a negative side", { ...good, inputs: [{ name: "z", shape: [-1] }] }, "invalid shape"],
+    ["a huge shape", { ...good, inputs: [{ name: "z", shape: [1e15, 9] }] }, "too large"],
+    ["integers", { ...good, constants: [{ shape: [], type: "int8", offset: 0 }] }, "unknown type"],
+    ["no offset", { ...good, constants: [{ shape: [], type: "float16" }] }, "invalid offset"],
     ["no op", { ...good, nodes: [{ in: [], args: {}, shape: [] }] }, "node 0 has no op"],
-    ["a node of itself", { ...good, nodes: [{ ...good.nodes[0], in: [2] }] }, "made later or never"],
-    ["an output of nothing", { ...good, outputs: [3] }, "made later or never"],
-  ])("refuses %s with a sentence", (_, json, words) => {
+    ["a node of itself", { ...good, nodes: [{ ...good.nodes[0], in: [2] }] }, "not computed before it"],
+    ["an output of nothing", { ...good, outputs: [3] }, "not computed before it"],
+  ])("refuses %s with a message", (_, json, words) => {
     expect(() => parseGraph(json)).toThrow(words);
     expect(() => parseGraph(json)).toThrow(/^This network is damaged: .*\.$/);
   });

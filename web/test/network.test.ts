@@ -70,15 +70,15 @@ describe("ops", () => {
   });
 
   it("topk", () => {
-    const args = { part: "places", k: 2, size: 4, largest: true };
+    const args = { part: "indices", k: 2, size: 4, largest: true };
     expect(run(one("topk", args, [[4]], [2]), [1, 9, 3, 4])).toEqual([1, 3]);
   });
 
   it("strided, without a copy where the numbers lie together", () => {
     const rows = one("strided", { strides: [2, 1], offset: 2 }, [[3, 2]], [2, 2]);
     expect(run(rows, [1, 2, 3, 4, 5, 6])).toEqual([3, 4, 5, 6]);
-    const turned = one("strided", { strides: [1, 2], offset: 0 }, [[3, 2]], [2, 3]);
-    expect(run(turned, [1, 2, 3, 4, 5, 6])).toEqual([1, 3, 5, 2, 4, 6]);
+    const chartChanged = one("strided", { strides: [1, 2], offset: 0 }, [[3, 2]], [2, 3]);
+    expect(run(chartChanged, [1, 2, 3, 4, 5, 6])).toEqual([1, 3, 5, 2, 4, 6]);
   });
 });
 
@@ -114,18 +114,18 @@ describe("Network", () => {
     const network = new Network(graph, bytes.subarray(3));
     expect([...network.run(Float32Array.of(4))[0]!]).toEqual([8]);
     expect(() => new Network(graph, bytes.subarray(3, 6))).toThrow(
-      "The weights of this network are cut off: 4 bytes are needed, and there are 3.",
+      "The weights of this network are incomplete: 4 bytes are needed, and there are 3.",
     );
   });
 
   it("refuses inputs of another size, and too few", () => {
-    expect(() => relu().run(new Float32Array(3))).toThrow('The input "x0" holds 2 numbers');
+    expect(() => relu().run(new Float32Array(3))).toThrow('The input "x0" has 2 numbers');
     expect(() => relu().run()).toThrow("and none were given");
   });
 
   it("refuses ops and functions that it does not know", () => {
-    expect(() => one("fold", {}, [[1]], [1])).toThrow('needs the op "fold"');
-    expect(() => one("toString", {}, [[1]], [1])).toThrow('needs the op "toString"');
+    expect(() => one("fold", {}, [[1]], [1])).toThrow('needs the operation "fold"');
+    expect(() => one("toString", {}, [[1]], [1])).toThrow('needs the operation "toString"');
     const words = 'node 0 (unary), there is no function "constructor"';
     expect(() => one("unary", { name: "constructor" }, [[1]], [1])).toThrow(words);
   });

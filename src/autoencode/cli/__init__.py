@@ -1,1 +1,1 @@
-"""The command `autoencode`: one file a verb, nothing heavy imported before a verb runs."""
+"""The command `autoencode`: one file for each verb; heavy modules are imported when a verb runs."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autoencode.cli.options import Images, Json, Measures, Samples
-from autoencode.cli.output import complain, say, say_json
+from autoencode.cli.options import Images, Json, Measures, Overwrite, RunFolders, Samples
+from autoencode.cli.output import aligned, print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
@@ -27,33 +27,28 @@ COLUMNS = 4
 
 
 def compare(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help='Folders of runs, or patterns: "runs/*".')
-    ],
+    runs: RunFolders,
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = Path("runs/compare"),
     measures: Measures = "quick",
     samples: Samples = 1_000,
     images: Images = 1_000,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier comparison.")
-    ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Set runs side by side: figures with their noise, and the same images through each model.
+    """Compare runs: metrics with confidence intervals, and reconstructions of the same images.
 
-    Runs that differ in nothing but the seed are taken together as one model. What was not measured
-    yet is measured first.
+    Runs that differ only in the seed count as one model. Missing metrics are measured first.
 
     Example: autoencode compare runs/ae runs/vae
     """
     free_folder(out, overwrite)
-    from autoencode.cli.measure import wanted
+    from autoencode.cli.measure import measures_named
     from autoencode.io.store import write_json, writing
     from autoencode.models.run import open_run
     from autoencode.report import write_comparison_page
 
     opened = [open_run(folder) for folder in folders_of(runs)]
-    asked = wanted(measures)
+    asked = measures_named(measures)
     # Pictures are of the seed of the median squared error.
     taken = asked if "reconstruction" in asked else ["reconstruction", *asked]
     options = {"samples": samples, "images": images}
@@ -64,12 +59,12 @@ def compare(
     page = write_comparison_page(found, out / PAGE, command=command)
     write_json(out / TABLE, found.to_dict())
     if json:
-        say_json(found.to_dict())
+        print_json(found.to_dict())
         return
     for line in lines_of(found):
-        say(line)
-    say(f"page     {page}")
-    say(f"figures  {out / TABLE}")
+        print_line(line)
+    print_line(f"page     {page}")
+    print_line(f"figures  {out / TABLE}")
 
 
 def folders_of(given: Sequence[str]) -> list[Path]:
@@ -160,7 +155,7 @@ def _measured(
     """A run with the metrics of these measures, which are saved in its folder."""
     from dataclasses import replace
 
-    from autoencode.cli.measure import keep
+    from autoencode.cli.measure import save_metrics
     from autoencode.evaluation import MetricsCache, evaluate
 
     run = trial.run
@@ -168,9 +163,9 @@ def _measured(
     found = evaluate(run.load_model(), data, measures, cache, **options)
     metrics = {**found.to_dict(), "data": data.name}
     try:
-        keep(run, data, metrics)
+        save_metrics(run, data, metrics)
     except AutoencodeError as error:  # the metrics are compared all the same
-        complain("warning", f"{error.what}, so the metrics are not saved")
+        print_message("warning", f"{error.what}, so the metrics are not saved")
     # Or the comparison would depend on what had been measured before.
     others = {record.name for _, of in MetricsCache(run).others(measures) for record in of}
     terms = {k: v for k, v in metrics["terms"].items() if f"terms.{k}" not in others}
@@ -217,10 +212,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
             words = estimate_words(model.figures[figure.name], figure.info) if has else "–"
             cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
         rows.append([*cells, cost_words(model)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+    yield from aligned(rows)
     if len(found.models) == 1:
         return
     for figure in [figure for figure in shown if figure.differences][:1]:

@@ -1,33 +1,25 @@
-"""`autoencode data`: which sets there are, fetching one, looking into one."""
+"""`autoencode data`: list, fetch and check data sets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import (
-    Json,
-    Labels,
-    MaxBad,
-    OnBad,
-    Range,
-    Size,
-    SplitSeed,
-    data_options,
-)
-from autoencode.cli.output import say, say_json
+from autoencode.cli.options import Json, takes
+from autoencode.cli.output import print_json, print_line
+from autoencode.data.options import Options
 
 if TYPE_CHECKING:
     from autoencode.data import Check
 
-app = typer.Typer(help="List, fetch and check data.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch and check data sets.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_sources(json: Json = False) -> None:
-    """List the sets that have a name, and which of them are on this machine.
+    """List the data sets that have a name, and which of them are on this machine.
 
     Example: autoencode data list
     """
@@ -35,58 +27,62 @@ def list_sources(json: Json = False) -> None:
 
     rows = [{**source.to_dict(), "where": located(source.name)} for source in SOURCES.values()]
     if json:
-        say_json(rows)
+        print_json(rows)
         return
     for row in rows:
         shape = "×".join(map(str, row["shape"]))
-        here = "here" if row["where"] else f"{row['download_bytes'] / 1e6:.0f} MB to fetch"
-        say(f"{row['name']:14s} {row['images']:>7,} images {shape:9s}  {here:16s} {row['about']}")
+        place = "on this machine" if row["where"] else f"{row['download_bytes'] / 1e6:.0f} MB"
+        print_line(
+            f"{row['name']:14s} {row['images']:>7,} images {shape:9s}  {place:16s} {row['about']}"
+        )
 
 
-@app.command()
-def fetch(
-    name: Annotated[str, typer.Argument(help="A name from the list.")], json: Json = False
+@app.command("fetch")
+def fetch_source(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a data set, from: autoencode data list.")
+    ],
+    json: Json = False,
 ) -> None:
-    """Fetch a named set into the cache, checked by its SHA-256.
+    """Download a data set into the cache and check its SHA-256.
 
     Example: autoencode data fetch mnist
     """
-    from autoencode.data import fetch as bring
+    from autoencode.data import fetch
 
-    where = bring(name)
+    place = fetch(name)
     if json:
-        say_json({"name": name, "where": where})
+        print_json({"name": name, "where": place})
     else:
-        say(f"{name} is installed" if where == "installed" else f"{name} is at {where}")
+        print_line(f"{name} is installed" if place == "installed" else f"{name} is at {place}")
 
 
-@app.command()
+@app.command("check")
+@takes(options=Options)
 def check(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A name or a path.")],
-    labels: Labels = None,
-    value_range: Range = None,
-    size: Size = None,
-    on_bad: OnBad = "fail",
-    max_bad: MaxBad = 0.01,
-    split_seed: SplitSeed = 0,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="Name of a data set, a folder of images, or an array file."
+        ),
+    ],
+    options: dict[str, Any],
     json: Json = False,
 ) -> None:
-    """Look into data before training: shape, range, classes, duplicates, constant images, NaN.
+    """Inspect data before training: shape, value range, classes, duplicates, constant images, NaN.
 
-    Exit code 2 when the data cannot be trained on as they are.
+    The exit code is 2 if a model cannot be trained on the data as they are.
 
     Example: autoencode data check mnist
     """
     from autoencode.data import check_source
 
-    found = check_source(
-        source, **data_options(labels, value_range, size, on_bad, max_bad, split_seed)
-    )
+    found = check_source(source, **options)
     if json:
-        say_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         for line in _lines(found):
-            say(line)
+            print_line(line)
     if not found.usable:
         raise typer.Exit(2)
 
@@ -97,8 +93,8 @@ def _lines(found: Check) -> Iterator[str]:
         yield f"values       {found.low:g} to {found.high:g}"
     for part in found.parts:
         yield (
-            f"{part.part:12s} {part.examples:,} examples, {part.repeated:,} repeated, "
-            f"{part.in_train:,} also in train"
+            f"{part.part:12s} {part.examples:,} examples, {part.repeated:,} duplicates, "
+            f"{part.in_train:,} also in the training part"
         )
         if part.per_class:
             counts = ", ".join(f"{name} {count:,}" for name, count in part.per_class.items())

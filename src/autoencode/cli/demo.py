@@ -1,4 +1,4 @@
-"""`autoencode demo`: the main job, from nothing to a report of two models and their explorer."""
+"""`autoencode demo`: train two models, report on them and explore them, with one command."""
 
 from __future__ import annotations
 
@@ -7,46 +7,49 @@ from typing import Annotated
 
 import typer
 
-from autoencode.cli.options import Source
-from autoencode.cli.output import say
+from autoencode.cli.options import Overwrite, Source
+from autoencode.cli.output import print_line
 
 
 def demo(
     data: Source = "mnist",
-    steps: Annotated[int, typer.Option(help="Updates of each of the two models.")] = 6_000,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Number of training steps of each of the two models.")
+    ] = 6_000,
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier demo.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Train an autoencoder and a VAE with 2-D codes, set them side by side, and move through both.
+    """Train an autoencoder and a VAE with 2-D codes, compare them, and make their explorer.
 
     Example: autoencode demo
     """
     from autoencode.cli.compare import compared
-    from autoencode.cli.measure import keep, measure, summary_lines
+    from autoencode.cli.measure import measure_run, save_metrics, summary_lines
     from autoencode.data import load_data
     from autoencode.evaluation import QUICK
     from autoencode.explorer.page import write_explorer
     from autoencode.report import write_comparison_page, write_report
-    from autoencode.train import fit
+    from autoencode.train import Settings, fit
 
     loaded = load_data(data)
     runs = []
     for number, recipe in enumerate(("ae", "vae"), start=1):
-        say(f"[{number}/2] training {recipe} on {loaded.name}: {steps:,} steps of 200 images")
+        print_line(
+            f"[{number}/2] training {recipe} on {loaded.name}: {steps:,} steps of "
+            f"{Settings().batch_size} images"
+        )
         fitted = fit(recipe, loaded, latent=2, steps=steps, out=out / recipe, overwrite=overwrite)
         assert fitted.run is not None
-        metrics = measure(fitted.run, loaded, fitted.model)
+        metrics = measure_run(fitted.run, loaded, fitted.model)
         for line in summary_lines(fitted.run, metrics):
-            say(f"      {line}")
-        keep(fitted.run, loaded, metrics)
+            print_line(f"      {line}")
+        save_metrics(fitted.run, loaded, metrics)
         runs.append(fitted.run)
     found = compared(runs, QUICK)
     page = write_comparison_page(
         found, out / "report.html", "An autoencoder and a VAE", data=loaded
     )
-    say(f"report:   {page}")
+    print_line(f"report:   {page}")
     for run in runs:
-        say(f"          {write_report(run, data=loaded)}")
-    say(f"explorer: {write_explorer(runs, out / 'explorer.html', data=loaded)}")
+        print_line(f"          {write_report(run, data=loaded)}")
+    print_line(f"explorer: {write_explorer(runs, out / 'explorer.html', data=loaded)}")

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autoencode.cli.options import (
-    Images,
-    Json,
-    Measures,
-    OtherSource,
-    Projection,
-    RunFolder,
-    Samples,
-)
-from autoencode.cli.output import complain, say, say_json
+from autoencode.cli.options import Images, Json, Measures, OtherSource, RunFolder, Samples
+from autoencode.cli.output import print_json, print_line, print_message, print_row
 from autoencode.errors import AutoencodeError, did_you_mean
 
 if TYPE_CHECKING:
@@ -31,66 +23,74 @@ def evaluate(
     measures: Measures = "all",
     samples: Samples = 1_000,
     images: Images = 1_000,
-    projection: Projection = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="How the test codes are projected to 2-D for the report: tsne, umap (an extra "
+            "package), pca or none.",
+            show_default="tsne for more than 2 latent dimensions, with the measure space",
+        ),
+    ] = None,
     data: OtherSource = None,
-    report: Annotated[
-        bool, typer.Option(help="Bring the run's report.html and card.md up to date.")
-    ] = True,
+    report: Annotated[bool, typer.Option(help="Update report.html and card.md of the run.")] = True,
     json: Json = False,
 ) -> None:
-    """Measure a run on test data that it has never seen.
+    """Measure a run on test data, which were not used in training.
 
-    What was measured before is not measured again, and an evaluation that was cut short goes on.
+    Measures that were taken before are reused, and an interrupted evaluation is continued.
 
     Example: autoencode evaluate runs/vae-mnist --json
     """
-    from autoencode.cli.measure import keep, measure, summary_lines, wanted
+    from autoencode.cli.measure import measure_run, measures_named, save_metrics, summary_lines
     from autoencode.data import load_data
     from autoencode.models.run import open_run
 
     opened = open_run(run)
     model = opened.load_model()
     loaded = opened.load_data() if data is None else load_data(data)
-    own = loaded.fingerprint == opened.data["fingerprint"]
-    asked = wanted(measures)
-    method = _method(opened, asked, projection, own)
-    metrics = measure(opened, loaded, model, asked, samples=samples, images=images)
+    is_own = loaded.fingerprint == opened.data["fingerprint"]
+    names = measures_named(measures)
+    method = _projection_method(opened, names, projection, is_own)
+    metrics = measure_run(opened, loaded, model, names, samples=samples, images=images)
     if json:
-        say_json(metrics)
+        print_json(metrics)
     else:
         for line in summary_lines(opened, metrics):
-            say(line)
+            print_line(line)
     try:
-        keep(opened, loaded, metrics)
-    except AutoencodeError as error:  # the figures are there all the same
-        complain("warning", f"{error.what}, so the figures are not kept")
+        save_metrics(opened, loaded, metrics)
+    except AutoencodeError as error:  # the metrics have been printed
+        print_message("warning", f"{error.what}, so the metrics are not saved")
         return
     if method is not None:
-        _map(opened, loaded, model, method, json)
-    if report and own and (opened.folder / "report.html").exists():
-        _report(opened, loaded, json)
+        _project(opened, loaded, model, method, json)
+    if report and is_own and (opened.folder / "report.html").exists():
+        _update_report(opened, loaded, json)
 
 
-def _method(run: Run, measures: Sequence[str], given: str | None, own: bool) -> str | None:
-    """How test codes are to be mapped, if at all.
+def _projection_method(
+    run: Run, measures: Sequence[str], given: str | None, is_own: bool
+) -> str | None:
+    """The method with which the test codes are projected, or None.
 
     Raises:
-        AutoencodeError: there is no such method, it is not installed, or the data are others.
+        AutoencodeError: no such method, a package that is missing, or data that are not the run's.
     """
     from autoencode.explore import METHODS
     from autoencode.explore.projection import umap_class
 
     if given is None:
-        return "tsne" if own and run.sizes.latent > 2 and "space" in measures else None
+        return "tsne" if is_own and run.sizes.latent > 2 and "space" in measures else None
     if given == "none":
         return None
     if given not in METHODS:
         raise AutoencodeError(
             f'There is no projection "{given}"', did_you_mean(given, [*METHODS, "none"])
         )
-    if not own:
+    if not is_own:
         raise AutoencodeError(
-            "A map of codes is kept with the run, so it is one of its own data",
+            "The projection is saved in the run, so it needs the data of the run",
             "Leave out --data or --projection.",
         )
     if given == "umap":
@@ -98,26 +98,26 @@ def _method(run: Run, measures: Sequence[str], given: str | None, own: bool) -> 
     return given
 
 
-def _map(run: Run, data: Data, model: Model, method: str, json: bool) -> None:
+def _project(run: Run, data: Data, model: Model, method: str, json: bool) -> None:
     from autoencode.evaluation import projected
 
     try:
         found = projected(run, data, model, method)
     except AutoencodeError as error:
-        complain("note", f"{error.what}, so there is no map of the codes")
+        print_message("note", f"{error.what}, so the codes are not projected")
         return
     if not json:
-        say(f"map            {method} of {len(found.points):,} of {found.of:,} test codes")
+        print_row("projection", f"{method} of {len(found.points):,} of {found.of:,} test codes")
 
 
-def _report(run: Run, data: Data, json: bool) -> None:
+def _update_report(run: Run, data: Data, json: bool) -> None:
     from autoencode.report import write_card, write_report
 
     try:
         write_card(run)
         path = write_report(run, data=data)
     except AutoencodeError as error:
-        complain("warning", f"{error.what}, so the report is the old one")
+        print_message("warning", f"{error.what}, so the report is not updated")
         return
     if not json:
-        say(f"report         {path}")
+        print_row("report", path)

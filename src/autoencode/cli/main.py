@@ -1,23 +1,25 @@
-"""The command itself: its verbs, and what happens when one of them fails."""
+"""The command `autoencode`: its verbs, its exit codes and its error messages."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli import compare, data, demo, evaluate, explore, pictures, recipes, study, train
-from autoencode.cli.output import complain, say
+from autoencode.cli import data
+from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
-from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory
+from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
 
-# What typer makes of Ctrl-C where nothing else listens to it.
+# Each verb is a function in a module of its own, both of its name; in the order of the help.
+VERBS = "demo train resume evaluate compare study explore generate reconstruct interpolate recipes"
+# The exit code that typer gives to Ctrl-C where nothing else handles it.
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Train, measure, picture and use autoencoders.",
     epilog="Start with: autoencode demo",
     no_args_is_help=True,
     add_completion=False,
@@ -25,12 +27,17 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         from importlib.metadata import version
 
-        say(version("autoencode"))
+        print_line(version("autoencode"))
         raise typer.Exit
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring with each paragraph on one line, so that the terminal's width breaks it."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 @app.callback()
@@ -40,28 +47,21 @@ def options(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Train, measure, picture and use autoencoders."""
+    """Train, measure, draw and explore autoencoders."""
 
 
-app.command()(demo.demo)
-app.command()(train.train)
-app.command()(train.resume)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(study.study)
-app.command()(explore.explore)
-app.command()(pictures.generate)
-app.command()(pictures.reconstruct)
-app.command()(pictures.interpolate)
-app.command()(recipes.recipes)
+for verb in VERBS.split():
+    function = getattr(import_module(f"autoencode.cli.{verb}"), verb)
+    app.command(help=_paragraphs(function.__doc__))(function)
 app.add_typer(data.app, name="data")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command and leaves with its exit code; the user never sees a traceback of his own.
+    """Runs the command and exits; a mistake of the user is answered by a sentence.
 
-    0 done; 2 what the user can mend; 3 training diverged; 4 memory or disk; 130/143 interrupted,
-    saved; 1 our own fault.
+    Exit codes: 0 done; 2 an error that the user can fix; 3 training diverged; 4 memory or disk ran
+    out; 130 or 143 interrupted, and everything is saved; 1 an error of this program, with its
+    traceback.
     """
     warnings.showwarning = _show_warning
     prepare()
@@ -69,36 +69,58 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _exit_code(arguments: list[str] | None) -> int:
-    """Runs the command and says in one sentence what went wrong, if anything did."""
+    """Runs the command, prints the error if there is one, and returns the exit code."""
     try:
         code: int | None = app(arguments, prog_name="autoencode", standalone_mode=False)
     except AutoencodeError as error:
-        complain("error", str(error))
+        print_message("error", str(error))
         return error.exit_code
     except typer.TyperException as error:
-        if what := error.format_message().strip():  # else it has shown the help
-            complain("error", _usage(what, error))
+        if error.format_message().strip():  # without a message, typer has shown the help
+            print_message("error", _usage_error(error))
         return error.exit_code
     except OSError as error:
-        where = error.filename or "A file"
-        complain("error", f"{where} cannot be read or written: {error.strerror}.")
+        path = error.filename or "A file"
+        print_message("error", f"{path} cannot be read or written: {error.strerror}.")
         return 4 if is_disk_full(error) else 2
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        complain("error", "Memory ran out. Take less data, a smaller batch or a smaller model.")
+        print_message("error", "Memory ran out. Use less data, a smaller batch or a smaller model.")
         return 4
     if code == INTERRUPTED:
-        complain("error", "Interrupted.")
+        print_message("error", "Interrupted.")
     return code or 0
 
 
-def _usage(what: str, error: typer.TyperException) -> str:
-    """What is wrong with an option or an argument, and where to look it up."""
-    context = getattr(error, "ctx", None)
+def _usage_error(error: typer.TyperException) -> str:
+    """What is wrong with an option or argument, the nearest option, and where the help is."""
+    context: typer.Context | None = getattr(error, "ctx", None)
     command = context.command_path if context else "autoencode"
-    return f"{what}{'' if what.endswith(('.', '?')) else '.'} See: {command} --help"
+    sentence = error.format_message().strip()
+    option = getattr(error, "option_name", None)
+    if context and option and hasattr(error, "possibilities"):  # there is no such option
+        sentence = f"There is no option {option}."
+        if near := _nearest_option(option, context):
+            sentence += f" Did you mean {near}?"
+    elif not sentence.endswith((".", "?")):
+        sentence += "."
+    return f"{sentence} See: {command} --help"
+
+
+def _nearest_option(name: str, context: typer.Context) -> str | None:
+    """The option of a command that is spelt most like `name`, or whose help contains its words."""
+    helps = {
+        flag[2:]: (getattr(parameter, "help", None) or "").lower()
+        for parameter in context.command.params
+        for flag in parameter.opts
+        if flag.startswith("--")
+    }
+    word = name.strip("-").lower()
+    described = [flag for flag, text in helps.items() if word.replace("-", " ") in text]
+    near = nearest(word, helps) or next(iter(described), None)
+    return f"--{near}" if near else None
 
 
 def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    complain("warning", str(message))
+    print_message("warning", str(message))

@@ -15,7 +15,7 @@ from autoencode.models.build import Model
 from autoencode.models.run import Run
 
 
-def measure(
+def measure_run(
     run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
 ) -> dict[str, Any]:
     """Evaluates the model of a run on the test part of `data`.
@@ -28,7 +28,7 @@ def measure(
     return {**found.to_dict(), "data": data.name}
 
 
-def wanted(measures: str) -> list[str]:
+def measures_named(measures: str) -> list[str]:
     """The measures that an option names: "quick,likelihood", or "all".
 
     Raises:
@@ -44,7 +44,7 @@ def wanted(measures: str) -> list[str]:
     return list(dict.fromkeys(name for word in words for name in groups.get(word, (word,))))
 
 
-def keep(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
+def save_metrics(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
     """Writes the figures to `metrics.json` of the run, if they are of its own data.
 
     Raises:

@@ -1,118 +1,157 @@
-"""Options that several verbs share."""
+"""The options of the verbs: those that several share, and those that dataclasses define."""
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
+from autoencode.arguments import bare_type
 from autoencode.errors import AutoencodeError
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+RunFolders = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the random draws.")]
+Report = Annotated[bool, typer.Option(help="Write report.html and card.md into the run folder.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Measures = Annotated[
     str,
     typer.Option(
-        help="What to measure, commas between: reconstruction, objective, codes (together "
-        "quick), likelihood, space, generation, gaps, shift, disentanglement; or all."
+        help="What to measure, separated by commas: reconstruction, objective and codes (together "
+        "quick), likelihood, space, generation, gaps, shift, disentanglement, or all."
     ),
 ]
 Samples = Annotated[
-    int, typer.Option(min=1, max=10**9, help="Importance samples of ln p(x), for each image.")
+    int, typer.Option(min=1, help="Number of importance samples per image for log p(x).")
 ]
 Images = Annotated[
-    int, typer.Option(min=1, max=10**9, help="Test images that ln p(x) is taken of.")
-]
-Projection = Annotated[
-    str | None,
-    typer.Option(
-        metavar="METHOD",
-        help="Map the test codes for the report: tsne, umap (an extra), pca, or none.",
-        show_default="tsne of more than two numbers, with the measure space",
-    ),
+    int, typer.Option(min=1, help="Number of test images on which log p(x) is estimated.")
 ]
 Source = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="A named set (autoencode data list), a folder of images, .npy, .npz or IDX.",
+        help="A data set by name (see: autoencode data list), a folder of images, or an .npy, .npz "
+        "or IDX file.",
     ),
 ]
 OtherSource = Annotated[
     str | None,
-    typer.Option("--data", metavar="SOURCE", help="Other data than those of the run."),
-]
-Range = Annotated[
-    tuple[float, float] | None,
-    typer.Option("--range", metavar="LOW HIGH", help="The values that are black and white."),
-]
-Size = Annotated[
-    tuple[int, int] | None,
-    typer.Option("--size", metavar="HEIGHT WIDTH", help="Resize images to this."),
-]
-OnBad = Annotated[str, typer.Option(help="What to do with a file that is no image: fail or skip.")]
-MaxBad = Annotated[float, typer.Option(help="The share of files that may be skipped.")]
-Labels = Annotated[
-    Path | None, typer.Option(help="Labels of the images: .npy, .npz or IDX of the same length.")
-]
-Vectors = Annotated[
-    Path | None,
-    typer.Option(help="Numbers beside each image that condition the model: .npy of shape (N, C)."),
-]
-Binarise = Annotated[
-    str | None,
     typer.Option(
-        help="Draw each pixel black or white by its grey: static (once) or dynamic (the training "
-        "images anew at each look)."
+        "--data",
+        metavar="SOURCE",
+        help="Data set, folder of images or array file to use.",
+        show_default="the data of the run",
     ),
 ]
-Mapped = Annotated[
-    bool,
-    typer.Option(
-        "--mapped",
-        help="Read the data from a file on disk while training, even where they fit into memory.",
-    ),
-]
-Labelled = Annotated[
-    int | None,
-    typer.Option(help="Training images that keep their label; all others are hidden."),
-]
-SplitSeed = Annotated[int, typer.Option(help="Seed of the split into train, validation, test.")]
+
+# Titles of the groups of options that `takes` adds, by the parameter that receives their values.
+PANELS = {"settings": "Training (a recipe may set other defaults)", "options": "Data"}
 
 
-def data_options(
-    labels: Path | None,
-    value_range: tuple[float, float] | None,
-    size: tuple[int, int] | None,
-    on_bad: str,
-    max_bad: float,
-    split_seed: int,
-    vectors: Path | None = None,
-    labelled: int | None = None,
-    binarise: str | None = None,
-    mapped: bool = False,
-) -> dict[str, Any]:
-    """The keyword arguments of `load_data`."""
-    return {
-        "labels": None if labels is None else str(labels),
-        "vectors": None if vectors is None else str(vectors),
-        "labelled": labelled,
-        "value_range": value_range,
-        "size": size,
-        "on_bad": on_bad,
-        "max_bad": max_bad,
-        "seed": split_seed,
-        "binarise": binarise,
-        "memory": "map" if mapped else "auto",
-    }
+def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds an option to a verb for every field of dataclasses that `arguments.option` has made.
+
+    records: parameter of the verb -> dataclass. The verb receives in this parameter a dict of the
+        values that the user gave, by the names of the fields; the dataclass checks them later.
+    """
+
+    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
+        @wraps(verb)
+        def command(context: typer.Context, **values: Any) -> None:
+            for target, record in records.items():
+                given = {}
+                for each in fields(record):
+                    value = values.pop(name := f"{target}__{each.name}", None)
+                    source = context.get_parameter_source(name)
+                    if source is not None and source.name == "COMMANDLINE":
+                        given[each.name] = value
+                values[target] = given
+            verb(**values)
+
+        parameters = [_keyword("context", typer.Context)]
+        for parameter in inspect.signature(verb, eval_str=True).parameters.values():
+            if parameter.name in records:
+                parameters += _parameters(parameter.name, records[parameter.name])
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # for typer
+        return command
+
+    return decorate
+
+
+def flags_of(record: type[Any], given: Mapping[str, Any]) -> list[str]:
+    """The words of a command line that give the values `given` to the fields of a dataclass."""
+    words: list[str] = []
+    for each in fields(record):
+        if each.name in given:
+            value = given[each.name]
+            words += [_flag(each), *map(str, value if isinstance(value, tuple) else [value])]
+    return words
+
+
+def _flag(option: Field[Any]) -> str:
+    return f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
+
+
+def _parameters(target: str, record: type[Any]) -> list[inspect.Parameter]:
+    """Parameters for typer, one for each field of a dataclass that was made with `option`."""
+    hints = get_type_hints(record, include_extras=True)
+    found = []
+    for each in (each for each in fields(record) if "help" in each.metadata):
+        kind, bounds = bare_type(hints[each.name])
+        text, choices = each.metadata["help"], get_args(kind) if get_origin(kind) is Literal else ()
+        option = typer.Option(
+            f"{_flag(each)}/--no-{_flag(each)[2:]}" if each.default is True else _flag(each),
+            help=f"{text[:-1]} ({bounds.short()})." if bounds else text,
+            show_default=each.metadata["shown"] or True,
+            metavar=each.metadata["metavar"] or (f"[{'|'.join(choices)}]" if choices else None),
+            rich_help_panel=PANELS[target],
+            parser=_number if kind == int | float else None,
+        )
+        kind = Annotated[_typer_type(kind) | None, option]
+        found.append(_keyword(f"{target}__{each.name}", kind, each.default))
+    return found
+
+
+def _keyword(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+def _typer_type(kind: Any) -> Any:
+    """The type with which typer reads a field; the dataclass checks choices and ranges itself."""
+    if get_origin(kind) is Sequence:  # a pair of numbers
+        (entry,) = get_args(kind)
+        return tuple[int, int] if bare_type(entry)[0] is int else tuple[float, float]
+    return kind if kind in (int, float, bool) else str
+
+
+def _number(text: str) -> int | float:
+    """A whole number, or another one.
+
+    Raises:
+        typer.BadParameter: the text is not a number.
+    """
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a number.") from None
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """`terms.kl.weight=4` to its dotted name and its value, JSON where it is JSON.
+    """`terms.kl.weight=4` to its dotted name and its value, read as JSON where it is JSON.
 
     Raises:
         AutoencodeError: there is no equals sign.

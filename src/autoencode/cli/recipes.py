@@ -7,37 +7,42 @@ from typing import Annotated
 import typer
 
 from autoencode.cli.options import Json
-from autoencode.cli.output import say, say_json
+from autoencode.cli.output import print_json, print_line
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="One row, in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Name of a model, to show all of its parts."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """List the table of models, or one of them: its objective, its slots, its papers.
+    """List the models, or show one of them: its objective, parts, default settings and papers.
 
     Example: autoencode recipes vae
     """
     from autoencode.models.describe import formula, papers, slots
     from autoencode.models.recipes.table import RECIPES, recipe_named
 
-    rows = list(RECIPES.values()) if name is None else [recipe_named(name)]
+    found = list(RECIPES.values()) if name is None else [recipe_named(name)]
     if json:
-        found = [{**row.to_dict(), "formula": formula(row)} for row in rows]
-        say_json(found if name is None else found[0])
+        records = [{**recipe.to_dict(), "formula": formula(recipe)} for recipe in found]
+        print_json(records if name is None else records[0])
         return
     if name is None:
-        width = max(len(row.name) for row in rows)
-        for row in rows:
-            say(f"{row.name:{width}s}  {row.about}")
+        width = max(len(recipe.name) for recipe in found)
+        for recipe in found:
+            print_line(f"{recipe.name:{width}s}  {recipe.about}")
         return
-    row = rows[0]
-    say(f"{row.name}: {row.about}\n")
-    say(f"  {formula(row)}\n")
-    filled = {**slots(row), "latent": str(row.latent)}
-    width = max(map(len, filled))
-    for slot, words in filled.items():
-        say(f"  {slot:{width}s} {words}")
-    say("\n  Set any of these: " + ", ".join(row.addresses()) + "\n")
-    for paper in papers(row):
-        say(f"  {paper}")
+    recipe = found[0]
+    print_line(f"{recipe.name}: {recipe.about}\n")
+    print_line(f"  {formula(recipe)}\n")
+    settings = ", ".join(f"{key} {value}" for key, value in recipe.training.items())
+    rows = {**slots(recipe), "latent": str(recipe.latent)}
+    rows |= {"training": settings} if settings else {}
+    width = max(map(len, rows))
+    for title, words in rows.items():
+        print_line(f"  {title:{width}s} {words}")
+    print_line("\n  Values that --set can change: " + ", ".join(recipe.addresses()) + "\n")
+    for paper in papers(recipe):
+        print_line(f"  {paper}")

@@ -1,4 +1,4 @@
-"""`autoencode train --seeds N`: one model from several seeds, a run each, beside each other."""
+"""`autoencode train --seeds N`: train one model with several seeds, one run for each seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autoencode.cli.output import complain, say, say_json
+from autoencode.cli.output import aligned, print_json, print_line, print_message
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from autoencode.models.recipe import Recipe
     from autoencode.train import FitResult, Outcome
 
-# Figures that a line has room for, those that are measured first, and one of each term beside them.
-MAIN = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
-LARGEST = 2**63 - 1
+# Columns of the table: the first, then one for each term of the objective, then the others.
+COLUMNS = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
+MAX_SEED = 2**63 - 1
 
 
 def train_seeds(
@@ -35,21 +35,21 @@ def train_seeds(
     report: bool,
     json: bool,
 ) -> None:
-    """Trains a recipe from `count` seeds, measures each run, and says what the seeds make of it.
+    """Trains a recipe with `count` seeds, measures each run, and prints a table of the metrics.
 
     Raises:
         typer.Exit: a training failed, with its exit code; the others are done.
-        AutoencodeError: what is refused before anything is trained; Ctrl-C, after saving.
+        AutoencodeError: an error before training; Ctrl-C, after saving.
     """
     from autoencode.train import Job, Settings, fit_many
 
     first = Settings.of(recipe, settings).seed
-    if first + count - 1 > LARGEST:
+    if first + count - 1 > MAX_SEED:
         raise AutoencodeError(
             f"{count} seeds from {first} are more than there are", "Lower --seed."
         )
     folders = [folder / f"seed-{seed}" for seed in range(first, first + count)]
-    _free(folder, folders, overwrite)
+    _prepare_folders(folder, folders, overwrite)
     jobs = [
         Job(recipe, data, each, {**settings, "seed": seed})
         for seed, each in enumerate(folders, first)
@@ -65,43 +65,43 @@ def train_seeds(
     done = [outcome for outcome in outcomes if outcome.error is None]
     command = f"autoencode compare {join([str(folder)])}/*"
     if json:
-        say_json(_record(folder, outcomes, command))
+        print_json(_record(folder, outcomes, command))
     else:
-        for line in _lines(done):
-            say(line)
-        say(f"runs     {folder}")
+        for line in _table(done):
+            print_line(line)
+        print_line(f"runs     {folder}")
         if len(done) > 1:
-            say(f"compare  {command}")
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    for each in failed:
-        complain("error", f"{each.job.out}: {each.error}")
-    if failed and failed[0].error is not None:
-        raise typer.Exit(failed[0].error.exit_code)
+            print_line(f"compare  {command}")
+    errors = [(outcome, outcome.error) for outcome in outcomes if outcome.error is not None]
+    for outcome, error in errors:
+        print_message("error", f"{outcome.job.out}: {error}")
+    if errors:
+        raise typer.Exit(errors[0][1].exit_code)
 
 
 def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
-    """Measures a run and writes what a single training writes; what is there is taken."""
-    from autoencode.cli.measure import keep, measure
+    """Measures a run and writes the files that a single training writes; reuses existing ones."""
+    from autoencode.cli.measure import measure_run, save_metrics
     from autoencode.report import write_card, write_report
 
     run = fitted.run
     assert run is not None
-    kept = run.metrics()
-    if kept is not None and (not report or (run.folder / "report.html").exists()):
-        return kept
-    metrics = measure(run, fitted.data, fitted.model)
-    keep(run, fitted.data, metrics)
+    saved = run.metrics()
+    if saved is not None and (not report or (run.folder / "report.html").exists()):
+        return saved
+    metrics = measure_run(run, fitted.data, fitted.model)
+    save_metrics(run, fitted.data, metrics)
     if report:
         write_card(run)
         write_report(run, data=fitted.data)
     return metrics
 
 
-def _free(folder: Path, folders: Sequence[Path], overwrite: bool) -> None:
-    """Takes away the runs that are to be made anew.
+def _prepare_folders(folder: Path, folders: Sequence[Path], overwrite: bool) -> None:
+    """Removes the runs that will be replaced.
 
     Raises:
-        RunError: the folder is a file or a run itself, or one of `folders` holds what is no run.
+        RunError: the folder is a file or a run, or one of `folders` holds files of another kind.
     """
     from autoencode.train.run_folder import discard_unstarted, make_folder
 
@@ -109,95 +109,82 @@ def _free(folder: Path, folders: Sequence[Path], overwrite: bool) -> None:
         raise RunError(f"{folder} is a file, and runs need a folder", "Choose another --out.")
     if (folder / "run.json").exists():
         raise RunError(f"{folder} is a run, and each seed needs one", "Choose another --out.")
-    there = [each for each in folders if overwrite and each.exists()]
-    for each in there:
+    existing = [each for each in folders if overwrite and each.exists()]
+    for each in existing:
         if each.is_dir() and any(each.iterdir()) and not (each / "run.json").exists():
             raise RunError(
                 f"{each} holds files that are no run, and --overwrite would delete them",
                 "Choose another --out.",
             )
-    for each in there:
+    for each in existing:
         make_folder(each, overwrite)
         discard_unstarted(each)
 
 
-def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of a run that the end of a training tells, in their order."""
-    found = {name: metrics[name] for name in MAIN[:1] if name in metrics}
-    found |= {f"terms.{name}": nats for name, nats in metrics["terms"].items()}
-    return found | {name: metrics[name] for name in MAIN[1:] if metrics.get(name) is not None}
+def _columns(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics of a run that the table shows, in their order."""
+    found = {name: metrics[name] for name in COLUMNS[:1] if name in metrics}
+    found |= {f"terms.{name}": value for name, value in metrics["terms"].items()}
+    return found | {name: metrics[name] for name in COLUMNS[1:] if metrics.get(name) is not None}
 
 
-def _spread(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
-    """Mean and standard deviation over the seeds of each figure that all of them have."""
-    columns = [_figures(outcome.result) for outcome in outcomes]
-    names = [name for name in (columns[0] if columns else ()) if all(name in c for c in columns)]
+def _statistics(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation over the seeds of each metric that all runs have."""
+    rows = [_columns(outcome.result) for outcome in outcomes]
+    names = [name for name in (rows[0] if rows else ()) if all(name in row for row in rows)]
     return {
         name: {
-            "mean": mean(column[name] for column in columns),
-            "standard_deviation": stdev(c[name] for c in columns) if len(columns) > 1 else None,
+            "mean": mean(row[name] for row in rows),
+            "standard_deviation": stdev(row[name] for row in rows) if len(rows) > 1 else None,
         }
         for name in names
     }
 
 
 def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str, Any]:
-    done = [outcome for outcome in outcomes if outcome.error is None]
+    """What --json prints."""
+    runs, failed = [], []
+    for each in outcomes:
+        record = {"run": str(each.job.out), "seed": each.job.settings["seed"]}
+        if each.error is None:
+            runs.append({**record, **(each.run.summary if each.run else {}), **each.result})
+        else:
+            failed.append({**record, "error": str(each.error), "exit_code": each.error.exit_code})
     return {
         "folder": str(folder),
-        "runs": [
-            {
-                "run": str(each.job.out),
-                "seed": each.job.settings["seed"],
-                **(each.run.summary if each.run is not None else {}),
-                **each.result,
-            }
-            for each in done
-        ],
-        "figures": _spread(done),
-        "failed": [
-            {
-                "run": str(each.job.out),
-                "seed": each.job.settings["seed"],
-                "error": str(each.error),
-                "exit_code": each.error.exit_code,
-            }
-            for each in outcomes
-            if each.error is not None
-        ],
+        "runs": runs,
+        "figures": _statistics([each for each in outcomes if each.error is None]),
+        "failed": failed,
         "compare": command,
     }
 
 
-def _lines(done: Sequence[Outcome]) -> Iterator[str]:
-    """A line for each run, and below them mean and standard deviation."""
+def _table(done: Sequence[Outcome]) -> Iterator[str]:
+    """A line for each run, then mean and standard deviation."""
     from autoencode.evaluation.metric_info import metric_info
 
     if not done:
         return
-    found = _spread(done)
+    statistics = _statistics(done)
     run = done[0].run
     assert run is not None
-    tests = done[0].result["n_test"]
-    yield f"{run.recipe.name} on {run.data['name']}, {tests:,} test examples"
-    rows = [["seed", *(metric_info(name).title for name in found), "seconds"]]
+    yield f"{run.recipe.name} on {run.data['name']}, {done[0].result['n_test']:,} test examples"
+    rows = [["seed", *(metric_info(name).title for name in statistics), "seconds"]]
     for each in done:
         assert each.run is not None
-        figures = _figures(each.result)
+        metrics = _columns(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
-        rows.append([seed, *(_digits(name, figures[name]) for name in found), seconds])
+        rows.append([seed, *(_number(name, metrics[name]) for name in statistics), seconds])
     if len(done) > 1:
-        means = [_digits(name, of["mean"]) for name, of in found.items()]
-        spreads = [_digits(name, of["standard_deviation"]) for name, of in found.items()]
-        rows += [["mean", *means, ""], ["standard deviation", *spreads, ""]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join([f"{row[0]:<{widths[0]}}", *cells]).rstrip()
+        means = [_number(name, of["mean"]) for name, of in statistics.items()]
+        deviations = [_number(name, of["standard_deviation"]) for name, of in statistics.items()]
+        rows += [["mean", *means, ""], ["standard deviation", *deviations, ""]]
+    yield from aligned(rows)
 
 
-def _digits(name: str, value: float | None) -> str:
-    """A figure to the digits that `train` shows of it."""
-    small = name in ("ssim", "knn_accuracy", "classification_error")
-    return "–" if value is None else f"{value:.{4 if small else 3 if name == MAIN[0] else 2}f}"
+def _number(name: str, value: float | None) -> str:
+    """A metric with the digits that `train` shows."""
+    is_share = name in ("ssim", "knn_accuracy", "classification_error")
+    digits = 4 if is_share else 3 if name == COLUMNS[0] else 2
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -5,47 +5,63 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Json, Labels, OnBad, Range, Size, Source, data_options
-from autoencode.cli.output import complain, say, say_json
+from autoencode.cli.options import Json, Source, flags_of, takes
+from autoencode.cli.output import print_json, print_line, print_message
+from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, did_you_mean
 
 
+@takes(options=Options)
 def study(
     name: Annotated[
         str,
         typer.Argument(
             metavar="NAME",
-            help="bottleneck, architecture, noise, generation, priors, conditional, regularisers "
-            "or beta.",
+            help="The study: bottleneck, architecture, noise, generation, priors, conditional, "
+            "regularisers or beta.",
         ),
     ],
+    options: dict[str, Any],
     data: Source = "mnist",
     full: Annotated[
-        bool, typer.Option("--full", help="Train long and with more seeds: hours.")
+        bool, typer.Option("--full", help="Train longer and with more seeds, which takes hours.")
     ] = False,
     steps: Annotated[
-        int | None, typer.Option(min=1, max=10**9, help="Of each training, at most.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Largest number of steps of each training run.",
+            show_default="from the study",
+        ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="Of each model.")] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Number of seeds of each model.", show_default="from the study"
+        ),
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Trainings at once; by default, cores.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Number of training runs at the same time.",
+            show_default="number of cores",
+        ),
     ] = None,
-    labels: Labels = None,
-    value_range: Range = None,
-    size: Size = None,
-    on_bad: OnBad = "fail",
     out: Annotated[
-        Path | None, typer.Option(help="Its folder; by default runs/studies/NAME-DATA.")
+        Path | None,
+        typer.Option(help="Folder of the study.", show_default="runs/studies/NAME-DATA"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find something out: train what a question asks for, and state what the figures say.
+    """Answer a question about autoencoders: train the models that it needs and compare them.
 
-    A study that was cut short goes on where it was when the same command is given again.
+    The same command continues a study that was interrupted.
 
     Example: autoencode study bottleneck --data mnist
     """
@@ -54,13 +70,12 @@ def study(
 
     if name not in STUDIES:
         raise AutoencodeError(f'There is no study "{name}"', did_you_mean(name, STUDIES))
-    options = data_options(labels, value_range, size, on_bad, 0.01, 0)
     loaded = load_data(data, **options)
     for notice in loaded.notices:
-        complain("note", notice)
+        print_message("note", notice)
     plan = StudyPlan(loaded, full, steps, seeds)
     folder = out if out is not None else Path("runs/studies") / f"{name}-{loaded.name}"
-    words = ["autoencode", "study", name, "--data", data]
+    words = ["autoencode", "study", name, "--data", data, *flags_of(Options, options)]
     words += ["--full"] if full else []
     words += ["--steps", str(steps)] if steps is not None else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
@@ -70,10 +85,10 @@ def study(
         folder,
         shlex.join(words),
         workers,
-        (lambda line: None) if json else say,
+        (lambda line: None) if json else print_line,
     )
     if json:
-        say_json(
+        print_json(
             {
                 "study": name,
                 "data": loaded.name,
@@ -82,7 +97,7 @@ def study(
             }
         )
         return
-    say("")
+    print_line()
     for each in found.findings:
-        say(f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}")
-    say(f"report: {folder / 'report.html'}")
+        print_line(f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}")
+    print_line(f"report: {folder / 'report.html'}")

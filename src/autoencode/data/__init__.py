@@ -1,24 +1,32 @@
 """Data: from a name, a path or an array to three checked parts."""
 
-from autoencode.data.check import Check, PartCheck, check_source
-from autoencode.data.load import load_data, sample_train
-from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.named.fetch import fetch, located
-from autoencode.data.records import BadFile, Data, Split, scaled
-from autoencode.data.split.binarisation import still
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "SOURCES",
-    "BadFile",
-    "Check",
-    "Data",
-    "PartCheck",
-    "Split",
-    "check_source",
-    "fetch",
-    "load_data",
-    "located",
-    "sample_train",
-    "scaled",
-    "still",
-]
+from autoencode.lazy import attach
+
+if TYPE_CHECKING:
+    from autoencode.data.check import Check as Check
+    from autoencode.data.check import PartCheck as PartCheck
+    from autoencode.data.check import check_source as check_source
+    from autoencode.data.load import load_data as load_data
+    from autoencode.data.load import sample_train as sample_train
+    from autoencode.data.named.catalogue import SOURCES as SOURCES
+    from autoencode.data.named.fetch import fetch as fetch
+    from autoencode.data.named.fetch import located as located
+    from autoencode.data.records import BadFile as BadFile
+    from autoencode.data.records import Data as Data
+    from autoencode.data.records import Split as Split
+    from autoencode.data.records import scaled as scaled
+    from autoencode.data.split.binarisation import still as still
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "check": ["Check", "PartCheck", "check_source"],
+        "load": ["load_data", "sample_train"],
+        "named.catalogue": ["SOURCES"],
+        "named.fetch": ["fetch", "located"],
+        "records": ["BadFile", "Data", "Split", "scaled"],
+        "split.binarisation": ["still"],
+    },
+)

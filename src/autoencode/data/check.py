@@ -1,4 +1,4 @@
-"""What is in a data set and what is wrong with it, as data; nothing here refuses."""
+"""`check_source`: counts what is in a data set and what is wrong with it, without refusing it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from autoencode.data.arrays import as_array, blocks, not_finite
-from autoencode.data.gather import Memory
-from autoencode.data.large.mapped import Files
-from autoencode.data.large.stored import alone, passing, root
+from autoencode.data.large import temporary_storage
 from autoencode.data.load import origin, read
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
-from autoencode.data.records import PARTS, BadFile, Data, Raw, digests
+from autoencode.data.records import PARTS, BadFile, Data, RawData, digests
 from autoencode.data.split.labels import encode
+from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError
 from autoencode.io.memory import TooLarge
 
@@ -26,9 +25,9 @@ class PartCheck:
     """One part of a data set.
 
     part: "train", "validation" or "test"; "all" when the data could not be divided.
-    per_class: examples of each class, {} without labels.
-    repeated: examples that are equal to an earlier one of the same part.
-    in_train: examples that the training part holds as well.
+    per_class: number of examples of each class, {} without labels.
+    repeated: examples that equal an earlier example of the same part.
+    in_train: examples that are in the training part too.
     """
 
     part: str
@@ -40,15 +39,15 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class Check:
-    """What `check_source` found.
+    """The result of `check_source`.
 
-    shape: of one example.           dtype: the type in which the values came.
-    low, high: the smallest and the largest finite value, as they came; None without any.
+    shape: of one example.           dtype: the type of the values in the source.
+    low, high: the smallest and the largest finite value in the source; None without any.
     constant: examples in which all values are equal.
-    not_finite: examples that hold NaN or infinity.
+    not_finite: examples that contain NaN or infinity.
     first_*: the position of the first such example, over all parts in order; None without any.
     bad_files: files of a folder that cannot be used.
-    problems: the sentences with which `load_data` refuses these data; () when it does not.
+    problems: the messages with which `load_data` refuses these data; () if it accepts them.
     """
 
     name: str
@@ -69,46 +68,47 @@ class Check:
 
     @property
     def usable(self) -> bool:
-        """Whether `load_data` takes the data as they are."""
+        """Whether `load_data` accepts the data as they are."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
-        """The same, fit for JSON."""
+        """The fields as a dictionary that can be written as JSON."""
         return {**asdict(self), "usable": self.usable}
 
 
 def check_source(source: Any, **options: Any) -> Check:
-    """Look through data with the options that `load_data` takes, and count what is odd.
+    """Read data with the options of `load_data`, and count what is unusual or wrong.
 
     Bad files, NaN and wrong ranges are counted and not refused.
 
     Raises:
-        DataError: there is nothing to look at: no such source, no images, images of several sizes.
+        DataError: there is nothing to check: no such source, no images, images of several sizes.
     """
-    asked = Options(**options)
-    # All files are looked at; what the options say about bad ones comes afterwards.
-    loose = Options(**{**options, "on_bad": "skip", "max_bad": 1})
+    strict = Options(**options)
+    # All files are read; `on_bad` and `max_bad` are applied afterwards.
+    lenient = Options(**{**options, "on_bad": "skip", "max_bad": 1})
     try:
-        return _looked_through(source, asked, loose, None)
+        return _checked(source, strict, lenient, None)
     except TooLarge:
-        # As for training: what memory does not hold lies in files, here for as long as it takes.
-        with alone(root()), passing(root(), "check") as files:
-            return _looked_through(source, asked, loose, files)
+        with temporary_storage() as storage:
+            return _checked(source, strict, lenient, storage)
 
 
-def _looked_through(source: Any, asked: Options, loose: Options, files: Files | None) -> Check:
-    """What there is; files: where it is kept, None is in memory."""
-    raw, (name, where) = read(source, loose, files or Memory(owned=True)), origin(source, loose)
-    problems, values = _bad_files(raw, asked), _values(raw)
+def _checked(source: Any, strict: Options, lenient: Options, storage: Storage | None) -> Check:
+    """The check with the data in a storage, or in memory without one."""
+    raw = read(source, lenient, storage or MemoryStorage(reuse=True))
+    problems, values = _bad_files(raw, strict), _values(raw)
+    name, path = origin(source, lenient)
     data: Data | None = None
     try:
-        data = prepare(raw, loose, name, where, files or Memory(owned=not raw.borrowed))
+        storage = storage or MemoryStorage(reuse=not raw.caller_owned)
+        data = prepare(raw, lenient, name, path, storage)
     except DataError as error:
         problems.append(str(error))
     parts, classes = (_divided(data), data.classes) if data else _undivided(raw)
     return Check(
         name=name,
-        source=where,
+        source=path,
         **values,
         classes=classes,
         parts=_counted(parts, classes),
@@ -118,16 +118,16 @@ def _looked_through(source: Any, asked: Options, loose: Options, files: Files | 
     )
 
 
-def _bad_files(raw: Raw, options: Options) -> list[str]:
+def _bad_files(raw: RawData, options: Options) -> list[str]:
     count = len(raw.bad)
-    if not count or (options.on_bad == "skip" and count <= options.max_bad * raw.looked):
+    if not count or (options.on_bad == "skip" and count <= options.max_bad * raw.examined):
         return []
-    return [f"{count:,} of {raw.looked:,} files cannot be used."]
+    return [f"{count:,} of {raw.examined:,} files cannot be used."]
 
 
-def _values(raw: Raw) -> dict[str, Any]:
-    """Shape, type, range, and the examples that are constant or not finite."""
-    low, high, constant, broken, start = np.inf, -np.inf, [], [], 0
+def _values(raw: RawData) -> dict[str, Any]:
+    """Shape, type and range, and the examples that are constant or not finite."""
+    low, high, constant, infinite, start = np.inf, -np.inf, [], [], 0
     arrays = [as_array(x, part) for part, (x, _) in raw.parts.items()]
     for x in arrays:
         if x.dtype.kind in "buif" and x.ndim > 1 and x.size:
@@ -138,7 +138,7 @@ def _values(raw: Raw) -> dict[str, Any]:
                 high = max(high, values.max()) if values.size else high
                 same = np.flatnonzero((rows == rows[:, :1]).all(1))
                 constant += (start + first + same).tolist()
-            broken += (start + not_finite(x)).tolist()
+            infinite += (start + not_finite(x)).tolist()
         start += len(x) if x.ndim else 0
     return {
         "shape": arrays[0].shape[1:],
@@ -147,8 +147,8 @@ def _values(raw: Raw) -> dict[str, Any]:
         "high": float(high) if low <= high else None,
         "constant": len(constant),
         "first_constant": constant[0] if constant else None,
-        "not_finite": len(broken),
-        "first_not_finite": broken[0] if broken else None,
+        "not_finite": len(infinite),
+        "first_not_finite": infinite[0] if infinite else None,
     }
 
 
@@ -160,8 +160,8 @@ def _divided(data: Data) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
     }
 
 
-def _undivided(raw: Raw) -> tuple[dict[str, tuple[np.ndarray, Any]], tuple[str, ...]]:
-    """The parts as they came, for data that cannot be prepared; labels where they make sense."""
+def _undivided(raw: RawData) -> tuple[dict[str, tuple[np.ndarray, Any]], tuple[str, ...]]:
+    """The source's own parts of data that cannot be prepared, with labels if they are usable."""
     arrays = {part: as_array(x, part) for part, (x, _) in raw.parts.items()}
     found = {part: y for part, (_, y) in raw.parts.items() if y is not None}
     lengths = {part: len(x) if x.ndim else 0 for part, x in arrays.items()}
@@ -175,24 +175,22 @@ def _undivided(raw: Raw) -> tuple[dict[str, tuple[np.ndarray, Any]], tuple[str, 
 def _counted(
     parts: Mapping[str, tuple[np.ndarray, np.ndarray | None]], classes: tuple[str, ...]
 ) -> tuple[PartCheck, ...]:
-    """Sizes, classes, and what is there twice."""
-    seen = {
+    """Sizes, classes and repeated examples of each part."""
+    hashes = {
         name: digests(x) if x.ndim and x.size and x.dtype != object else np.zeros(0, np.uint64)
         for name, (x, _) in parts.items()
     }
-    train = seen.get("train", np.zeros(0, np.uint64))
-    checked = []
-    for name, (x, y) in parts.items():
-        checked.append(
-            PartCheck(
-                part=name,
-                examples=len(x) if x.ndim else 0,
-                per_class={} if y is None else _per_class(y, classes),
-                repeated=len(seen[name]) - len(np.unique(seen[name])),
-                in_train=0 if name == "train" else int(np.isin(seen[name], train).sum()),
-            )
+    train = hashes.get("train", np.zeros(0, np.uint64))
+    return tuple(
+        PartCheck(
+            part=name,
+            examples=len(x) if x.ndim else 0,
+            per_class={} if y is None else _per_class(y, classes),
+            repeated=len(hashes[name]) - len(np.unique(hashes[name])),
+            in_train=0 if name == "train" else int(np.isin(hashes[name], train).sum()),
         )
-    return tuple(checked)
+        for name, (x, y) in parts.items()
+    )
 
 
 def _per_class(y: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:

@@ -1,103 +1,101 @@
-"""How data are to be read: the options of `load_data`, checked."""
+"""The options of `load_data`, which are also the data options of the command line."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from autoencode.data.split.binarisation import BINARISE
-from autoencode.errors import DataError, did_you_mean
+from autoencode.arguments import Seed, Within, check_fields, option
+from autoencode.errors import DataError
 
-ON_BAD = ("fail", "skip")
-MEMORY = ("auto", "map")
+OnBad = Literal["fail", "skip"]
+Binarise = Literal["static", "dynamic"]
+MemoryMode = Literal["auto", "map"]
+
+# Options that a run does not record while they have these values.
+OMITTED = {"labels": None, "vectors": None, "labelled": None, "binarise": None, "memory": "auto"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `load_data`, see there.
+    """How `load_data` reads and splits data; see there for each option.
 
     Raises:
-        DataError: an option has a value without meaning.
+        DataError: a value of a wrong type or out of its range.
     """
 
-    labels: Any = None
-    vectors: Any = None
-    labelled: int | None = None
-    value_range: Sequence[float] | None = None
-    size: Sequence[int] | None = None
-    on_bad: str = "fail"
-    max_bad: float = 0.01
-    validation: int | float | None = None
-    seed: int = 0
-    binarise: str | None = None
-    memory: str = "auto"
+    labels: Any = option(
+        None,
+        "Labels of the examples: an .npy, .npz or IDX file of the same length.",
+        metavar="FILE",
+    )
+    vectors: Any = option(
+        None, "Vectors that condition the model: an .npy file of shape (N, C).", metavar="FILE"
+    )
+    labelled: Annotated[int, Within(1, 10**12)] | None = option(
+        None, "Number of training examples that keep their label.", shown="all"
+    )
+    value_range: Sequence[float] | None = option(
+        None,
+        "Lowest and highest possible value of the data, which become 0 and 1.",
+        shown="0 255 for bytes, else 0 1",
+        metavar="LOW HIGH",
+        flag="range",
+    )
+    size: Sequence[Annotated[int, Within(1, 8192)]] | None = option(
+        None,
+        "Height and width (each 1 to 8,192) to which images are resized.",
+        shown="as they are",
+        metavar="HEIGHT WIDTH",
+    )
+    on_bad: OnBad = option("fail", "Whether to fail at a file that cannot be used, or to skip it.")
+    max_bad: Annotated[float, Within(0.0, 1.0)] = option(
+        0.01, "Largest share of the files that may be skipped."
+    )
+    validation: int | float | None = option(
+        None,
+        "Number of validation examples, or their share of the training part.",
+        shown="a tenth, at most 2,500",
+        metavar="NUMBER",
+    )
+    seed: Seed = option(
+        0, "Seed of the split into training, validation and test part.", flag="split-seed"
+    )
+    binarise: Binarise | None = option(
+        None, "Draw pixels black or white by their grey value: static once, dynamic each time."
+    )
+    memory: MemoryMode = option(
+        "auto", "Keep the data in memory if they fit (auto), or in files on disk (map)."
+    )
 
     def __post_init__(self) -> None:
-        if self.binarise is not None and self.binarise not in BINARISE:
-            raise DataError(
-                f'binarise is "{self.binarise}"', did_you_mean(str(self.binarise), BINARISE)
-            )
-        if self.memory not in MEMORY:
-            raise DataError(f'memory is "{self.memory}"', did_you_mean(str(self.memory), MEMORY))
-        if self.on_bad not in ON_BAD:
-            raise DataError(f'on_bad is "{self.on_bad}"', did_you_mean(self.on_bad, ON_BAD))
-        if not _number(self.max_bad) or not 0 <= self.max_bad <= 1:
-            raise DataError(f"max_bad is {self.max_bad}", "Give a fraction from 0 to 1.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise DataError(f"seed is {self.seed}", "Give a whole number from 0 up.")
-        kept = self.labelled
-        if kept is not None and (isinstance(kept, bool) or not isinstance(kept, int) or kept < 1):
-            raise DataError(
-                f"labelled is {kept}", "Give the number of training examples that keep their label."
-            )
-        if self.size is not None and not (
-            _pair(self.size) and all(isinstance(n, int) and 1 <= n <= 8192 for n in self.size)
-        ):
+        check_fields(self, DataError)
+        if self.size is not None and len(self.size) != 2:
             raise DataError(f"size is {self.size}", "Give height and width, as in size=(32, 32).")
-        if self.value_range is not None and not (
-            _pair(self.value_range)
-            and all(_number(v) and math.isfinite(v) for v in self.value_range)
-            and self.value_range[0] < self.value_range[1]
-        ):
+        span = self.value_range
+        if span is not None and not (len(span) == 2 and span[0] < span[1]):
             raise DataError(
-                f"value_range is {self.value_range}",
+                f"value_range is {span}",
                 "Give the lowest and the highest value, as in value_range=(0, 255).",
             )
-        v = self.validation
-        whole = isinstance(v, int) and v >= 1
-        if v is not None and (isinstance(v, bool) or not (whole or (_number(v) and 0 < v < 1))):
+        part = self.validation
+        if part is not None and not (part >= 1 if isinstance(part, int) else 0 < part < 1):
             raise DataError(
-                f"validation is {v}", "Give a number of examples, or a fraction between 0 and 1."
+                f"validation is {part}", "Give a number of examples, or a share between 0 and 1."
             )
 
     def record(self) -> dict[str, Any]:
-        """The options fit for JSON, labels and vectors only where they are paths."""
-        kept: dict[str, Any] = {
-            "value_range": self.value_range and [float(v) for v in self.value_range],
-            "size": self.size and list(self.size),
-            "on_bad": self.on_bad,
-            "max_bad": self.max_bad,
-            "validation": self.validation,
-            "seed": self.seed,
-        }
-        for name in ("labelled", "binarise"):
-            if getattr(self, name) is not None:
-                kept[name] = getattr(self, name)
-        if self.memory != "auto":
-            kept["memory"] = self.memory
+        """The options as JSON; labels and vectors only where they are paths."""
+        options = {each.name: getattr(self, each.name) for each in fields(self)}
+        options["value_range"] = self.value_range and [float(v) for v in self.value_range]
+        options["size"] = self.size and list(self.size)
         for name in ("labels", "vectors"):
-            given = getattr(self, name)
-            if isinstance(given, str | Path):
-                kept[name] = str(Path(given).expanduser().absolute())
-        return kept
-
-
-def _pair(value: Any) -> bool:
-    return isinstance(value, Sequence) and len(value) == 2
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+            given = options[name]
+            path = isinstance(given, str | Path)
+            options[name] = str(Path(given).expanduser().absolute()) if path else None
+        for name, unset in OMITTED.items():
+            if options[name] == unset:
+                del options[name]
+        return options

@@ -1,4 +1,4 @@
-"""What loading gives: three parts of one data set, and what a source held before any check."""
+"""Records: the loaded data in three parts, and the content of a source before it is checked."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Examples and, where there are any, their labels.
+    """One part of a data set: examples and, if there are any, their labels.
 
-    x: [N, *X], uint8 (0..255) where the values came so, else float32 in [0, 1]. X is the shape as
-       it came: (H, W) for grey images, (C, H, W) for colour, (D,) for vectors. Arrays with the
-       channel last, [N, H, W, 3], [N, H, W, 4] and [N, H, W, 1], are turned to channel first.
-    y: [N], int64, the position of each label among the classes, −1 where it is not known; None
-       without labels.
-    c: [N, C], float32, a vector beside each example, for models that are conditioned on one.
-    random: are the numbers of x probabilities, of which each look draws bits anew?
-    mapped: does x lie in a file, of which a system reads what is looked at?
-    factors: [N, F], int64, from which value of each factor an example was made; None where that is
-       not known. For measuring only: no model sees them.
+    x: [N, *X], uint8 (0..255) if the source has uint8, else float32 in [0, 1]. X is the shape in
+       the source: (H, W) for grey images, (C, H, W) for colour, (D,) for vectors. Arrays with the
+       channel last, [N, H, W, 3], [N, H, W, 4] and [N, H, W, 1], are transposed to channel first.
+    y: [N], int64, the class of each example, −1 if it is unknown; None without labels.
+    context: [N, C], float32, a vector for each example, on which a model can be conditioned.
+    random: x are probabilities, from which every batch draws new bits.
+    mapped: x is memory-mapped from a file.
+    factors: [N, F], int64, the generating factors of each example; None if they are unknown. Only
+       for evaluation: no model receives them.
     """
 
     x: Tensor
@@ -43,16 +42,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set, checked and split; the test part is for measuring only.
+    """A data set, checked and divided; the test part is only for evaluation.
 
     name: "mnist", or the stem of the path.
-    source: what `load_data` was given, a path made absolute; "" for arrays in memory.
-    options: the options, fit for JSON, with which `load_data` loads the same again.
+    source: the argument of `load_data`, with paths made absolute; "" for arrays in memory.
+    options: the options with which `load_data` loads the same data again, for JSON.
     classes: names of the classes, () without labels.
     fingerprint: SHA-256 over the bytes, shapes and labels of the three parts.
-    notices: sentences for the user about what was converted, skipped or met twice.
-    factors: names of the columns of `Split.factors`, () without.
-    unordered: those of `factors` whose numbers are mere names, as a shape's.
+    notices: sentences for the user about conversions, skipped files and repeated examples.
+    factors: names of the columns of `Split.factors`, () without factors.
+    unordered: the categorical ones of `factors`, such as a shape.
     """
 
     name: str
@@ -75,27 +74,28 @@ class Data:
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file of a folder that cannot be used, and why."""
+    """A file of a folder that cannot be used, and the reason."""
 
     path: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Raw:
-    """What a source holds, before anything is checked, converted or split.
+class RawData:
+    """The content of a source before it is checked, converted and divided.
 
     parts: the source's own parts, x [N, ...] and labels [N] or None, under "train", "validation"
-           and "test"; or all of it under "all".
-    vectors: what stands beside each example of "all", [N, C], or None.
-    factors: name -> values [N], whole numbers, of what each example of "all" was made from.
-    unordered: those of `factors` whose numbers are mere names.
-    classes: the names of labels 0..K-1 where the source names them.
-    value_range: lowest and highest value, where the format says it.
-    names: the file behind each example of "all", where there is one.
-    looked: examples or files that were looked at, the bad ones included.
-    borrowed: the arrays are the caller's own, who may change them later.
-    trusted: the bytes are known by their hash, so looking for examples met twice is idle.
+           and "test"; an undivided source has one part "all".
+    vectors: a vector for each example of "all", [N, C], or None.
+    factors: name -> integers [N], the generating factors of each example of "all".
+    unordered: the categorical ones of `factors`.
+    classes: the names of labels 0..K-1, if the source names them.
+    value_range: lowest and highest value, if the format states them.
+    names: the file of each example of "all", if there is one.
+    bad: the files that cannot be used.
+    examined: number of files, including the bad ones.
+    caller_owned: the arrays belong to the caller, who may change them later.
+    verified: the content has a known hash, so it is not searched for repeated examples.
     """
 
     parts: Mapping[str, tuple[np.ndarray, Any]]
@@ -104,16 +104,16 @@ class Raw:
     notices: tuple[str, ...] = ()
     names: Sequence[str] = field(default=())
     bad: tuple[BadFile, ...] = ()
-    looked: int = 0
-    trusted: bool = False
-    borrowed: bool = False
+    examined: int = 0
+    verified: bool = False
+    caller_owned: bool = False
     vectors: Any = None
     factors: Mapping[str, np.ndarray] = field(default_factory=dict)
     unordered: tuple[str, ...] = ()
 
 
 def scaled(x: Tensor) -> Tensor:
-    """Images as float32 in [0, 1]: uint8 is divided by 255, float32 passes through.
+    """Images as float32 in [0, 1]: uint8 is divided by 255, float32 is returned unchanged.
 
     >>> scaled(torch.tensor([0, 51, 255], dtype=torch.uint8))
     tensor([0.0000, 0.2000, 1.0000])
@@ -122,9 +122,9 @@ def scaled(x: Tensor) -> Tensor:
 
 
 def digests(x: np.ndarray) -> np.ndarray:
-    """A hash of each example, [N], uint64, to find those that are there twice.
+    """A hash of each example, [N], uint64, to find equal examples.
 
-    Among ten million different examples, any two share one with a chance of 3 in a million.
+    Among ten million different examples, two share a hash with a probability of 3 in a million.
     """
     content = np.ascontiguousarray(x).reshape(-1).view(np.uint8).data
     size = len(content) // len(x)

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoencode.arguments import check_value
 from autoencode.contract import Sizes, Within
 from autoencode.data import Data, Split, scaled
-from autoencode.data.named.fetch import cache_folder
+from autoencode.data.cache import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.evaluation.metrics.arrays import as_images
 from autoencode.io.files import shown
 from autoencode.io.progress import Bar, say
 from autoencode.io.store import read_tensors, write_tensors, writing
-from autoencode.models.arguments import check_value
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import in_batches, seeded
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from autoencode.data import Data, Split, still

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.errors import DataError
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import in_batches, measuring, seeded
 
 BATCH_SIZE = 100

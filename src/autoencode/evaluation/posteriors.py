@@ -10,11 +10,11 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.errors import DataError
 from autoencode.io.progress import Bar
 from autoencode.maths import Bijection, Pushforward, Tanh
-from autoencode.models.arguments import check_value
 from autoencode.models.inference import BATCH_SIZE, in_batches, measuring, seeded
 
 SAMPLES = 2_000

@@ -1,4 +1,4 @@
-"""Pure functions on codes: where to go in latent space, and who lives there."""
+"""Functions on codes: interpolation, grids, traversals, projections, neighbours."""
 
 from autoencode.explore.neighbours import neighbours
 from autoencode.explore.paths import interpolate, lattice, traverse

@@ -1,4 +1,4 @@
-"""Ways through latent space: from one code to another, over a rectangle, along one number."""
+"""Paths and grids in latent space: interpolation, lattice, traversal of one dimension."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from autoencode.errors import AutoencodeError
 def interpolate(z_1: Tensor, z_2: Tensor, n: int, space: Space) -> Tensor:
     """`n` codes at equal steps from `z_1` to `z_2`, both included: [*Z], [*Z] -> [n, *Z].
 
-    On REAL and BOX the way is the straight line; on SPHERE it is the shorter arc of the great
-    circle, and between opposite points one of the equally short arcs, always the same one.
+    In REAL and BOX the path is a straight line. On SPHERE it is the shorter arc of the great
+    circle; between opposite points it is one of the shortest arcs, always the same.
 
     Raises:
-        AutoencodeError: fewer than two steps, codes of two shapes, or a space without ways.
+        AutoencodeError: n < 2, codes of different shapes, or a space without interpolation.
     """
     if n < 2:
         raise AutoencodeError(
@@ -48,10 +48,10 @@ def _arc(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Tensor) -> Float[Ten
     a, b = normalize(a, dim=0), normalize(b, dim=0)
     along = a @ b
     towards = b - along * a
-    # The angle from both sides of the triangle: acos(a·b) alone loses half the digits near 0 and π.
+    # atan2 is precise for all angles; acos(a·b) loses half the digits near 0 and π.
     angle = torch.atan2(towards.norm(), along)
     if towards.norm() <= 8 * torch.finfo(a.dtype).eps:
-        # Identical or opposite: every direction is as short; one that a has least of is across it.
+        # Identical or opposite points: any orthogonal direction gives a shortest arc.
         if a.numel() == 1 and along < 0:
             raise AutoencodeError("The sphere in one dimension is two points: no way joins them")
         axis = torch.zeros_like(a)

@@ -1,4 +1,4 @@
-"""A plane through latent space: to look at codes of any size, and to come back to them."""
+"""A plane through latent space, for plots of codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoencode.errors import AutoencodeError
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane in ℝᵈ with a pair of coordinates; codes are flat here, [N, d].
+    """A plane in ℝᵈ with two coordinates; codes are flattened, [N, d].
 
     origin: the code at (0, 0), [d].   axes: two orthonormal directions, [2, d].
     share: the fraction of the codes' variance along each axis.
@@ -26,26 +26,26 @@ class Plane:
     complete: bool
 
     def project(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n 2"]:
-        """Where codes fall on the plane."""
+        """Coordinates of the projections of codes on the plane."""
         return (codes - self.origin) @ self.axes.T
 
     def lift(self, points: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
-        """The codes at points of the plane; `project` of them gives the points back."""
+        """The codes at points of the plane; `project` is its inverse."""
         return self.origin + points @ self.axes
 
 
 def code_plane(codes: Float[Tensor, "n d"]) -> Plane:
-    """The plane to look at codes on: theirs when d = 2, else that of their principal components.
+    """The plane of the first two principal components of codes; for d = 2 the latent space itself.
 
-    An axis points to the side where its largest number is positive, so that the same codes give
-    the same picture on every machine.
+    The sign of an axis is chosen so that its largest component is positive, which makes plots
+    reproducible.
 
     Raises:
-        AutoencodeError: the codes have fewer than two numbers, so there is no plane.
+        AutoencodeError: codes have fewer than two dimensions.
     """
     n, d = codes.shape
     if d < 2:
-        raise AutoencodeError(f"Codes of {d} number have no plane")
+        raise AutoencodeError(f"A plane needs two or more latent dimensions, and codes have {d}")
     centre = codes.double().mean(0)
     centred = codes.double() - centre
     covariance = centred.T @ centred / n

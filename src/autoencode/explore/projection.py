@@ -1,4 +1,4 @@
-"""Codes of many numbers on a plane, by what keeps their variance or their neighbours together."""
+"""Projections of codes to two dimensions: PCA, t-SNE, UMAP."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from autoencode.explore.plane import code_plane
 from autoencode.maths import tsne_map
 
 METHODS = ("tsne", "umap", "pca")
-# Fewer codes have no neighbourhoods that a map could keep.
-LEAST = 10
-# UMAP's own default; it must be smaller than the number of codes.
+# Minimum number of codes for t-SNE and UMAP.
+MIN_CODES = 10
+# The default of UMAP; it must be smaller than the number of codes.
 NEIGHBOURS = 15
 
 
 def project(
     codes: Float[Tensor, "n d"], method: str = "tsne", seed: int = 0
 ) -> Float[Tensor, "n 2"]:
-    """Where codes lie on a plane, float32 on the CPU; the same for the same codes and seed.
+    """Projects codes to two dimensions, float32 on the CPU; reproducible for a seed.
 
     method:
-        "pca", the plane of their principal components (the codes themselves where d = 2), on which
-        distances are distances;
-        "tsne" [maaten2008], begun with these and at perplexity 30, or what few codes allow;
-        "umap" [mcinnes2018], of the 15 nearest neighbours. It is an extra.
-        The last two keep neighbours together, and distances between groups and their sizes mean
-        nothing there. Either takes some 30 s for 5,000 codes on one core.
+        "pca": the first two principal components (the codes themselves if d = 2);
+        "tsne": t-SNE [maaten2008], initialised with PCA, with perplexity 30 or less for few codes;
+        "umap": UMAP [mcinnes2018] with 15 neighbours, an optional dependency.
+        t-SNE and UMAP preserve neighbourhoods; distances between groups and the sizes of groups
+        have no meaning. Each takes about 30 s for 5,000 codes on one core.
 
     Raises:
-        AutoencodeError: there is no such method; codes of one number; fewer than 10 codes, or all
-            of them the same, for a map of neighbours; or "umap" is not installed.
-        Diverged: codes that are not finite.
+        AutoencodeError: unknown method, one latent dimension, fewer than 10 codes or equal codes
+            for "tsne" and "umap", or "umap" is not installed.
+        Diverged: some codes are not finite.
     """
     if method not in METHODS:
         raise AutoencodeError(f'There is no projection "{method}"', did_you_mean(method, METHODS))
@@ -54,13 +53,13 @@ def project(
 def _check_neighbours(codes: Tensor) -> None:
     n, d = codes.shape
     if d < 2:
-        raise AutoencodeError(f"Codes of {d} number need no map: they are a line already")
-    if n < LEAST:
         raise AutoencodeError(
-            f"A map of neighbours is made of {LEAST} codes or more, and there are {n}"
+            f"A projection needs two or more latent dimensions, and codes have {d}"
         )
+    if n < MIN_CODES:
+        raise AutoencodeError(f"This projection needs {MIN_CODES} codes or more, and there are {n}")
     if bool((codes == codes[0]).all()):
-        raise AutoencodeError("All of these codes are the same: there is nothing to map")
+        raise AutoencodeError("This projection needs different codes, and all codes are equal")
 
 
 def _umap(codes: Tensor, seed: int) -> Tensor:
@@ -68,21 +67,21 @@ def _umap(codes: Tensor, seed: int) -> Tensor:
         n_neighbors=min(NEIGHBOURS, len(codes) - 1), random_state=seed % 2**32, n_jobs=1
     )
     with warnings.catch_warnings():
-        # Of what it is built on, and of groups without a common neighbour.
+        # Warnings of its dependencies, and about disconnected groups.
         warnings.simplefilter("ignore")
         points = reducer.fit_transform(codes.numpy())
     return torch.from_numpy(points).float()
 
 
 def umap_class() -> Any:
-    """What makes UMAP maps.
+    """The class `umap.UMAP`.
 
     Raises:
         AutoencodeError: it is not installed.
     """
     try:
         with warnings.catch_warnings():
-            # That it could do more with TensorFlow.
+            # It warns if TensorFlow is missing.
             warnings.simplefilter("ignore")
             from umap import UMAP  # type: ignore[import-not-found]
     except ImportError as error:

@@ -1,1 +1,1 @@
-"""What a trained model needs to be used elsewhere: its networks as graphs that a web page runs."""
+"""The explorer: a web page that shows trained models and runs their networks in the browser."""

@@ -1,4 +1,4 @@
-"""The two ways through a model as graphs: codes to images, and images to codes."""
+"""Exports the decoder and the encoder of a model as graphs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from autoencode.models.stacked import StackedSemiSupervised
 
 
 def decoder_graph(model: Model) -> Graph:
-    """The graph from codes "z" [1, *Z] to the mean image [1, *X], as of `model.decoder`.
+    """Export the decoder: codes "z" [1, *Z] to the mean image [1, *X], as `model.decoder`.
 
-    A conditional model takes features "c" [1, C] beside the code: vectors as they are, labels as
-    1 at the place of the class and 0 elsewhere; a label must be given.
+    A conditional model takes a second input, "context" [1, C]: feature vectors as they are, labels
+    one-hot. A label must be given.
 
     Raises:
-        Unsupported: see `network_graph`.
+        Unsupported: as `network_graph`.
     """
-    model = _alone(model)
+    model = _copy_for_export(model)
     return network_graph(_decoder(model), _inputs(model, "z", model.sizes.z))
 
 
 def encoder_graph(model: Model) -> Graph:
-    """The graph from images "x" [1, *X], floats in [0, 1], to codes [1, *Z].
+    """Export the encoder: images "x" [1, *X], floats in [0, 1], to codes [1, *Z].
 
-    Where the posterior is normal with independent dimensions, its scale [1, *Z] is the second
-    output. A conditional model takes features "c" as in `decoder_graph`; one that learns to tell
-    labels takes zeros where the label is not known, and finds the likeliest.
+    If the posterior is a normal distribution with independent dimensions, its scale [1, *Z] is the
+    second output. A conditional model takes "context" as in `decoder_graph`; a model that learns
+    labels takes zeros for an unknown label, and uses its own prediction.
 
     Raises:
-        Unsupported: see `network_graph`.
+        Unsupported: as `network_graph`.
     """
-    model = _alone(model)
+    model = _copy_for_export(model)
     return network_graph(_Encoder(model), _inputs(model, "x", model.sizes.x))
 
 
@@ -59,15 +59,15 @@ class _Encoder(nn.Module):
 class _StackedDecoder(nn.Module):
     def __init__(self, model: StackedSemiSupervised) -> None:
         super().__init__()
-        self.above, self.below = model.core.core.decoder, model.m1.decoder
+        self.upper, self.lower = model.core.core.decoder, model.m1.decoder
 
     def forward(self, z: Tensor, context: Tensor) -> Tensor:
-        images: Tensor = self.below(self.above(z, context))
+        images: Tensor = self.lower(self.upper(z, context))
         return images
 
 
 def _decoder(model: Model) -> nn.Module:
-    """Codes to images; of a model that learns labels the way that a known label takes."""
+    """The decoder as a module; for a model that learns labels, the decoder of a given label."""
     if isinstance(model, StackedSemiSupervised):
         return _StackedDecoder(model)
     return model.core.decoder if isinstance(model, SemiSupervised) else model.decoder
@@ -77,22 +77,25 @@ def _code(model: Model, x: Tensor, context: Tensor | None) -> Code:
     if not isinstance(model, LabelModel):
         return model.encode(x, context)
     assert context is not None
-    likeliest = functional.one_hot(model.predict(x), model.sizes.context).to(context.dtype)
-    told = torch.where(context.sum(-1, keepdim=True) > 0, context, likeliest)
+    predicted = functional.one_hot(model.predict(x), model.sizes.context).to(context.dtype)
+    labels = torch.where(context.sum(-1, keepdim=True) > 0, context, predicted)
     if isinstance(model, StackedSemiSupervised):
-        return model.core.core.encode(model.m1.encoder(x), told)
-    return model.core.encode(x, told)
+        return model.core.core.encode(model.m1.encoder(x), labels)
+    return model.core.encode(x, labels)
 
 
 def _inputs(model: Model, name: str, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """Example inputs of the export."""
     inputs = {name: torch.zeros(1, *shape)}
-    return inputs | ({"c": torch.zeros(1, model.sizes.context)} if model.sizes.context else {})
+    return inputs | (
+        {"context": torch.zeros(1, model.sizes.context)} if model.sizes.context else {}
+    )
 
 
-def _alone(model: Model) -> Model:
-    """A copy for use on the processor, which takes features where the model takes labels.
+def _copy_for_export(model: Model) -> Model:
+    """A copy on the CPU, in evaluation mode, that takes one-hot vectors in place of labels.
 
-    To look at labels, as contexts do, is to decide by numbers, and no graph holds decisions.
+    `Context` modules check the values of labels, and a graph holds no such checks.
     """
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():

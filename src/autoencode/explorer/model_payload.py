@@ -1,4 +1,4 @@
-"""One model as the explorer's page holds it: its codes, the plane to see them on, its networks."""
+"""The part of a page's content that belongs to one model: codes, plane, networks, samples."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
 from autoencode.explorer.model_graphs import decoder_graph, encoder_graph
-from autoencode.explorer.snapshots import cells, snapshots
-from autoencode.explorer.sprite_sheet import sheet
+from autoencode.explorer.snapshots import cell_centres, snapshots_payload
+from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.build import Model
 from autoencode.models.describe import formula
 from autoencode.models.inference import measuring
@@ -29,121 +29,111 @@ from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
 from autoencode.report.view import View
 
-# Random codes that travel with a page.
-DRAWS = 256
-# Entries of a code book that fit into one.
-MOST_ENTRIES = 4_096
-# The lattice of pictures that stands in for a decoder the page cannot run: so many to a side.
-LATTICE = 32
-# Codes of more numbers than these, all together, are kept to three digits.
-EXACT = 2**18
+# Random codes on a page.
+RANDOM_CODES = 256
+MAX_CODEBOOK_ENTRIES = 4_096
+# Decoded images along each side of the grid that replaces a decoder the page cannot run.
+GRID_SIDE = 32
+# If the codes of a model have more numbers than this in total, they are stored in float16.
+MAX_FLOAT32_NUMBERS = 2**18
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """A trained model, its run, and the rows of its test part that are shown.
+class ExploredModel:
+    """A trained model, its run, and the rows of the test part that the page shows.
 
-    told: what a conditional model is told of each of these, [N] or [N, C]; else None.
+    context: of these examples, for a conditional model, [N] or [N, C]; else None.
     """
 
     run: Run
     model: Model
     data: Data
     rows: Tensor
-    told: Tensor | None
+    context: Tensor | None
 
 
-def portrait(sitter: Sitter, container: Container) -> dict[str, Any]:
-    """What the header says of a model; its numbers go into the container.
+def model_payload(explored: ExploredModel, container: Container) -> dict[str, Any]:
+    """Return the header entry of a model; its arrays are added to the container.
 
     Raises:
         DataError, Diverged: as `report.view.View.of`.
-        AutoencodeError: codes of one number, which have no plane.
+        AutoencodeError: the latent space has one dimension, so there is no plane.
     """
-    model, recipe, test = sitter.model, sitter.run.recipe, sitter.data.test
-    y = None if test.y is None else test.y[sitter.rows]
-    view = View.of(model, test.x[sitter.rows], y, sitter.data.classes, sitter.told)
-    plane = view.plane
-    discrete = _book(model)
-    spread = view.codes.double().std(0, correction=0)
+    model, recipe, test = explored.model, explored.run.recipe, explored.data.test
+    y = None if test.y is None else test.y[explored.rows]
+    view = View.of(model, test.x[explored.rows], y, explored.data.classes, explored.context)
+    plane, corruption = view.plane, recipe.corruption
+    quantised = _quantised(model)
     found: dict[str, Any] = {
-        "name": sitter.run.folder.name,
-        "folder": sitter.run.folder.as_posix(),
+        "name": explored.run.folder.name,
+        "folder": explored.run.folder.as_posix(),
         "recipe": recipe.name,
         "formula": formula(recipe),
         "space": model.space.value,
-        "shape": list(model.sizes.z),
-        "image": list(model.sizes.x),
-        "points": container.add(_numbers(plane.project(view.codes))),
+        "code_shape": list(model.sizes.z),
+        "image_shape": list(model.sizes.x),
+        "points": container.add(plane.project(view.codes)),
         "plane": {
-            "origin": container.add(_numbers(plane.origin)),
-            "axes": container.add(_numbers(plane.axes)),
-            "share": list(plane.share),
-            "whole": plane.complete,
+            "origin": container.add(plane.origin),
+            "axes": container.add(plane.axes),
+            "explained_variance": list(plane.share),
+            "is_latent_space": plane.complete,
         },
-        "maps": _maps(sitter, container),
-        "film": snapshots(sitter.run, sitter.data, sitter.rows, view.context, plane, container),
-        "mean": container.add(_numbers(view.codes.mean(0))),
-        "spread": container.add(_numbers(spread)),
-        "nats": _nats(sitter, view),
-        "errors": container.add(_numbers(view.errors)),
-        "samples": _samples(sitter, view, discrete, container),
+        "projections": _projections(explored, container),
+        "snapshots": snapshots_payload(
+            explored.run, explored.data, explored.rows, view.context, plane, container
+        ),
+        "code_mean": container.add(view.codes.mean(0)),
+        "code_std": container.add(view.codes.double().std(0, correction=0)),
+        "kl": _kl(explored, view),
+        "squared_errors": container.add(view.errors),
+        "samples": _samples(explored, view, quantised, container),
         "context": _context(view, container),
-        "corruption": recipe.corruption
-        and {
-            "kind": recipe.corruption.kind,
-            **recipe.corruption.args,
-        },
+        "corruption": corruption and {"kind": corruption.kind, **corruption.args},
         **_networks(model, container),
     }
-    if discrete is None:
-        kind = np.float32 if view.codes.numel() <= EXACT else np.float16
-        found["codes"] = container.add(_numbers(view.codes).astype(kind))
+    if quantised is None:
+        kind = np.float32 if view.codes.numel() <= MAX_FLOAT32_NUMBERS else np.float16
+        found["codes"] = container.add(view.codes.numpy().astype(kind))
     else:
-        index = discrete.index_of(view.codes.reshape(-1, *model.sizes.z))
-        found["book"] = {
-            "values": container.add(_numbers(discrete.values_of(torch.arange(discrete.entries)))),
-            "index": container.add(index.numpy().astype(np.uint16)),
-            "places": discrete.places,
+        indices = quantised.index_of(view.codes.reshape(-1, *model.sizes.z))
+        found["codebook"] = {
+            "vectors": container.add(quantised.values_of(torch.arange(quantised.entries))),
+            "indices": container.add(indices.numpy().astype(np.uint16)),
+            "positions": quantised.places,
         }
     if found["decoder"] is None:
-        found["lattice"] = _lattice(view, container)
+        found["latent_grid"] = _latent_grid(view, container)
     return found
 
 
-def _numbers(tensor: Tensor) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = tensor.detach().float().cpu().numpy()
-    return array
-
-
-def _book(model: nn.Module) -> Quantised | None:
-    """The book of a model of discrete codes, where it is small enough to travel."""
+def _quantised(model: nn.Module) -> Quantised | None:
+    """The bottleneck of a model with discrete codes, if its codebook is small enough for a page."""
     for module in model.modules():
-        if isinstance(module, Quantised) and module.entries <= MOST_ENTRIES:
+        if isinstance(module, Quantised) and module.entries <= MAX_CODEBOOK_ENTRIES:
             return module
     return None
 
 
 def _networks(model: Model, container: Container) -> dict[str, Any]:
-    """Encoder and decoder; in place of one that the page cannot run, the reason."""
+    """The encoder and the decoder; for one that the page cannot run, None and the reason."""
     found: dict[str, Any] = {}
     for name, graph_of in (("decoder", decoder_graph), ("encoder", encoder_graph)):
         try:
             graph = graph_of(model)
         except Unsupported as error:
-            found[name] = None
-            found[f"{name}_lacks"] = error.what
+            found |= {name: None, f"{name}_unsupported": error.what}
             continue
-        weights = _halves(graph, rounded=name == "encoder")
+        weights = _weights(graph, rounded=name == "encoder")
         found[name] = {"graph": graph.to_dict(), "weights": container.add(weights)}
     return found
 
 
-def _halves(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
-    """The weights as pairs of bytes, which pack better than single ones.
+def _weights(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
+    """The weights as float16, whose byte planes compress better.
 
-    rounded: those in half precision keep the eight digits of bfloat16. A code moves by less than
-        a point of the plane is wide, and a quarter of an encoder's bytes is saved.
+    rounded: round weights in float16 to the eight significant bits of bfloat16. This saves a
+        quarter of the encoder's bytes, and moves a code by less than the width of its point.
     """
     halves = np.frombuffer(graph.weights, np.float16).copy()
     bits = halves.view(np.uint16)
@@ -151,89 +141,81 @@ def _halves(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
         if rounded and constant["type"] == "float16":
             start = constant["offset"] // 2
             part = bits[start : start + math.prod(constant["shape"])]
-            # To the nearest; what would round up to infinity is cut off.
+            # Round to nearest; values that would round up to infinity are truncated.
             part[:] = np.where((part & 0x7FFF) < 0x7BFC, part + 4, part) & 0xFFF8
     return halves
 
 
-def _maps(sitter: Sitter, container: Container) -> list[dict[str, Any]]:
-    """Projections that are kept with the run and hold every example shown."""
+def _projections(explored: ExploredModel, container: Container) -> list[dict[str, Any]]:
+    """The projections saved with the run that contain every example shown."""
     found = []
     for method in METHODS:
-        kept = None if method == "pca" else saved_projection(sitter.run, method)
-        if kept is None:
+        saved = None if method == "pca" else saved_projection(explored.run, method)
+        if saved is None:
             continue
-        at = torch.full((kept.of,), -1).scatter(0, kept.rows, torch.arange(len(kept.rows)))
-        rows = at[sitter.rows]
+        position = torch.full((saved.of,), -1).scatter(0, saved.rows, torch.arange(len(saved.rows)))
+        rows = position[explored.rows]
         if bool((rows >= 0).all()):
-            points = container.add(_numbers(kept.points[rows]))
-            found.append({"method": method, "points": points})
+            found.append({"method": method, "points": container.add(saved.points[rows])})
     return found
 
 
-def _nats(sitter: Sitter, view: View) -> list[float] | None:
-    """KL of each number of the code, where posterior and prior are normal."""
-    with measuring(sitter.model):
-        nats = kl_per_dimension(sitter.model, view.x, sitter.told)
-    if nats is None or not bool(nats.isfinite().all()):
+def _kl(explored: ExploredModel, view: View) -> list[float] | None:
+    """The KL of each latent dimension in nats, if posterior and prior are normal."""
+    with measuring(explored.model):
+        kl = kl_per_dimension(explored.model, view.x, explored.context)
+    if kl is None or not bool(kl.isfinite().all()):
         return None
-    return [round(value, 4) for value in nats.tolist()]
+    return [round(value, 4) for value in kl.tolist()]
 
 
 def _samples(
-    sitter: Sitter, view: View, book: Quantised | None, container: Container
+    explored: ExploredModel, view: View, quantised: Quantised | None, container: Container
 ) -> dict[str, Any]:
-    """Random codes as `generate` draws them; without a distribution, of the box that codes fill."""
-    codes, how = EvaluationContext(sitter.model, sitter.data).random_codes(DRAWS)
+    """Random codes as `generate` draws them; uniform ones if the model has no distribution."""
+    codes, source = EvaluationContext(explored.model, explored.data).random_codes(RANDOM_CODES)
     generator = torch.Generator().manual_seed(0)
-    if codes is None and book is not None:
-        entries = torch.randint(book.entries, (DRAWS, book.groups), generator=generator)
-        codes, how = book.codes_of(entries).flatten(1), "all entries of the book alike"
+    if codes is None and quantised is not None:
+        size = (RANDOM_CODES, quantised.groups)
+        entries = torch.randint(quantised.entries, size, generator=generator)
+        codes = quantised.codes_of(entries).flatten(1)
+        source = "the uniform distribution over codebook entries"
     elif codes is None:
-        codes, how = uniform_like(view.codes, DRAWS, generator), "the box that the codes fill"
-    return {"codes": container.add(_numbers(codes)), "how": how}
+        codes = uniform_like(view.codes, RANDOM_CODES, generator)
+        source = "the uniform distribution over the bounding box of these codes"
+    return {"codes": container.add(codes), "source": source}
 
 
 def _context(view: View, container: Container) -> dict[str, Any] | None:
-    """What the model is told of each example shown."""
+    """The labels or the feature vectors of the examples, for a conditional model."""
     if view.context is None:
         return None
-    if view.class_conditional:
-        return {
-            "source": "labels",
-            "width": view.model.sizes.context,
-            "told": container.add(view.context.numpy().astype(np.uint16)),
-            "told_by": "model" if view.learns_labels else "data",
-        }
+    labels = view.context.numpy().astype(np.uint16) if view.class_conditional else view.context
     return {
-        "source": "vectors",
-        "width": view.model.sizes.context,
-        "told": container.add(_numbers(view.context)),
-        "told_by": "data",
+        "kind": "labels" if view.class_conditional else "vectors",
+        "size": view.model.sizes.context,
+        "values": container.add(labels),
+        "predicted": view.class_conditional and view.learns_labels,
     }
 
 
-def _lattice(view: View, container: Container) -> dict[str, Any]:
-    """Decoded pictures of a lattice over the plane, for a page that cannot decode."""
+def _latent_grid(view: View, container: Container) -> dict[str, Any]:
+    """Decoded images of a grid over the plane, for a page that cannot run the decoder."""
     points = view.plane.project(view.codes)
     low, high = points.amin(0), points.amax(0)
-    pictures = view.decoded(view.plane.lift(cells(low, high, LATTICE)))
-    return {
-        "side": LATTICE,
-        "low": low.tolist(),
-        "high": high.tolist(),
-        **sheet(pictures, container, columns=LATTICE),
-    }
+    images = view.decoded(view.plane.lift(cell_centres(low, high, GRID_SIDE)))
+    sheet = add_sprite_sheet(images, container, columns=GRID_SIDE)
+    return {"side": GRID_SIDE, "low": low.tolist(), "high": high.tolist(), **sheet}
 
 
 def check_explorable(model: Model, run: Run) -> None:
-    """Refuses what has no plane to look at.
+    """Check that a model has a plane to show.
 
     Raises:
-        AutoencodeError: the codes are single numbers.
+        AutoencodeError: the latent space has one dimension.
     """
     if model.sizes.latent < 2 and model.space is not Space.CODES:
         raise AutoencodeError(
-            f"The codes of {run.folder} are single numbers, and the explorer shows a plane",
-            "Train it with --latent 2 or more.",
+            f"The latent space of {run.folder} has one dimension, and the explorer shows a plane",
+            "Train the model with --latent 2 or more.",
         )

@@ -1,4 +1,4 @@
-"""The explorer in a notebook."""
+"""Shows the explorer in a notebook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError
 from autoencode.explorer.page import html, title_of, write_explorer
-from autoencode.explorer.page_payload import POINTS, check_alike, scene
+from autoencode.explorer.page_payload import DEFAULT_POINTS, check_same_data, page_payload
 from autoencode.models.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -18,50 +18,51 @@ if TYPE_CHECKING:
 
 
 class Explorer:
-    """The explorer's page of some runs, which Jupyter and marimo show where it is.
+    """The explorer page of one or more runs, displayed by Jupyter and marimo.
 
-    The page stands in the notebook as a frame with everything in it, so that a saved notebook still
-    shows it, without this package and without a kernel. `widget` is one that the kernel hears from.
+    The output is a frame that contains the complete page, so a saved notebook still shows it
+    without this package and without a kernel. `widget` returns a version that exchanges values
+    with the kernel.
 
-    runs: opened, or their folders; on one page they share their data.
-    points: test examples shown, at most.   height: of the frame, CSS pixels.
-    data: whose test part is shown; None is that of the runs.
+    runs: opened runs or their folders; all must have the same data.
+    points: maximum number of test examples.   height: of the frame, in CSS pixels.
+    data: its test part is shown; None is the data of the runs.
 
     Raises:
-        RunError: no runs, or runs of other data.
+        RunError: there are no runs, or they have different data.
     """
 
     def __init__(
         self,
         *runs: Run | str | Path,
-        points: int = POINTS,
+        points: int = DEFAULT_POINTS,
         height: int = 820,
         data: Data | None = None,
     ) -> None:
         self.runs = [run if isinstance(run, Run) else open_run(run) for run in runs]
-        check_alike(self.runs)
+        check_same_data(self.runs)
         self.points, self.height, self.data = points, height, data
 
     @cached_property
     def html(self) -> str:
-        """The page."""
-        return html(scene(self.runs, self.points, self.data), title_of(self.runs))
+        """The page as HTML."""
+        return html(page_payload(self.runs, self.points, self.data), title_of(self.runs))
 
     def save(self, path: str | Path) -> Path:
-        """Writes the page as one file."""
+        """Write the page as one file."""
         return write_explorer(self.runs, Path(path), self.points, self.data)
 
     def widget(self) -> ExplorerWidget:
-        """The page as a widget, which shares with the kernel what is selected, pinned and shown.
+        """Return the page as a widget that shares selection, pins and codes with the kernel.
 
         Raises:
-            AutoencodeError: anywidget, an extra, is not installed.
+            AutoencodeError: the optional dependency anywidget is not installed.
         """
         try:
             from autoencode.explorer.widget import ExplorerWidget
         except ImportError as error:
             raise AutoencodeError(
-                "A widget needs anywidget, which is not installed",
+                "The widget needs anywidget, which is not installed",
                 'Install it: pip install "autoencode[notebook]"',
             ) from error
         return ExplorerWidget(
@@ -72,7 +73,7 @@ class Explorer:
         )
 
     def _repr_html_(self) -> str:
-        # Scripts run in the frame, and can reach nothing of the notebook.
+        # The sandbox lets scripts run in the frame, and keeps them away from the notebook.
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(title_of(self.runs))}" '
             'sandbox="allow-scripts allow-downloads" allow="clipboard-write *" loading="lazy" '

@@ -1,4 +1,4 @@
-"""The explorer as one file: the page, its program and everything it shows."""
+"""Writes an explorer page: one HTML file that contains its program, its styles and its content."""
 
 from __future__ import annotations
 
@@ -11,85 +11,75 @@ from pathlib import Path
 
 from autoencode.data import Data
 from autoencode.explorer.container import as_text
-from autoencode.explorer.page_payload import POINTS, scene
+from autoencode.explorer.page_payload import DEFAULT_POINTS, page_payload
 from autoencode.io.store import write_text
 from autoencode.models.run import Run
 
-PROGRAM, LOOKS = "explorer.js", "looks.css"
+PROGRAM, STYLES = "explorer.js", "styles.css"
 
 
 def write_explorer(
-    runs: Sequence[Run], out: Path, points: int = POINTS, data: Data | None = None
+    runs: Sequence[Run], out: Path, points: int = DEFAULT_POINTS, data: Data | None = None
 ) -> Path:
-    """Writes the page of some runs, which needs nothing but a browser; gives its path.
+    """Write the page of one or more runs, which needs only a browser; return its path.
 
-    points, data: as of `scene`.
+    points, data: as in `page_payload`.
 
     Raises:
-        RunError, AutoencodeError: as `scene`.
+        RunError, AutoencodeError: as `page_payload`.
     """
-    write_text(out, html(scene(runs, points, data), title_of(runs)))
+    write_text(out, html(page_payload(runs, points, data), title_of(runs)))
     return out
 
 
 def title_of(runs: Sequence[Run]) -> str:
-    """What the page is called: its models and their data."""
+    """The title of a page: its models and their data."""
     names = " and ".join(run.folder.name for run in runs)
     return f"{names} · {runs[0].data['name']}"
 
 
 def html(content: bytes, title: str, live: bool = False) -> str:
-    """A page that holds its content, and may run no program but its own and ask for nothing.
+    """Return a page. It may run only its own program, and request nothing.
 
-    live: the page may ask the server that it came from.
+    live: the page may send requests to the server that it came from.
     """
-    program, looks = asset(PROGRAM), asset(LOOKS)
-    own = "'self'" if live else "'none'"
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src {_digest(program)}",
-            f"style-src {_digest(looks)}",
-            "img-src data: blob:",
-            f"connect-src {own}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
+    program, styles = asset(PROGRAM), asset(STYLES)
+    connect = "'self'" if live else "'none'"
+    policy = (
+        f"default-src 'none'; script-src {_digest(program)}; style-src {_digest(styles)}; "
+        f"img-src data: blob:; connect-src {connect}; base-uri 'none'; "
+        "form-action 'none'"
     )
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            '<meta name="generator" content="autoencode">',
-            f"<title>{escape(title)}</title>",
-            '<link rel="icon" href="data:,">',
-            f"<style>{looks}</style>",
-            "</head>",
-            "<body>",
-            '<div id="app"><p class="wait">Unpacking…</p></div>',
-            "<noscript>This page decodes with JavaScript, which is switched off here.</noscript>",
-            # No script: a kind that no browser runs, and the policy need not allow.
-            '<script type="application/octet-stream" id="content">',
-            as_text(content),
-            "</script>",
-            f"<script>{program}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
+    # The content is a script of a type that no browser runs, so the policy need not allow it.
+    return f"""<!doctype html>
+<html lang="en"{" data-live" if live else ""}>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="autoencode">
+<title>{escape(title)}</title>
+<link rel="icon" href="data:,">
+<style>{styles}</style>
+</head>
+<body>
+<div id="app"><p class="loading">Loading…</p></div>
+<noscript>This page needs JavaScript to decode codes, and JavaScript is disabled.</noscript>
+<script type="application/octet-stream" id="content">
+{as_text(content)}
+</script>
+<script>{program}</script>
+</body>
+</html>
+"""
 
 
 def asset(name: str) -> str:
-    """A built file of the page, as the package carries it."""
+    """Read a built file of the page from the package."""
     return files("autoencode.explorer").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """How a policy names a script or a style by what it says."""
+    """The source expression that allows one script or style in a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""What the explorer's page is made of: some models, and the test examples that are shown."""
+"""The content of an explorer page: models, and the test examples that they all show."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torch import Tensor
 from autoencode.data import Data, scaled
 from autoencode.errors import RunError
 from autoencode.evaluation.metrics.arrays import stratified_subset, subset
+from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.explorer.container import Container
-from autoencode.explorer.model_payload import Sitter, check_explorable, portrait
-from autoencode.explorer.sprite_sheet import sheet
+from autoencode.explorer.model_payload import ExploredModel, check_explorable, model_payload
+from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
@@ -23,67 +24,70 @@ from autoencode.report.images import tiles
 from autoencode.report.style import colours
 
 FORMAT = 1
-POINTS = 5_000
-# Numbers in all codes that are shown of one model, and in all pictures: a page stays a page.
-MOST_NUMBERS = 4_000_000
+DEFAULT_POINTS = 5_000
+# In the codes of one model, so that the file stays small enough for a browser.
+MAX_CODE_NUMBERS = 4_000_000
+# The label of an example without one.
+UNLABELLED = 65_535
 SEED = 0
 
 
-def scene(
+def page_payload(
     runs: Sequence[Run],
-    points: int = POINTS,
+    points: int = DEFAULT_POINTS,
     data: Data | None = None,
     models: Sequence[Model] | None = None,
     watched: bool = False,
 ) -> bytes:
-    """The content of a page, packed, see `explorer.container`.
+    """Return the content of a page as a file, see `explorer.container`.
 
-    points: test examples shown; of more, so many are drawn by a fixed seed, each class at its
-        share, and fewer where codes are long.
-    data: whose test part is shown; None is that of the runs.
-    models: those of the runs, where they are at hand.
-    watched: the page asks its server whether there is a newer one.
+    points: maximum number of test examples. From a larger test part, examples are drawn with a
+        fixed seed, stratified by class; fewer are drawn if codes are long.
+    data: its test part is shown; None is the data of the runs.
+    models: the models of the runs, if they are loaded already.
+    watched: the page asks its server for newer versions.
 
     Raises:
-        RunError: no runs, runs of other data, or without weights.
-        AutoencodeError: codes of one number.
+        RunError: there are no runs, they have different data, or a run has no weights.
+        AutoencodeError: a latent space has one dimension.
     """
-    check_alike(runs)
+    check_same_data(runs)
     models = [run.load_model() for run in runs] if models is None else models
     for model, run in zip(models, runs, strict=True):
         check_explorable(model, run)
     data = runs[0].load_data() if data is None else data
     longest = max(model.sizes.latent for model in models)
-    rows = _shown(data, min(points, max(1, MOST_NUMBERS // longest)))
+    rows = _rows(data, min(points, max(1, MAX_CODE_NUMBERS // longest)))
     container = Container()
-    portraits = []
+    payloads = []
     for model, run in zip(models, runs, strict=True):
-        told = conditioning(run.recipe, data.test)
-        sitter = Sitter(run, model, data, rows, None if told is None else told[rows])
-        portraits.append(portrait(sitter, container))
+        context = conditioning(run.recipe, data.test)
+        of_rows = None if context is None else context[rows]
+        payloads.append(model_payload(ExploredModel(run, model, data, rows, of_rows), container))
     return container.pack(
         {
             "format": FORMAT,
             "made_by": f"autoencode {version('autoencode')}",
             "data": data.name,
             "watched": watched,
+            "min_active_kl_nats": MIN_ACTIVE_KL_NATS,
             "examples": {
-                "unseen": all(run.data["fingerprint"] == data.fingerprint for run in runs),
+                "held_out": all(run.data["fingerprint"] == data.fingerprint for run in runs),
                 **_examples(data, rows, container),
             },
-            "models": portraits,
+            "models": payloads,
         }
     )
 
 
-def check_alike(runs: Sequence[Run]) -> None:
-    """Refuses runs that cannot stand on one page.
+def check_same_data(runs: Sequence[Run]) -> None:
+    """Check that runs can share a page.
 
     Raises:
-        RunError: none, or runs of other data.
+        RunError: there are no runs, or they were trained on different data.
     """
     if not runs:
-        raise RunError("There is no run to explore", "Name the folder of one.")
+        raise RunError("There is no run to explore", "Name the folder of a run.")
     first = runs[0]
     for run in runs[1:]:
         if run.data["fingerprint"] != first.data["fingerprint"]:
@@ -94,30 +98,29 @@ def check_alike(runs: Sequence[Run]) -> None:
             )
 
 
-def _shown(data: Data, most: int) -> Tensor:
-    """Positions of the test examples that are shown."""
+def _rows(data: Data, most: int) -> Tensor:
+    """Positions of the test examples to show."""
     y, n = data.test.y, len(data.test)
     drawn = subset(n, most, SEED) if y is None else stratified_subset(y.numpy(), most, SEED)
     return torch.from_numpy(drawn)
 
 
 def _examples(data: Data, rows: Tensor, container: Container) -> dict[str, Any]:
-    """The pictures and labels of what is shown."""
+    """The images and labels of the test examples shown."""
     test, kind = data.test, len(data.test.x.shape) - 1
-    pictures = tiles(scaled(test.x[rows]), kind=kind)
-    found: dict[str, Any] = {
-        "shown": len(rows),
-        "of": len(test),
+    labels = None
+    if test.y is not None and data.classes:
+        y = test.y[rows].numpy()
+        labels = container.add(np.where(y < 0, UNLABELLED, y).astype(np.uint16))
+    return {
+        "count": len(rows),
+        "total": len(test),
         "part": "test",
+        "stratified": test.y is not None,
         "rows": container.add(rows.numpy().astype(np.uint32)),
         "kind": "vector" if kind == 1 else "image",
-        "labels": None,
+        "labels": labels,
         "classes": list(data.classes),
         "colours": colours(len(data.classes)),
-        **sheet(pictures, container),
+        **add_sprite_sheet(tiles(scaled(test.x[rows]), kind=kind), container),
     }
-    if test.y is not None and data.classes:
-        # 65,535 stands for no label.
-        labels = test.y[rows].numpy()
-        found["labels"] = container.add(np.where(labels < 0, 65_535, labels).astype(np.uint16))
-    return found

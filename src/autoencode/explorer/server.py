@@ -1,4 +1,4 @@
-"""The explorer on loopback: one page, for whoever knows its address."""
+"""Serves the explorer on this computer only."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from autoencode.models.build import Model
 from autoencode.models.inference import decode
 
 HOST = "127.0.0.1"
-# Bytes of a request: codes are short.
-MOST_BYTES = 2**20
-# What a request of the wrong shape ends in.
-MISTAKES = (AutoencodeError, ValueError, TypeError, KeyError, IndexError, RuntimeError)
+# The names that a browser may use for this computer.
+HOSTS = (HOST, "localhost")
+TEXT = "text/plain; charset=utf-8"
+# A request holds one code.
+MAX_REQUEST_BYTES = 2**20
+# Errors that an invalid request can cause.
+REQUEST_ERRORS = (AutoencodeError, ValueError, TypeError, KeyError, IndexError, RuntimeError)
 
 
 class ExplorerServer(ThreadingHTTPServer):
-    """Serves one page below a path that nobody guesses, and decodes what the page cannot.
+    """Serves one page below a secret path, and decodes codes if the page cannot run a decoder.
 
-    page: the HTML.    models: those on the page, in its order.
-    port: 0 takes any that is free.
+    page: the HTML.   models: the models on the page, in its order.
+    port: 0 takes any free port.
 
     Raises:
-        AutoencodeError: the port is taken.
+        AutoencodeError: the port is not available.
     """
 
     daemon_threads = True
@@ -40,26 +43,22 @@ class ExplorerServer(ThreadingHTTPServer):
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
             raise AutoencodeError(
-                f"Port {port} cannot be listened on: {error}", "Take another --port, or 0 for any."
+                f"Port {port} is not available: {error}", "Choose another --port, or 0 for any."
             ) from error
         self.show(page, models)
         self.token = secrets.token_urlsafe(16)
-        # Models are no place for two threads at once.
-        self.turn = Lock()
+        # One request at a time uses the models.
+        self.models_lock = Lock()
 
     def show(self, page: str, models: Sequence[Model]) -> None:
-        """Serves another page from now on; the one before asks for it, where it is watched."""
+        """Replace the page; an open page that watches its server reloads."""
         self.page, self.models = page.encode(), list(models)
         self.version = secrets.token_urlsafe(8)
 
     @property
     def address(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return f"http://{HOST}:{self.server_port}/{self.token}/"
-
-    def hosts(self) -> set[str]:
-        """What a browser that was really sent here names as the host."""
-        return {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -70,66 +69,62 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """The page, or which one it is."""
-        path = self._path() if self._known() else None
+        """Send the page, or its version."""
+        path = self._path()
         if path == "":
             self._send(HTTPStatus.OK, self.server.page, "text/html; charset=utf-8")
         elif path == "version":
-            self._send(HTTPStatus.OK, self.server.version.encode(), "text/plain")
+            self._send(HTTPStatus.OK, self.server.version.encode())
         else:
-            self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.\n", "text/plain")
+            self._send(HTTPStatus.NOT_FOUND, b"Not found.\n")
 
     def do_POST(self) -> None:
-        """The image of a code, for a page that cannot decode it: float32, little-endian."""
-        if not self._known() or self._path() != "decode":
+        """Send the decoded image of a code: float32, little-endian."""
+        status, body, kind = HTTPStatus.NOT_FOUND, b"Not found.\n", TEXT
+        if self._path() == "decode":
+            try:
+                body = self._decoded(self._request())
+                status, kind = HTTPStatus.OK, "application/octet-stream"
+            except REQUEST_ERRORS as error:
+                status, body = HTTPStatus.BAD_REQUEST, f"{error}\n".encode()
+        if status != HTTPStatus.OK:
+            # A body that was not read would be taken for the next request.
             self.close_connection = True
-            self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.\n", "text/plain")
-            return
-        try:
-            image = self._decoded(self._asked())
-        except MISTAKES as error:
-            self.close_connection = True
-            self._send(HTTPStatus.BAD_REQUEST, f"{error}\n".encode(), "text/plain; charset=utf-8")
-            return
-        self._send(HTTPStatus.OK, image, "application/octet-stream")
+        self._send(status, body, kind)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the terminal is for what the user has to know."""
-
-    def _known(self) -> bool:
-        # Another page in the same browser may ask this port, under a name of its own.
-        if self.headers.get("Host") not in self.server.hosts():
-            return False
-        token = self.path.lstrip("/").split("/")[0]
-        return secrets.compare_digest(token.encode(), self.server.token.encode())
+        """Log nothing: the terminal shows what the user needs to know."""
 
     def _path(self) -> str | None:
-        parts = self.path.split("?")[0].lstrip("/").split("/")
-        return "/".join(parts[1:]) if len(parts) > 1 else None
+        """The path below the secret one; None for a request from elsewhere."""
+        # A page of another site can send requests to this port, but under its own host name.
+        if self.headers.get("Host") not in {f"{h}:{self.server.server_port}" for h in HOSTS}:
+            return None
+        token, slash, path = self.path.lstrip("/").partition("/")
+        known = secrets.compare_digest(token.encode(), self.server.token.encode())
+        return path.split("?")[0] if known and slash else None
 
-    def _asked(self) -> dict[str, Any]:
+    def _request(self) -> dict[str, Any]:
         length = int(self.headers.get("Content-Length") or 0)
-        if not 0 < length <= MOST_BYTES:
-            raise ValueError("A request has a body, of at most a megabyte")
-        asked = json.loads(self.rfile.read(length))
-        if not isinstance(asked, dict):
-            raise ValueError("A request is a JSON object")
-        return asked
+        if not 0 < length <= MAX_REQUEST_BYTES:
+            raise ValueError("A request needs a body of at most one megabyte")
+        request = json.loads(self.rfile.read(length))
+        if not isinstance(request, dict):
+            raise ValueError("A request must be a JSON object")
+        return request
 
-    def _decoded(self, asked: dict[str, Any]) -> bytes:
-        model = self.server.models[int(asked["model"])]
-        z = torch.tensor(asked["z"], dtype=torch.float32)
+    def _decoded(self, request: dict[str, Any]) -> bytes:
+        model = self.server.models[int(request["model"])]
+        z = torch.tensor(request["z"], dtype=torch.float32)
         if z.shape != (model.sizes.latent,):
             raise ValueError(f"A code of this model has {model.sizes.latent} numbers")
-        told = None
-        if model.sizes.context:
-            told = torch.tensor([asked["c"]])
-        with self.server.turn:
-            image = decode(model, z[None], told)
+        context = torch.tensor([request["context"]]) if model.sizes.context else None
+        with self.server.models_lock:
+            image = decode(model, z[None], context)
         found: bytes = image.float().numpy().astype("<f4").tobytes()
         return found
 
-    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+    def _send(self, status: HTTPStatus, body: bytes, kind: str = TEXT) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -1,4 +1,4 @@
-"""Many small pictures in one, as a page carries them."""
+"""Sprite sheets: many small images in one WebP image."""
 
 from __future__ import annotations
 
@@ -11,42 +11,40 @@ from PIL import Image
 from autoencode.explorer.container import Container
 from autoencode.report.images import Tiles
 
-# Pixels of a side; larger pictures are shown smaller.
-MOST_SIDE = 64
-# Bytes that a sheet without loss may take; a larger one is packed with a little.
-MOST_EXACT = 2**20
-QUALITY = 85
-# A limit of the format, in pixels.
-MOST_WIDE = 16_383
+# Larger images are scaled down to this side.
+MAX_SPRITE_PIXELS = 64
+# A lossless sheet larger than this is replaced by a lossy one.
+MAX_LOSSLESS_BYTES = 2**20
+LOSSY_QUALITY = 85
+# A limit of the WebP format.
+MAX_SHEET_PIXELS = 16_383
 
 
-def sheet(
-    pictures: Tiles, container: Container, columns: int | None = None, exactly: bool = True
+def add_sprite_sheet(
+    images: Tiles, container: Container, columns: int | None = None, lossless: bool = True
 ) -> dict[str, Any]:
-    """Puts pictures [N, H, W, 3] in, row by row on one sheet; what the header says of it.
+    """Add images [N, H, W, 3] to the container as one sheet, row by row; return its header entry.
 
-    Pictures of more than 64 pixels a side are made smaller.
-    exactly: keeps each pixel, where that takes no more than a megabyte.
+    lossless: keep every pixel, unless images exceed 64 pixels a side or the sheet a megabyte.
     """
-    small = _shrunk(pictures)
+    small = _shrunk(images)
     n, height, width = small.shape[:3]
     across = columns or max(1, round((n * height / width) ** 0.5))
     down = -(-n // across)
-    if max(across * width, down * height) > MOST_WIDE:
-        raise ValueError(f"{n} pictures of {width} × {height} do not fit on one sheet")
-    whole = np.zeros((down * across, height, width, 3), np.uint8)
-    whole[:n] = small
-    whole = whole.reshape(down, across, height, width, 3).swapaxes(1, 2)
-    image = Image.fromarray(whole.reshape(down * height, across * width, 3))
-    packed = _packed(image, lossless=True, quality=60) if exactly else b""
-    lossy = not exactly or len(packed) > MOST_EXACT
-    if lossy:
-        packed = _packed(image, quality=QUALITY)
+    if max(across * width, down * height) > MAX_SHEET_PIXELS:
+        raise ValueError(f"{n} images of {width} × {height} pixels do not fit on one sheet")
+    cells = np.zeros((down * across, height, width, 3), np.uint8)
+    cells[:n] = small
+    cells = cells.reshape(down, across, height, width, 3).swapaxes(1, 2)
+    sheet = Image.fromarray(cells.reshape(down * height, across * width, 3))
+    packed = _packed(sheet, lossless=True, quality=60) if lossless else b""
+    if not lossless or len(packed) > MAX_LOSSLESS_BYTES:
+        packed, lossless = _packed(sheet, quality=LOSSY_QUALITY), False
     return {
-        "sheet": container.add_bytes(packed),
+        "sprite_sheet": container.add(np.frombuffer(packed, np.uint8)),
         "columns": across,
         "cell": [height, width],
-        "exact": not lossy and small is pictures,
+        "exact": lossless and small is images,
     }
 
 
@@ -56,12 +54,12 @@ def _packed(image: Image.Image, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _shrunk(pictures: Tiles) -> Tiles:
-    height, width = pictures.shape[1:3]
-    scale = MOST_SIDE / max(height, width)
+def _shrunk(images: Tiles) -> Tiles:
+    height, width = images.shape[1:3]
+    scale = MAX_SPRITE_PIXELS / max(height, width)
     if scale >= 1:
-        return pictures
+        return images
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.stack(
-        [np.asarray(Image.fromarray(p).resize(size, Image.Resampling.BOX)) for p in pictures]
+        [np.asarray(Image.fromarray(i).resize(size, Image.Resampling.BOX)) for i in images]
     )

@@ -1,4 +1,4 @@
-"""From a module to values: PyTorch traces it, and each operator is lowered to a few small ones."""
+"""Traces a module with `torch.export` and translates its operators to graph operations."""
 
 from __future__ import annotations
 
@@ -16,54 +16,56 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
-from torch.fx.node import map_arg
+from torch.fx.node import map_aggregate, map_arg
 
 from autoencode.explorer.operators import OPERATORS, VIEWS
-from autoencode.explorer.values import Known, Unsupported, Value, skeleton, viewed
+from autoencode.explorer.values import Operand, Unsupported, Value, is_integer, meta, viewed
 
-# Regions that only say how PyTorch is to compute; their content is taken as it stands.
+# Regions that only set how PyTorch computes; their content is inlined.
 REGIONS = ("wrap_with_autocast", "wrap_with_set_grad_enabled")
-# Operators with nothing to compute.
+# Prefixes of operators that compute nothing.
 EMPTY = ("_assert", "sym_constrain", "_set_grad_enabled")
-# Arguments that say how a tensor is stored.
+# Arguments that only describe how a tensor is stored.
 LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "implicit")
-OTHERS = "Build the network of other layers, or look at this model without a page."
-DECISIONS = (
-    "Let what it computes depend on the numbers of its input by operators of PyTorch alone, which "
-    "give all shapes beforehand: not by Python's if, not by values taken out of tensors."
+OTHER_LAYERS = "Build the network from other layers, or explore this model with the server."
+NO_CONTROL_FLOW = (
+    "Replace Python control flow that depends on the input by tensor operators, and let no shape "
+    "depend on the values of the input."
 )
-NO_CHANCE = "Put the model into evaluation mode, model.eval(), or draw them outside of it."
+NO_RANDOMNESS = "Put the model into evaluation mode, model.eval(), or draw the numbers outside it."
 
 
 class UnknownOperator(Unsupported):
-    """An operator of PyTorch that has no place in a graph."""
+    """An operator of PyTorch that the page does not implement."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'A page cannot compute "aten.{name}", which this network uses', OTHERS)
+        super().__init__(
+            f'A page cannot compute the operator "aten.{name}" of this network', OTHER_LAYERS
+        )
 
 
-def traced(module: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[list[Value], list[Known]]:
-    """The inputs of a module as values, and its outputs made of them.
+def traced(module: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[list[Value], list[Operand]]:
+    """Trace a module; return its inputs as values, and its outputs computed from them.
 
     Raises:
-        Unsupported: it cannot be traced, or computes what has no place in a graph.
+        Unsupported: the module cannot be traced, or uses an operator that the page does not have.
     """
-    with quietly(), torch.no_grad():
+    with silent(), torch.no_grad():
         program = _exported(module, tuple(inputs.values()))
         if any(_changes_its_input(node) for node in _nodes(program.graph_module)):
             program = program.run_decompositions({})
-        values = [Value("input", (), {}, tuple(x.shape), _whole(x)) for x in inputs.values()]
+        values = [Value("input", (), {}, tuple(x.shape), is_integer(x)) for x in inputs.values()]
         try:
             return values, _outputs(program, values)
         except UnknownOperator as unknown:
-            # Perhaps it is made of others that are known.
+            # It may decompose into operators that the page has.
             try:
                 return values, _outputs(program.run_decompositions(), values)
             except UnknownOperator:
                 raise unknown from None
 
 
-def _outputs(program: ExportedProgram, values: list[Value]) -> list[Known]:
+def _outputs(program: ExportedProgram, values: list[Value]) -> list[Operand]:
     plan = program.graph_signature
     names = {
         **plan.inputs_to_parameters,
@@ -78,13 +80,13 @@ def _outputs(program: ExportedProgram, values: list[Value]) -> list[Known]:
         if node.op == "placeholder"
     ]
     found = _walk(program.graph_module, first)
-    # New values of buffers come before what the module gives.
+    # Updated buffers precede the outputs of the module.
     return list(found)[len(plan.output_specs) - len(plan.user_outputs) :]
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """No warning, no line of a log, nothing printed: what goes wrong is said by an error."""
+def silent() -> Iterator[None]:
+    """Suppress warnings, logs and output to stderr: failures are reported by exceptions."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -101,13 +103,13 @@ def _exported(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Unsupported(
-            f"{type(module).__name__} cannot be written down as a graph ({reason})",
-            DECISIONS,
+            f"{type(module).__name__} cannot be exported as a graph ({reason})",
+            NO_CONTROL_FLOW,
         ) from error
 
 
 def _walk(module: GraphModule, inputs: list[Any]) -> Any:
-    """What a graph gives for its inputs."""
+    """Evaluate a traced graph on values and constants; return its outputs."""
     env: dict[Node, Any] = {}
     given = iter(inputs)
     for node in module.graph.nodes:
@@ -125,7 +127,7 @@ def _walk(module: GraphModule, inputs: list[Any]) -> Any:
             env[node] = _walk(args[at], list(args[at + 1 :]))
         else:
             env[node] = _call(node, args, kwargs)
-    raise AssertionError("a graph without an output")
+    raise AssertionError("The graph has no output")
 
 
 def _call(node: Node, args: Any, kwargs: Any) -> Any:
@@ -136,7 +138,7 @@ def _call(node: Node, args: Any, kwargs: Any) -> Any:
         return _computed(node, args, kwargs)
     if name in VIEWS:
         base = args[0]
-        shown = node.target(*_bones(args), **_bones(kwargs))  # type: ignore[operator]
+        shown = node.target(*_meta_arguments(args), **_meta_arguments(kwargs))  # type: ignore[operator]
         if isinstance(base, Tensor):
             return shown
         if isinstance(shown, Tensor):
@@ -144,7 +146,9 @@ def _call(node: Node, args: Any, kwargs: Any) -> Any:
         return [viewed(base, each) for each in shown]
     out = node.meta["val"]
     if isinstance(out, Tensor) and any(isinstance(side, torch.SymInt) for side in out.shape):
-        raise Unsupported(f'The numbers of an input decide on a shape ("aten.{name}")', DECISIONS)
+        raise Unsupported(
+            f'A shape depends on the values of the input ("aten.{name}")', NO_CONTROL_FLOW
+        )
     if name not in OPERATORS:
         raise UnknownOperator(name)
     lower = OPERATORS[name]
@@ -152,37 +156,33 @@ def _call(node: Node, args: Any, kwargs: Any) -> Any:
     try:
         signature(lower).bind(out, *args, **kwargs)
     except TypeError as error:
-        raise Unsupported(f'A page cannot compute this form of "aten.{name}"', OTHERS) from error
+        raise Unsupported(
+            f'A page cannot compute "aten.{name}" with these arguments', OTHER_LAYERS
+        ) from error
     return lower(out, *args, **kwargs)
 
 
 def _computed(node: Node, args: Any, kwargs: Any) -> Any:
-    """What depends on no input, by PyTorch itself."""
+    """Evaluate an operator that depends on no input, with PyTorch."""
     target = node.target
     if isinstance(target, OpOverload) and torch.Tag.nondeterministic_seeded in target.tags:
-        raise Unsupported(f'A network draws random numbers ("aten.{_name(node)}")', NO_CHANCE)
+        raise Unsupported(f'A network draws random numbers ("aten.{_name(node)}")', NO_RANDOMNESS)
     return target(*args, **kwargs)  # type: ignore[operator]
 
 
-def _has_values(found: Any) -> bool:
-    if isinstance(found, Value):
-        return True
-    if isinstance(found, dict):
-        return any(map(_has_values, found.values()))
-    return isinstance(found, list | tuple) and any(map(_has_values, found))
+def _has_values(arguments: Any) -> bool:
+    leaves: list[Any] = []
+    map_aggregate(arguments, leaves.append)
+    return any(isinstance(leaf, Value) for leaf in leaves)
 
 
-def _bones(found: Any) -> Any:
-    """Arguments with a tensor without numbers for each value."""
-    if isinstance(found, dict):
-        return {key: _bones(each) for key, each in found.items()}
-    if isinstance(found, list | tuple):
-        return [_bones(each) for each in found]
-    return skeleton(found) if isinstance(found, Value) else found
+def _meta_arguments(arguments: Any) -> Any:
+    """Arguments with every value replaced by a tensor without data."""
+    return map_aggregate(arguments, lambda x: meta(x) if isinstance(x, Value) else x)
 
 
 def _name(node: Node) -> str:
-    """The name of an operator without that of its overload: "add"."""
+    """The name of an operator without its overload, such as "add"."""
     target = node.target
     return target.overloadpacket.__name__ if isinstance(target, OpOverload) else str(target)
 
@@ -195,7 +195,3 @@ def _nodes(module: GraphModule) -> Iterator[Node]:
 
 def _changes_its_input(node: Node) -> bool:
     return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
-
-
-def _whole(x: Tensor) -> bool:
-    return not x.is_floating_point()

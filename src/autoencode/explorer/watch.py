@@ -1,4 +1,4 @@
-"""A page that follows a training: made anew at each step that the training keeps."""
+"""Follows a training: renews the page whenever a run saves another snapshot."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from threading import Thread
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.explorer.page import html, title_of
-from autoencode.explorer.page_payload import scene
+from autoencode.explorer.page_payload import page_payload
 from autoencode.explorer.server import ExplorerServer
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 from autoencode.models.snapshots import load_snapshot, snapshots_of
 
-# Seconds between two looks at the folders.
-PAUSE = 1.0
+POLL_SECONDS = 1.0
 
 
 class Watch:
-    """The newest kept step of each of some runs.
+    """The page of the newest snapshot of each run.
 
     Raises:
-        RunError: a run that keeps no film.
+        RunError: a run has no snapshots.
     """
 
     def __init__(self, runs: Sequence[Run], points: int, data: Data | None = None) -> None:
@@ -34,35 +33,35 @@ class Watch:
         for run in runs:
             if not snapshots_of(run):
                 raise RunError(
-                    f"{run.folder} keeps no film of its training, so there is nothing to follow",
-                    "Train with one: --film 40.",
+                    f"{run.folder} has no snapshots of its training, so there is nothing to watch",
+                    "Train with snapshots: --snapshots 40.",
                 )
 
-    def made(self) -> tuple[str, list[Model]]:
-        """The page of the newest steps, and the models on it."""
+    def page(self) -> tuple[str, list[Model]]:
+        """Return the page of the newest snapshots as HTML, and its models."""
         self.shown = self._newest()
         models = [load_snapshot(run, path) for run, path in zip(self.runs, self.shown, strict=True)]
-        content = scene(self.runs, self.points, self.data, models, watched=True)
+        content = page_payload(self.runs, self.points, self.data, models, watched=True)
         return html(content, title_of(self.runs), live=True), models
 
     def follow(self, server: ExplorerServer) -> None:
-        """From now on gives the server a new page whenever a training has kept another step."""
+        """Renew the page of the server in a background thread, until the program ends."""
         Thread(target=self._follow, args=(server,), daemon=True).start()
 
     def _follow(self, server: ExplorerServer) -> None:
         while True:
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
             try:
                 self.renew(server)
             except AutoencodeError:
-                # A run that is being replaced is no run for a moment; the next look finds it.
+                # A run that is being replaced cannot be read for a moment; try again.
                 continue
 
     def renew(self, server: ExplorerServer) -> bool:
-        """Gives the server a new page if a training has kept another step; whether it has."""
+        """Give the server a new page if a run has a newer snapshot; return whether it has."""
         if self._newest() == self.shown:
             return False
-        server.show(*self.made())
+        server.show(*self.page())
         return True
 
     def _newest(self) -> list[Path]:

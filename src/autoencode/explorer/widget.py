@@ -1,4 +1,4 @@
-"""The explorer as a widget: what is seen on the page, and Python's variables, are the same."""
+"""The explorer as a notebook widget that exchanges values with the kernel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ PROGRAM = "widget.js"
 
 
 class Numbers(traitlets.List):  # type: ignore[type-arg]
-    """A list (of lists) of numbers, which arrays and tensors may be given for."""
+    """A trait for (nested) lists of numbers that also accepts arrays and tensors."""
 
     def validate(self, obj: Any, value: Any) -> list[Any] | None:
-        """The numbers as lists."""
-        if not isinstance(value, list | tuple):
-            value = np.asarray(value).tolist()
-        return super().validate(obj, [_listed(part) for part in value])
+        """Convert to lists and validate."""
+        return super().validate(obj, _listed(value))
 
 
 def _listed(value: Any) -> Any:
@@ -31,18 +29,17 @@ def _listed(value: Any) -> Any:
 
 
 class ExplorerWidget(anywidget.AnyWidget):
-    """The explorer in a running notebook; `Explorer.widget` makes it.
+    """The explorer in a running notebook, made by `Explorer.widget`.
 
-    What the page changes can be read here, and observed: `widget.observe(heard, "selected")`. What
-    is set here, the page shows. Positions that the page does not show are left out.
+    Values that the page changes can be read and observed: `widget.observe(handler, "selected")`.
+    Values set here are shown by the page. Rows that the page does not show are ignored.
 
-    selected: rows of the data's test part: those inside of the lasso.
-    codes: of each model the code that is shown while nothing is pointed at, flat; empty until the
-        page has been opened.
-    pins: of each model the pinned codes, flat, two at most.
+    selected: rows of the test part inside the lasso.
+    codes: for each model, the current code, flat; empty until the page is open.
+    pins: for each model, the pinned codes, flat, two at most.
 
     Raises:
-        traitlets.TraitError: a code of another length than the model's.
+        traitlets.TraitError: a code has the wrong length.
     """
 
     _esm = asset(PROGRAM)
@@ -58,21 +55,20 @@ class ExplorerWidget(anywidget.AnyWidget):
         super().__init__(_page=page, _title=title, height=height)
 
     @traitlets.validate("codes")
-    def _codes_fit(self, proposal: Any) -> Any:
-        codes = proposal["value"]
-        self._check([[code] for code in codes], "codes")
-        return codes
+    def _validate_codes(self, proposal: Any) -> Any:
+        self._check([[code] for code in proposal["value"]], "codes")
+        return proposal["value"]
 
     @traitlets.validate("pins")
-    def _pins_fit(self, proposal: Any) -> Any:
+    def _validate_pins(self, proposal: Any) -> Any:
         self._check(proposal["value"], "pins")
         return proposal["value"]
 
-    def _check(self, given: list[list[list[float]]], name: str) -> None:
-        lengths = [[len(code) for code in codes] for codes in given]
+    def _check(self, values: list[list[list[float]]], name: str) -> None:
+        lengths = [[len(code) for code in codes] for codes in values]
         wrong = any({*found} - {d} for found, d in zip(lengths, self._sizes, strict=False))
-        if given and (wrong or len(given) != len(self._sizes)):
+        if values and (wrong or len(values) != len(self._sizes)):
             raise traitlets.TraitError(
-                f"{name} holds a list for each model, with codes of length "
-                f"{', '.join(map(str, self._sizes))}; these have {lengths}."
+                f"{name} must hold one list per model, with codes of length "
+                f"{', '.join(map(str, self._sizes))}; the lengths are {lengths}."
             )

@@ -1,1 +1,1 @@
-"""Files, locks, memory, progress and signals: what every room of the package rests on."""
+"""Input and output: complete files, locks, memory, progress and signals."""

@@ -1,4 +1,4 @@
-"""Opening what a user names: nothing that can hang, and names that can always be printed."""
+"""Opening files that a user names, without hanging, and printing their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoencode.errors import DataError
 
 
 def shown(path: str | Path) -> str:
-    r"""A path fit for one line of text: odd bytes and line breaks as escapes.
+    r"""A path as one line of text, with escapes for undecodable bytes and line breaks.
 
     >>> shown("a\nb.png")
     'a\\nb.png'
@@ -23,28 +23,28 @@ def shown(path: str | Path) -> str:
 
 
 class Unusable(Exception):
-    """A file that cannot be used; the text is the reason, without the path."""
+    """A file cannot be used; the text is the reason, without the path."""
 
 
-def opened(path: str | Path) -> BufferedReader:
-    """Open a regular file for reading; a pipe or device is refused before it can block.
+def open_file(path: str | Path) -> BufferedReader:
+    """Open a regular file for reading; pipes and devices are refused, because they can block.
 
     Raises:
-        Unusable: what is there instead.
+        Unusable: it cannot be opened, or is not a regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        number = os.open(path, flags)
+        descriptor = os.open(path, flags)
     except OSError as error:
         raise Unusable(reason(error)) from error
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise Unusable("it is no regular file")
-    return os.fdopen(number, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Unusable("it is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
-def filled(file: IO[bytes] | GzipFile, size: int) -> bytearray:
-    """The next `size` bytes of a file, or fewer where it ends; never held twice."""
+def read_up_to(file: IO[bytes] | GzipFile, size: int) -> bytearray:
+    """The next `size` bytes of a file, or fewer at its end, without a second copy in memory."""
     content = bytearray(size)
     view, done = memoryview(content), 0
     while done < size:
@@ -58,21 +58,21 @@ def filled(file: IO[bytes] | GzipFile, size: int) -> bytearray:
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """As `opened`, for a file that the user named.
+    """Open a regular file that the user named, see `open_file`.
 
     Raises:
-        DataError: naming the path and what is there instead.
+        DataError: it cannot be opened, or is not a regular file.
     """
     try:
-        return opened(path)
+        return open_file(path)
     except Unusable as error:
         raise DataError(f"{shown(path)} cannot be read: {error}") from error
 
 
 def reason(error: OSError) -> str:
-    """Why a file could not be opened, in a few words."""
-    words = {
-        "FileNotFoundError": "it is not there, or is a link to nothing",
+    """The reason why a file could not be opened, in a few words."""
+    reasons = {
+        "FileNotFoundError": "it does not exist, or is a link to nothing",
         "PermissionError": "you have no permission",
     }
-    return words.get(type(error).__name__, (error.strerror or str(error)).lower())
+    return reasons.get(type(error).__name__, (error.strerror or str(error)).lower())

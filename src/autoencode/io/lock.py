@@ -1,43 +1,43 @@
-"""A lock on what only one process of the machine may do at a time."""
+"""Lock files, so that only one process at a time does a piece of work."""
 
 from __future__ import annotations
 
-import errno
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+from filelock import FileLock, Timeout
+
+from autoencode.errors import AutoencodeError
 from autoencode.io.progress import say
+
+POLL_SECONDS = 0.1  # between two attempts of a process that waits
 
 
 @contextmanager
-def locked(path: Path, doing: str) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends; `doing` tells those who wait."""
-    with path.open("w") as file:
-        told = False
-        while not _try_lock(file):
-            if not told:
-                say(f"waiting for another process, which is {doing}")
-                told = True
-            time.sleep(0.1)
-        yield
+def locked(
+    path: Path, *, doing: str = "", refusal: AutoencodeError | None = None
+) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs.
 
+    The operating system releases the lock when the process ends, even when it is killed; the file
+    itself may remain. A symbolic link at `path` is not followed. While another process holds the
+    lock, this one raises `refusal`, or, without one, waits and prints once what the other process
+    is `doing`.
 
-def _try_lock(file: IO[str]) -> bool:
+    Raises:
+        AutoencodeError: `refusal`, when another process holds the lock.
+        OSError: the file cannot be created or opened, or is a symbolic link.
+    """
+    lock = FileLock(path, poll_interval=POLL_SECONDS)
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            return False
-        raise
-    return True
+        lock.acquire(timeout=0)
+    except Timeout:
+        if refusal is not None:
+            raise refusal from None
+        say(f"waiting for another process, which is {doing}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before it is taken."""
+"""Available memory, checked before it is allocated."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from pathlib import Path
 
 from autoencode.errors import ResourceError
 
-# Training needs room as well: batches, a second copy of a part while it is split.
+# The other half is for training: batches, and a second copy of a part while data are divided.
 SHARE = 0.5
 
 
 def available() -> int:
-    """Bytes that this process may still take: free memory, within its own and its group's limit."""
+    """Bytes that this process can still allocate, within its own limit and that of its cgroup."""
     bounds = [_free(), *_limits()]
     return max(min(bounds), 0)
 
 
 class TooLarge(ResourceError):
-    """Data that do not fit into memory, and may fit on the disk."""
+    """Data do not fit into memory; they may fit on the disk."""
 
 
-def claim(needed: int, what: str, fix: str) -> None:
-    """Refuse to go on when `needed` bytes are more than half of the memory available.
+def check_memory(needed: int, what: str, fix: str) -> None:
+    """Check that `needed` bytes are at most half of the available memory.
 
     Raises:
-        TooLarge: naming both figures and `fix`.
+        TooLarge: with both numbers and `fix`.
     """
     free = available()
     if needed > SHARE * free:
         raise TooLarge(
-            f"{what} needs {gigabytes(needed)} of memory, and half of what is available here is "
+            f"{what} needs {gigabytes(needed)} of memory, and half of the available memory is "
             f"{gigabytes(int(SHARE * free))}",
             fix,
         )
 
 
 def gigabytes(count: int) -> str:
-    """A number of bytes as people say it.
+    """A number of bytes in a readable unit.
 
     >>> gigabytes(53_000_000), gigabytes(8_400_000_000)
     ('53 MB', '8.4 GB')
@@ -57,7 +57,7 @@ def _free() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return 8 * 2**30  # Windows: no way to ask without another package
+        return 8 * 2**30  # Windows: not known without another package
 
 
 def _limits() -> list[int]:

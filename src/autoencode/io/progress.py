@@ -1,4 +1,4 @@
-"""A bar for what takes more than a second, on a terminal only."""
+"""Messages and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-PATIENCE = 1.0  # seconds before a bar is worth its place
+DELAY_SECONDS = 1.0  # before a bar appears
 
 
 def say(text: str) -> None:
-    """One line for the user, on standard error so that output stays fit for a pipe."""
+    """Print one line for the user on standard error, because standard output may be a pipe."""
     print(f"autoencode: {text}", file=sys.stderr, flush=True)
 
 
 class Bar:
-    """Counts steps towards `total` (0: not known); draws itself when the work takes its time."""
+    """A progress bar on a terminal, for work of more than a second; `total` 0 is unknown."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total, self.done = what, total, 0
@@ -40,9 +40,9 @@ class Bar:
             self._progress.stop()
 
     def update(self, steps: int) -> None:
-        """So many steps more are done."""
+        """Add finished steps."""
         self.done += steps
-        if self._off or time.monotonic() - self._since < PATIENCE:
+        if self._off or time.monotonic() - self._since < DELAY_SECONDS:
             return
         if self._progress is None:
             from rich.console import Console

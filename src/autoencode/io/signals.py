@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask for a stop at the next step; a second one stops at once."""
+"""Ctrl-C and SIGTERM stop the work at the next step; a second signal stops it at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Self
 
 
 class StopSignals:
-    """While it is entered, `received` is the signal that asked for a stop, else None.
+    """A context in which `received` is the signal that asked for a stop, or None.
 
-    Only the main thread of a process can listen to signals; elsewhere it stays None.
+    Only the main thread of a process receives signals; in other threads it stays None.
     """
 
     WATCHED = (signal.SIGINT, signal.SIGTERM)
@@ -22,10 +22,10 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._hear) for each in self.WATCHED}
+            self._before = {each: signal.signal(each, self._receive) for each in self.WATCHED}
         return self
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
         self._restore()
 

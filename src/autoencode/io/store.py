@@ -1,7 +1,7 @@
-"""Files that are whole or not there: tensors with their own checksum, and JSON. Never a pickle.
+"""Files that are written completely or not at all: tensors with a checksum, JSON. Never a pickle.
 
-Everything is written to a temporary name beside its target, brought to disk and renamed, so that a
-kill at any moment leaves the old file or the new one.
+Each file is written under a temporary name in the same folder, synced to disk and renamed, so that
+a kill at any moment leaves the old file or the new one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch import Tensor
 
 from autoencode.errors import ResourceError, RunError, is_disk_full
 
-# Raised when a file written by one version cannot be read by the one before it.
+# Raised when the previous version of this package cannot read a new file.
 FORMAT = 1
 TEMPORARY = ".tmp"
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the system has against writing to `path` into a sentence.
+    """Replace the system's errors of writing to `path` by errors that say what to do.
 
     Raises:
         ResourceError: the disk is full.
@@ -40,7 +40,7 @@ def writing(path: Path) -> Iterator[None]:
         if is_disk_full(error):
             raise ResourceError(
                 f"There is no room on the disk for {path}",
-                "Make room, then continue; what was saved before is intact.",
+                "Make room, then continue; earlier files are intact.",
             ) from error
         raise RunError(
             f"{path} cannot be written: {error.strerror}",
@@ -71,53 +71,55 @@ def write_bytes(path: Path, *content: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Writes a text in UTF-8, see `write_bytes`.
+    r"""Write a text in UTF-8, see `write_bytes`.
 
-    Bytes of a file's name that are no UTF-8 become `\udcXX`, which JSON reads back as they were.
+    Bytes of a file name that are not UTF-8 become `\udcXX`, which JSON reads back unchanged.
     """
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def sweep(folder: Path) -> None:
-    """Takes away what a killed writer left behind."""
+    """Remove the temporary files of a killed writer."""
     for stale in folder.glob(f"*{TEMPORARY}"):
         with suppress(OSError):
             stale.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes an object as indented JSON, see `write_bytes`."""
+    """Write an object as indented JSON, see `write_bytes`."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
+    """Read a JSON object.
 
     Raises:
-        RunError: there is no such file, or it is no JSON object.
+        RunError: the file is missing, or is not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing", "Is the folder a whole run?") from error
+        raise RunError(f"{path} is missing", "Is the folder a complete run?") from error
     except (ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path} cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
-        raise RunError(f"{path} should hold a JSON object, and holds a {type(content).__name__}")
+        raise RunError(
+            f"{path} should contain a JSON object, but contains a {type(content).__name__}"
+        )
     return content
 
 
 def add_line(path: Path, content: Mapping[str, Any]) -> None:
-    """Adds an object to a file of JSON objects, one a line; errors as of `write_bytes`."""
+    """Append an object to a file with one JSON object per line; errors as in `write_bytes`."""
     with writing(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(content) + "\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of lines; what follows a damaged line, as a kill leaves, is left out.
+    """The objects of a file with one JSON object per line, up to a line that a kill has damaged.
 
     Raises:
-        RunError: the file is there and cannot be read.
+        RunError: the file exists but cannot be read.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -159,10 +161,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the `meta` of a file that `write_tensors` wrote, every bit checked.
+    """The tensors and the `meta` of a file of `write_tensors`, after a check of every bit.
 
     Raises:
-        RunError: the file is missing, truncated, altered, or of a newer version.
+        RunError: the file is missing, truncated, changed, or of a newer version.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -170,12 +172,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             version = header.get("format", "")
             if version.isdecimal() and int(version) > FORMAT:
                 raise RunError(
-                    f"{path} is of format {version}, and this version reads up to {FORMAT}",
+                    f"{path} has format {version}, but this version reads formats up to {FORMAT}",
                     "Update: pip install --upgrade autoencode.",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing", "Is the folder a whole run?") from error
+        raise RunError(f"{path} is missing", "Is the folder a complete run?") from error
     except (SafetensorError, OSError, MemoryError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
     if _checksum(tensors, header) != header.get("sha256"):

@@ -1,8 +1,8 @@
-"""Distributions and divergences that torch lacks, and the arithmetic that models share."""
+"""Distributions and divergences that torch lacks, and numerical helpers."""
 
 from autoencode.maths.bernoulli import BernoulliImages
 from autoencode.maths.box import BoxUniform
-from autoencode.maths.clusters import tsne_clusters
+from autoencode.maths.clusters import fit_gaussian_mixture, tsne_clusters
 from autoencode.maths.jacobian import squared_jacobian
 from autoencode.maths.mixture import MixtureDistribution
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
@@ -31,6 +31,7 @@ __all__ = [
     "SplineFlow",
     "Tanh",
     "exact_products",
+    "fit_gaussian_mixture",
     "ms_ssim",
     "squared_jacobian",
     "ssim",

@@ -1,4 +1,4 @@
-"""Black and white pixels, each alone, as one distribution over an image."""
+"""The Bernoulli distribution of images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from torch.nn import functional
 
 
 class BernoulliImages(Distribution):
-    """∏ Bernoulli(xᵢ; sigmoid(θᵢ)) over whole images.
+    """Independent Bernoulli pixels, ∏ Bernoulli(xᵢ; sigmoid(θᵢ)).
 
-    `torch.distributions.Independent(Bernoulli(logits=θ), k)` is the same distribution; its
-    logarithm is taken in twice as many passes over the images.
+    It equals `torch.distributions.Independent(Bernoulli(logits=θ), k)`, with a faster `log_prob`.
     """
 
     arg_constraints = {"logits": constraints.real}  # noqa: RUF012
@@ -28,7 +27,7 @@ class BernoulliImages(Distribution):
 
     @property
     def support(self) -> Any:
-        """Images of zeros and ones."""
+        """Binary images."""
         return constraints.independent(constraints.boolean, len(self.event_shape))  # type: ignore[no-untyped-call]
 
     @property
@@ -42,20 +41,20 @@ class BernoulliImages(Distribution):
         return self.mean * (-self.logits).sigmoid()
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, *event]."""
+        """Samples [*sample_shape, *batch, *event]."""
         with torch.no_grad():
             return torch.bernoulli(self.mean.expand(self._extended_shape(Size(sample_shape))))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Nats, [*batch]: Σᵢ xᵢ θᵢ − ln(1 + exp θᵢ); grey values count in proportion."""
+        """Nats, [*batch]: Σᵢ xᵢ θᵢ − ln(1 + exp θᵢ), also for grey values xᵢ in [0, 1]."""
         event = tuple(range(-len(self.event_shape), 0))
-        return self._agreement(value, event) - functional.softplus(self.logits).sum(event)
+        return self._inner_product(value, event) - functional.softplus(self.logits).sum(event)
 
-    def _agreement(self, value: Tensor, event: tuple[int, ...]) -> Tensor:
+    def _inner_product(self, value: Tensor, event: tuple[int, ...]) -> Tensor:
         """Σᵢ xᵢ θᵢ, [*batch]."""
         if value.numel() > self.event_shape.numel():
             return (value * self.logits).sum(event)
-        # Many draws and one image: a product of a matrix and a vector, and nothing written between.
+        # Many samples and one image: a matrix-vector product without temporary tensors.
         image = value.reshape(-1).to(self.logits.dtype)
         return (self.logits.reshape(-1, len(image)) @ image).reshape(self.batch_shape)
 

@@ -1,4 +1,4 @@
-"""The uniform distribution on the box."""
+"""The uniform distribution on a box."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch.distributions import Distribution
 
 
 class BoxUniform(Distribution):
-    """Uniform on the box (−1, 1)ᵈ of any event shape; the density is 2⁻ᵈ.
+    """Uniform distribution on the box (−1, 1)ᵈ of any event shape; the density is 2⁻ᵈ.
 
-    The walls belong to it, because a number inside may round to them: `torch.distributions`'
-    uniform has density 0 at its upper end.
+    The boundary is included, because values inside may round to it. `torch.distributions.Uniform`
+    has density 0 at its upper bound.
     """
 
     arg_constraints = {}  # noqa: RUF012
@@ -42,7 +42,7 @@ class BoxUniform(Distribution):
         return torch.full_like(self.mean, 1 / 3)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, *event]."""
+        """Samples [*sample_shape, *batch, *event]."""
         shape = self._extended_shape(Size(sample_shape))
         return 2 * torch.rand(shape, dtype=self.like.dtype, device=self.like.device) - 1
 

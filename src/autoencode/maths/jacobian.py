@@ -1,4 +1,4 @@
-"""How strongly a network answers to its input."""
+"""The squared Jacobian of a network."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from torch import Tensor
 def squared_jacobian(
     f: Callable[[Tensor], Tensor], x: Tensor, probes: int | None = None, batch_dims: int = 1
 ) -> Tensor:
-    """‖∂f(x)/∂x‖²_F, the sum of all squared derivatives of each example, [*batch].
+    """Squared Frobenius norm of the Jacobian of each example, ‖∂f(x)/∂x‖²_F, [*batch].
 
     f: a differentiable map of examples [*batch, *event] to outputs [*batch, *other].
-    probes: None takes one backward pass for each output, which is exact. A number takes that many
-        random directions v instead: E ‖vᵀJ‖² = ‖J‖²_F, unbiased.  Source: [hutchinson1989].
+    probes: None for the exact value, with one backward pass per output. A number for an unbiased
+        estimate from that many random directions v: E ‖vᵀJ‖² = ‖J‖²_F.  Source: [hutchinson1989].
 
-    Gradients flow back to the parameters of f where they are enabled, not to x. Under `no_grad`
-    the value is the same, without a graph.
+    The result is differentiable in the parameters of f, but not in x. It can be computed under
+    `no_grad`, without a graph.
 
-    Directions have random signs, independent for each example. Where f treats every example alone
-    that changes nothing. Batch normalisation in training mode couples them: a shift of one example
-    moves the outputs of all. Then the expected value counts those derivatives as well, squared,
-    where a sum over the batch would let them cancel.
+    Directions have random signs, independent for each example. This matters only if f couples
+    examples, as batch normalisation does in training mode: the expected value then includes the
+    squared derivatives of the outputs of other examples, which would otherwise cancel in the sum.
     """
     building = torch.is_grad_enabled()
     with torch.enable_grad():
@@ -40,7 +39,7 @@ def squared_jacobian(
 
 
 def _directions(y: Tensor, probes: int | None, batch_dims: int) -> Iterator[Tensor]:
-    """Vectors v, each in the shape of the outputs."""
+    """Directions v in the shape of the outputs."""
     if probes is not None:
         for _ in range(probes):
             yield _signs(y)
@@ -53,5 +52,5 @@ def _directions(y: Tensor, probes: int | None, batch_dims: int) -> Iterator[Tens
 
 
 def _signs(like: Tensor) -> Tensor:
-    """−1 or 1 by the toss of a fair coin."""
+    """Random signs, −1 or 1 with equal probability."""
     return torch.randint_like(like, 2) * 2 - 1

@@ -1,4 +1,4 @@
-"""Mixtures that say which component a code came from."""
+"""Mixture distributions with responsibilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.distributions import (
 
 
 class MixtureDistribution(MixtureSameFamily):
-    """p(z) = Σₖ πₖ pₖ(z), `torch.distributions.MixtureSameFamily` with its posterior over k."""
+    """`torch.distributions.MixtureSameFamily`, p(z) = Σₖ πₖ pₖ(z), with responsibilities p(k|z)."""
 
     def __init__(self, log_weights: Tensor, components: Distribution) -> None:
         """Unnormalised ln π [*batch, K], and components with batch [*batch, K]."""
@@ -39,7 +39,7 @@ class MixtureDistribution(MixtureSameFamily):
         return self.mixture_distribution.logits.log_softmax(-1)
 
     def log_joint(self, z: Tensor) -> Tensor:
-        """Ln p(z, k) = ln πₖ + ln pₖ(z) in nats, [..., K] for values [..., *event]."""
+        """ln p(z, k) = ln πₖ + ln pₖ(z) in nats, [..., K] for values [..., *event]."""
         nats = _by_products(self.component_distribution, z)
         if nats is None:
             nats = self.component_distribution.log_prob(z.unsqueeze(-1 - len(self.event_shape)))
@@ -55,13 +55,13 @@ class MixtureDistribution(MixtureSameFamily):
 
 
 def _by_products(components: Distribution, z: Tensor) -> Tensor | None:
-    """Ln pₖ(z) of normals with independent numbers, [..., K] for values [..., *event], in nats.
+    """ln pₖ(z) of diagonal normals in nats, [..., K] for values [..., *event].
 
-    Σ (z − μₖ)²/σₖ² is Σ z²/σₖ² − 2 Σ z μₖ/σₖ² + Σ μₖ²/σₖ², two products of matrices, where the
-    differences themselves would fill a tensor K times as large as z. The terms nearly cancel, so
-    they are taken in float64, from the mean of the means.
+    Σ (z − μₖ)²/σₖ² = Σ z²/σₖ² − 2 Σ z μₖ/σₖ² + Σ μₖ²/σₖ² takes two matrix products, while the
+    differences would need a tensor K times as large as z. The terms almost cancel, so they are
+    computed in float64, relative to the mean of the means.
 
-    None where the components are others, or others for each context, or without float64.
+    None if the components are not normal, depend on the context, or float64 is not available.
     """
     if not isinstance(components, Independent) or not isinstance(components.base_dist, Normal):
         return None
@@ -69,16 +69,16 @@ def _by_products(components: Distribution, z: Tensor) -> Tensor | None:
         return None
     event = tuple(components.event_shape)
     if tuple(z.shape[z.dim() - len(event) :]) != event:
-        return None  # the general way says what is wrong
+        return None  # the general implementation raises the error
     loc, scale = (t.flatten(1).double() for t in (components.mean, components.stddev))
     with torch.autocast(z.device.type, enabled=False):
         centre = loc.mean(0)
         values = z.reshape(*z.shape[: z.dim() - len(event)], -1).double() - centre
-        apart, precision = loc - centre, scale.square().reciprocal()
+        offset, precision = loc - centre, scale.square().reciprocal()
         squares = (
             values.square() @ precision.T
-            - 2 * (values @ (apart * precision).T)
-            + (apart.square() * precision).sum(1)
+            - 2 * (values @ (offset * precision).T)
+            + (offset.square() * precision).sum(1)
         )
         constant = scale.log().sum(1) + 0.5 * values.shape[-1] * math.log(2 * math.pi)
         return (-0.5 * squares - constant).to(components.mean.dtype)

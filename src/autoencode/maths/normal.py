@@ -1,4 +1,4 @@
-"""Normal distributions in the two forms that autoencoders use all the time."""
+"""Normal distributions of images and of codes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from torch.nn import functional
 
 
 class SharedScaleNormal(Distribution):
-    """A normal over whole images, N(loc, scale² I), with one scale for every pixel.
+    """Normal distribution of images, N(loc, scale² I), with one scale for all pixels.
 
-    `torch.distributions.Independent(Normal(loc, scale), k)` is the same distribution; it fills a
-    tensor of the image's size with the scale and takes its logarithm pixel by pixel, which costs
-    more than the rest of the likelihood.
+    It equals `torch.distributions.Independent(Normal(loc, scale), k)`, with a faster `log_prob`,
+    because it does not expand the scale to the size of the image.
     """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
@@ -45,16 +44,16 @@ class SharedScaleNormal(Distribution):
         return self.scale.square().expand_as(self.loc)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, *event], differentiable in loc and scale."""
+        """Samples [*sample_shape, *batch, *event], differentiable in loc and scale."""
         shape = self._extended_shape(Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + self.scale * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Nats, [*batch]: −½‖x − μ‖²/σ² − n·ln σ − ½n·ln 2π, with n numbers in one event."""
+        """Nats, [*batch]: −½‖x − μ‖²/σ² − n·ln σ − ½n·ln 2π, for n values per event."""
         event = tuple(range(-len(self.event_shape), 0))
         value, loc = torch.broadcast_tensors(value, self.loc)  # type: ignore[no-untyped-call]
-        # One pass over the images, where a difference and its square are two, and four backwards.
+        # mse_loss makes one pass over the images; a difference and its square would make two.
         squares = functional.mse_loss(loc, value, reduction="none").sum(event)
         n = self.event_shape.numel()
         return (

@@ -1,4 +1,4 @@
-"""Planar flows: maps that stretch or squeeze space across one plane."""
+"""Planar flows."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.nn import functional
 
 from autoencode.maths.pushforward import Bijection
 
-# Halvings of an interval after which float64 has no more digits to find.
-HALVINGS = 60
-# A plane across which space were squeezed to nothing would have no inverse.
+# Bisection steps for the inverse; more do not change a float64.
+BISECTIONS = 60
+# Maximum contraction; a contraction of 1 would not be invertible.
 MAX_CONTRACTION = 1 - 1e-4
 
 
 class Planar(Bijection):
-    """f(e) = e + û tanh(wᵀe + b), with û such that wᵀû > −1, so that f is invertible.
+    """Planar flow f(e) = e + û tanh(wᵀe + b), where wᵀû > −1, so that f is invertible.
 
     û = u + (m(wᵀu) − wᵀu) w / ‖w‖², m(x) = softplus(x + ln(𝑒 − 1)) − 1: the map is the identity at
-    u = 0. ln |det| = ln(1 + wᵀû (1 − tanh²(wᵀe + b))). There is no formula for the inverse; it is
-    found by halving an interval, and is differentiable.  Source: [rezende2015], appendix A.1.
+    u = 0. ln |det| = ln(1 + wᵀû (1 − tanh²(wᵀe + b))). The inverse has no closed form; it is
+    found by bisection, and is differentiable.  Source: [rezende2015], appendix A.1.
     """
 
     def __init__(self, u: Tensor, w: Tensor, b: Tensor) -> None:
@@ -43,12 +43,12 @@ class Planar(Bijection):
         target = (self.w * z).sum(-1)
         with torch.no_grad():
             low, high = target - self.stretch.abs(), target + self.stretch.abs()
-            for _ in range(HALVINGS):
+            for _ in range(BISECTIONS):
                 middle = 0.5 * (low + high)
                 beyond = middle + self.stretch * (middle + self.b).tanh() > target
                 low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
             found = 0.5 * (low + high)
-        # One step of Newton's method from the solution carries the gradient.
+        # A Newton step at the solution provides the gradient.
         bend = (found + self.b).tanh()
         residual = found + self.stretch * bend - target
         alpha = found - residual / (1 + self.stretch * (1 - bend.square()))

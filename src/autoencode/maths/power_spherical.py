@@ -17,7 +17,7 @@ def log_sphere_area(d: int) -> float:
 
 
 class SphereUniform(Distribution):
-    """Uniform on the unit sphere in ℝᵈ; densities are with respect to its area."""
+    """Uniform distribution on the unit sphere in ℝᵈ; the density is per unit of area."""
 
     arg_constraints = {}  # noqa: RUF012
     has_rsample = True
@@ -39,7 +39,7 @@ class SphereUniform(Distribution):
         return self.like.new_zeros(self._extended_shape())
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, d] of length 1."""
+        """Samples [*sample_shape, *batch, d] of length 1."""
         return _directions(self._extended_shape(Size(sample_shape)), self.like)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -52,11 +52,11 @@ class SphereUniform(Distribution):
 
 
 class PowerSpherical(Distribution):
-    """p(z) ∝ (1 + μᵀz)^κ on the unit sphere in ℝᵈ, d ≥ 2.
+    """Power spherical distribution, p(z) ∝ (1 + μᵀz)^κ on the unit sphere in ℝᵈ, d ≥ 2.
 
-    μ is the direction where it is densest, κ ≥ 0 how dense: 0 is uniform. Like the von Mises-Fisher
-    distribution, and drawn without rejection. Densities are with respect to area. In float32 they
-    are good to 0.01 nats up to κ = 10⁴.  Source: [decao2020].
+    μ is the mode and κ ≥ 0 the concentration; κ = 0 is uniform. It resembles the von Mises-Fisher
+    distribution, and sampling needs no rejection. The density is per unit of area; in float32 its
+    error is below 0.01 nats up to κ = 10⁴.  Source: [decao2020].
     """
 
     arg_constraints = {  # noqa: RUF012
@@ -91,13 +91,13 @@ class PowerSpherical(Distribution):
         return ((self.a - self.b) / (self.a + self.b)).unsqueeze(-1) * self.direction
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, d] of length 1, differentiable in μ and κ."""
+        """Samples [*sample_shape, *batch, d] of length 1, differentiable in μ and κ."""
         d = self.event_shape[0]
-        # s = (1 − μᵀz) / 2 is small where κ is large, and drawn as such it keeps all its digits.
+        # For large κ, s = (1 − μᵀz) / 2 is small; sampling it directly keeps its precision.
         s = Beta(self.b, self.a, validate_args=False).rsample(Size(sample_shape)).unsqueeze(-1)
         across = 2 * (s * (1 - s)).clamp_min(torch.finfo(s.dtype).tiny).sqrt()
         around = _directions(Size((*s.shape[:-1], d - 1)), s)
-        # So far around the first axis: a mirror that takes this axis to μ takes the draw along.
+        # The sample around the first axis is reflected so that this axis becomes μ.
         z = torch.cat([1 - 2 * s, across * around], -1)
         axis = torch.eye(1, d, dtype=s.dtype, device=s.device)[0]
         normal = functional.normalize(axis - self.direction, dim=-1)
@@ -105,7 +105,7 @@ class PowerSpherical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats, [...] for values [..., d] on the sphere."""
-        # (1 − μᵀz) / 2, with all its digits where z is near μ; opposite μ, at 1, the density is 0.
+        # (1 − μᵀz) / 2, computed precisely for z near μ; at 1, opposite μ, the density is 0.
         s = 0.25 * (value - self.direction).square().sum(-1)
         s = s.clamp_max(1 - torch.finfo(s.dtype).eps)
         return self.concentration * torch.log1p(-s) - self._log_normaliser()
@@ -122,7 +122,7 @@ class PowerSpherical(Distribution):
 
 
 def _directions(shape: Size, like: Tensor) -> Tensor:
-    """Uniform directions; each of length 1 along the last dimension."""
+    """Uniform random directions of length 1 along the last dimension."""
     return functional.normalize(torch.randn(shape, dtype=like.dtype, device=like.device), dim=-1)
 
 

@@ -1,4 +1,4 @@
-"""How exact the arithmetic is: codes and likelihoods are computed in float32 or better."""
+"""Numerical precision: codes and likelihoods are computed in float32 or better."""
 
 from __future__ import annotations
 
@@ -13,41 +13,39 @@ from torch.nn import functional
 
 
 def widen(x: Tensor) -> Tensor:
-    """Half precision to float32; float32 and float64 pass through."""
+    """Converts half precision to float32; float32 and float64 stay unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-# Features of a code for which a matrix library's products of thin matrices are slow.
-NARROW = 16
+# Up to this number of input features, products of matrices are slow in some libraries.
+MAX_NARROW_FEATURES = 16
 
 
 class Float32Linear(nn.Linear):
-    """A linear layer that autocast leaves in float32.
+    """A linear layer that computes in float32 even under autocast.
 
-    A code is a few numbers and each counts: in bfloat16 the position 10.3 on a code plane is off
-    by 0.05. Next to an image these layers are narrow, so that exactness costs nothing.
+    It is used next to the code: in bfloat16 the value 10.3 of a latent dimension has an error of
+    0.05. These layers are small, so float32 costs little.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] to [..., out]."""
         with torch.autocast(x.device.type, enabled=False):
             x = widen(x)
-            if self.in_features <= NARROW and x.dim() == 2 and torch.is_grad_enabled():
-                # The same product, laid out so that its gradients are quick: they take half of the
-                # time of the large layers beside it otherwise.
-                turned = self.weight.t().contiguous()
-                return x @ turned if self.bias is None else torch.addmm(self.bias, x, turned)
+            if self.in_features <= MAX_NARROW_FEATURES and x.dim() == 2 and torch.is_grad_enabled():
+                # The same product in a layout whose gradients are faster to compute.
+                weight = self.weight.t().contiguous()
+                return x @ weight if self.bias is None else torch.addmm(self.bias, x, weight)
             return functional.linear(x, self.weight, self.bias)
 
 
 @contextmanager
 def exact_products() -> Iterator[None]:
-    """Lets oneDNN make the products of float32 matrices, on processors where it is exact there.
+    """Context manager that uses oneDNN for float32 matrix products, on CPUs where it is exact.
 
-    torch leaves them to another library, which is slower on some processors, unless less than
-    float32 is allowed; what oneDNN does with that leave is float32 still, to 1e-6, where the
-    processor has no matrix unit for bfloat16. The setting is torch's, for the whole process, and
-    is put back.
+    torch uses another library, slower on some CPUs, unless a reduced precision is allowed. On a CPU
+    without bfloat16 matrix units, oneDNN then still computes in float32 (error 1e-6). The setting
+    applies to the process and is restored afterwards.
     """
     if not _onednn_is_exact():
         yield
@@ -63,7 +61,7 @@ def exact_products() -> Iterator[None]:
 
 @cache
 def _onednn_is_exact() -> bool:
-    """Whether it keeps float32 here: tried, not looked up."""
+    """Whether oneDNN computes in float32 on this CPU; found by a test product."""
     products = _onednn().matmul
     if not _onednn().is_available():
         return False

@@ -1,4 +1,4 @@
-"""Structural similarity of images, on one scale and on several, and a likelihood made of it."""
+"""Structural similarity of images: SSIM, MS-SSIM, and an unnormalised density of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.nn import functional
 WINDOW = 11
 SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2
-# What each scale counts, the full size first [wang2003]; for fewer scales they are scaled to sum 1.
+# Weights of the scales, full size first [wang2003]; for fewer scales they are rescaled to sum 1.
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-# Means of similarity may be negative, and have no power then: below this they are continued.
-LEAST = 0.1
+# A mean similarity below this value is replaced by a positive function of it, see `ms_ssim`.
+MIN_MEAN = 0.1
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     image with a side below 11 the window has the largest odd size that fits.
     Floats in [0, 1].  Source: [wang2004].
     """
-    luminance, structure = _likeness(x, y)
+    luminance, structure = _ssim_factors(x, y)
     return (luminance * structure).flatten(1).mean(1)
 
 
@@ -37,23 +37,23 @@ def ms_ssim(x: Tensor, y: Tensor, reflect: bool = False) -> Tensor:
     SSIM_M^w_M · ∏_{j<M} S_j^w_j: S is the second factor of SSIM, averaged, and scale j + 1 is the
     mean of 2 × 2 pixels of scale j. There are M = `scales(H, W)` of them. A mean m below 0.1 counts
     as 0.1 e^(10 m − 1), which is positive and still rises with m, so that images without any
-    likeness have a gradient.  Floats in [0, 1].  Source: [wang2003].
+    similarity have a gradient.  Floats in [0, 1].  Source: [wang2003].
 
     reflect: each scale is first reflected at its borders by half a window, so that the window has a
         place at every pixel; both sides are 6 or more.
     """
     count = scales(x.shape[-2], x.shape[-1])
     weights = [weight / sum(WEIGHTS[:count]) for weight in WEIGHTS[:count]]
-    likeness = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    similarity = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     border = [WINDOW // 2] * 4
     for scale, weight in enumerate(weights, 1):
         wide_x, wide_y = (functional.pad(t, border, "reflect") if reflect else t for t in (x, y))
-        luminance, structure = _likeness(wide_x, wide_y)
+        luminance, structure = _ssim_factors(wide_x, wide_y)
         alike = luminance * structure if scale == count else structure
-        likeness = likeness + weight * _log(alike.flatten(1).mean(1))
+        similarity = similarity + weight * _log(alike.flatten(1).mean(1))
         if scale < count:
             x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
-    return likeness.exp()
+    return similarity.exp()
 
 
 def scales(high: int, wide: int) -> int:
@@ -107,17 +107,17 @@ class SimilarityEnergy(Distribution):
 
 
 def _log(mean: Tensor) -> Tensor:
-    """ln m, and below `LEAST` the tangent at it."""
-    tangent = math.log(LEAST) + mean / LEAST - 1
-    return torch.where(mean < LEAST, tangent, mean.clamp(min=LEAST).log())
+    """ln m, and below `MIN_MEAN` the tangent at it."""
+    tangent = math.log(MIN_MEAN) + mean / MIN_MEAN - 1
+    return torch.where(mean < MIN_MEAN, tangent, mean.clamp(min=MIN_MEAN).log())
 
 
-def _likeness(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _ssim_factors(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """SSIM's two factors at each place: of luminance, and of contrast and structure."""
     side = min(x.shape[-2:])
     weights = _gaussian(min(WINDOW, side - 1 + side % 2))
     mean_x, mean_y = _blur(x, weights), _blur(y, weights)
-    # Variances do not see a shift, and float32 loses fewer digits of small numbers.
+    # Variances do not depend on a shift, and float32 is more precise for small values.
     shift_x, shift_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
     x, y = x - shift_x, y - shift_y
     off_x, off_y = mean_x - shift_x, mean_y - shift_y

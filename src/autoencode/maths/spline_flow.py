@@ -1,4 +1,4 @@
-"""A flow of monotone splines, which can learn any density of codes."""
+"""Neural spline flows."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from torch.distributions import Distribution
 
 
 class SplineFlow(nn.Module):
-    """p(z|c): a standard normal, bent by autoregressive rational-quadratic splines.
+    """Neural spline flow p(z|c): a standard normal, transformed by autoregressive splines.
 
-    The splines act inside [−5, 5]ᵈ and leave the rest as it is. The density takes one pass for each
-    of `transforms`, a draw d of them. Parameters are those of [durkan2019].
+    The rational-quadratic splines act inside [−5, 5]ᵈ and are the identity outside. The density
+    takes one pass per transform, a sample d passes.  Source: [durkan2019].
     """
 
     def __init__(
         self, d: int, context: int, transforms: int, hidden: Sequence[int], bins: int
     ) -> None:
         """Codes [d]; c [B, context] where `context` is not 0; `hidden` widths of each network."""
-        # Only models with a flow pay for this import.
+        # Imported here, because only models with a flow need it.
         import zuko  # type: ignore[import-untyped]
 
         super().__init__()
         self.context = context
         where = torch.empty(()).device
-        # Its masks are computed, which the device "meta" cannot do; a model built there is only
-        # counted, and must not use up random numbers.
+        # zuko computes masks, which is not possible on the device "meta". Models on that device are
+        # built to count parameters only, so they must not change the random state.
         with torch.device("cpu"), torch.random.fork_rng(devices=[], enabled=where.type == "meta"):
             self.flow = zuko.flows.NSF(
                 d, context, bins=bins, transforms=transforms, hidden_features=list(hidden)
@@ -50,18 +50,18 @@ class SplineFlow(nn.Module):
 
 
 class FlowDistribution(Distribution):
-    """A flow's distribution, computed in the precision of its weights even under autocast."""
+    """The distribution of a flow, computed in the precision of its weights even under autocast."""
 
     arg_constraints = {}  # noqa: RUF012
     has_rsample = True
 
     def __init__(self, inner: Any) -> None:
-        """What a zuko flow gives."""
+        """`inner` is the distribution that a zuko flow returns."""
         self.inner = inner
         super().__init__(inner.batch_shape, inner.event_shape, validate_args=False)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, d]."""
+        """Samples [*sample_shape, *batch, d]."""
         with self._exact():
             drawn: Tensor = self.inner.rsample(Size(sample_shape))
             return drawn

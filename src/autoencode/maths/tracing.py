@@ -1,4 +1,4 @@
-"""Whether operations are carried out, or written down to be carried out later."""
+"""Whether operations are traced, so that their values are not available."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _TRACED: ContextVar[bool] = ContextVar("traced", default=False)
 
 
 def traced() -> bool:
-    """Whether what runs is being written down: no value can then be asked for."""
+    """Whether operations are being traced; no values may be read then."""
     return _TRACED.get()
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Says so to all that runs inside."""
+    """Context manager inside which `traced` is true."""
     before = _TRACED.set(True)
     try:
         yield

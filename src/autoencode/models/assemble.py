@@ -1,4 +1,4 @@
-"""The model that is put together from the parts that a recipe names."""
+"""The standard model: an encoder and a decoder, built from the parts of a recipe."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from autoencode.parts.networks import network_class
 
 
 class Encoder(nn.Module):
-    """Images to codes; works alone.
+    """The encoder: network and bottleneck; it can be used separately.
 
-    `encoder(x)` gives the codes themselves, a VAE's posterior mean. A conditional model takes what
-    is known of each image as well, `encoder(x, labels)`.
+    `encoder(x)` returns codes, for a VAE the posterior mean. The encoder of a conditional model
+    also takes labels or vectors: `encoder(x, labels)`.
     """
 
     def __init__(
@@ -42,24 +42,24 @@ class Encoder(nn.Module):
         self.network, self.bottleneck, self.context = network, bottleneck, context
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to codes [B, *Z]."""
+        """Encodes images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to [B, *Z]."""
         return self.code(x, context).z
 
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """The whole code of images: posterior, costs and all, see `Autoencoder.encode`."""
+        """Encodes images to a `Code`, with posterior and costs, see `Autoencoder.encode`."""
         context = context_features(self.context, context)
         code: Code = self.bottleneck(self.network(self.examples(x), context), samples)
         return code
 
     def examples(self, x: Tensor) -> Tensor:
-        """Images in the shape and scale that the network was built for, [B, *X] in [0, 1].
+        """Converts images to the shape and range of the network's input, [B, *X] in [0, 1].
 
         Raises:
             DataError: images of another size, or integers other than uint8.
         """
         sizes = self.bottleneck.sizes
-        alike = {sizes.x, sizes.image, sizes.x[1:] if sizes.x[:1] == (1,) else sizes.x}
-        if tuple(x.shape[1:]) not in alike:
+        accepted = {sizes.x, sizes.image, sizes.x[1:] if sizes.x[:1] == (1,) else sizes.x}
+        if tuple(x.shape[1:]) not in accepted:
             raise DataError(
                 f"This model takes examples of shape {shape_words(sizes.x)}, "
                 f"and these are {shape_words(x.shape[1:])}",
@@ -76,9 +76,9 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes to images; works alone.
+    """The decoder: network and likelihood; it can be used separately.
 
-    `decoder(z)` gives the mean of p(x|z), an image in [0, 1] where the likelihood keeps it there.
+    `decoder(z)` returns the mean of p(x|z), which most likelihoods restrict to [0, 1].
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class Decoder(nn.Module):
         self.network, self.likelihood, self.context = network, likelihood, context
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Codes [*S, B, *Z] to images [*S, B, *X]."""
+        """Decodes codes [*S, B, *Z] to images [*S, B, *X]."""
         return self.distribution(z, context).mean
 
     def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """Codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X].
+        """Decodes codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X].
 
         Raises:
-            DataError: codes of another size.
+            DataError: codes of another shape.
         """
         shape = self.likelihood.sizes.z
         lead = z.shape[: z.dim() - len(shape)]
@@ -114,10 +114,10 @@ class Decoder(nn.Module):
 
 
 class SlotAutoencoder(nn.Module):
-    """An autoencoder of one encoder and one decoder; keeps the contract.
+    """An autoencoder with one encoder and one decoder; it implements `Autoencoder`.
 
-    Corruption, sampler and the number of samples are the recipe's; the rest is given as modules,
-    see `assemble`.
+    The corruption, the sampler and the number of samples come from the recipe; `assemble` builds
+    the other modules.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class SlotAutoencoder(nn.Module):
             return None
         prior: Distribution = self.latent_prior(
             None if context is None else context_features(self.context, context),
-            self._encode_freely,
+            self._encode_without_context,
         )
         return prior
 
@@ -160,7 +160,7 @@ class SlotAutoencoder(nn.Module):
         return fitted
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
-        """See `Autoencoder.forward_pass`; the code is drawn where the bottleneck is random."""
+        """See `Autoencoder.forward_pass`; the code is sampled if the bottleneck has a posterior."""
         x = self.encoder.examples(x)
         context = context_features(self.context, context)
         inputs = x if self.corruption is None else self.corruption(x)
@@ -170,43 +170,43 @@ class SlotAutoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; images come back in the shape of `x`."""
+        """See `Autoencoder.forward`; images have the shape of `x`."""
         codes = self.encoder(x, context)
         return ModelOutput(codes, self.decoder(codes, context).reshape(x.shape))
 
-    def _encode_freely(self, x: Tensor) -> Code:
-        """The code of examples of which nothing is known, as a prior's own examples."""
+    def _encode_without_context(self, x: Tensor) -> Code:
+        """Encodes examples without labels or vectors, for priors that have examples."""
         width = self.sizes.context
         return self.encoder.code(x, x.new_zeros(len(x), width) if width else None)
 
 
 def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
-    """The model whose every part is the one that the recipe's slot names."""
+    """Builds the standard model from the parts of a recipe."""
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
     likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     context: Context | None = part("context", recipe.context, sizes)
-    asked = bottleneck.features * sizes.latent
-    encoder = Encoder(network.encoder(sizes, asked), bottleneck, context)
+    features = bottleneck.features * sizes.latent
+    encoder = Encoder(network.encoder(sizes, features), bottleneck, context)
     decoder = Decoder(network.decoder(sizes, likelihood.channels), likelihood, context)
     prior: Prior | None = part("prior", recipe.prior, sizes)
     return SlotAutoencoder(recipe, sizes, encoder, decoder, prior)
 
 
-def context_features(context: Context | None, known: Tensor | None) -> Tensor | None:
-    """What is known of each example as features [B, C].
+def context_features(context: Context | None, values: Tensor | None) -> Tensor | None:
+    """Converts labels or vectors to features [B, C]; without a context they stay unchanged.
 
     Raises:
-        DataError: a conditional model was told nothing.
+        DataError: a conditional model was called without labels or vectors.
     """
     if context is None:
-        return known
-    if known is None:
+        return values
+    if values is None:
         raise DataError(
             f"This model is conditioned on {context.source}, and none were given",
-            "Give them beside the examples or codes: model.encoder(x, c), model.decoder(z, c).",
+            "Give them as the second argument: model.encoder(x, c), model.decoder(z, c).",
         )
-    features: Tensor = context(known)
+    features: Tensor = context(values)
     return features
 
 
@@ -214,16 +214,16 @@ def _sampler(recipe: Recipe, sizes: Sizes, bottleneck: Bottleneck) -> Sampler | 
     if recipe.sampler is None:
         return None
     kind: type[Sampler] = SLOTS["sampler"][recipe.sampler.kind]
-    # Which indices there are, and what they stand for, only the code book knows.
+    # Samplers of indices need the codebook to convert them to codes.
     book = {"book": bottleneck} if kind.discrete else {}
     return kind(sizes, **book, **recipe.sampler.args)
 
 
 def part(slot: str, spec: Spec | None, sizes: Sizes) -> Any:
-    """The part of that name, built for these sizes; None for an empty slot."""
+    """Builds the part of a slot for the given sizes; None for an empty slot."""
     return None if spec is None else SLOTS[slot][spec.kind](sizes, **spec.args)
 
 
 def shape_words(shape: tuple[int, ...]) -> str:
-    """A shape as one reads it: (28, 28)."""
+    """Formats a shape: "(28, 28)", "(30,)"."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

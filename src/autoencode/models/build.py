@@ -1,4 +1,4 @@
-"""From a recipe and the sizes of the data to a model that keeps the contract."""
+"""Builds the model of a recipe for the sizes of the data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from autoencode.arguments import argument_value, check_arguments
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
-from autoencode.models.arguments import check_arguments, value
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
 from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
@@ -24,10 +24,10 @@ from autoencode.parts.networks.custom import is_custom
 from autoencode.parts.networks.maps import MapNetwork
 from autoencode.parts.networks.network_check import check_network
 
-# A float32 model, its gradients and Adam's two moments: four numbers for each parameter.
+# Training needs 16 bytes per parameter: weight, gradient and two moments of Adam in float32.
 MAX_PARAMETERS = 2**31
 Model = SlotAutoencoder | SemiSupervised | StackedSemiSupervised
-# How the parts of a recipe are put together; the signatures after the sizes are configurations.
+# Name in recipes -> builder; its arguments after `recipe` and `sizes` are its configuration.
 MODELS: Mapping[str, Callable[..., Model]] = {
     "slots": assemble,
     "semi-supervised": SemiSupervised,
@@ -37,9 +37,9 @@ MODELS: Mapping[str, Callable[..., Model]] = {
 
 
 def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None = None) -> Model:
-    """A new model with fresh weights; with a `seed`, the same ones each time.
+    """Builds a model with random initial weights, which are reproducible if `seed` is given.
 
-    Torch's global random state is left as it was when a seed is given.
+    Torch's global random state is not changed if a seed is given.
 
     Raises:
         RecipeError: the parts have no meaning together.
@@ -48,11 +48,11 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
     sizes = sizes if isinstance(sizes, Sizes) else Sizes(**sizes)
     check_fit(recipe)
     if is_custom(recipe.network.kind):
-        _try_own(recipe, sizes)
-        count = 0  # code of the user's own need not work without numbers
+        _check_custom(recipe, sizes)
+        count = 0  # a custom network may not support the device "meta"
     else:
         with torch.device("meta"):
-            count = parameter_count(_made(recipe, sizes))
+            count = parameter_count(_assembled(recipe, sizes))
     if count > MAX_PARAMETERS:
         raise ResourceError(
             f'"{recipe.name}" would have {count:,} parameters for examples of shape '
@@ -60,19 +60,19 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
             "Give it narrower layers (network.hidden), fewer codes or smaller images.",
         )
     if seed is None:
-        return _made(recipe, sizes)
+        return _assembled(recipe, sizes)
     with torch.random.fork_rng(devices=[]):
-        # Weights are drawn on the processor; torch.manual_seed would reseed accelerators too.
+        # Weights are initialised on the CPU; torch.manual_seed would seed accelerators too.
         torch.default_generator.manual_seed(seed)
-        return _made(recipe, sizes)
+        return _assembled(recipe, sizes)
 
 
 def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
-    """The sizes of a recipe's model for examples of shape `x`; `facts` are the rest of `Sizes`.
+    """The sizes of a recipe's model for examples of shape `x`; `facts` are other fields of `Sizes`.
 
     Raises:
-        RecipeError: the recipe's network makes nothing of such examples, or a code that is a map
-            where the model has use for vectors only.
+        RecipeError: the network does not support such examples, or its codes are feature maps and
+            the bottleneck or the model supports vectors only.
     """
     sizes = Sizes(x, (recipe.latent,), **facts)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
@@ -82,24 +82,24 @@ def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
     if not takes_maps or not _bottleneck(recipe).maps:
         what = f'Bottleneck "{recipe.bottleneck.kind}"' if takes_maps else "This model"
         raise RecipeError(
-            f"{what} makes codes that are vectors, and those of the network are to be maps",
-            "Leave them vectors: --set network.code=vector.",
+            f"{what} needs codes that are vectors, and this network gives feature maps",
+            "Use vectors: --set network.code=vector.",
         )
     return replace(sizes, z=network.code_shape(sizes))
 
 
 def parameter_count(model: nn.Module) -> int:
-    """How many numbers training can change."""
+    """Number of trainable parameters."""
     return sum(prod(p.shape) for p in model.parameters())
 
 
 def learns_labels(recipe: Recipe) -> bool:
-    """Is the model of a recipe asked which label an example has?"""
+    """Whether the model of a recipe learns to predict labels."""
     return assembly(recipe) in (SemiSupervised, StackedSemiSupervised)
 
 
 def assembly(recipe: Recipe) -> Callable[..., Model]:
-    """What puts the parts of a recipe together.
+    """The builder of a recipe's model.
 
     Raises:
         RecipeError: there is no such model.
@@ -111,17 +111,18 @@ def assembly(recipe: Recipe) -> Callable[..., Model]:
 
 
 def batch_norms(recipe: Recipe) -> list[str]:
-    """The addresses at which a recipe asks for batch normalisation, such as "network.norm"."""
-    norms = {"model": value(assembly(recipe), recipe.model.args, "norm")}
-    norms |= {slot: value(kind, spec.args, "norm") for slot, spec, kind in recipe.parts()}
+    """Dotted names of the arguments that enable batch normalisation, such as "network.norm"."""
+    norms = {"model": argument_value(assembly(recipe), recipe.model.args, "norm")}
+    norms |= {slot: argument_value(kind, spec.args, "norm") for slot, spec, kind in recipe.parts()}
     return [f"{slot}.norm" for slot, norm in norms.items() if norm == "batch"]
 
 
 def check_fit(recipe: Recipe) -> None:
-    """Refuses parts that have no meaning together, in a sentence with the fix.
+    """Checks that the parts of a recipe are compatible.
 
     Raises:
-        RecipeError: a term without what it needs, or a prior and a posterior on two spaces.
+        RecipeError: the model lacks what a term needs, or prior and posterior have different
+            latent spaces, or the sampler does not fit the codes.
     """
     check_arguments(assembly(recipe), recipe.model.args, "model")
     for name in recipe.terms:
@@ -130,19 +131,19 @@ def check_fit(recipe: Recipe) -> None:
         sampler: type[Sampler] = SLOTS["sampler"][recipe.sampler.kind]
         discrete = _bottleneck(recipe).space is Space.CODES
         if sampler.discrete != discrete:
-            kind, codes = ("discrete", "numbers") if sampler.discrete else ("real", "a code book's")
+            needed, actual = ("discrete", "continuous")[:: 1 if sampler.discrete else -1]
             raise RecipeError(
-                f'Sampler "{recipe.sampler.kind}" is for {kind} codes, and those of bottleneck '
-                f'"{recipe.bottleneck.kind}" are {codes}',
+                f'Sampler "{recipe.sampler.kind}" needs {needed} codes, and those of bottleneck '
+                f'"{recipe.bottleneck.kind}" are {actual}',
                 f"Use sampler {'mixture' if sampler.discrete else 'autoregressive'}.",
             )
 
 
-def _made(recipe: Recipe, sizes: Sizes) -> Model:
+def _assembled(recipe: Recipe, sizes: Sizes) -> Model:
     return MODELS[recipe.model.kind](recipe, sizes, **recipe.model.args)
 
 
-def _try_own(recipe: Recipe, sizes: Sizes) -> None:
+def _check_custom(recipe: Recipe, sizes: Sizes) -> None:
     likelihood: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
@@ -159,46 +160,46 @@ def _check_term(recipe: Recipe, name: str) -> None:
     needs = SLOTS["terms"][recipe.terms[name].kind].needs
     bottleneck = _bottleneck(recipe)
     prior: type[Prior] | None = SLOTS["prior"][recipe.prior.kind] if recipe.prior else None
-    away = f"or take the term away: --set terms.{name}=none."
+    removal = f"or remove the term: --set terms.{name}=none."
     if "posterior" in needs and not bottleneck.random:
         raise RecipeError(
             f'Term "{name}" needs a posterior q(z|x), and bottleneck '
-            f'"{recipe.bottleneck.kind}" gives a point',
-            f'Use bottleneck "gaussian", {away}',
+            f'"{recipe.bottleneck.kind}" is deterministic',
+            f'Use bottleneck "gaussian", {removal}',
         )
     if "normal-posterior" in needs and not bottleneck.normal:
         raise RecipeError(
-            f'Term "{name}" needs a normal posterior, and that of bottleneck '
-            f'"{recipe.bottleneck.kind}" is none',
-            f'Use bottleneck "gaussian", {away}',
+            f'Term "{name}" needs a normal posterior, and bottleneck '
+            f'"{recipe.bottleneck.kind}" has another one',
+            f'Use bottleneck "gaussian", {removal}',
         )
     if "mixture-prior" in needs and not (prior and prior.clustered):
         raise RecipeError(
-            f'Term "{name}" needs a prior with clusters',
-            f"Give it one, --set prior=mixture, {away}",
+            f'Term "{name}" needs a mixture prior',
+            f"Give it one, --set prior=mixture, {removal}",
         )
     if "samples" in needs and (recipe.samples or 1) < 2:
         raise RecipeError(
-            f'Term "{name}" needs several codes for each example, and "{recipe.name}" draws one',
-            "Draw more: --set samples=8.",
+            f'Term "{name}" needs several samples per example, and "{recipe.name}" uses one',
+            "Use more: --set samples=8.",
         )
     if "prior" in needs and prior is None:
         raise RecipeError(
             f'Term "{name}" needs a prior p(z), and "{recipe.name}" has none',
-            f"Give it one, --set prior=normal, {away}",
+            f"Give it one, --set prior=normal, {removal}",
         )
     if "prior" in needs and prior and prior.space != bottleneck.space:
-        codes = "the posterior lives" if "posterior" in needs else "codes live"
+        codes = "the posterior is" if "posterior" in needs else "codes are"
         raise RecipeError(
             f'Term "{name}" is infinite: {codes} on {bottleneck.space.name} '
-            f"({recipe.bottleneck.kind}) and the prior on {prior.space.name} "
+            f"({recipe.bottleneck.kind}) and the prior is on {prior.space.name} "
             f"({recipe.prior.kind if recipe.prior else ''})",
             _on_one_space(bottleneck, prior),
         )
 
 
 def _on_one_space(bottleneck: type[Bottleneck], prior: type[Prior]) -> str:
-    """The bottlenecks that would fit the prior, and the priors that would fit the bottleneck."""
+    """The bottlenecks that fit the prior, and the priors that fit the bottleneck."""
 
     def named(slot: str, wanted: Space, like: bool | None = None) -> str:
         table = SLOTS[slot].items()

@@ -1,4 +1,4 @@
-"""What is known of the examples beside themselves, as a conditional model takes it."""
+"""The labels or vectors of the data that condition a model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from autoencode.parts import CONTEXTS
 
 
 def context_width(recipe: Recipe, data: Data) -> int:
-    """How many features condition a recipe's model on these data; 0 for none.
+    """Number of features that condition a recipe's model on these data; 0 for none.
 
     Raises:
-        DataError: the data lack what the recipe is conditioned on.
+        DataError: the data lack the labels or vectors that the recipe needs.
     """
     found = conditioning(recipe, data.train, training=True)
     if found is None:
@@ -26,10 +26,10 @@ def context_width(recipe: Recipe, data: Data) -> int:
 def conditioning(recipe: Recipe, split: Split, *, training: bool = False) -> Tensor | None:
     """Labels [N] or vectors [N, C] that condition a recipe's model; None without a context.
 
-    A model that learns to tell labels gets them in training only: it is judged without.
+    A semi-supervised model receives labels in training only, and is evaluated without them.
 
     Raises:
-        DataError: the data lack them.
+        DataError: the data lack the labels or vectors.
     """
     if recipe.context is None or (learns_labels(recipe) and not training):
         return None

@@ -1,4 +1,4 @@
-"""A recipe in words: its formula, its slots, its papers."""
+"""Descriptions of a recipe: objective, parts, units, papers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoencode.parts import SLOTS
 
 
 def formula(recipe: Recipe) -> str:
-    """The objective as a line of mathematics.
+    """The objective as a formula.
 
     >>> from autoencode.models.recipes.table import RECIPES
     >>> formula(RECIPES["vae"].set("terms.kl.weight", 4))
@@ -62,14 +62,14 @@ def term_unit(recipe: Recipe, name: str) -> str:
 
 
 def slots(recipe: Recipe) -> dict[str, str]:
-    """Slot -> what fills it, with the arguments that differ from the part's own; no empty ones."""
+    """The parts of a recipe: slot -> name and the arguments that the recipe sets."""
     filled: dict[str, str] = {}
     if recipe.model != Spec("slots"):
-        filled["model"] = _words(recipe.model)
+        filled["model"] = _part(recipe.model)
     for name in PART_SLOTS:
         spec = getattr(recipe, name)
         if spec is not None or name == "prior":
-            filled[name] = _words(spec)
+            filled[name] = _part(spec)
     if recipe.samples is not None:
         filled["samples"] = str(recipe.samples)
     for address, (start, steps, *wait) in recipe.schedules.items():
@@ -79,15 +79,15 @@ def slots(recipe: Recipe) -> dict[str, str]:
 
 
 def papers(recipe: Recipe) -> list[str]:
-    """The papers that the model comes from, as one would cite them; unknown keys as they are."""
+    """Citations of the papers of a recipe; a key that is not in `papers.json` stays as it is."""
     return [str(PAPERS.get(key, key)) for key in recipe.papers]
 
 
-def _words(spec: Spec | None) -> str:
+def _part(spec: Spec | None) -> str:
     if spec is None:
         return "none"
-    given = ", ".join(f"{name}={_value(value)}" for name, value in spec.args.items())
-    return f"{spec.kind}({given})" if given else spec.kind
+    arguments = ", ".join(f"{name}={_value(value)}" for name, value in spec.args.items())
+    return f"{spec.kind}({arguments})" if arguments else spec.kind
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Normals on a ladder: what a level holds depends on the level above it."""
+"""Parts of the ladder VAE: hierarchical normal distributions over several levels of codes."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from torch.distributions import Distribution, Independent, Normal, constraints, 
 
 from autoencode.contract import Bottleneck, Code, Prior, Sizes, Space
 from autoencode.maths import Float32Linear
-from autoencode.parts.bottlenecks.plain import LOG_VARIANCE
-from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, normalised
+from autoencode.parts.bottlenecks.plain import LOG_VARIANCE_RANGE
+from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, unit_norm
 
 
 class Moments(NamedTuple):
-    """A normal with independent dimensions: mean and ln σ², [..., d]."""
+    """Mean and ln σ² of a diagonal normal distribution, [..., d]."""
 
     mean: Tensor
     log_variance: Tensor
 
     def normal(self) -> Independent[Normal]:
-        """As a distribution with event [d]."""
+        """The distribution, event [d]."""
         scale = (0.5 * self.log_variance).exp()
         return Independent(Normal(self.mean, scale, validate_args=False), 1)
 
     def times(self, other: Moments) -> Moments:
-        """The normal that the product of two densities is in proportion to."""
-        share = torch.sigmoid(other.log_variance - self.log_variance)
+        """The normal distribution proportional to the product of the two densities."""
+        weight = torch.sigmoid(other.log_variance - self.log_variance)
         return Moments(
-            share * self.mean + (1 - share) * other.mean,
+            weight * self.mean + (1 - weight) * other.mean,
             -torch.logaddexp(-self.log_variance, -other.log_variance),
         )
 
 
 class LadderLevel(NamedTuple):
-    """One level on the way down: its code, and its normals given the level above."""
+    """One level of the hierarchy: its code z, posterior q and prior p, given the level above."""
 
     z: Tensor
     q: Moments
@@ -45,20 +45,20 @@ class LadderLevel(NamedTuple):
 
 
 class MomentsLayer(nn.Module):
-    """Features to the moments of a normal."""
+    """Linear layer from features to the moments of a normal."""
 
     def __init__(self, width: int, d: int) -> None:
         super().__init__()
         self.linear = Float32Linear(width, 2 * d)
 
     def forward(self, h: Tensor) -> Moments:
-        """[..., width] to mean and ln σ² [..., d]; ln σ² is kept within [−30, 20]."""
+        """[..., width] to mean and ln σ² [..., d]; ln σ² is clamped to [−30, 20]."""
         mean, log_variance = self.linear(h).chunk(2, -1)
-        return Moments(mean, log_variance.clamp(*LOG_VARIANCE))
+        return Moments(mean, log_variance.clamp(*LOG_VARIANCE_RANGE))
 
 
 class TopDown(nn.Module):
-    """The way down, p(z_l|z_{l+1}), which prior and posterior share."""
+    """The top-down network of p(z_l|z_{l+1}), which prior and posterior share."""
 
     def __init__(
         self, levels: Sequence[int], hidden: tuple[int, ...], activation: Activation, norm: Norm
@@ -72,76 +72,76 @@ class TopDown(nn.Module):
             )
             for below, above in pairwise(levels)
         )
-        # Follows the model to its device and precision; nothing to save.
+        # Has the device and precision of the model; it is not saved.
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def forward(
         self,
-        seen: Sequence[Moments] | None,
+        bottom_up: Sequence[Moments] | None,
         lead: tuple[int, ...],
         choose: Callable[[int, Moments], Tensor],
     ) -> list[LadderLevel]:
-        """The levels_drawn from below to above.
+        """Computes all levels from the top down; returns them from the lowest to the highest.
 
-        seen: what the image says of each level, [B, d_l]; None for the prior.
-        lead: the shape of codes before their last dimension, [*S, B].
-        choose: level and its normal -> its code, [*S, B, d_l].
+        bottom_up: moments of each level, computed from the image, [B, d_l]; None for the prior.
+        lead: shape of codes without their last dimension, [*S, B].
+        choose: (level, its normal) -> code of that level, [*S, B, d_l].
         """
         top = len(self.levels) - 1
         zeros = self.get_buffer("origin").expand(*lead, self.levels[top])
         p = Moments(zeros, zeros)
-        levels_drawn: list[LadderLevel] = []
+        levels: list[LadderLevel] = []
         for level in range(top, -1, -1):
-            if levels_drawn:
-                above = levels_drawn[-1].z
+            if levels:
+                above = levels[-1].z
                 flat = self.steps[level](above.reshape(-1, above.shape[-1]))
                 p = Moments(*(each.reshape(*lead, -1) for each in flat))
             q = p
-            if seen is not None:
-                q = seen[level] if level == top else seen[level].times(p)
-            levels_drawn.append(LadderLevel(choose(level, q), q, p))
-        return levels_drawn[::-1]
+            if bottom_up is not None:
+                q = bottom_up[level] if level == top else bottom_up[level].times(p)
+            levels.append(LadderLevel(choose(level, q), q, p))
+        return levels[::-1]
 
 
 class LadderNormal(Distribution):
-    """Normals on a ladder: each level given the one above it, event [d₁ + … + d_L].
+    """Hierarchical normal distribution: each level given the level above, event [d₁ + … + d_L].
 
-    The prior, batch []; or the posterior of what was `seen` on each level, batch [B].
+    It is the prior, batch [], or with `bottom_up` moments the posterior, batch [B].
     """
 
     arg_constraints = {}  # noqa: RUF012
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(self, down: TopDown, seen: Sequence[Moments] | None = None) -> None:
-        self.down, self.seen = down, seen
-        batch = Size() if seen is None else seen[0].mean.shape[:-1]
+    def __init__(self, down: TopDown, bottom_up: Sequence[Moments] | None = None) -> None:
+        self.down, self.bottom_up = down, bottom_up
+        batch = Size() if bottom_up is None else bottom_up[0].mean.shape[:-1]
         super().__init__(batch, Size((sum(down.levels),)), validate_args=False)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *batch, d], from the top down."""
-        return concatenated(self.draw(Size(sample_shape)))
+        """Samples [*sample_shape, *batch, d], from the top down."""
+        return concatenated(self.sample_levels(Size(sample_shape)))
 
-    def draw(self, sample_shape: Size) -> list[LadderLevel]:
-        """Draws with the normals that they came from."""
+    def sample_levels(self, sample_shape: Size) -> list[LadderLevel]:
+        """Samples all levels, with the distribution of each."""
         lead = (*sample_shape, *self.batch_shape)
 
-        def drawn(level: int, m: Moments) -> Tensor:
+        def sampled(level: int, m: Moments) -> Tensor:
             noise = torch.randn(*lead, m.mean.shape[-1], dtype=m.mean.dtype, device=m.mean.device)
             return m.mean + (0.5 * m.log_variance).exp() * noise
 
-        levels_drawn: list[LadderLevel] = self.down(self.seen, lead, drawn)
-        return levels_drawn
+        levels: list[LadderLevel] = self.down(self.bottom_up, lead, sampled)
+        return levels
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats of codes [..., *batch, d]: Σ ln q(z_l|z_{l+1}), [..., *batch]."""
         parts = torch.split(value, list(self.down.levels), -1)
-        levels_drawn = self.down(self.seen, tuple(value.shape[:-1]), lambda level, m: parts[level])
-        return torch.stack([level.q.normal().log_prob(level.z) for level in levels_drawn]).sum(0)
+        levels = self.down(self.bottom_up, tuple(value.shape[:-1]), lambda level, m: parts[level])
+        return torch.stack([level.q.normal().log_prob(level.z) for level in levels]).sum(0)
 
 
 class LadderBottleneck(Bottleneck):
-    """The way up, what the image says of each level, and the posterior on the way down."""
+    """The bottleneck of the ladder VAE: bottom-up and top-down network, and the posterior."""
 
     space = Space.REAL
     random = True
@@ -154,50 +154,51 @@ class LadderBottleneck(Bottleneck):
         activation: Activation,
         norm: Norm,
     ) -> None:
-        """widths: of the encoder's features, then of the dense layers between two levels."""
+        """`widths`: size of the encoder's output, then of the dense layers between two levels."""
         super().__init__(sizes)
         width, *hidden = widths
-        first = nn.Sequential(*normalised(norm, width), ACTIVATIONS[activation]())
+        first = nn.Sequential(*unit_norm(norm, width), ACTIVATIONS[activation]())
         self.up = nn.ModuleList([first])
         self.up.extend(dense(widths, activation, norm=norm) for _ in levels[1:])
         self.heads = nn.ModuleList(MomentsLayer(width, d) for d in levels)
         self.down = TopDown(levels, tuple(hidden), activation, norm)
 
     def forward(self, h: Tensor, samples: int | None = None) -> Code:
-        """Features [B, width] to a code; each level is at its mean given the one above, or drawn.
+        """Converts features [B, width] to a code; each level is its mean given the level above.
 
-        The posterior has `log_prob` and `rsample`, and no moments in closed form.
+        With `samples` all levels are sampled. The posterior has `log_prob` and `rsample`, but no
+        moments in closed form.
         """
-        seen: list[Moments] = []
+        bottom_up: list[Moments] = []
         for up, head in zip(self.up, self.heads, strict=True):
             h = up(h)
-            seen.append(head(h))
-        q = LadderNormal(self.down, seen)
+            bottom_up.append(head(h))
+        q = LadderNormal(self.down, bottom_up)
         if samples is None:
-            levels_drawn = self.down(seen, (len(h),), lambda level, m: m.mean)
+            levels = self.down(bottom_up, (len(h),), lambda level, m: m.mean)
         else:
-            levels_drawn = q.draw(Size((samples,)))
-        nats = [kl_divergence(level.q.normal(), level.p.normal()) for level in levels_drawn]
-        rate = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
-        return Code(concatenated(levels_drawn), q, {"kl": rate})
+            levels = q.sample_levels(Size((samples,)))
+        nats = [kl_divergence(level.q.normal(), level.p.normal()) for level in levels]
+        kl = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
+        return Code(concatenated(levels), q, {"kl": kl})
 
 
 class LadderPrior(Prior):
-    """p(z) = p(z₁|z₂) … p(z_L), drawn from the top down; the way down is the posterior's too."""
+    """p(z) = p(z₁|z₂) … p(z_L); it shares the top-down network with the posterior."""
 
     space = Space.REAL
 
     def __init__(self, sizes: Sizes, down: TopDown) -> None:
-        """The way down is the bottleneck's: it is asked, and not kept as a part of this."""
+        """`down` is the network of the bottleneck; it does not become a submodule of the prior."""
         super().__init__(sizes)
         self.shared = (down,)
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
-        """The same for every context, with `log_prob` over all levels."""
+        """The prior, which does not depend on the context."""
         (down,) = self.shared
         return LadderNormal(down)
 
 
-def concatenated(levels_drawn: Sequence[LadderLevel]) -> Tensor:
-    """The codes of all levels side by side, [*S, B, d₁ + … + d_L]."""
-    return torch.cat([level.z for level in levels_drawn], -1)
+def concatenated(levels: Sequence[LadderLevel]) -> Tensor:
+    """Concatenates the codes of all levels, [*S, B, d₁ + … + d_L]."""
+    return torch.cat([level.z for level in levels], -1)

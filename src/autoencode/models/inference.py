@@ -1,4 +1,4 @@
-"""Examples through a model, batch after batch, as every measurement takes them."""
+"""Batched encoding, decoding and reconstruction, and evaluation mode."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from autoencode import maths
+from autoencode.arguments import check_value
 from autoencode.contract import Autoencoder, Within
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
-from autoencode.models.arguments import check_value
 
 BATCH_SIZE = 2048
-# Numbers in one batch: large images come in smaller batches, so that memory stays small.
+# Maximum number of values in a batch, so that batches of large images fit in memory.
 MAX_VALUES_PER_BATCH = 2**24
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def embed(
     model: Autoencoder, x: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
 ) -> Tensor:
-    """The codes of examples [N, *X] (uint8, or float in [0, 1]): [N, *Z], float32.
+    """Encodes examples [N, *X] (uint8, or float in [0, 1]) to codes [N, *Z], float32.
 
-    Deterministic, a posterior's mean; without gradients, on the device of `x`.
+    Codes are deterministic (the posterior mean), without gradients, on the device of `x`.
 
-    c: what is known of each example, for a conditional model: labels [N] or features [N, C].
+    context: labels [N] or features [N, C] for a conditional model.
 
     Raises:
         DataError: examples of another shape than the model's, or integers other than uint8.
@@ -44,9 +44,9 @@ def embed(
 def reconstruct(
     model: Autoencoder, x: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
 ) -> Tensor:
-    """What a model makes of examples [N, *X] (uint8, or float in [0, 1]): [N, *X], float32.
+    """Reconstructs examples [N, *X] (uint8, or float in [0, 1]): [N, *X], float32.
 
-    Decoded from the same codes that `embed` gives; without gradients, on the device of `x`.
+    They are decoded from the codes of `embed`, without gradients, on the device of `x`.
 
     Raises:
         DataError: as `embed`.
@@ -60,61 +60,62 @@ def reconstruct(
 def decode(
     model: Autoencoder, codes: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
 ) -> Tensor:
-    """The mean images of codes [N, *Z] or [N, d]: [N, *X], float32, on the device of `codes`."""
+    """Decodes codes [N, *Z] or [N, d] to the mean of p(x|z), [N, *X], float32."""
     shaped = codes.reshape(-1, *model.sizes.z)
     images = []
     with measuring(model) as device:
         for start in range(0, len(shaped), batch_size):
             z = shaped[start : start + batch_size].to(device)
-            known = None if context is None else context[start : start + batch_size].to(device)
-            images.append(model.decode(z, known).mean.float())
+            values = None if context is None else context[start : start + batch_size].to(device)
+            images.append(model.decode(z, values).mean.float())
     return torch.cat(images).to(codes.device)
 
 
 def in_batches(
     model: Autoencoder,
     x: Tensor,
-    measure: Callable[[Tensor, Tensor | None], Found],
+    measure: Callable[[Tensor, Tensor | None], Result],
     what: str,
     batch_size: int = BATCH_SIZE,
     context: Tensor | None = None,
-) -> list[Found]:
-    """What `measure` finds in each batch, in order.
+) -> list[Result]:
+    """Calls a function on each batch of examples; returns the results in order.
 
-    measure: takes a batch [B, *X] of floats in [0, 1] and what is known of it, both on the
-        model's device, see `measuring`.
-    what: the word beside the progress bar, shown on a terminal after a second.
-    batch_size: as `split` takes it.
+    measure: takes a batch [B, *X] of floats in [0, 1] and its labels or features, on the model's
+        device; see `measuring`.
+    what: label of the progress bar, which is shown on a terminal after a second.
+    batch_size: see `split`.
     """
-    found, start = [], 0
+    results, start = [], 0
     with measuring(model) as device, Bar(what, len(x)) as bar:
         for batch in split(x, batch_size):
             exact = batch.float() if batch.is_floating_point() else batch
-            known = None if context is None else context[start : start + len(batch)].to(device)
-            found.append(measure(scaled(exact.to(device)), known))
+            values = None if context is None else context[start : start + len(batch)].to(device)
+            results.append(measure(scaled(exact.to(device)), values))
             start += len(batch)
             bar.update(len(batch))
-    return found
+    return results
 
 
 def split(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
-    """Examples [N, *X] in batches of at most `batch_size`; fewer where examples are large.
+    """Splits examples [N, *X] into batches of at most `batch_size`, or less for large examples.
 
     Raises:
-        RecipeError: `batch_size` is no positive whole number.
+        RecipeError: `batch_size` is not a positive integer.
     """
     check_value(batch_size, Annotated[int, Within(1, 10**9)], "batch_size")
-    numbers = max(1, math.prod(x.shape[1:]))
-    batches: tuple[Tensor, ...] = x.split(max(1, min(batch_size, MAX_VALUES_PER_BATCH // numbers)))  # type: ignore[no-untyped-call]
+    values = max(1, math.prod(x.shape[1:]))
+    batches: tuple[Tensor, ...] = x.split(max(1, min(batch_size, MAX_VALUES_PER_BATCH // values)))  # type: ignore[no-untyped-call]
     return batches
 
 
 @contextmanager
 def measuring(model: Autoencoder) -> Iterator[torch.device]:
-    """A model in evaluation mode, without gradients, in full float32; gives the model's device.
+    """Context manager for evaluation: evaluation mode, no gradients, full float32 precision.
 
-    Autocast is off, and so are the products in tf32 and bf16 that a backend may take for float32
-    ones. Afterwards every module is in the mode it was in, and the backends are set as before.
+    It yields the device of the model. Autocast is disabled, and backends do not replace float32
+    products by tf32 or bf16. Afterwards the modes of all modules and the settings of the backends
+    are restored.
     """
     assert isinstance(model, nn.Module)  # part of the contract
     device = next(model.parameters()).device
@@ -137,7 +138,7 @@ def measuring(model: Autoencoder) -> Iterator[torch.device]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Noise from this seed, on the CPU and on `device`; both random states are then as before."""
+    """Context manager that seeds the CPU and `device`, and restores both random states."""
     with torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would reach every device of the machine.
         torch.default_generator.manual_seed(seed)

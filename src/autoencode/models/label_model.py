@@ -1,4 +1,4 @@
-"""What models that learn to tell labels have alike."""
+"""The base class of semi-supervised models, which predict labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from autoencode.models.recipe import Recipe
 
 
 class LabelModel(nn.Module, ABC):
-    """A model in which the class y is a latent variable, which a few examples show.
+    """Base class of models in which the class y is a latent variable, observed for some examples.
 
-    core: what has the same codes within, so that their prior and sampler are its own.
+    core: the inner model of the same codes; it holds their prior and sampler.
     """
 
     # Unit of each cost that the model itself charges; see `Bottleneck.cost_units`.
@@ -29,17 +29,17 @@ class LabelModel(nn.Module, ABC):
 
     @property
     def encoder(self) -> MethodModule:
-        """Images to codes, a module that works alone: `encoder(x)`, `encoder(x, labels)`."""
+        """The encoder as a separate module: `encoder(x)`, `encoder(x, labels)`."""
         return MethodModule(self, self.codes)
 
     @property
     def decoder(self) -> MethodModule:
-        """Codes to images, a module that works alone: `decoder(z)`, `decoder(z, labels)`."""
+        """The decoder as a separate module: `decoder(z)`, `decoder(z, labels)`."""
         return MethodModule(self, lambda z, context: self.decode(z, context).mean)
 
     @property
     def latent_sampler(self) -> Sampler | None:
-        """What is fitted to the codes after training."""
+        """The sampler, which is fitted to the codes after training."""
         return self.core.latent_sampler
 
     def prior(self, context: Tensor | None = None) -> Distribution | None:
@@ -51,7 +51,7 @@ class LabelModel(nn.Module, ABC):
         return self.core.sampler()
 
     def predict(self, x: Tensor) -> Tensor:
-        """The likeliest class of each example [B, *X]: [B], int64."""
+        """The most probable class of each example [B, *X]: [B], int64."""
         return self.predict_proba(x).argmax(-1)
 
     @abstractmethod
@@ -60,7 +60,7 @@ class LabelModel(nn.Module, ABC):
 
     @abstractmethod
     def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Images [B, *X] to codes [B, *Z], a posterior's mean."""
+        """Encodes examples [B, *X] to codes [B, *Z], the posterior mean."""
 
     @abstractmethod
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
@@ -68,13 +68,13 @@ class LabelModel(nn.Module, ABC):
 
 
 class MethodModule(nn.Module):
-    """One way through a model, called as a module: codes of images, or images of codes."""
+    """A module that calls one method of a model: its encoder or its decoder."""
 
-    def __init__(self, model: nn.Module, way: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+    def __init__(self, model: nn.Module, method: Callable[[Tensor, Tensor | None], Tensor]) -> None:
         super().__init__()
-        self.model, self.way = model, way
+        self.model, self.method = model, method
         self.training = model.training
 
-    def forward(self, given: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the way leads to, for labels as in `SemiSupervised`."""
-        return self.way(given, context)
+    def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
+        """Calls the method; `context` are labels as in `SemiSupervised`."""
+        return self.method(inputs, context)

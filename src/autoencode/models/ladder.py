@@ -1,4 +1,4 @@
-"""The ladder VAE: a hierarchy of codes, where each level is the prior of the one below it."""
+"""The ladder VAE: a hierarchy of codes in which each level is the prior of the level below."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def ladder(
     activation: Activation = "leaky-relu",
     norm: Norm = "batch",
 ) -> SlotAutoencoder:
-    """A hierarchy z = (z₁, …, z_L) with z₁ nearest the image: p(x|z₁) p(z₁|z₂) … p(z_L).
+    """Builds a ladder VAE with levels z = (z₁, …, z_L): p(x|z₁) p(z₁|z₂) … p(z_L).
 
-    The posterior comes down the same ladder, q(z_L|x) … q(z₁|x, z₂). Below the top each factor is
-    the product of two normals, what the image says of z_l and what the level above expects of it:
-    1/σ² = 1/σ̂² + 1/σₚ², μ = σ² (μ̂/σ̂² + μₚ/σₚ²).
+    The posterior is computed from the top down, q(z_L|x) … q(z₁|x, z₂). Below the top, each factor
+    is proportional to the product of two normals, the bottom-up estimate (μ̂, σ̂) from the image and
+    the prior (μₚ, σₚ) from the level above: 1/σ² = 1/σ̂² + 1/σₚ², μ = σ² (μ̂/σ̂² + μₚ/σₚ²).
 
-    A code holds all levels from below to above, [B, d₁ + … + d_L]; the image comes of z₁ alone,
-    p(x|z) = p(x|z₁), as in the paper. The cost "kl" stands for the term of that name and carries
-    its weight: the KL of each level, exact given the drawn levels above it, which is less noisy
-    than ln q(z|x) − ln p(z) at the draw. Network and likelihood are the recipe's.
+    A code contains all levels from the lowest to the highest, [B, d₁ + … + d_L]; the image depends
+    on z₁ only, as in the paper. The cost "kl" replaces the term of that name and has its weight: it
+    is the sum of the closed-form KL of each level given the sampled levels above, which has less
+    variance than ln q(z|x) − ln p(z). Network and likelihood come from the recipe.
     Source: [sonderby2016].
 
-    levels: numbers on each level from below to above; None: two, the upper a third of all.
-    hidden: widths of the dense layers between two levels, on the way up and on the way down.
-    norm: of those layers; "batch" keeps the upper levels in use.
+    levels: dimensions of each level, the lowest first; None for two, the upper a third of all.
+    hidden: widths of the dense layers between two levels, bottom-up and top-down.
+    norm: normalisation of these layers; "batch" helps to keep the upper levels active.
 
     Raises:
-        RecipeError: levels that do not sum up to the code, or slots that have no place here.
+        RecipeError: levels that do not sum to the latent size, or an incompatible part.
     """
     levels = _levels(recipe, sizes, levels)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
@@ -55,14 +55,14 @@ def ladder(
 
 
 class LowestLevelDecoder(nn.Module):
-    """A decoder's network on the lowest level of a code."""
+    """Decoder network whose input is the lowest level of a code."""
 
     def __init__(self, network: nn.Module, d: int) -> None:
         super().__init__()
         self.network, self.d = network, d
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Codes of all levels [B, d₁ + … + d_L] to [B, channels, *X]."""
+        """Decodes codes of all levels [B, d₁ + … + d_L] to [B, channels, *X]."""
         out: Tensor = self.network(z[:, : self.d], context)
         return out
 
@@ -72,16 +72,17 @@ def _levels(recipe: Recipe, sizes: Sizes, levels: tuple[int, ...] | None) -> tup
         spec = getattr(recipe, slot)
         if spec is None or spec.kind != only:
             raise RecipeError(
-                f"A ladder has normals of its own on every level, and {slot} "
-                f'"{"none" if spec is None else spec.kind}" has no place in it',
-                f'Leave it at {slot} "{only}".',
+                f'Model "ladder" needs {slot} "{only}", and this recipe has '
+                f'"{"none" if spec is None else spec.kind}"',
+                f"Use --set {slot}={only}.",
             )
     if levels is None:
         upper = (sizes.latent + 1) // 3
         return (sizes.latent - upper, upper) if upper else (sizes.latent,)
     if sum(levels) != sizes.latent or not levels:
         raise RecipeError(
-            f"The levels {tuple(levels)} hold {sum(levels)} numbers, and the code {sizes.latent}",
-            f"Give both alike: --latent {sum(levels) or 2}, or other levels.",
+            f"The levels {tuple(levels)} have {sum(levels)} dimensions in all, and latent is "
+            f"{sizes.latent}",
+            f"Use --latent {sum(levels) or 2}, or other levels.",
         )
     return tuple(levels)

@@ -1,4 +1,4 @@
-"""The code of a run's own network: a copy in the run, executed only with the user's consent."""
+"""The source code of a custom network: its copy in a run folder, executed only if trusted."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts.networks.custom import is_custom, is_loaded, network_file
 
 COPY = "network.py"
-# The SHA-256 of each file that may be executed from a run folder, divided by commas.
+# Environment variable: SHA-256 of files that may be executed from a run folder, comma-separated.
 TRUST = "AUTOENCODE_TRUST"
 
 
 def save_network_code(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
-    """Copies the file of a network of the user's own into a run's folder.
+    """Copies the file of a custom network to a run folder.
 
-    Gives the recipe that names the copy, and its SHA-256; without such a network the recipe as it
-    is, and None.
+    Returns the recipe with the path of the copy and the SHA-256 of the file. A recipe without a
+    custom network is returned unchanged, with None.
     """
     network = recipe.network
     if not is_custom(network.kind):
         return recipe, None
     content = network_file(network.kind)[0].read_bytes()
     write_bytes(folder / COPY, content)
-    own = Spec(_in_folder(network.kind, folder), network.args)
-    return recipe.but(network=own), sha256(content).hexdigest()
+    copied = Spec(_in_folder(network.kind, folder), network.args)
+    return recipe.but(network=copied), sha256(content).hexdigest()
 
 
 def with_saved_network(
     given: Mapping[str, Any], folder: Path, digest: str | None
 ) -> Mapping[str, Any]:
-    """What a run's `recipe.json` says, with the run's copy for the file of an own network.
+    """Replaces the path of a custom network in `recipe.json` by that of the copy in the run folder.
 
-    A recipe executes the file that it names. So the copy must be trusted before there is one: the
-    user has loaded a file of the same content in this process, as in training, or has put its
-    SHA-256 into `AUTOENCODE_TRUST`. Whatever else the recipe names is not touched.
+    Creating a recipe executes the file of its network, so the copy must be trusted first: the user
+    has loaded a file with the same content in this process, as in training, or has added its
+    SHA-256 to `AUTOENCODE_TRUST`.
 
-    digest: SHA-256 of the copy, as `run.json` has it.
+    given: content of `recipe.json`.   digest: SHA-256 of the copy according to `run.json`.
 
     Raises:
-        RunError: the copy is missing, is another file than that of the training, or not trusted.
+        RunError: the copy is missing, differs from the file used in training, or is not trusted.
     """
     network = given.get("network")
     if not isinstance(network, Mapping) or not is_custom(str(network.get("kind"))):
@@ -56,19 +56,19 @@ def with_saved_network(
     except OSError as error:
         raise RunError(
             f"{copy}, which holds the network of this run, cannot be read: {error.strerror}",
-            "Is the folder a whole run?",
+            "Check that the run folder is complete.",
         ) from error
     found = sha256(content).hexdigest()
     if found != digest:
         raise RunError(
-            f"{copy} is not the file that {folder} was trained with: its SHA-256 is another",
-            "Bring the old file back, or train again.",
+            f"{copy} is not the file that {folder} was trained with: its SHA-256 differs",
+            "Restore the original file, or train again.",
         )
     if not is_loaded(content) and found not in os.environ.get(TRUST, "").split(","):
         raise RunError(
-            f"To open {folder} is to execute {copy}, code that came with the run and can do "
-            "whatever you can",
-            f"Read it, and if you trust it, allow this very file: {TRUST}={found}",
+            f"Opening {folder} executes {copy}, code that came with the run and has all your "
+            "permissions",
+            f"Read it, and if you trust it, allow this file: {TRUST}={found}",
         )
     return {**given, "network": {**network, "kind": _in_folder(str(network["kind"]), folder)}}
 

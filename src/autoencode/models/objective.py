@@ -1,4 +1,4 @@
-"""The objective: a weighted sum of named terms, in nats for each example."""
+"""The objective: a weighted sum of named loss terms, and the schedules of their weights."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from autoencode.parts import SLOTS
 
 
 class LossOutput(NamedTuple):
-    """What one batch costs.
+    """The loss of one batch.
 
-    loss: what training minimises, [].   terms: each term unweighted, nats for an example, [].
-    forward_pass: the pass that was judged.
+    loss: the weighted sum that training minimises, [].
+    terms: each term and cost without its weight, averaged over the batch, []; for its unit see
+        `describe.term_unit`.
+    forward_pass: the forward pass that the loss was computed from.
     """
 
     loss: Tensor
@@ -28,22 +30,22 @@ class LossOutput(NamedTuple):
 
 
 class Objective(nn.Module):
-    """A model and the terms it is trained by; its `forward` is the loss."""
+    """A model with the terms of its loss; `forward` computes the loss of a batch."""
 
     def __init__(self, model: Autoencoder, recipe: Recipe, sizes: Sizes) -> None:
         super().__init__()
         self.model, self.recipe = model, recipe
-        # A list, because a dict of modules has names of its own that no term could have.
+        # Not a ModuleDict, because its attribute names could not be used as names of terms.
         self.terms = nn.ModuleList(part("terms", spec, sizes) for spec in recipe.terms.values())
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
         self.schedules = tuple(_schedules(self))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
-        """Images [B, *X] to the loss and each term, averaged over the batch."""
+        """Computes the loss of examples [B, *X] and the terms, averaged over the batch."""
         forward_pass = self.model.forward_pass(x, context)
         costs = forward_pass.code.costs
         values = {
-            # A model that knows a term better than the term does charges it under its name.
+            # A model may compute a term itself, as a cost with the name of the term.
             name: (costs[name] if name in costs else term(forward_pass)).mean()
             for name, term in self.named_terms()
         }
@@ -52,45 +54,46 @@ class Objective(nn.Module):
         return LossOutput(sum(weighted[1:], weighted[0]), values, forward_pass)
 
     def named_terms(self) -> Iterable[tuple[str, Term]]:
-        """The terms by name."""
+        """The terms, with their names in the recipe."""
         for name, term in zip(self.weights, self.terms, strict=True):
             assert isinstance(term, Term)
             yield name, term
 
     def critics(self) -> list[Adversary]:
-        """The terms that own a critic."""
+        """The terms that have a critic."""
         return [term for term in self.terms if isinstance(term, Adversary)]
 
     def critics_loss(self, p: ForwardPass) -> Tensor:
-        """What the critics pay for a pass, []; there is at least one."""
-        own = [critic.critic_loss(p) for critic in self.critics()]
-        return sum(own[1:], own[0])
+        """The sum of the critics' losses, []; there is at least one critic."""
+        losses = [critic.critic_loss(p) for critic in self.critics()]
+        return sum(losses[1:], losses[0])
 
     def critics_parameters(self) -> Iterator[nn.Parameter]:
-        """What the critics' optimiser changes."""
+        """The parameters of all critics."""
         for critic in self.critics():
             yield from critic.parameters()
 
     def model_parameters(self) -> Iterator[nn.Parameter]:
-        """What the model's optimiser changes: all but the critics' and a fitted sampler's."""
-        theirs = {id(p) for p in self.critics_parameters()}
+        """The parameters that training changes: all except those of critics and samplers."""
+        excluded = {id(p) for p in self.critics_parameters()}
         for module in self.modules():
             if isinstance(module, Sampler):
-                theirs |= {id(p) for p in module.parameters()}
-        return (p for p in self.parameters() if id(p) not in theirs)
+                excluded |= {id(p) for p in module.parameters()}
+        return (p for p in self.parameters() if id(p) not in excluded)
 
     def apply_schedules(self, step: float) -> None:
-        """Puts every number of `recipe.schedules` where it stands at a step; `inf` is the end."""
+        """Sets every scheduled value of the recipe to its value at a step; `inf` for the end."""
         for schedule in self.schedules:
             schedule.apply(step)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number that moves in training: in a straight line from `start` to `end`, in `steps`.
+    """A linear schedule of a weight or of an attribute of a part, from `start` to `end`.
 
-    owner: what holds it, a dict of weights or a part, under `name`.
-    wait: steps that it first stays at `start`.
+    owner: the dict of weights, or the part, that holds the value under `name`.
+    steps: number of steps from `start` to `end`.
+    wait: number of steps at `start` before.
     """
 
     owner: dict[str, float] | nn.Module
@@ -121,8 +124,8 @@ def _schedules(objective: Objective) -> Iterator[Schedule]:
         owners = _owners(objective, where)
         if not owners or not all(_is_number(getattr(owner, name, None)) for owner in owners):
             raise RecipeError(
-                f'"{address}" cannot move while training: it is fixed when the model is built',
-                "A schedule moves weights of terms and numbers that a part computes with.",
+                f'"{address}" cannot be scheduled: it is used only when the model is built',
+                "A schedule can change weights of terms and numbers that a part computes with.",
             )
         for owner in owners:
             yield Schedule(owner, name, start, float(getattr(owner, name)), *steps)
@@ -133,7 +136,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _owners(objective: Objective, where: list[str]) -> list[nn.Module]:
-    """The term, or all parts that a recipe's slot has become: a model may hold several of one."""
+    """The term, or all modules of the part in a slot; a model may contain several."""
     if where[0] == "terms":
         return [dict(objective.named_terms())[where[1]]]
     kind = SLOTS[where[0]].get(getattr(objective.recipe, where[0]).kind)

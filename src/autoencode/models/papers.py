@@ -1,4 +1,4 @@
-"""The bibliography: keys stand in docstrings and recipes; `describe.papers` cites a model's."""
+"""The bibliography of papers.json; docstrings and recipes refer to its keys."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class Paper:
         return f"{self.authors} ({self.year}). {self.title}. {self.where}."
 
 
-_KEPT = files("autoencode.models").joinpath("papers.json").read_text(encoding="utf-8")
-# By key, the oldest first.
-PAPERS = {key: Paper(**said) for key, said in json.loads(_KEPT).items()}
+_TEXT = files("autoencode.models").joinpath("papers.json").read_text(encoding="utf-8")
+# Key -> paper, in order of publication.
+PAPERS = {key: Paper(**entry) for key, entry in json.loads(_TEXT).items()}

@@ -1,16 +1,16 @@
-"""A recipe: which part fills each slot. JSON in, JSON out."""
+"""Recipes: the configuration of a model, which can be saved as JSON."""
 
 from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from autoencode.arguments import arguments_of, check_arguments, check_value
 from autoencode.contract import Width
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.models.arguments import arguments_of, check_arguments, check_value
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.custom import is_custom, kind_of_class, network_file
@@ -18,9 +18,9 @@ from autoencode.parts.networks.custom import is_custom, kind_of_class, network_f
 
 @dataclass(frozen=True)
 class Spec:
-    """A part by its name in the slot's table; `args` are those of its `__init__`.
+    """The name of a part and the arguments of its `__init__`.
 
-    A network may be one of your own: "my_nets.py:MyNet", or in Python the class itself.
+    A network may also be custom: "my_nets.py:MyNet", or in Python the class itself.
     """
 
     kind: str
@@ -30,14 +30,14 @@ class Spec:
         if isinstance(self.kind, type):
             object.__setattr__(self, "kind", kind_of_class(self.kind))
         elif is_custom(self.kind):
-            # A run is opened from other folders too.
+            # Absolute, so that a run can be opened from any folder.
             path, name = network_file(self.kind)
             object.__setattr__(self, "kind", f"{path}:{name}" if name else str(path))
 
 
 @dataclass(frozen=True)
 class Weighted(Spec):
-    """A term of the objective and its weight."""
+    """A loss term and its weight."""
 
     weight: float = 1.0
 
@@ -48,22 +48,23 @@ def _reconstruction() -> Mapping[str, Weighted]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What fills each slot of an autoencoder.
+    """The configuration of an autoencoder: the part of each slot, the loss, training settings.
 
-    name, about, papers: how the table and the documentation speak of it.
-    latent: numbers in one code.
-    model: how the parts are put together, see `models.kinds`.
-    network, bottleneck, likelihood: the parts that no model works without.
-    prior: how codes are meant to be distributed, or None.
-    corruption: what spoils the examples that the encoder is shown, or None.
-    context: what conditions the model beside the example, or None.
-    sampler: what is fitted to the codes after training, to draw new ones, or None.
-    terms: the objective, name -> weighted term; the loss is their weighted sum, in nats.
-    samples: codes drawn for each example in training; None is one where the bottleneck is random.
-    schedules: dotted name of a number -> (start, steps): in training it moves in a straight line
-        from `start` to the recipe's own value, which it reaches after so many steps. A third
-        number, (start, steps, wait), holds it at `start` for so many steps before.
-    training: settings that suit this model, where they differ from the trainer's defaults.
+    name, about, papers: name, one-sentence description and keys of the bibliography.
+    latent: number of latent dimensions.
+    model: how the parts are combined, see `models.build.MODELS`.
+    network, bottleneck, likelihood: parts that every model needs.
+    prior: prior of the codes, or None.
+    corruption: corruption of the encoder's input, or None.
+    context: what conditions the model, or None for an unconditional model.
+    sampler: distribution that is fitted to the codes after training, or None.
+    terms: the loss, name -> weighted term; the loss is their weighted sum.
+    samples: number of sampled codes per example in training; None is one for a bottleneck with a
+        posterior.
+    schedules: dotted name of a number -> (start, steps) or (start, steps, wait). In training the
+        number changes linearly from `start` to its value in the recipe within `steps` steps, after
+        `wait` steps at `start`.
+    training: training settings that differ from the defaults.
     """
 
     name: str = "custom"
@@ -95,10 +96,10 @@ class Recipe:
             check_value(getattr(self, name), kind, name)
         check_value(self.latent, Width, "latent")
         check_value(self.samples, Width | None, "samples")
-        for slot in NEEDED:
+        for slot in REQUIRED_SLOTS:
             if getattr(self, slot) is None:
                 raise RecipeError(
-                    f'Recipe "{self.name}" has no {slot}, and no model works without one',
+                    f'Recipe "{self.name}" has no {slot}, which every model needs',
                     f"Choose one of: {', '.join(sorted(SLOTS[slot]))}.",
                 )
         for slot, spec in self._specs():
@@ -119,30 +120,30 @@ class Recipe:
         for name in self.terms:
             if not name.replace("-", "_").isidentifier():
                 raise RecipeError(
-                    f"{reprlib.repr(name)} is no name for a term",
-                    "Give it letters, digits, - and _: it is part of an address.",
+                    f"{reprlib.repr(name)} is not a valid name of a term",
+                    "Use letters, digits, - and _, beginning with a letter.",
                 )
         if not self.terms:
             raise RecipeError(
-                f'Recipe "{self.name}" has no terms, so there is nothing to minimise',
-                'Give it at least the term "reconstruction".',
+                f'Recipe "{self.name}" has no terms, so its loss is empty',
+                'Add at least the term "reconstruction".',
             )
 
     def _check_schedules(self) -> None:
-        for address, plan in self.schedules.items():
+        for address, schedule in self.schedules.items():
             if address not in self.addresses() or "." not in address:
                 raise RecipeError(
-                    f'There is no number "{address}" that a schedule could move',
+                    f'There is no number "{address}" that can be scheduled',
                     did_you_mean(address, [name for name in self.addresses() if "." in name]),
                 )
-            if not isinstance(plan, tuple | list) or len(plan) not in (2, 3):
+            if not isinstance(schedule, tuple | list) or len(schedule) not in (2, 3):
                 raise RecipeError(
                     f"schedules.{address} must be (start, steps) or (start, steps, wait), and is "
-                    f"{reprlib.repr(plan)}",
+                    f"{reprlib.repr(schedule)}",
                     f"For example: --set schedules.{address}=[0,5000].",
                 )
-            check_value(plan[0], float, f"schedules.{address}, the start,")
-            for steps in plan[1:]:
+            check_value(schedule[0], float, f"schedules.{address}, the start,")
+            for steps in schedule[1:]:
                 check_value(steps, Width, f"schedules.{address}, the steps,")
 
     def _specs(self) -> list[tuple[str, Spec]]:
@@ -151,43 +152,41 @@ class Recipe:
         return [(slot, spec) for slot, spec in named if spec is not None]
 
     def parts(self) -> list[tuple[str, Spec, type[Any]]]:
-        """What fills each slot, "network" or "terms.NAME": its spec and its class."""
+        """(slot, spec, class) of every part; the slot is "network", …, or "terms.NAME"."""
         found = []
         for slot, spec in self._specs():
-            own = slot == "network" and is_custom(spec.kind)
-            kind = network_class(spec.kind) if own else SLOTS[slot.split(".")[0]][spec.kind]
+            custom = slot == "network" and is_custom(spec.kind)
+            kind = network_class(spec.kind) if custom else SLOTS[slot.split(".")[0]][spec.kind]
             found.append((slot, spec, kind))
         return found
 
     def but(self, **changes: Any) -> Self:
-        """The same recipe with other fields: `RECIPES["vae"].but(latent=8)`."""
-        known = [f.name for f in fields(self)]
-        for name in changes:
-            if name not in known:
-                raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, known))
+        """A copy of the recipe with changed fields: `RECIPES["vae"].but(latent=8)`."""
+        _check_fields(changes)
         return replace(self, **changes)
 
     def set(self, address: str, value: Any) -> Self:
-        """The same recipe with one number changed, by its dotted name.
+        """A copy of the recipe with one value changed, given by its dotted name.
 
-        `terms.kl.weight` is a term's weight, `network.hidden` an argument of the part in a slot.
-        `schedules.ADDRESS` takes (start, steps), `training.NAME` a setting.
-        `likelihood` alone takes the name of another part for the slot, `terms.NAME` that of a term
-        to add; None empties the slot or takes the term away.
+        `terms.kl.weight` is the weight of a term, `network.hidden` an argument of a part,
+        `schedules.ADDRESS` a schedule, (start, steps), and `training.NAME` a training setting.
+        `likelihood` replaces the part of a slot, and `terms.NAME` adds a term; None empties the
+        slot or removes the term.
 
         Raises:
-            RecipeError: no such address, with the nearest one that exists.
+            RecipeError: no such name; the message suggests the most similar one.
         """
         head, _, rest = address.partition(".")
         if head == "terms" and rest and "." not in rest:
-            kept = {name: term for name, term in self.terms.items() if name != rest}
-            return self.but(terms=kept if value is None else kept | {rest: Weighted(str(value))})
+            others = {name: term for name, term in self.terms.items() if name != rest}
+            added = {} if value is None else {rest: Weighted(str(value))}
+            return self.but(terms=others | added)
         if head in ("training", "schedules") and rest:
-            kept = {k: v for k, v in getattr(self, head).items() if k != rest}
-            return self.but(**{head: kept if value is None else kept | {rest: value}})
-        if head == "model":  # its arguments are checked when it is built
-            made = _with_argument(self.model, rest, value) if rest else Spec(str(value))
-            return self.but(model=made)
+            others = {name: v for name, v in getattr(self, head).items() if name != rest}
+            return self.but(**{head: others if value is None else others | {rest: value}})
+        if head == "model":  # its arguments are checked when the model is built
+            model = _with_argument(self.model, rest, value) if rest else Spec(str(value))
+            return self.but(model=model)
         if address not in self.addresses():
             raise RecipeError(
                 f'There is nothing named "{address}" to set',
@@ -204,7 +203,7 @@ class Recipe:
         )
 
     def addresses(self) -> list[str]:
-        """Every dotted name that `set` takes for this recipe."""
+        """All dotted names that `set` accepts for this recipe."""
         names = ["latent", "samples", "model", *PART_SLOTS]
         for slot, spec, kind in self.parts():
             names += [f"{slot}.{arg}" for arg in arguments_of(kind)]
@@ -213,46 +212,50 @@ class Recipe:
         return names
 
     def to_json(self) -> str:
-        """The recipe as indented JSON; `from_json` gives back an equal recipe."""
+        """The recipe as indented JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain dicts and lists."""
+        """The recipe as dicts, lists and numbers; `from_dict` gives an equal recipe."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_dict(cls, given: Any) -> Self:
-        """A recipe from what `to_dict` gave.
+        """Creates a recipe from the result of `to_dict`.
 
         Raises:
-            RecipeError: a field that does not exist, a part or argument that is not in the table.
+            RecipeError: an unknown field, part or argument, or a value of the wrong type.
         """
         if not isinstance(given, Mapping):
             raise RecipeError(f"A recipe is a JSON object, and this is a {type(given).__name__}")
-        known = [f.name for f in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, known))
+        _check_fields(given)
         made: dict[str, Any] = dict(given)
         for slot in ("model", *PART_SLOTS):
             if made.get(slot) is not None:
                 made[slot] = _spec(Spec, made[slot], slot)
         if "terms" in made:
             if not isinstance(made["terms"], Mapping):
-                raise RecipeError('"terms" of a recipe is an object of named terms')
+                raise RecipeError('"terms" of a recipe must be an object of named terms')
             made["terms"] = {
                 name: _spec(Weighted, term, f"terms.{name}") for name, term in made["terms"].items()
             }
         for name in ("training", "schedules"):
             if not isinstance(made.get(name, {}), Mapping):
-                raise RecipeError(f'"{name}" of a recipe is an object of settings')
+                raise RecipeError(f'"{name}" of a recipe must be an object of settings')
         if "schedules" in made:
             made["schedules"] = {k: _tuple(v) for k, v in made["schedules"].items()}
         return cls(**made)
 
 
-NEEDED = ("network", "bottleneck", "likelihood")
-PART_SLOTS = (*NEEDED, "prior", "corruption", "context", "sampler")
+REQUIRED_SLOTS = ("network", "bottleneck", "likelihood")
+PART_SLOTS = (*REQUIRED_SLOTS, "prior", "corruption", "context", "sampler")
+
+
+def _check_fields(names: Iterable[str]) -> None:
+    allowed = [f.name for f in fields(Recipe)]
+    for name in names:
+        if name not in allowed:
+            raise RecipeError(f'A recipe has no field "{name}"', did_you_mean(name, allowed))
 
 
 def _with_argument(spec: Spec, name: str, value: Any) -> Spec:
@@ -262,11 +265,11 @@ def _with_argument(spec: Spec, name: str, value: Any) -> Spec:
 
 
 def _spec(kind: type[Spec], given: Any, where: str) -> Spec:
-    known = [f.name for f in fields(kind)]
-    if not isinstance(given, Mapping) or "kind" not in given or set(given) - set(known):
-        raise RecipeError(f'"{where}" of a recipe is an object with {", ".join(known)}')
+    allowed = [f.name for f in fields(kind)]
+    if not isinstance(given, Mapping) or "kind" not in given or set(given) - set(allowed):
+        raise RecipeError(f'"{where}" of a recipe must be an object with {", ".join(allowed)}')
     if not isinstance(given.get("args", {}), Mapping):
-        raise RecipeError(f'"{where}.args" of a recipe is an object of arguments')
+        raise RecipeError(f'"{where}.args" of a recipe must be an object of arguments')
     args = {key: _tuple(value) for key, value in given.get("args", {}).items()}
     return kind(**{**given, "kind": str(given["kind"]), "args": args})
 

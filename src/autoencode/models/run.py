@@ -1,14 +1,14 @@
-"""A run on disk: one folder that holds a model, how it was made, and what was found out about it.
+"""A run folder: a model, its configuration and training, and the results of its evaluation.
 
-recipe.json          what fills each slot
-run.json             sizes, data, settings, and how far it got
-network.py           the file of a network of the user's own, where there is one
+recipe.json          the recipe
+run.json             sizes, data, training settings, status and progress
+network.py           a copy of the file of a custom network
 weights.safetensors  the trained weights
-state/               what exact resuming needs
-log.jsonl            training and validation figures, a line each
-metrics.json         the evaluation on test data
-evaluation/          what each measure found
-projections/         maps of the test codes
+state/               the state for exact resuming
+log.jsonl            training and validation values, one line each
+metrics.json         the evaluation on the test data
+evaluation/          the results of each measure
+projections/         projections of the test codes
 figures/ report.html card.md environment.json
 """
 
@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 
 from torch import nn
 
+from autoencode.arguments import check_value
 from autoencode.contract import Sizes, Width, Within
 from autoencode.data import Data, load_data
 from autoencode.data.options import Options
@@ -34,7 +35,6 @@ from autoencode.io.store import (
     write_json,
     write_tensors,
 )
-from autoencode.models.arguments import check_value
 from autoencode.models.build import MAX_PARAMETERS, Model, build
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
@@ -42,13 +42,13 @@ from autoencode.models.recipe import Recipe
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what its `recipe.json` and `run.json` say.
+    """A run folder and the content of its `recipe.json` and `run.json`.
 
     status: "running", "done", "interrupted" or "diverged".
     data: source, options, fingerprint, name and classes, see `data_record`.
-    settings: those of the training, see `autoencode.train.Settings`.
-    summary: steps, seconds, images_per_second and the device of what was trained so far.
-    network_sha256: of `network.py`, where the network is the user's own.
+    settings: training settings, see `autoencode.train.Settings`.
+    summary: steps, seconds, images_per_second and device of the training so far.
+    network_sha256: SHA-256 of `network.py`, for a custom network.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """Where the trained weights lie."""
+        """The path of the trained weights."""
         return self.folder / "weights.safetensors"
 
     def write(self) -> None:
@@ -89,7 +89,7 @@ class Run:
             )
         if self.status != "done":
             raise RunError(
-                f"{self.folder} has no trained weights yet: it is {self.status}",
+                f"{self.folder} has no trained weights yet: its status is {self.status}",
                 f"Continue it: autoencode resume {self.folder}",
             )
         model = build(self.recipe, self.sizes, seed=0)
@@ -101,41 +101,41 @@ class Run:
 
         Raises:
             RunError: the run was trained on arrays in memory.
-            DataError: the data are no longer the same.
+            DataError: the data have changed.
         """
         if not self.data["source"]:
             raise RunError(
-                f"{self.folder} was trained on arrays in memory, which a run does not keep",
+                f"{self.folder} was trained on arrays in memory, which a run does not save",
                 "Give the data: --data SOURCE.",
             )
-        options, known = self.data["options"], [f.name for f in fields(Options)]
+        options, allowed = self.data["options"], [f.name for f in fields(Options)]
         for name in options:
-            if name not in known:
+            if name not in allowed:
                 raise RunError(
                     f'{self.folder / "run.json"}: there is no option "{name}" of data',
-                    did_you_mean(name, known),
+                    did_you_mean(name, allowed),
                 )
         data = load_data(self.data["source"], **options)
         if data.fingerprint != self.data["fingerprint"]:
             raise DataError(
                 f"The data at {self.data['source']} are not those that {self.folder} was "
                 "trained on: their fingerprint has changed",
-                "Bring the old data back, or train again.",
+                "Restore the original data, or train again.",
             )
         return data
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`; a last line that a kill cut off is left out."""
+        """The lines of `log.jsonl`, without an incomplete last line."""
         return read_lines(self.folder / "log.jsonl")
 
     def metrics(self) -> dict[str, Any] | None:
-        """What the last evaluation found; None before the first."""
+        """The result of the last evaluation; None before the first."""
         path = self.folder / "metrics.json"
         return read_json(path) if path.exists() else None
 
 
 def data_record(data: Data) -> dict[str, Any]:
-    """What a run keeps of its data: enough to load the same again and to know it."""
+    """The record of the data in `run.json`, which suffices to load and to verify them."""
     return {
         "name": data.name,
         "source": data.source,
@@ -146,11 +146,11 @@ def data_record(data: Data) -> dict[str, Any]:
 
 
 def open_run(folder: str | Path) -> Run:
-    """The run in a folder.
+    """Opens the run in a folder.
 
     Raises:
-        RunError: the folder is missing, no run, half-written, or of a newer version; or it holds
-            code that is not trusted, see `own_code`.
+        RunError: the folder is missing, not a run, incomplete, or of a newer version; or it has a
+            custom network that is not trusted, see `network_code`.
         RecipeError: its recipe names parts that this version does not have.
     """
     folder = Path(folder)
@@ -169,15 +169,15 @@ def open_run(folder: str | Path) -> Run:
         sizes = record.pop("sizes")
         x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
         if math.prod((*x, *z)) > MAX_PARAMETERS:
-            raise RecipeError(f"sizes {list(x)} and {list(z)} are of no model that can be built")
+            raise RecipeError(f"sizes {list(x)} and {list(z)} are too large")
     except RecipeError as error:
-        raise RunError(f"{folder / 'run.json'} is not that of a run: {error}") from error
+        raise RunError(f"{folder / 'run.json'} is not valid: {error}") from error
     recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
     return Run(folder, recipe, Sizes(x, z, **sizes), **record)
 
 
 _Count = Annotated[int, Within(0, 10**12)]
-# What run.json holds; a mapping of kinds is an object with these keys.
+# Types of the entries of run.json; a mapping stands for an object with these keys.
 _RECORD: Mapping[str, Any] = {
     "format": Annotated[int, Within(1, FORMAT)],
     "sizes": {
@@ -209,8 +209,8 @@ _RECORD: Mapping[str, Any] = {
 }
 
 
-# What files of older versions lack.
-_LATER = ("labelled", "network_sha256", "compiling_seconds")
+# Entries that files of older versions lack.
+_OPTIONAL = ("labelled", "network_sha256", "compiling_seconds")
 
 
 def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
@@ -219,7 +219,7 @@ def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str
             raise RecipeError(f"{where}{name} is unknown")
     for name, kind in kinds.items():
         if name not in given:
-            if name in _LATER:
+            if name in _OPTIONAL:
                 continue
             raise RecipeError(f"{where}{name} is missing")
         if isinstance(kind, Mapping):
@@ -230,7 +230,7 @@ def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str
 
 
 def _recipe(path: Path, network_sha256: str | None) -> Recipe:
-    """The recipe in a file, which errors name."""
+    """Reads a recipe; error messages name the file."""
     given = with_saved_network(read_json(path), path.parent, network_sha256)
     try:
         return Recipe.from_dict(given)
@@ -239,10 +239,10 @@ def _recipe(path: Path, network_sha256: str | None) -> Recipe:
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
-    """Puts tensors into a model, all of them and no others.
+    """Loads tensors into a model; names and shapes must match exactly.
 
     Raises:
-        RunError: a tensor is missing, too many, or of another shape.
+        RunError: a tensor is missing, unknown, or of another shape.
     """
     wanted = model.state_dict()
     wrong = [f"{name} is missing" for name in wanted if name not in tensors]
@@ -255,7 +255,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
     if wrong:
         more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         raise RunError(
-            f"The weights in {source} do not fit the recipe beside them: "
+            f"The weights in {source} do not fit the recipe in the same folder: "
             f"{'; '.join(wrong[:4])}{more}",
             "Use the recipe.json that they were trained with.",
         )
@@ -263,12 +263,13 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
 
 
 def initialise_from(model: Model, run: Run) -> None:
-    """Gives a new model the weights of a trained one, where names and shapes agree.
+    """Copies the weights of a trained run to a new model, where names and shapes agree.
 
-    Priors, samplers and the like that the run lacks, or has otherwise, stay as they were built.
+    Encoder and decoder must agree completely. A prior or sampler that differs keeps its initial
+    weights.
 
     Raises:
-        RunError: the run is not done, or its encoder or decoder is another.
+        RunError: the run is not done, or its encoder or decoder differs.
     """
     tensors = run.load_model().state_dict()
     wanted = model.state_dict()
@@ -279,15 +280,15 @@ def initialise_from(model: Model, run: Run) -> None:
         ours = {name for name in wanted if f"{half}." in name}
         if wrong := sorted(ours ^ {name for name in fit if f"{half}." in name}):
             raise RunError(
-                f"{run.folder} has another {half} than the model to be trained: "
-                f"{wrong[0]} is not there, or of another shape",
-                "Begin with a run of the same network, bottleneck and latent size.",
+                f"The {half} of {run.folder} differs from that of the model to be trained: "
+                f"{wrong[0]} is missing, or of another shape",
+                "Use a run with the same network, bottleneck and latent size.",
             )
     model.load_state_dict(fit, strict=False)
 
 
 def load(folder: str | Path) -> Model:
-    """The trained model of a run: `load("runs/vae")`. On the CPU and in evaluation mode.
+    """Loads the trained model of a run, `load("runs/vae")`, on the CPU, in evaluation mode.
 
     Raises:
         RunError: there is no such run, or its weights are damaged.

@@ -1,4 +1,4 @@
-"""Semi-supervised models: the class y is a latent variable, which a few examples show."""
+"""M2: a semi-supervised VAE, in which the class is a latent variable."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
 from autoencode.parts.networks import network_class
 
-# The terms that are taken over all classes where the label is unknown, and what may fill them:
-# examples are weighed one by one, and a statistic of the batch knows nothing of that.
+# Terms that are averaged over all classes for unlabelled examples, and the parts allowed for them:
+# they must have a value per example, because each example is weighted separately.
 BOUND = {"reconstruction": ("reconstruction",), "kl": ("kl", "cluster-kl")}
 Alpha = Annotated[float, Within(0.0, 1e6)]
 
@@ -32,32 +32,31 @@ class SemiSupervised(LabelModel):
 
     −ln p(x, y) ≤ L(x, y) = E_q(z|x,y)[−ln p(x|y, z)] + KL(q(z|x, y) ‖ p(z)) + ln K
     −ln p(x) ≤ U(x) = Σ_y q(y|x) L(x, y) − H(q(y|x))
-    and the objective is the mean of L where the label is known and of U where it is not, with
-    α · the mean of −ln q(y|x) where it is known. The sum over y is exact: each example without a
-    label goes through the model once for each class.
+    The loss is the mean of L over labelled and of U over unlabelled examples, plus α times the mean
+    of −ln q(y|x) over labelled examples. The sum over y is exact: each unlabelled example is passed
+    through the model once per class.
 
-    Everywhere `c` is labels [B], −1 where unknown, or one-hot features [B, K], 0 where unknown;
-    None: no label is known. An unknown label is the likeliest, argmax q(y|x), to `encode`,
-    `encoder` and `forward`, which see x; `decode` and `decoder`, which do not, give the mixture
-    p(x|z) = Σ_y p(x|y, z) / K. So p(x) is estimated with importance weights as of any VAE.
+    `context` is labels [B], −1 for unknown, or one-hot features [B, K], all 0 for unknown; None if
+    all labels are unknown. `encode`, `encoder` and `forward` replace an unknown label by the
+    prediction argmax q(y|x). `decode` and `decoder`, which have no x, return the mixture
+    p(x|z) = Σ_y p(x|y, z) / K, so p(x) can be estimated with importance weights as for any VAE.
 
-    The recipe's own slots make p and q(z|x, y); the classifier is another encoder of its network.
+    p and q(z|x, y) are built from the recipe's slots; the classifier is a second encoder network.
     Source: [kingma2014semi], eq. 6 to 9.
     """
 
     core: SlotAutoencoder
 
     def __init__(self, recipe: Recipe, sizes: Sizes, alpha: Alpha = 10.0) -> None:
-        """A model of `sizes.context` classes.
+        """Builds a model of `sizes.context` classes.
 
-        Batches may hold more labels than the data, see `Sizes.labelled`; the objective is still
-        that of the data.
+        If batches contain a larger fraction of labelled examples than the data, see
+        `Sizes.labelled`, examples are weighted so that the loss is that of the data.
 
-        alpha: what the classification of one example weighs beside the bound of one; 0.1 in the
-            paper.
+        alpha: weight of the classification loss relative to the bound; 0.1 in the paper.
 
         Raises:
-            RecipeError: fewer than two classes, or a recipe without the terms of the bound.
+            RecipeError: fewer than two classes, or the recipe lacks a term of the bound.
         """
         super().__init__()
         _check(recipe, sizes)
@@ -73,48 +72,48 @@ class SemiSupervised(LabelModel):
         self.bound = nn.ModuleDict({n: part("terms", recipe.terms[n], sizes) for n in BOUND})
 
     def predict_proba(self, x: Tensor) -> Tensor:
-        """q(y|x) of examples [B, *X]: [B, K]; builds no gradients unless in training."""
+        """q(y|x) of examples [B, *X]: [B, K]; it records gradients in training mode only."""
         with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
             proba: Tensor = self._logits(self.core.encoder.examples(x)).softmax(-1)
             return proba
 
     def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Images [B, *X] to codes [B, *Z], a posterior's mean."""
-        codes: Tensor = self.core.encoder(x, self._told(x, context))
+        """Encodes images [B, *X] to codes [B, *Z], the posterior mean."""
+        codes: Tensor = self.core.encoder(x, self._labels_or_predictions(x, context))
         return codes
 
     def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """See `Autoencoder.encode`; an unknown label is the likeliest."""
-        return self.core.encode(x, self._told(x, context), samples)
+        """See `Autoencoder.encode`; an unknown label is predicted."""
+        return self.core.encode(x, self._labels_or_predictions(x, context), samples)
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
         return self.over_labels(self.core.decode, z, context)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; an unknown label is the likeliest."""
-        return self.core.forward(x, self._told(x, context))
+        """See `Autoencoder.forward`; an unknown label is predicted."""
+        return self.core.forward(x, self._labels_or_predictions(x, context))
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
-        """See `Autoencoder.forward_pass`: a pass under the known or likeliest labels.
+        """See `Autoencoder.forward_pass`: a pass with the known or predicted labels.
 
-        Its costs are the objective: "reconstruction" and "kl" (which stand for the terms of the
-        same names and carry their weights), "label-kl", and "classification", α included.
+        Its costs are the loss: "reconstruction" and "kl", which replace the terms of these names
+        and have their weights, "label-kl", and "classification", which includes α.
         """
         x = self.core.encoder.examples(x)
         logits = self._logits(x)
-        known, seen = self._known(x, context)
-        p = self.core.forward_pass(x, torch.where(seen[:, None], known, self._likeliest(logits)))
-        costs = self._costs(p, known, seen, logits.log_softmax(-1))
+        labels, known = self._one_hot(x, context)
+        p = self.core.forward_pass(x, torch.where(known[:, None], labels, self._predicted(logits)))
+        costs = self._costs(p, labels, known, logits.log_softmax(-1))
         return replace(p, code=replace(p.code, costs=costs), model=self)
 
     def over_labels(
         self, decode: Callable[[Tensor, Tensor], Distribution], z: Tensor, context: Tensor | None
     ) -> Distribution:
-        """What `decode` gives for the known labels of codes [*S, B, *Z], or the mixture over y.
+        """Calls `decode` for codes [*S, B, *Z] with known labels, else returns the mixture over y.
 
         Raises:
-            DataError: codes of another size.
+            DataError: codes of another shape.
         """
         lead = z.shape[: z.dim() - len(self.sizes.z)]
         if not lead or tuple(z.shape[len(lead) :]) != self.sizes.z:
@@ -124,57 +123,57 @@ class SemiSupervised(LabelModel):
                 f"Give a batch, (N, {shape_words(self.sizes.z)[1:]}",
             )
         k = self.sizes.context
-        known, seen = self._known(z.movedim(len(lead) - 1, 0), context)
-        if seen.all():
-            return decode(z, known)
-        # To `decode` the classes are the batch, and the examples are samples.
+        labels, known = self._one_hot(z.movedim(len(lead) - 1, 0), context)
+        if known.all():
+            return decode(z, labels)
+        # For `decode`, the classes are the batch and the examples are samples.
         every = z.unsqueeze(len(lead)).expand(*lead, k, *self.sizes.z)
         px = decode(every, torch.eye(k, dtype=z.dtype, device=z.device))
-        weights = torch.where(seen[:, None], known, 1 / k).expand(*lead, k)
+        weights = torch.where(known[:, None], labels, 1 / k).expand(*lead, k)
         return MixtureSameFamily(Categorical(weights, validate_args=False), px, validate_args=False)
 
-    def _told(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """The known or likeliest labels as features, [B, K]."""
-        known, seen = self._known(x, context)
-        if seen.all():
-            return known
+    def _labels_or_predictions(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """The known or predicted labels as one-hot features, [B, K]."""
+        labels, known = self._one_hot(x, context)
+        if known.all():
+            return labels
         with torch.no_grad():
-            likeliest = self._likeliest(self._logits(self.core.encoder.examples(x)))
-        return torch.where(seen[:, None], known, likeliest)
+            predicted = self._predicted(self._logits(self.core.encoder.examples(x)))
+        return torch.where(known[:, None], labels, predicted)
 
-    def _known(self, like: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What is known of a batch as features [B, K], 0 where nothing is; and where it is, [B]."""
+    def _one_hot(self, like: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Labels as one-hot features [B, K], 0 for unknown; and which labels are known, [B]."""
         if context is None:
             context = torch.zeros(len(like), self.sizes.context, device=like.device)
-        known: Tensor = self.labels(context)
-        return known, known.sum(-1) > 0
+        labels: Tensor = self.labels(context)
+        return labels, labels.sum(-1) > 0
 
     def _logits(self, x: Tensor) -> Tensor:
-        """ln q(y|x) and a constant, [B, K]."""
+        """ln q(y|x) up to a constant, [B, K]."""
         logits: Tensor = self.classifier(x)
         return widen(logits)
 
-    def _likeliest(self, logits: Tensor) -> Tensor:
+    def _predicted(self, logits: Tensor) -> Tensor:
         return functional.one_hot(logits.argmax(-1), self.sizes.context).to(logits.dtype)
 
     def _costs(
-        self, p: ForwardPass, known: Tensor, seen: Tensor, log_q: Tensor
+        self, p: ForwardPass, labels: Tensor, known: Tensor, log_q: Tensor
     ) -> dict[str, Tensor]:
         """Each cost in nats, [B]."""
         costs = self._nats(p)
         costs["label-kl"] = torch.full_like(log_q[:, 0], math.log(self.sizes.context))
-        if not seen.all():
-            for name, nats in self._over_all(p.x[~seen], log_q[~seen]).items():
-                costs[name] = costs[name].index_put((~seen,), nats.to(costs[name].dtype))
-        share, of_all = seen.to(log_q.dtype).mean(), self.sizes.labelled
-        if self.training and of_all is not None and 0 < share < 1:
-            weight = torch.where(seen, of_all / share, (1 - of_all) / (1 - share))
+        if not known.all():
+            for name, nats in self._over_classes(p.x[~known], log_q[~known]).items():
+                costs[name] = costs[name].index_put((~known,), nats.to(costs[name].dtype))
+        in_batch, in_data = known.to(log_q.dtype).mean(), self.sizes.labelled
+        if self.training and in_data is not None and 0 < in_batch < 1:
+            weight = torch.where(known, in_data / in_batch, (1 - in_data) / (1 - in_batch))
             costs = {name: weight * nats for name, nats in costs.items()}
-        missed = -(known * log_q).sum(-1) / share.clamp(min=1 / len(seen))
-        return costs | {"classification": self.alpha * missed}
+        cross_entropy = -(labels * log_q).sum(-1) / in_batch.clamp(min=1 / len(known))
+        return costs | {"classification": self.alpha * cross_entropy}
 
-    def _over_all(self, x: Tensor, log_q: Tensor) -> dict[str, Tensor]:
-        """The summands of U(x) for examples [U, *X] without a label, each [U]."""
+    def _over_classes(self, x: Tensor, log_q: Tensor) -> dict[str, Tensor]:
+        """The summands of U(x) for unlabelled examples [U, *X], each [U]."""
         k = self.sizes.context
         every = torch.eye(k, dtype=x.dtype, device=x.device).repeat_interleave(len(x), 0)
         p = self.core.forward_pass(x.repeat(k, *[1] * (x.dim() - 1)), every)
@@ -183,7 +182,7 @@ class SemiSupervised(LabelModel):
         return nats | {"label-kl": (q * (log_q + math.log(k))).sum(-1)}
 
     def _nats(self, p: ForwardPass) -> dict[str, Tensor]:
-        """The summands of L(x, y) but ln K, each [B], averaged over samples of the code."""
+        """The summands of L(x, y) except ln K, each [B], averaged over samples of the code."""
         nats: dict[str, Tensor] = {name: term(p) for name, term in self.bound.items()}
         nats |= p.code.costs
         return {name: each.reshape(-1, len(p.x)).mean(0) for name, each in nats.items()}
@@ -192,18 +191,18 @@ class SemiSupervised(LabelModel):
 def _check(recipe: Recipe, sizes: Sizes) -> None:
     if sizes.context < 2:
         raise RecipeError(
-            f'"{recipe.name}" tells classes apart, and these data name {sizes.context}',
-            'Give it data with labels of two classes or more, and context "labels".',
+            f'"{recipe.name}" needs two or more classes, and these data have {sizes.context}',
+            'Use data with labels of two or more classes, and context "labels".',
         )
     for name in BOUND:
         if name not in recipe.terms:
             raise RecipeError(
-                f'"{recipe.name}" has no term "{name}", which is taken over all labels here',
+                f'"{recipe.name}" has no term "{name}", which its model sums over all classes',
                 f"Add it: --set terms.{name}={name}.",
             )
         if recipe.terms[name].kind not in BOUND[name]:
             raise RecipeError(
                 f'"{recipe.name}" sums "{name}" over the classes of each example, and term '
-                f'"{recipe.terms[name].kind}" has no nats of single examples to sum',
-                f"Take one that has: --set terms.{name}={BOUND[name][0]}.",
+                f'"{recipe.terms[name].kind}" has no value per example',
+                f"Use one that has: --set terms.{name}={BOUND[name][0]}.",
             )

@@ -1,4 +1,4 @@
-"""A training as a film: the weights at some of its steps, kept in the folder of the run."""
+"""Snapshots: the weights at several steps of a training, saved in the run folder."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from autoencode.models.run import Run, load_weights
 FOLDER = "snapshots"
 
 
-def snapshot_steps(total: int, frames: int) -> list[int]:
-    """The steps that make a film of about so many frames: dense at first, when most changes.
+def snapshot_steps(total: int, count: int) -> list[int]:
+    """The steps of about `count` snapshots, denser at the start, when weights change most.
 
-    The first is 0 and the last is `total`. Half of them lie evenly; of the others each is about as
-    many times the one before. Short trainings have fewer frames than asked for.
+    The first is 0 and the last is `total`. Half of them are equally spaced, the others spaced
+    geometrically. Short trainings have fewer snapshots.
 
     >>> snapshot_steps(1000, 10)
     [0, 4, 16, 63, 200, 251, 400, 600, 800, 1000]
     """
-    even, growing = (frames + 1) // 2, frames // 2
+    even, growing = (count + 1) // 2, count // 2
     steps = {round(total * k / even) for k in range(even + 1)}
     steps |= {round(total ** (k / growing)) for k in range(1, growing)}
     return sorted(steps)
 
 
 def save_snapshot(folder: Path, model: nn.Module, step: int) -> None:
-    """Keeps a model's weights at a step, in half precision: they are only looked at.
+    """Saves a model's weights at a step, in half precision.
 
     Raises:
         ResourceError: the disk is full.
@@ -44,16 +44,16 @@ def save_snapshot(folder: Path, model: nn.Module, step: int) -> None:
 
 
 def snapshots_of(run: Run) -> dict[int, Path]:
-    """The steps of a run's film, in order, and the file of each."""
+    """The snapshots of a run: step -> file, in order."""
     found = (run.folder / FOLDER).glob("[0-9]*.safetensors")
     return {int(path.stem): path for path in sorted(found) if path.stem.isdecimal()}
 
 
 def load_snapshot(run: Run, path: Path) -> Model:
-    """The model at one step of its training, on the CPU and in evaluation mode.
+    """The model of a snapshot, on the CPU and in evaluation mode.
 
     Raises:
-        RunError: the file is damaged, or of another model.
+        RunError: the file is damaged or belongs to another model.
     """
     model = build(run.recipe, run.sizes, seed=0)
     tensors, _ = read_tensors(path)

@@ -1,4 +1,4 @@
-"""M1+M2: semi-supervised learning on the codes of a VAE, both trained in one run."""
+"""M1+M2: semi-supervised learning on the codes of a VAE, trained jointly."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from autoencode.parts.networks.layers import Norm
 
 
 class StackedSemiSupervised(LabelModel):
-    """M1+M2: M2 on the codes z₁ of a VAE, M1, both trained in one run.
+    """M1+M2: the semi-supervised model M2 on the codes z₁ of a VAE, M1, trained jointly.
 
-    The objective is M1's bound of x, in the recipe's terms, and M2's of z₁ ~ q(z₁|x), which moves
-    M2 alone: no gradient reaches M1 through z₁, as if M1 had been trained first. M2's costs are
-    named "code-reconstruction" (−ln p(z₁|y, z₂), a density's), "code-kl", "label-kl" and
-    "classification". The model's code is z₂, and images are p(x|z₁) at z₁ = E[z₁|y, z₂].
+    The loss is the sum of M1's bound on ln p(x), in the recipe's terms, and M2's bound on
+    ln p(z₁) with z₁ ~ q(z₁|x). M1 receives no gradient from M2, as if it had been trained first.
+    M2's costs are "code-reconstruction" (−ln p(z₁|y, z₂)), "code-kl", "label-kl" and
+    "classification". The model's code is z₂; images are p(x|z₁) at z₁ = E[z₁|y, z₂].
 
-    The recipe's slots make M1; M2, the `core`, is made of dense layers. Labels as in
+    M1 is built from the recipe's slots; M2, the `core`, has dense layers. For labels see
     `SemiSupervised`.
     Source: [kingma2014semi].
     """
@@ -48,9 +48,9 @@ class StackedSemiSupervised(LabelModel):
         norm: Norm = "batch",
         alpha: Alpha = 1.0,
     ) -> None:
-        """Two models, one on the other.
+        """Builds M1 and M2.
 
-        features: numbers in z₁.  hidden, norm: M2's layers.  alpha: as `SemiSupervised`.
+        features: dimensions of z₁.   hidden, norm: M2's layers.   alpha: as in `SemiSupervised`.
         """
         super().__init__()
         self.recipe, self.sizes = recipe, sizes
@@ -64,7 +64,7 @@ class StackedSemiSupervised(LabelModel):
             schedules={},
         )
         self.core = SemiSupervised(above, replace(sizes, x=(features,)), alpha)
-        # A part that only this model has a use for, so the table does not name it.
+        # A likelihood that only this model uses, so it has no name in recipes.
         self.core.core.decoder.likelihood = ScaledNormal(self.core.sizes)
         self.space = self.core.space
 
@@ -73,7 +73,7 @@ class StackedSemiSupervised(LabelModel):
         return self.core.predict_proba(self.m1.encode(x).z)
 
     def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Images [B, *X] to codes z₂ [B, *Z], a posterior's mean."""
+        """Encodes images [B, *X] to codes z₂ [B, *Z], the posterior mean."""
         return self.core.codes(self.m1.encoder(x), context)
 
     def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
@@ -85,23 +85,23 @@ class StackedSemiSupervised(LabelModel):
         return self.core.over_labels(self._images, z, context)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; an unknown label is the likeliest."""
+        """See `Autoencoder.forward`; an unknown label is predicted."""
         codes, z = self.core.forward(self.m1.encoder(x), context)
         return ModelOutput(codes, self.m1.decoder(z).reshape(x.shape))
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
-        """See `Autoencoder.forward_pass`: that of M1 (its code is z₁), with the costs of both."""
+        """See `Autoencoder.forward_pass`: the pass of M1, with code z₁ and the costs of both."""
         p = self.m1.forward_pass(x)
         z = p.code.z.detach().reshape(-1, *self.core.sizes.x)
-        of_each = (
+        repeated = (
             None
             if context is None
             else context.repeat(len(z) // len(x), *[1] * (context.dim() - 1))
         )
         costs = dict(p.code.costs)
-        for name, nats in self.core.forward_pass(z, of_each).code.costs.items():
-            named = f"code-{name}" if name in BOUND else name
-            costs[named] = nats.reshape(-1, len(x)).mean(0)
+        for name, nats in self.core.forward_pass(z, repeated).code.costs.items():
+            prefixed = f"code-{name}" if name in BOUND else name
+            costs[prefixed] = nats.reshape(-1, len(x)).mean(0)
         return replace(p, context=context, code=replace(p.code, costs=costs), model=self)
 
     def _images(self, z: Tensor, context: Tensor) -> Distribution:
@@ -109,9 +109,9 @@ class StackedSemiSupervised(LabelModel):
 
 
 class ScaledNormal(Likelihood):
-    """p(z₁|y, z₂) = N(θ, diag σ²), with a learned σ for each number of z₁.
+    """p(z₁|y, z₂) = N(θ, diag σ²), with a learned σ for each dimension of z₁.
 
-    Numbers that M1 leaves unused are noise of the prior's scale, and those that it uses are not.
+    Dimensions of z₁ that M1 does not use follow the prior and have a larger σ than the others.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -119,7 +119,7 @@ class ScaledNormal(Likelihood):
         self.log_scale = nn.Parameter(torch.zeros(sizes.x))
 
     def forward(self, theta: Tensor) -> Distribution:
-        """Outputs [*S, B, 1, d] to a distribution with batch [*S, B], event [d]."""
+        """Converts outputs [*S, B, 1, d] to a distribution with batch [*S, B], event [d]."""
         mean = widen(theta).squeeze(-2)
         scale = self.log_scale.clamp(min=-6.0).exp().expand_as(mean)
         return Independent(Normal(mean, scale, validate_args=False), 1)

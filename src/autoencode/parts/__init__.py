@@ -1,4 +1,7 @@
-"""What fills the slots: a table from name to class for each; a part imports no other slot."""
+"""The parts that fill the slots of a recipe, one table per slot.
+
+A part does not import parts of another slot.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,7 +16,7 @@ from autoencode.parts.priors import PRIORS
 from autoencode.parts.samplers import SAMPLERS
 from autoencode.parts.terms import TERMS
 
-# Slot of a recipe -> the parts that can fill it.
+# Slot of a recipe -> table of its parts, name -> class.
 SLOTS: Mapping[str, Mapping[str, type[Any]]] = MappingProxyType(
     {
         "network": NETWORKS,

@@ -1,4 +1,4 @@
-"""Contexts: what conditions a model beside the example itself."""
+"""Contexts: they convert labels or vectors to the features that condition a model."""
 
 from __future__ import annotations
 
@@ -8,58 +8,61 @@ from torch import Tensor
 from autoencode.contract import Context
 from autoencode.errors import DataError
 from autoencode.maths import traced
+from autoencode.parts.registry import find_parts
 
 
 class Labels(Context):
-    """One number a class: 1 for the example's own, and all 0 where its label is not known (−1).
+    """One-hot features of class labels; all features are 0 for an unknown label (−1).
 
     Source: [sohn2015].
     """
 
+    name = "labels"
     source = "labels"
 
-    def forward(self, known: Tensor) -> Tensor:
-        """Labels [B], int, or features [B, C] to features [B, C].
+    def forward(self, context: Tensor) -> Tensor:
+        """Converts labels [B] (int) to features [B, C]; features [B, C] (float) stay unchanged.
 
         Raises:
-            DataError: labels beyond the classes, or features of another width.
+            DataError: a label out of range, or features of another width.
         """
         classes = self.sizes.context
-        if known.is_floating_point():
-            return _features(known, classes)
-        # What a training is traced with was checked as the data were read.
-        beyond = not traced() and known.numel() and int(known.max()) >= classes
-        if known.dim() != 1 or beyond:
+        if context.is_floating_point():
+            return _checked(context, classes)
+        # A traced step cannot read values; its labels were checked when the data were read.
+        too_large = not traced() and context.numel() and int(context.max()) >= classes
+        if context.dim() != 1 or too_large:
             raise DataError(
-                f"This model is conditioned on {classes} classes, and the labels given are not "
-                "whole numbers below that",
-                f"Give one label for each example, 0 to {classes - 1}; −1 where it is not known.",
+                f"This model is conditioned on {classes} classes, and some of the labels are not "
+                f"integers from −1 to {classes - 1}",
+                f"Give one label per example, 0 to {classes - 1}, or −1 for an unknown label.",
             )
-        return (known[:, None] == torch.arange(classes, device=known.device)).float()
+        return (context[:, None] == torch.arange(classes, device=context.device)).float()
 
 
 class Vectors(Context):
-    """Any vector beside each example: its pose, its age, what a sensor said."""
+    """Any vector of each example: a pose, an age, sensor values."""
 
+    name = "vectors"
     source = "vectors"
 
-    def forward(self, known: Tensor) -> Tensor:
-        """Vectors [B, C] as they are.
+    def forward(self, context: Tensor) -> Tensor:
+        """Returns vectors [B, C] unchanged.
 
         Raises:
             DataError: vectors of another width.
         """
-        return _features(known, self.sizes.context)
+        return _checked(context, self.sizes.context)
 
 
-def _features(known: Tensor, width: int) -> Tensor:
-    if known.dim() != 2 or known.shape[1] != width:
+def _checked(features: Tensor, width: int) -> Tensor:
+    if features.dim() != 2 or features.shape[1] != width:
         raise DataError(
             f"This model is conditioned on {width} numbers for each example, "
-            f"and these have the shape {tuple(known.shape)}",
+            f"and these have the shape {tuple(features.shape)}",
             f"Give a tensor (N, {width}).",
         )
-    return known.float()
+    return features.float()
 
 
-CONTEXTS: dict[str, type[Context]] = {"labels": Labels, "vectors": Vectors}
+CONTEXTS: dict[str, type[Context]] = find_parts(__name__)

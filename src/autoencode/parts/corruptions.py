@@ -1,8 +1,8 @@
-"""Corruptions: how an example is spoiled before the encoder sees it.
+"""Corruptions of the encoder's input, for denoising autoencoders.
 
-All of them take examples of any shape [B, *X] with numbers in [0, 1] and stay in [0, 1], so that a
-corrupted image is an image: it can be drawn, saved, and given to any other method of denoising.
-Each number of each example is spoiled on its own, colours of one pixel too, unless said otherwise.
+All of them map examples [B, *X] in [0, 1] to [0, 1], so that a corrupted image is a valid image.
+Each value of an example is corrupted independently, including the channels of one pixel, unless
+the class states otherwise.
 """
 
 from __future__ import annotations
@@ -15,67 +15,72 @@ from torch import Tensor
 
 from autoencode.contract import Corruption, Sizes, Within
 from autoencode.errors import RecipeError
+from autoencode.parts.registry import find_parts
 
 Share = Annotated[float, Within(0.0, 1.0)]
-# A Gaussian holds all but 6e-5 of its weight within so many σ.
-REACH = 4
+# The blur's kernel is cut off at this number of σ; the mass outside is 6e-5.
+KERNEL_RADIUS = 4
 
 
 class GaussianNoise(Corruption):
     """x + scale · ε with ε ~ N(0, I), clipped to [0, 1].
 
-    scale: standard deviation of the noise before clipping, in units of the whole range.
+    scale: standard deviation of the noise before clipping; the range of the data is 1.
 
-    The source adds the noise without clipping. Here it is clipped, as a picture file would: where
-    the clean pixel is 0 or 1, half of the draws change nothing.  Source: [vincent2010].
+    The source does not clip. With clipping, half of the noise has no effect where the clean pixel
+    is 0 or 1.  Source: [vincent2010].
     """
+
+    name = "gaussian-noise"
 
     def __init__(self, sizes: Sizes, scale: Annotated[float, Within(0.0, 10.0)] = 0.5) -> None:
         super().__init__(sizes)
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, *X] to [B, *X]."""
+        """Corrupts examples [B, *X] to [B, *X]."""
         return (x + self.scale * torch.randn_like(x)).clamp(0, 1)
 
 
 class Masking(Corruption):
-    """Sets each number to 0 with probability `share`.  Source: [vincent2008]."""
+    """Sets each value to 0 with probability `share`.  Source: [vincent2008]."""
+
+    name = "masking"
 
     def __init__(self, sizes: Sizes, share: Share = 0.5) -> None:
         super().__init__(sizes)
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, *X] to [B, *X]."""
+        """Corrupts examples [B, *X] to [B, *X]."""
         return x.masked_fill(torch.rand_like(x) < self.share, 0.0)
 
 
 class SaltAndPepper(Corruption):
-    """Sets each number, with probability `share`, to 0 or 1 by the toss of a fair coin.
+    """Sets each value to 0 or 1, each with probability `share` / 2.  Source: [vincent2010]."""
 
-    Source: [vincent2010].
-    """
+    name = "salt-and-pepper"
 
     def __init__(self, sizes: Sizes, share: Share = 0.25) -> None:
         super().__init__(sizes)
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, *X] to [B, *X]."""
+        """Corrupts examples [B, *X] to [B, *X]."""
         u = torch.rand_like(x)
         return x.masked_fill(u < self.share, 1.0).masked_fill(u < self.share / 2, 0.0)
 
 
 class Blur(Corruption):
-    """Convolves each image, channel by channel, with a Gaussian of width `sigma` pixels.
+    """Convolves each channel of an image with a Gaussian kernel; `sigma` is in pixels.
 
-    Beyond its edges an image goes on as its outermost pixels. The same image always gives the same
-    blur: there is nothing random in it.
+    The border is padded with the outermost pixels. The result is deterministic.
 
     Raises:
-        RecipeError: examples are vectors, which have no neighbouring pixels.
+        RecipeError: examples are vectors, not images.
     """
+
+    name = "blur"
 
     def __init__(self, sizes: Sizes, sigma: Annotated[float, Within(0.1, 100.0)] = 1.5) -> None:
         super().__init__(sizes)
@@ -83,30 +88,33 @@ class Blur(Corruption):
         self.sigma = sigma
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, *X] to [B, *X]."""
-        # Rows and columns each by a small matrix; autocast would round the image to 8 bits.
+        """Corrupts examples [B, *X] to [B, *X]."""
+        # One matrix product for rows and one for columns, in float32: in bfloat16 an image would
+        # have 8 bits of precision.
         with torch.autocast(x.device.type, enabled=False):
             blurred = self._matrix(x, -2) @ x @ self._matrix(x, -1).mT
         return blurred.clamp(0, 1)
 
     def _matrix(self, x: Tensor, dim: int) -> Tensor:
-        """The blur along one side of n pixels, [n, n]: rows of weights that sum to 1."""
-        n, reach = x.shape[dim], math.ceil(REACH * self.sigma)
-        offsets = torch.arange(-reach, reach + 1, device=x.device)
+        """The blur along one axis of n pixels as a matrix [n, n] whose rows sum to 1."""
+        n, radius = x.shape[dim], math.ceil(KERNEL_RADIUS * self.sigma)
+        offsets = torch.arange(-radius, radius + 1, device=x.device)
         weights = (-0.5 * (offsets.to(x.dtype) / self.sigma).square()).softmax(0)
         sources = (torch.arange(n, device=x.device)[:, None] + offsets).clamp(0, n - 1)
         return x.new_zeros(n, n).scatter_add(1, sources, weights.expand(n, -1))
 
 
 class Occlusion(Corruption):
-    """Blackens one rectangle at a random place of each image, all channels alike.
+    """Sets a rectangle at a random position of each image to 0, in all channels.
 
-    share: height and width of the rectangle, as a share of the image's (at least one pixel).
+    share: height and width of the rectangle as a fraction of the image's (at least one pixel).
 
     Raises:
-        RecipeError: examples are vectors, which have no neighbouring pixels.
+        RecipeError: examples are vectors, not images.
     Source: [pathak2016].
     """
+
+    name = "occlusion"
 
     def __init__(self, sizes: Sizes, share: Share = 0.4) -> None:
         super().__init__(sizes)
@@ -114,31 +122,25 @@ class Occlusion(Corruption):
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, *X] to [B, *X]."""
+        """Corrupts examples [B, *X] to [B, *X]."""
         hidden = self._stripe(x, -2)[:, :, None] & self._stripe(x, -1)[:, None, :]
         return x.masked_fill(hidden if x.dim() == 3 else hidden[:, None], 0.0)
 
     def _stripe(self, x: Tensor, dim: int) -> Tensor:
-        """Which places along one side of n pixels are hidden, [B, n]."""
+        """Which of the n pixels along one axis are covered, [B, n]."""
         n = x.shape[dim]
         length = max(1, round(self.share * n))
         start = torch.randint(n - length + 1, (len(x), 1), device=x.device)
-        places = torch.arange(n, device=x.device)
-        return (places >= start) & (places < start + length)
+        position = torch.arange(n, device=x.device)
+        return (position >= start) & (position < start + length)
 
 
 def _check_image(sizes: Sizes, name: str) -> None:
     if sizes.image is None:
         raise RecipeError(
-            f'Corruption "{name}" needs images, and one example here is a vector of {sizes.pixels}',
+            f'Corruption "{name}" needs images, and examples are vectors of {sizes.pixels} values',
             'Use "gaussian-noise", "masking" or "salt-and-pepper".',
         )
 
 
-CORRUPTIONS: dict[str, type[Corruption]] = {
-    "gaussian-noise": GaussianNoise,
-    "masking": Masking,
-    "salt-and-pepper": SaltAndPepper,
-    "blur": Blur,
-    "occlusion": Occlusion,
-}
+CORRUPTIONS: dict[str, type[Corruption]] = find_parts(__name__)

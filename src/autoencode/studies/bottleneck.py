@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from autoencode.data import Data, scaled

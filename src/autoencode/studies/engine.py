@@ -46,7 +46,8 @@ def run_study(
         AutoencodeError: whatever a training raises.
     """
     study.check(plan.data)
-    _check_folder(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
+        raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
 
     def train(trainings: Sequence[StudyRun]) -> list[Result]:
         start, number = time.monotonic(), count(1)
@@ -73,11 +74,6 @@ def run_study(
     return conclusion
 
 
-def _check_folder(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
-        raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
-
-
 def _write(
     study: Study,
     plan: StudyPlan,
@@ -102,6 +98,7 @@ def _page(
     study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
 ) -> StudyPage:
     data = plan.data
+    parts = (data.train, data.validation, data.test)
     seconds = sum(each["seconds"] for each in results)
     return StudyPage(
         title=f"{study.title} ({data.name})",
@@ -124,7 +121,7 @@ def _page(
         command=command,
         data=[
             Detail("name", data.name),
-            Detail("training, validation, test", _sizes(plan)),
+            Detail("training, validation, test", ", ".join(f"{len(part):,}" for part in parts)),
             Detail("fingerprint (SHA-256)", data.fingerprint),
         ],
         versions=[
@@ -145,11 +142,6 @@ def _description(result: Result) -> str:
     """The number of steps of a training and the parts of its model."""
     parts = ", ".join(f"{slot} {filled}" for slot, filled in slots(result.training.recipe).items())
     return f"{result.run.summary['steps']:,} steps; {parts}"
-
-
-def _sizes(plan: StudyPlan) -> str:
-    data = plan.data
-    return ", ".join(f"{len(part):,}" for part in (data.train, data.validation, data.test))
 
 
 def _record(

@@ -1,8 +1,24 @@
 """Training: one loop for every model, with checkpoints that resume bit for bit."""
 
-from autoencode.train.fit import fit, resume
-from autoencode.train.many.jobs import Job, Outcome, fit_many
-from autoencode.train.session import FitResult
-from autoencode.train.settings import Settings
+from typing import TYPE_CHECKING
 
-__all__ = ["FitResult", "Job", "Outcome", "Settings", "fit", "fit_many", "resume"]
+from autoencode.lazy import attach
+
+if TYPE_CHECKING:
+    from autoencode.train.entry import fit as fit
+    from autoencode.train.entry import resume as resume
+    from autoencode.train.many.jobs import Job as Job
+    from autoencode.train.many.jobs import Outcome as Outcome
+    from autoencode.train.many.jobs import fit_many as fit_many
+    from autoencode.train.session import FitResult as FitResult
+    from autoencode.train.settings import Settings as Settings
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "entry": ["fit", "resume"],
+        "many.jobs": ["Job", "Outcome", "fit_many"],
+        "session": ["FitResult"],
+        "settings": ["Settings"],
+    },
+)

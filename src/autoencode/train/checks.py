@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from autoencode.arguments import arguments_of
 from autoencode.contract import Part
 from autoencode.errors import RecipeError
-from autoencode.models.arguments import arguments_of
 from autoencode.models.build import batch_norms
 from autoencode.models.objective import Objective
 from autoencode.train.settings import Compile

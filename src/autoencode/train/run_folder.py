@@ -1,4 +1,4 @@
-"""The folder of a run: made, refused, locked."""
+"""The folder of a run: made, checked, locked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, processor, python_version
@@ -18,20 +18,16 @@ import torch
 
 from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
 from autoencode.io.files import shown
+from autoencode.io.lock import locked as lock_file
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there two trainings can meet in one folder
-    fcntl = None  # type: ignore[assignment]
 
 
 def make_folder(out: Path, overwrite: bool) -> None:
     """Makes the folder of a new run and proves that it can be written to.
 
     Raises:
-        RunError: it holds something and `overwrite` is not given, or holds what is no run.
+        RunError: it is not empty and `overwrite` is not given, or its files are not a run.
         ResourceError: the disk is full.
     """
     if not str(out).isprintable():
@@ -70,36 +66,30 @@ def _empty(out: Path, overwrite: bool) -> None:
 
 
 def discard_unstarted(folder: Path) -> None:
-    """Takes away the folder of a run from which nothing could be continued."""
+    """Deletes the folder of a run that has neither checkpoint nor weights."""
     if not checkpoints(folder / "state") and not (folder / "weights.safetensors").exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the folder for one process; a killed process lets go by itself.
+    """Locks the folder for this process; the system releases the lock of a killed process.
 
     Raises:
         RunError: another process is training in it, or it cannot be written to.
     """
-    if fcntl is None:
-        yield
-        return
+    refusal = RunError(
+        f"Another process is training in {folder}", "Wait for it, or choose another --out."
+    )
     lock = folder / "run.lock"
-    with writing(lock):
-        lock.touch()
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunError(
-                f"Another process is training in {folder}", "Wait for it, or choose another --out."
-            ) from error
+    with ExitStack() as stack:
+        with writing(lock):
+            stack.enter_context(lock_file(lock, refusal=refusal))
         yield
 
 
 def environment() -> dict[str, Any]:
-    """What a run depends on beside its settings."""
+    """What a run depends on besides its settings."""
     return {
         "autoencode": version("autoencode"),
         "python": python_version(),
@@ -119,7 +109,7 @@ def write_environment(folder: Path) -> None:
 
 @contextmanager
 def memory_errors(batch_size: int) -> Iterator[None]:
-    """Turns running out of memory into a sentence.
+    """Turns an error of memory into a sentence.
 
     Raises:
         ResourceError: an allocation failed, on the processor or on an accelerator.

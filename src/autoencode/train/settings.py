@@ -1,17 +1,19 @@
-"""How a model is trained: every number that training takes."""
+"""The settings of training, which are also the training options of the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal, Self, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from autoencode.contract import Within
+from autoencode.arguments import Seed, Within, check_fields, option
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.models.arguments import check_value
-from autoencode.models.recipe import Recipe
+
+if TYPE_CHECKING:
+    from autoencode.models.recipe import Recipe
 
 Count = Annotated[int, Within(1, 10**9)]
+Share = Annotated[float, Within(0.0, 1.0)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "float32"]
 Compile = Literal["auto", "on", "off"]
@@ -19,63 +21,84 @@ Compile = Literal["auto", "on", "off"]
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a training; the defaults are the course's, with a cosine schedule.
+    """The settings of a training run; the help of each field says what it sets.
 
-    steps: updates of the weights.       epochs: passes over the data instead of steps.
-    batch_size: images in one update.    lr: Adam's step size.
-    schedule: "cosine" lets lr fall to 0 at the end, "constant" keeps it.
-    warmup: steps over which lr first rises from 0.
-    clip: largest norm of the gradient; None for no limit.
-    weight_decay: decoupled, as in AdamW.
-    beta2: how slowly Adam forgets the squares of the gradient.
-    augment: share of the images of a batch that are turned, stretched and slanted a little, input
-        and target alike; 0 for none.
-    labelled: share of each batch that is drawn from the examples whose label is known, for models
-        that learn from few labels; None leaves it to chance.
-    init: folder of a run whose weights the training begins with, to go on with other data or
-        another objective; encoder and decoder must be of the same sizes.
-    patience: validations without improvement before training stops and the best weights are
-        taken; None trains to the end.
-    validate_every, checkpoint_every: steps between validations and checkpoints; None is a
-        twentieth of the whole.
-    film: steps at which the weights are kept, so that the explorer shows the training as a film.
-    device: "auto" is cuda, then mps, then cpu.
-    precision: "auto" is bf16 where the processor has it in hardware, else float32.
-    compile: "auto" compiles the whole step on a processor where the training is so long that it
-        saves more than the half minute it takes; the weights differ by rounding. "on" does so
-        always, and on a GPU of CUDA records several steps and plays them back.
+    Raises:
+        RecipeError: a value of a wrong type or out of its range.
     """
 
-    steps: Count = 15_000
-    epochs: Count | None = None
-    batch_size: Count = 200
-    lr: Annotated[float, Within(0.0, 1e6)] = 1e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: Annotated[int, Within(0, 10**9)] = 0
-    clip: Annotated[float, Within(1e-9, 1e9)] | None = None
-    weight_decay: Annotated[float, Within(0.0, 100.0)] = 0.0
-    beta2: Annotated[float, Within(0.0, 0.999999)] = 0.999
-    augment: Annotated[float, Within(0.0, 1.0)] = 0.0
-    labelled: Annotated[float, Within(0.0, 1.0)] | None = None
-    init: str | None = None
-    patience: Count | None = None
-    validate_every: Count | None = None
-    checkpoint_every: Count | None = None
-    snapshots: Annotated[int, Within(2, 1000)] | None = None
-    seed: Annotated[int, Within(0, 2**63 - 1)] = 0
-    device: Device = "auto"
-    precision: Precision = "auto"
-    compile: Compile = "auto"
-    tensorboard: bool = False
+    steps: Count = option(15_000, "Number of updates of the weights.")
+    epochs: Count | None = option(
+        None, "Number of passes over the training data.", shown="as many as --steps make"
+    )
+    batch_size: Count = option(200, "Number of training examples in each update.")
+    lr: Annotated[float, Within(0.0, 1e6)] = option(1e-3, "Learning rate of Adam.")
+    schedule: Literal["cosine", "constant"] = option(
+        "cosine", "Learning rate schedule: cosine falls to 0 at the last step, constant stays."
+    )
+    warmup: Annotated[int, Within(0, 10**9)] = option(
+        0, "Number of steps in which the learning rate first rises from 0."
+    )
+    clip: Annotated[float, Within(1e-9, 1e9)] | None = option(
+        None, "Largest norm of the gradient, which is scaled down to it.", shown="no limit"
+    )
+    weight_decay: Annotated[float, Within(0.0, 100.0)] = option(
+        0.0, "Decoupled weight decay, as in AdamW."
+    )
+    beta2: Annotated[float, Within(0.0, 0.999999)] = option(
+        0.999, "Decay rate of Adam's mean of squared gradients."
+    )
+    augment: Share = option(
+        0.0, "Share of the images of a batch that are slightly rotated, scaled and sheared."
+    )
+    labelled: Share | None = option(
+        None,
+        "Share of each batch that is drawn from the labelled examples.",
+        shown="as in the data",
+        flag="labelled-share",
+    )
+    init: str | None = option(
+        None,
+        "Run whose weights training starts from; its networks must have the same sizes.",
+        shown="random weights",
+        metavar="RUN",
+    )
+    patience: Count | None = option(
+        None,
+        "Number of validations without improvement after which training stops.",
+        shown="train to the last step",
+    )
+    validate_every: Count | None = option(
+        None, "Number of steps between validations.", shown="a twentieth of all steps"
+    )
+    checkpoint_every: Count | None = option(
+        None, "Number of steps between checkpoints.", shown="a twentieth of all steps"
+    )
+    snapshots: Annotated[int, Within(2, 1000)] | None = option(
+        None,
+        "Number of snapshots of the weights, which explore shows as a film of the training.",
+        shown="none",
+    )
+    seed: Seed = option(0, "Seed of the initial weights, the batches and the noise.")
+    device: Device = option(
+        "auto", "Device to train on; auto is cuda if there is one, else mps, else cpu."
+    )
+    precision: Precision = option(
+        "auto", "Precision of the networks; auto is bf16 where the hardware has it, else float32."
+    )
+    # On a processor, compiling takes half a minute, and the weights differ by rounding. "on" also
+    # records several steps as one CUDA graph on a GPU.
+    compile: Compile = option(
+        "auto", "Compile the training step; auto does so on a CPU where it saves time."
+    )
+    tensorboard: bool = option(False, "Write a log for TensorBoard into the run folder.")
 
     def __post_init__(self) -> None:
-        kinds = get_type_hints(Settings, include_extras=True)
-        for name in kinds:
-            check_value(getattr(self, name), kinds[name], name)
+        check_fields(self)
 
     @classmethod
     def of(cls, recipe: Recipe, given: Mapping[str, Any]) -> Self:
-        """The settings of a recipe, with those that the user `given` over them.
+        """The settings of a recipe, replaced by those that the user has `given`.
 
         Raises:
             RecipeError: a setting that does not exist, or a value out of its range.
@@ -88,7 +111,7 @@ class Settings:
         return cls(**merged)
 
     def total_steps(self, examples: int) -> int:
-        """Updates in the whole training, for a data set of so many examples."""
+        """Number of updates in the whole training, for a data set of `examples` examples."""
         if self.epochs is None:
             return self.steps
         return self.epochs * max(1, examples // min(self.batch_size, examples))

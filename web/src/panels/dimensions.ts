@@ -1,105 +1,116 @@
-/** A slider for every number of the code, and what the image does as one of them changes. */
+/** A slider for each latent dimension, and a latent traversal. */
 
 import { dimension } from "../chart";
-import { button, card, digits, el, pen } from "../dom";
-import type { Seat } from "../state";
-import { settled } from "../topic";
+import { button, card, context2d, el, fixed } from "../dom";
+import type { Model } from "../model";
+import { debounce } from "../signal";
+import type { ModelState } from "../state";
 
 /** Sliders shown at first. */
 const FIRST = 12;
-/** Rows and columns of the grid. */
+/** The size of the traversal. */
 const ROWS = 8;
 const COLUMNS = 9;
-/** How far a slider and the grid go, in standard deviations of the codes. */
-const FAR = 3;
+/** The range of a slider and of the traversal, in standard deviations of the codes. */
+const RANGE = 3;
 
-export function dimensions(seat: Seat): HTMLElement {
-  const { model } = seat;
+export function dimensions(modelState: ModelState): HTMLElement {
+  const { model } = modelState;
   const list = el("div", { class: "sliders" });
   const sliders = new Map<number, { input: HTMLInputElement; value: HTMLElement }>();
   const add = (i: number): void => {
     const value = el("output", {});
-    const reach = FAR * Math.max(model.spread[i] as number, 1e-3);
+    const range = RANGE * Math.max(model.std[i] as number, 1e-3);
     const middle = model.mean[i] as number;
     const input = el("input", {
       type: "range",
-      min: middle - reach,
-      max: middle + reach,
-      step: reach / 200,
-      "aria-label": `Number ${i + 1} of the code`,
+      min: middle - range,
+      max: middle + range,
+      step: range / 200,
+      "aria-label": `Latent dimension ${i + 1}`,
     });
     input.addEventListener("input", () => {
-      const z = seat.rest.slice();
+      const z = modelState.current.slice();
       z[i] = Number(input.value);
-      seat.restAt(model.tamed(z));
+      modelState.setCode(model.constrain(z));
     });
-    const nats = model.header.nats?.[i];
-    const carries = nats === undefined ? `σ ${digits(model.spread[i] as number)}` : `${digits(nats)} nats`;
-    const dead = model.dead(i);
+    const kl = model.header.kl?.[i];
+    const inactive = model.inactive(i);
+    const title =
+      kl === undefined
+        ? "Standard deviation of this dimension over the examples"
+        : "KL of this dimension to the prior, mean over the examples: its information about the example";
+    const information = kl === undefined ? `σ ${fixed(model.std[i] as number)}` : `${fixed(kl)} nats`;
     list.append(
       el(
         "label",
-        {
-          class: dead ? "dead" : "",
-          title: dead ? "Says nothing about the example" : "How much this number says about the example",
-        },
+        { class: inactive ? "inactive" : "", title },
         el("span", {}, dimension(i)),
         input,
         value,
-        el("small", {}, dead ? "dead" : carries),
+        el("small", {}, inactive ? "inactive" : information),
       ),
     );
     sliders.set(i, { input, value });
   };
-  const more = button(`All ${model.d} numbers`, "Shows a slider for each", () => {
+  const more = button(`All ${model.d} dimensions`, "Show a slider for every latent dimension", () => {
     for (const i of model.order.slice(FIRST)) add(i);
     more.hidden = true;
     show();
   });
-  const grid = el("canvas", { class: "row picture", role: "img", "aria-label": "A row for each number of the code" });
+  const grid = el("canvas", { class: "row picture", role: "img", "aria-label": "Latent traversal: one row per dimension" });
   const names = el("div", { class: "names" });
   const show = (): void => {
     for (const [i, { input, value }] of sliders) {
-      const now = seat.rest[i] as number;
+      const now = modelState.current[i] as number;
       if (Number(input.value) !== now) input.value = String(now);
-      value.textContent = digits(now);
+      value.textContent = fixed(now);
     }
     traverse();
   };
-  const traverse = settled(() => drawGrid(seat, grid, names), 60);
+  const traverse = debounce(() => drawTraversal(modelState, grid, names), 60);
   for (const i of model.order.slice(0, FIRST)) add(i);
   more.hidden = model.d <= FIRST;
-  seat.moved.on(show);
+  modelState.codeChanged.on(show);
   show();
-  const by = model.header.nats ? "those first that say most (KL to the prior, mean over the examples)" : "those first that spread most";
   return card(
-    "One number at a time",
-    `The code at rest, a slider for each of its numbers, ${by}. In the grid a row changes one number by up to ${FAR} standard deviations of the codes and leaves the others.`,
+    "Latent dimensions",
+    `${activity(model)} The sliders change the current code; the most informative dimensions are first. ` +
+      `In the grid, each row changes one dimension from −${RANGE} to +${RANGE} standard deviations around the mean of the codes.`,
     el(
       "div",
-      { class: "acts" },
-      button("Begin at the mean", "The mean of all codes", () => seat.restAt(seat.start())),
-      button("A random code", "One of those that the samples come from", () =>
-        seat.restAt(model.sample(Math.floor(Math.random() * 256))),
+      { class: "actions" },
+      button("Reset to the mean", "Make the mean of all codes the current code", () => modelState.setCode(modelState.start())),
+      button("Random code", "Make one of the random codes the current code", () =>
+        modelState.setCode(model.sample(Math.floor(Math.random() * 256))),
       ),
     ),
     list,
     more,
-    el("div", { class: "wide traversal" }, names, grid),
+    el("div", { class: "scroll traversal" }, names, grid),
   );
 }
 
-function drawGrid({ model, painter, rest }: Seat, grid: HTMLCanvasElement, names: HTMLElement): void {
+/** How many latent dimensions are active, and by which measure. */
+function activity(model: Model): string {
+  const active = model.order.filter((i) => !model.inactive(i)).length;
+  const measure = model.header.kl
+    ? `KL to the prior above ${model.threshold} nats, mean over the examples`
+    : `standard deviation above ${model.threshold} over the examples`;
+  return `${active} of ${model.d} latent dimensions ${active === 1 ? "is" : "are"} active (${measure}).`;
+}
+
+function drawTraversal({ model, painter, current }: ModelState, grid: HTMLCanvasElement, names: HTMLElement): void {
   const rows = model.order.slice(0, ROWS);
   grid.width = COLUMNS * (painter.width + 1) - 1;
   grid.height = rows.length * (painter.height + 1) - 1;
-  const context = pen(grid);
+  const context = context2d(grid);
   rows.forEach((i, row) => {
     for (let column = 0; column < COLUMNS; column++) {
-      const z = rest.slice();
+      const z = current.slice();
       const offset = (2 * column) / (COLUMNS - 1) - 1;
-      z[i] = (model.mean[i] as number) + FAR * offset * (model.spread[i] as number);
-      const image = model.decode(model.tamed(z));
+      z[i] = (model.mean[i] as number) + RANGE * offset * (model.std[i] as number);
+      const image = model.decode(model.constrain(z));
       if (image) painter.paint(context, image, column * (painter.width + 1), row * (painter.height + 1));
     }
   });

@@ -1,46 +1,47 @@
-/** An image of one's own: drawn, or from a file; encoded, decoded, and on the planes as one draws. */
+/** A drawing or an image file, encoded and reconstructed by each model as it changes. */
 
-import { button, card, digits, el, pen, tick } from "../dom";
+import { button, card, checkbox, context2d, el, fixed } from "../dom";
 import { Painter, asExample } from "../picture";
-import type { Seat, State } from "../state";
-import { once } from "../topic";
+import { oncePerFrame } from "../signal";
+import type { ModelState, State } from "../state";
 
-const SHOWN = 224;
-const MADE = 128;
+/** CSS pixels of the drawing and of the results. */
+const PAD = 224;
+const SHOWN = 128;
 /** Width of the brush, as a share of the image. */
 const BRUSH = 0.085;
 
 export function draw(state: State): HTMLElement {
-  const seats = state.seats.filter(({ model }) => model.encodes);
-  const shape = (seats[0] as Seat).model.header.image;
-  const painter = new Painter(shape);
-  const { width, height } = painter;
+  const models = state.models.filter(({ model }) => model.encodes);
+  const { model } = models[0] as ModelState;
+  const shape = model.header.image_shape;
+  const { width, height } = new Painter(shape);
   const pad = el("canvas", {
     class: "pad",
-    width: SHOWN,
-    height: Math.round((SHOWN * height) / width),
+    width: PAD,
+    height: Math.round((PAD * height) / width),
     tabindex: 0,
     role: "img",
-    "aria-label": "Draw here with the mouse or a finger, or drop an image",
+    "aria-label": "Draw here with the mouse or a finger, or drop an image file",
   });
-  const context = pen(pad);
+  const context = context2d(pad);
   const small = document.createElement("canvas");
   [small.width, small.height] = [width, height];
   let empty = true;
   let erase = false;
-  const outcomes = seats.map((seat) => outcome(state, seat));
+  const results = models.map((modelState) => result(state, modelState));
   const clear = (): void => {
     context.fillStyle = "#000";
     context.fillRect(0, 0, pad.width, pad.height);
     empty = true;
-    for (const { clear } of outcomes) clear();
+    for (const { clear } of results) clear();
   };
-  const encode = once(() => {
-    const shrunk = pen(small, true);
-    shrunk.imageSmoothingQuality = "high";
-    shrunk.drawImage(pad, 0, 0, width, height);
-    const x = asExample(shrunk.getImageData(0, 0, width, height).data, shape);
-    for (const { show } of outcomes) show(x);
+  const encode = oncePerFrame(() => {
+    const scaled = context2d(small, true);
+    scaled.imageSmoothingQuality = "high";
+    scaled.drawImage(pad, 0, 0, width, height);
+    const x = asExample(scaled.getImageData(0, 0, width, height).data, shape);
+    for (const { show } of results) show(x);
   });
   let last: [number, number] | null = null;
   const at = (event: PointerEvent): [number, number] => {
@@ -76,7 +77,7 @@ export function draw(state: State): HTMLElement {
     try {
       image = await createImageBitmap(file);
     } catch {
-      says.textContent = `${file.name} is no picture that this browser reads. Take a PNG, JPEG or WebP.`;
+      note.textContent = `This browser cannot read ${file.name} as an image. Choose a PNG, JPEG or WebP file.`;
       return;
     }
     clear();
@@ -85,7 +86,7 @@ export function draw(state: State): HTMLElement {
     context.imageSmoothingQuality = "high";
     context.drawImage(image, (pad.width - w) / 2, (pad.height - h) / 2, w, h);
     empty = false;
-    says.textContent = "";
+    note.textContent = "";
     encode();
   };
   pad.addEventListener("dragover", (event) => event.preventDefault());
@@ -93,14 +94,15 @@ export function draw(state: State): HTMLElement {
     event.preventDefault();
     void read(event.dataTransfer?.files[0]);
   });
-  const file = el("input", { type: "file", accept: "image/*", "aria-label": "An image of your own" });
+  const file = el("input", { type: "file", accept: "image/*", "aria-label": "Image file" });
   file.addEventListener("change", () => void read(file.files?.[0]));
-  const says = el("p", { class: "says", role: "status" });
-  for (const seat of seats) seat.moved.on(() => empty || encode());
+  const note = el("p", { class: "note", role: "status" });
+  for (const modelState of models) modelState.codeChanged.on(() => empty || encode());
   clear();
   return card(
-    "Draw your own",
-    "Draw, or drop an image: the page encodes it, shows where it lands on the planes (with the two-sigma ellipse of a posterior) and what is made of it. Draw as the data are: bright on dark, and filling the frame as they do.",
+    "Your own image",
+    "Draw, or drop an image file: it is encoded, marked on the planes (with two standard deviations of a normal posterior) and reconstructed. " +
+      `Draw as the training data look, bright on dark and in the same size. Squared errors are summed over ${model.sizeText}.`,
     el(
       "div",
       { class: "drawing" },
@@ -110,65 +112,65 @@ export function draw(state: State): HTMLElement {
         pad,
         el(
           "div",
-          { class: "acts" },
-          button("Clear", "Empties the drawing", clear),
-          tick("eraser", "Draws in the colour of the ground", false, (on) => {
+          { class: "actions" },
+          button("Clear", "Clear the drawing", clear),
+          checkbox("eraser", "Draw in the background colour", false, (on) => {
             erase = on;
           }),
         ),
         el("label", { class: "file" }, el("span", {}, "or a file: "), file),
-        says,
+        note,
       ),
-      el("div", { class: "outcomes" }, ...outcomes.map(({ element }) => element)),
+      el("div", { class: "results" }, ...results.map(({ element }) => element)),
     ),
   );
 }
 
-/** What one model makes of the drawing. */
-function outcome(state: State, seat: Seat): { element: HTMLElement; show: (x: Float32Array) => void; clear: () => void } {
-  const { model, painter } = seat;
-  const image = painter.canvas(`Reconstructed by ${model.header.name}`, MADE);
-  const seen = painter.canvas("The drawing as the model sees it", MADE);
-  const says = el("span", { class: "figure" });
-  const near = el("span", { class: "figure" });
+/** The drawing as one model receives it, and its reconstruction. */
+function result(state: State, modelState: ModelState): { element: HTMLElement; show: (x: Float32Array) => void; clear: () => void } {
+  const { model, painter } = modelState;
+  const input = painter.canvas("The drawing as input of the model", SHOWN);
+  const image = painter.canvas(`Reconstruction by ${model.header.name}`, SHOWN);
+  const errorText = el("span", { class: "value" });
+  const nearestText = el("span", { class: "value" });
   return {
     element: el(
       "div",
-      { class: "outcome" },
+      { class: "result" },
       el("h4", {}, model.header.name),
       el("div", { class: "pair" },
-        el("figure", {}, seen, el("figcaption", {}, el("b", {}, "as it is seen"), near)),
-        el("figure", {}, image, el("figcaption", {}, el("b", {}, "reconstructed"), says)),
+        el("figure", {}, input, el("figcaption", {}, el("b", {}, "input"), nearestText)),
+        el("figure", {}, image, el("figcaption", {}, el("b", {}, "reconstruction"), errorText)),
       ),
     ),
     show: (x) => {
-      const landing = model.encode(x);
-      if (!landing) return;
-      seat.drawn = landing;
-      painter.paint(pen(seen), x);
-      const made = model.decode(landing.z);
+      const encoding = model.encode(x);
+      if (!encoding) return;
+      modelState.drawn = encoding;
+      painter.paint(context2d(input), x);
+      const made = model.decode(encoding.z);
       if (made) {
-        painter.paint(pen(image), made);
+        painter.paint(context2d(image), made);
         let error = 0;
         made.forEach((value, i) => {
           error += (value - (x[i] as number)) ** 2;
         });
-        says.textContent = `squared error ${digits(error, 1)}`;
+        errorText.textContent = `squared error ${fixed(error, 1)}`;
       }
-      const { which } = model.nearest(landing.z);
+      const { which } = model.nearest(encoding.z);
       const name = state.className(which);
-      near.textContent = name ? `lands among “${name}”` : "";
-      state.pointed.say();
+      nearestText.textContent = name ? `nearest example: “${name}”` : "";
+      state.markChanged.emit();
     },
     clear: () => {
-      seat.drawn = null;
-      for (const canvas of [image, seen]) {
-        const context = pen(canvas);
+      modelState.drawn = null;
+      for (const canvas of [image, input]) {
+        const context = context2d(canvas);
         context.fillStyle = "#000";
         context.fillRect(0, 0, canvas.width, canvas.height);
       }
-      says.textContent = near.textContent = "";
-      state.pointed.say();
+      errorText.textContent = nearestText.textContent = "";
+      state.markChanged.emit();
     },
   };
 }

@@ -1,31 +1,31 @@
-/** The examples inside of the lasso: how many of which class, and what they look like. */
+/** The examples inside the lasso: their classes and their images. */
 
 import { button, card, count, el } from "../dom";
 import { type State, UNLABELLED } from "../state";
 
-const MOST = 96;
+const MAX_IMAGES = 96;
 const SHOWN = 42;
 
 export function selection(state: State): HTMLElement {
-  const says = el("p", { class: "says", role: "status" });
+  const note = el("p", { class: "note", role: "status" });
   const bars = el("div", { class: "bars" });
-  const pictures = el("div", { class: "pictures" });
-  const clear = button("Clear", "Lets the selection go", () => state.select([]));
+  const images = el("div", { class: "pictures" });
+  const clear = button("Clear", "Clear the selection", () => state.select([]));
   const show = (): void => {
     const { selected, examples } = state;
     clear.hidden = !selected.length;
-    says.textContent = selected.length
-      ? `${count(selected.length)} of ${count(examples.shown)} examples` +
-        (selected.length > MOST ? `; the first ${MOST} are shown.` : ".")
-      : "Take the lasso and draw around some points: their originals and classes stand here.";
+    note.textContent = selected.length
+      ? `${count(selected.length)} of ${count(examples.count)} examples` +
+        (selected.length > MAX_IMAGES ? `; the first ${MAX_IMAGES} are shown.` : ".")
+      : "Choose the tool “lasso” and draw around points to see their images and classes here.";
     bars.replaceChildren(...classBars(state));
-    pictures.replaceChildren(
-      ...selected.slice(0, MOST).map((which) => state.sheet.canvas(which, state.className(which) || `example ${which}`, SHOWN)),
+    images.replaceChildren(
+      ...selected.slice(0, MAX_IMAGES).map((which) => state.sprites.canvas(which, state.className(which) || `example ${which}`, SHOWN)),
     );
   };
-  state.chosen.on(show);
+  state.selectionChanged.on(show);
   show();
-  return card("Selected examples", "", says, clear, bars, pictures);
+  return card("Selected examples", "", note, clear, bars, images);
 }
 
 /** A bar for each class in the selection, the most frequent first. */

@@ -1,55 +1,55 @@
-/** What is drawn on all planes, and what the hand does there. */
+/** What the planes show, and the tool of the cursor. */
 
-import { choice, count, digits, el, tick } from "../dom";
+import { checkbox, count, el, fixed, radioGroup } from "../dom";
 import { type Colouring, type State, type Tool, errorRange } from "../state";
 
 export function toolbar(state: State): HTMLElement {
   const colourings: (readonly [Colouring, string, string])[] = [
-    ["error", "error", "Squared error of each reconstruction"],
-    ["none", "none", "All points alike"],
+    ["error", "error", "Squared error of the reconstruction"],
+    ["none", "none", "One colour for all points"],
   ];
-  if (state.labels) colourings.unshift(["label", "label", "The class of each example"]);
+  if (state.labels) colourings.unshift(["label", "class", "Class of the example"]);
   const restyle = (change: () => void): void => {
     change();
-    state.restyled.say();
+    state.styleChanged.emit();
   };
-  const decodes = state.seats.some(({ model, chart }) => model.decodes && chart.lift);
-  const tools = choice(
-    "Hand",
+  const decodes = state.models.some(({ model, chart }) => model.decodes && chart.lift);
+  const tools = radioGroup(
+    "Tool",
     [
-      ["look", "look", "Move to decode, click to pin, drag to pan, wheel or pinch to zoom"],
-      ["lasso", "lasso", "Draw around points to see their originals"],
-      ["path", "path", "Draw a way through the plane and watch it decode"],
+      ["inspect", "inspect", "Move to decode, click to pin, drag to pan, wheel or pinch to zoom"],
+      ["lasso", "lasso", "Draw around points to select their examples"],
+      ["path", "path", "Draw a path through the plane to decode the codes along it"],
     ],
     state.tool,
     (value) => {
       state.tool = value as Tool;
-      state.taken.say();
+      state.toolChanged.emit();
     },
   );
   return el(
     "div",
     { class: "toolbar", role: "group", "aria-label": "Planes" },
-    choice("Colour", colourings, state.colouring, (value) => restyle(() => (state.colouring = value as Colouring))),
+    radioGroup("Colour", colourings, state.colouring, (value) => restyle(() => (state.colouring = value as Colouring))),
     el(
       "div",
       { class: "ticks" },
       decodes &&
-        tick("decoded backdrop", "What every place of the plane decodes to", state.backdrop, (on) => restyle(() => (state.backdrop = on))),
-      tick("density", "Shades where codes lie densely; gaps stay empty", state.density, (on) => restyle(() => (state.density = on))),
-      tick("points", "The codes of the examples", state.dots, (on) => restyle(() => (state.dots = on))),
+        checkbox("decoded backdrop", "Decoded images of a grid over the plane", state.backdrop, (on) => restyle(() => (state.backdrop = on))),
+      checkbox("density", "Density of the codes", state.density, (on) => restyle(() => (state.density = on))),
+      checkbox("points", "Codes of the examples", state.dots, (on) => restyle(() => (state.dots = on))),
     ),
     tools,
   );
 }
 
-/** Classes and their colours, to be picked out; or the range that colours run over. */
+/** The classes and their colours, which can be highlighted; or the colour scale of errors. */
 export function legend(state: State): HTMLElement {
   const element = el("div", { class: "legend", role: "group", "aria-label": "Colours" });
   const show = (): void => {
-    element.replaceChildren(...(state.colouring === "label" ? classes(state) : state.colouring === "error" ? [range(state)] : []));
+    element.replaceChildren(...(state.colouring === "label" ? classes(state) : state.colouring === "error" ? [scale(state)] : []));
   };
-  state.restyled.on(show);
+  state.styleChanged.on(show);
   show();
   return element;
 }
@@ -67,20 +67,26 @@ function classes(state: State): HTMLElement[] {
       {
         type: "button",
         "aria-pressed": String(state.only.has(label)),
-        title: `${count(of)} examples of ${name}; click to pick this class out`,
+        title: `Class ${name}: ${count(of)} examples. Click to highlight it`,
       },
       dot,
       name,
     );
-    chip.addEventListener("click", () => state.pick(label));
+    chip.addEventListener("click", () => state.highlight(label));
     return [chip];
   });
 }
 
-function range(state: State): HTMLElement {
-  const ranges = state.seats.map(({ model }) => {
+function scale(state: State): HTMLElement {
+  const ranges = state.models.map(({ model }) => {
     const [low, high] = errorRange(model);
-    return `${model.header.name} ${digits(low, 1)} to ${digits(high, 1)}`;
+    return `${model.header.name} ${fixed(low, 1)} to ${fixed(high, 1)}`;
   });
-  return el("span", { class: "range" }, "squared error: low ", el("i", { class: "ramp" }), ` high (${ranges.join("; ")} and above)`);
+  return el(
+    "span",
+    { class: "range" },
+    `squared error, summed over ${state.models[0]?.model.sizeText}: low `,
+    el("i", { class: "ramp" }),
+    ` high (${ranges.join("; ")} or more)`,
+  );
 }

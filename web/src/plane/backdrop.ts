@@ -1,18 +1,18 @@
-/** What the codes of a plane decode to, as a lattice of pictures behind the points. */
+/** The backdrop of a plane: a grid of decoded images behind the points. */
 
-import { pen } from "../dom";
+import { context2d } from "../dom";
 import type { Point } from "../geometry";
 import type { Painter } from "../picture";
 import type { View } from "./view";
 
-/** Side of one picture, CSS pixels. */
+/** Side of one image, CSS pixels. */
 const CELL = 34;
-/** Milliseconds of work before the screen gets its turn. */
-const TURN = 8;
+/** Milliseconds of work before the browser may paint a frame. */
+const MAX_WORK = 8;
 
 export class Backdrop {
   private readonly canvas = document.createElement("canvas");
-  private readonly context = pen(this.canvas);
+  private readonly context = context2d(this.canvas);
   private low: Point = [0, 0];
   private high: Point = [0, 0];
   private inverted: HTMLCanvasElement | null = null;
@@ -21,44 +21,44 @@ export class Backdrop {
 
   constructor(
     private readonly painter: Painter,
-    /** The image at a place of the plane; null where there is none. */
+    /** The decoded image at a position of the plane; null if there is none. */
     private readonly decode: (x: number, y: number) => Float32Array | null,
     private readonly changed: () => void,
   ) {}
 
-  /** Forgets what was drawn. */
+  /** Clears the backdrop. */
   clear(): void {
     this.job++;
     this.filled = false;
   }
 
-  /** Decodes all that the view shows, some pictures at a time, from the middle outwards. */
+  /** Decodes the visible part of the plane in steps, from the centre outwards. */
   fill(view: View): void {
     const job = ++this.job;
     const cells = Math.max(4, Math.round(view.side / CELL));
-    const { low, high } = view.seen;
+    const { low, high } = view.bounds;
     const [width, height] = [this.painter.width, this.painter.height];
     const fresh = document.createElement("canvas");
     fresh.width = cells * width;
     fresh.height = cells * height;
-    const context = pen(fresh);
-    const places = Array.from({ length: cells * cells }, (_, i) => [i % cells, Math.floor(i / cells)] as Point);
+    const context = context2d(fresh);
+    const positions = Array.from({ length: cells * cells }, (_, i) => [i % cells, Math.floor(i / cells)] as Point);
     const middle = (cells - 1) / 2;
-    const far = ([x, y]: Point): number => Math.max(Math.abs(x - middle), Math.abs(y - middle));
-    places.sort((a, b) => far(a) - far(b));
+    const distance = ([x, y]: Point): number => Math.max(Math.abs(x - middle), Math.abs(y - middle));
+    positions.sort((a, b) => distance(a) - distance(b));
     let next = 0;
-    const turn = (): void => {
+    const work = (): void => {
       if (job !== this.job) return;
-      const until = performance.now() + TURN;
-      while (next < places.length && performance.now() < until) {
-        const [column, row] = places[next++] as Point;
+      const until = performance.now() + MAX_WORK;
+      while (next < positions.length && performance.now() < until) {
+        const [column, row] = positions[next++] as Point;
         const x = low[0] + ((column + 0.5) / cells) * (high[0] - low[0]);
         const y = high[1] - ((row + 0.5) / cells) * (high[1] - low[1]);
         const image = this.decode(x, y);
         if (image) this.painter.paint(context, image, column * width, row * height);
       }
-      if (next < places.length) {
-        requestAnimationFrame(turn);
+      if (next < positions.length) {
+        requestAnimationFrame(work);
         return;
       }
       this.canvas.width = fresh.width;
@@ -68,12 +68,12 @@ export class Backdrop {
       [this.low, this.high, this.filled] = [low, high, true];
       this.changed();
     };
-    turn();
+    work();
   }
 
   /**
-   * Draws what is decoded where it belongs, even while the view moves on; `inverted`, black as
-   * white, where the ground is light.
+   * Draws the decoded images at their positions, also while the view moves; `inverted` swaps black
+   * and white for a light background.
    */
   draw(into: CanvasRenderingContext2D, view: View, inverted: boolean): void {
     if (!this.filled) return;
@@ -88,7 +88,7 @@ export class Backdrop {
       this.inverted = document.createElement("canvas");
       this.inverted.width = this.canvas.width;
       this.inverted.height = this.canvas.height;
-      const context = pen(this.inverted);
+      const context = context2d(this.inverted);
       context.fillStyle = "#fff";
       context.fillRect(0, 0, this.canvas.width, this.canvas.height);
       context.globalCompositeOperation = "difference";

@@ -1,24 +1,24 @@
-/** What is drawn around the points: the axes under them; cursor, pins and lines over them. */
+/** Axes below the points; cursor, pins and lines above them. */
 
 import type { Chart } from "../chart";
-import { digits } from "../dom";
+import { fixed } from "../dom";
 import { type Point, places, ticks } from "../geometry";
 import type { State } from "../state";
 import type { Plane } from "./plane";
 import type { View } from "./view";
 
-/** CSS pixels between two ticks, at least. */
-const APART = 90;
-/** CSS pixels that the names of the ticks take. */
-const EDGE = 18;
+/** Minimum CSS pixels between two ticks. */
+const MIN_TICK_DISTANCE = 90;
+/** CSS pixels for the labels of the ticks. */
+const LABEL_HEIGHT = 18;
 
-/** Ticks and names of both axes, with the lines through zero. */
-export function drawGround(context: CanvasRenderingContext2D, view: View, chart: Chart, style: CSSStyleDeclaration): void {
-  const { low, high } = view.seen;
+/** Grid lines, ticks and names of both axes. */
+export function drawAxes(context: CanvasRenderingContext2D, view: View, chart: Chart, style: CSSStyleDeclaration): void {
+  const { low, high } = view.bounds;
   const { side } = view;
   const faint = style.getPropertyValue("--rule");
-  const across = ticks(low[0], high[0], side / APART);
-  const up = ticks(low[1], high[1], side / APART);
+  const across = ticks(low[0], high[0], side / MIN_TICK_DISTANCE);
+  const up = ticks(low[1], high[1], side / MIN_TICK_DISTANCE);
   context.lineWidth = 1;
   context.strokeStyle = faint;
   context.beginPath();
@@ -30,26 +30,26 @@ export function drawGround(context: CanvasRenderingContext2D, view: View, chart:
   const ground = style.getPropertyValue("--card");
   context.textBaseline = "alphabetic";
   context.textAlign = "center";
-  // The name of an axis stands at its end.
+  // The name of the axis is at its end.
   const room = context.measureText(chart.axes[0]).width + 30;
   for (const x of across) {
     const px = view.toScreen(x, 0)[0];
-    if (px > 40 && px < side - room) named(context, digits(x, places(across)), px, side - 5, ink, ground);
+    if (px > 40 && px < side - room) label(context, fixed(x, places(across)), px, side - 5, ink, ground);
   }
   context.textAlign = "left";
   for (const y of up) {
     const py = view.toScreen(0, y)[1];
-    if (py > 30 && py < side - EDGE) named(context, digits(y, places(up)), 5, py + 4, ink, ground);
+    if (py > 30 && py < side - LABEL_HEIGHT) label(context, fixed(y, places(up)), 5, py + 4, ink, ground);
   }
   context.font = `600 11px ${style.fontFamily}`;
   context.textAlign = "right";
-  named(context, chart.axes[0], side - 6, side - 5, ink, ground);
+  label(context, chart.axes[0], side - 6, side - 5, ink, ground);
   context.textAlign = "left";
-  named(context, chart.axes[1], 6, 15, ink, ground);
+  label(context, chart.axes[1], 6, 15, ink, ground);
 }
 
-/** A word that can be read on whatever lies under it. */
-function named(context: CanvasRenderingContext2D, text: string, x: number, y: number, ink: string, ground: string): void {
+/** Text with an outline, readable on any background. */
+function label(context: CanvasRenderingContext2D, text: string, x: number, y: number, ink: string, ground: string): void {
   context.strokeStyle = ground;
   context.lineWidth = 3;
   context.lineJoin = "round";
@@ -63,24 +63,24 @@ function stroke(context: CanvasRenderingContext2D, a: Point, b: Point): void {
   context.lineTo(Math.round(b[0]) + 0.5, Math.round(b[1]) + 0.5);
 }
 
-/** The cursor, the example it means, pins, the drawn path, the lasso, a code made in the page. */
+/** The cursor, the marked example, pins, path, lasso, and the code of the drawing. */
 export function drawOver(context: CanvasRenderingContext2D, plane: Plane, state: State, style: CSSStyleDeclaration): void {
-  const { view, seat } = plane;
-  const { chart } = seat;
+  const { view, modelState } = plane;
+  const { chart } = modelState;
   const colours = { ink: style.getPropertyValue("--ink"), ground: style.getPropertyValue("--card") };
   const accent = style.getPropertyValue("--hot");
   const at = (z: Float32Array): Point | null => {
     if (!chart.project) return null;
     return view.toScreen(...chart.project(z));
   };
-  if (plane.line.length > 1) traced(context, plane.line, colours, state.tool === "lasso");
-  if (seat.path.length > 1) traced(context, seat.path.map(([x, y]) => view.toScreen(x, y)), colours, false);
-  const pins = seat.pins.map(at).filter((point): point is Point => point !== null);
-  if (pins.length === 2 && chart.lift) traced(context, pins, colours, false);
-  const rest = at(seat.rest);
-  if (rest && !pins.length && !seat.path.length) cross(context, rest, colours);
-  pins.forEach((pin, i) => badge(context, pin, "AB"[i + (seat.pins.length - pins.length)] ?? "", accent));
-  if (seat.drawn) drawn(context, plane, at(seat.drawn.z), accent, colours);
+  if (plane.line.length > 1) polyline(context, plane.line, colours, state.tool === "lasso");
+  if (modelState.path.length > 1) polyline(context, modelState.path.map(([x, y]) => view.toScreen(x, y)), colours, false);
+  const pins = modelState.pins.map(at).filter((point): point is Point => point !== null);
+  if (pins.length === 2 && chart.lift) polyline(context, pins, colours, false);
+  const current = at(modelState.current);
+  if (current && !pins.length && !modelState.path.length) cross(context, current, colours);
+  pins.forEach((pin, i) => badge(context, pin, "AB"[i + (modelState.pins.length - pins.length)] ?? "", accent));
+  if (modelState.drawn) drawn(context, plane, at(modelState.drawn.z), accent, colours);
   if (state.marked !== null) {
     const { points } = chart;
     ring(context, view.toScreen(points[2 * state.marked] as number, points[2 * state.marked + 1] as number), 7, colours);
@@ -93,7 +93,7 @@ interface Inks {
   ground: string;
 }
 
-function traced(context: CanvasRenderingContext2D, line: readonly Point[], { ink, ground }: Inks, closed: boolean): void {
+function polyline(context: CanvasRenderingContext2D, line: readonly Point[], { ink, ground }: Inks, closed: boolean): void {
   context.lineJoin = "round";
   context.beginPath();
   for (const [x, y] of line) context.lineTo(x, y);
@@ -149,13 +149,13 @@ function badge(context: CanvasRenderingContext2D, [x, y]: Point, letter: string,
   context.fillText(letter, x, y + 0.5);
 }
 
-/** A code that was encoded here, and the ellipse of two standard deviations around it. */
-function drawn(context: CanvasRenderingContext2D, { seat, view }: Plane, at: Point | null, colour: string, inks: Inks): void {
-  if (!at || !seat.drawn) return;
-  const { scale } = seat.drawn;
-  const { model } = seat;
-  if (scale && seat.chart.key === "plane") {
-    // The posterior's covariance is diagonal in codes, and not on a plane that is turned.
+/** The code of the drawing, and the ellipse of two standard deviations of its posterior. */
+function drawn(context: CanvasRenderingContext2D, { modelState, view }: Plane, at: Point | null, colour: string, inks: Inks): void {
+  if (!at || !modelState.drawn) return;
+  const { scale } = modelState.drawn;
+  const { model } = modelState;
+  if (scale && modelState.chart.key === "plane") {
+    // The covariance of the posterior is diagonal in latent space, but not on a rotated plane.
     const [a, b, c] = [0, 0, 0].map((_, k) => {
       let sum = 0;
       for (let i = 0; i < model.d; i++) {
@@ -165,12 +165,12 @@ function drawn(context: CanvasRenderingContext2D, { seat, view }: Plane, at: Poi
       }
       return sum;
     }) as [number, number, number];
-    const [middle, apart] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
+    const [middle, spread] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
     context.beginPath();
     context.ellipse(
       ...at,
-      view.length(2 * Math.sqrt(middle + apart)),
-      view.length(2 * Math.sqrt(Math.max(0, middle - apart))),
+      view.length(2 * Math.sqrt(middle + spread)),
+      view.length(2 * Math.sqrt(Math.max(0, middle - spread))),
       -0.5 * Math.atan2(2 * b, a - c),
       0,
       2 * Math.PI,

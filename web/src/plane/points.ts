@@ -1,8 +1,8 @@
-/** Many points, drawn pixel by pixel: faster than any path, and the same in every browser. */
+/** Draws many points pixel by pixel: faster than paths, and identical in every browser. */
 
 import type { View } from "./view";
 
-/** Opaque colours as a little-endian pixel holds them. */
+/** An opaque colour as a little-endian pixel. */
 export type Colour = number;
 
 /** The pixel of a CSS colour "#rrggbb". */
@@ -16,13 +16,13 @@ export interface Dots {
   points: Float32Array;
   /** Of each point. */
   colours: Uint32Array;
-  /** Points that stand back: drawn first, and faint. */
+  /** Points that are drawn first, and faintly. */
   faint: Uint8Array | null;
 }
 
 const FAINT = 0.16;
 
-/** Draws dots of a radius in device pixels into an image of the view's square. */
+/** Draws dots into an image of the view; the radius is in device pixels. */
 export function drawDots({ points, colours, faint }: Dots, view: View, image: ImageData, radius: number): void {
   const pixels = new Uint32Array(image.data.buffer);
   pixels.fill(0);
@@ -49,7 +49,7 @@ export function drawDots({ points, colours, faint }: Dots, view: View, image: Im
   }
 }
 
-/** Offsets and covers of the pixels of a disc, three numbers each. */
+/** The x offset, y offset and coverage of each pixel of a disc. */
 function disc(radius: number): Float32Array {
   const reach = Math.ceil(radius);
   const found: number[] = [];
@@ -62,7 +62,7 @@ function disc(radius: number): Float32Array {
   return Float32Array.from(found);
 }
 
-/** Lays a colour over a pixel; colours are not multiplied by their cover. */
+/** Blends a colour over a pixel; alpha is not premultiplied. */
 function blend(pixels: Uint32Array, at: number, colour: Colour, cover: number): void {
   const under = pixels[at] as number;
   if (under === 0) {
@@ -70,10 +70,10 @@ function blend(pixels: Uint32Array, at: number, colour: Colour, cover: number): 
     return;
   }
   const behind = ((under >>> 24) / 255) * (1 - cover);
-  const whole = cover + behind;
-  const [top, bottom] = [cover / whole, behind / whole];
+  const total = cover + behind;
+  const [top, bottom] = [cover / total, behind / total];
   const red = (colour & 0xff) * top + (under & 0xff) * bottom;
   const green = ((colour >> 8) & 0xff) * top + ((under >> 8) & 0xff) * bottom;
   const blue = ((colour >> 16) & 0xff) * top + ((under >> 16) & 0xff) * bottom;
-  pixels[at] = ((Math.round(whole * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+  pixels[at] = ((Math.round(total * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

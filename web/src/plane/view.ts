@@ -1,22 +1,22 @@
-/** The part of a plane that is seen: the way between places of the plane and pixels. */
+/** The visible part of a plane: maps between plane coordinates and pixels. */
 
 import type { Point } from "../geometry";
 
-/** Room around the points when all are shown, as a share of their extent. */
-const ROOM = 0.06;
-/** How far one may go in, and out, from all points. */
-const DEEPEST = 400;
-const WIDEST = 0.2;
+/** The margin around all points, as a share of their extent. */
+const MARGIN = 0.06;
+/** The limits of the zoom, relative to the view of all points. */
+const MAX_ZOOM = 400;
+const MIN_ZOOM = 0.2;
 
 export class View {
   /** Pixels per unit. */
   private scale = 1;
-  private whole = 1;
+  private fitted = 1;
   private x = 0;
   private y = 0;
 
   constructor(
-    /** Side of the square seen, CSS pixels. */
+    /** Side of the view, CSS pixels. */
     public side: number,
   ) {}
 
@@ -32,13 +32,13 @@ export class View {
     const extent = Math.max(high[0] - low[0], high[1] - low[1]) || 1;
     this.x = (low[0] + high[0]) / 2;
     this.y = (low[1] + high[1]) / 2;
-    this.whole = this.scale = this.side / (extent * (1 + 2 * ROOM));
+    this.fitted = this.scale = this.side / (extent * (1 + 2 * MARGIN));
   }
 
-  /** Takes the size of the square, keeping what it shows. */
+  /** Sets the side, and keeps the visible part. */
   resize(side: number): void {
     this.scale *= side / this.side;
-    this.whole *= side / this.side;
+    this.fitted *= side / this.side;
     this.side = side;
   }
 
@@ -55,36 +55,36 @@ export class View {
     return of * this.scale;
   }
 
-  /** Moves what is seen by so many pixels. */
+  /** Moves the view by pixels. */
   pan(px: number, py: number): void {
     this.x -= px / this.scale;
     this.y += py / this.scale;
   }
 
-  /** Goes in by a factor, the place under a pixel staying where it is. */
+  /** Zooms by a factor around a pixel. */
   zoom(factor: number, px = this.side / 2, py = this.side / 2): void {
     const [x, y] = this.toPlane(px, py);
-    this.scale = Math.min(DEEPEST * this.whole, Math.max(WIDEST * this.whole, this.scale * factor));
+    this.scale = Math.min(MAX_ZOOM * this.fitted, Math.max(MIN_ZOOM * this.fitted, this.scale * factor));
     const [nowX, nowY] = this.toPlane(px, py);
     this.x += x - nowX;
     this.y += y - nowY;
   }
 
-  /** Lowest and highest places seen. */
-  get seen(): { low: Point; high: Point } {
+  /** The lowest and the highest visible coordinates. */
+  get bounds(): { low: Point; high: Point } {
     const [left, top] = this.toPlane(0, 0);
     const [right, bottom] = this.toPlane(this.side, this.side);
     return { low: [left, bottom], high: [right, top] };
   }
 
-  /** Middle and magnification, for an address. */
+  /** Centre and zoom, for the address of the page. */
   get state(): [x: number, y: number, zoom: number] {
-    return [this.x, this.y, this.scale / this.whole];
+    return [this.x, this.y, this.scale / this.fitted];
   }
 
   set state([x, y, zoom]: readonly [number, number, number]) {
     if (![x, y, zoom].every(Number.isFinite) || zoom <= 0) return;
     [this.x, this.y] = [x, y];
-    this.scale = this.whole * Math.min(DEEPEST, Math.max(WIDEST, zoom));
+    this.scale = this.fitted * Math.min(MAX_ZOOM, Math.max(MIN_ZOOM, zoom));
   }
 }

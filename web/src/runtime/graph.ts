@@ -1,4 +1,4 @@
-/** A network as data: what Python writes, and the checks that a file really holds it. */
+/** A network as data: the format that Python writes, and its validation. */
 
 export type Shape = readonly number[];
 
@@ -7,14 +7,14 @@ export interface Input {
   readonly shape: Shape;
 }
 
-/** Numbers in the blob of weights, from the byte `offset` on. */
+/** An array in the weights that begins at the byte `offset`. */
 export interface Constant {
   readonly shape: Shape;
   readonly type: "float16" | "float32";
   readonly offset: number;
 }
 
-/** What one op makes of values; they are numbered inputs first, then constants, then nodes. */
+/** An operation on values, which are numbered: first inputs, then constants, then nodes. */
 export interface Node {
   readonly op: string;
   readonly in: readonly number[];
@@ -29,17 +29,17 @@ export interface Graph {
   readonly outputs: readonly number[];
 }
 
-// Numbers in one tensor.
-const LARGEST = 2 ** 28;
+// Numbers in one tensor, at most.
+const MAX_SIZE = 2 ** 28;
 
-/** How many numbers a tensor of that shape holds. */
+/** Numbers in a tensor of a shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, side) => product * side, 1);
 }
 
-/** The graph in parsed JSON; throws an Error that says what is wrong with it. */
+/** Validates parsed JSON as a graph; throws an Error that says what is wrong. */
 export function parseGraph(json: unknown): Graph {
-  const graph = record(json, "the whole");
+  const graph = record(json, "the graph");
   const inputs = list(graph["inputs"], "inputs").map((each, i) => {
     const input = record(each, `input ${i}`);
     check(typeof input["name"] === "string", `input ${i} has no name`);
@@ -48,8 +48,8 @@ export function parseGraph(json: unknown): Graph {
   const constants = list(graph["constants"], "constants").map((each, i): Constant => {
     const constant = record(each, `constant ${i}`);
     const { type, offset } = constant;
-    check(type === "float16" || type === "float32", `constant ${i} is of no known type`);
-    check(isCount(offset), `constant ${i} begins at no byte`);
+    check(type === "float16" || type === "float32", `constant ${i} has an unknown type`);
+    check(isCount(offset), `constant ${i} has an invalid offset`);
     return { type, offset, shape: shape(constant["shape"], `constant ${i}`) };
   });
   const given = inputs.length + constants.length;
@@ -76,27 +76,27 @@ function isCount(x: unknown): x is number {
 }
 
 function record(x: unknown, what: string): Readonly<Record<string, unknown>> {
-  check(typeof x === "object" && x !== null && !Array.isArray(x), `${what} is no object`);
+  check(typeof x === "object" && x !== null && !Array.isArray(x), `${what} is not an object`);
   return x as Record<string, unknown>;
 }
 
 function list(x: unknown, what: string): readonly unknown[] {
-  check(Array.isArray(x), `it has no list of ${what}`);
+  check(Array.isArray(x), `its ${what} are not a list`);
   return x;
 }
 
 function shape(x: unknown, what: string): Shape {
-  check(Array.isArray(x) && x.every(isCount), `${what} has no shape`);
-  check(sizeOf(x) <= LARGEST, `${what} is larger than any memory`);
+  check(Array.isArray(x) && x.every(isCount), `${what} has an invalid shape`);
+  check(sizeOf(x) <= MAX_SIZE, `${what} is too large`);
   return x;
 }
 
-/** Numbers of values that are there already. */
+/** References to values that are computed earlier. */
 function ids(x: unknown, below: number, what: string): readonly number[] {
-  check(Array.isArray(x) && x.every(isCount), `${what} names no values`);
+  check(Array.isArray(x) && x.every(isCount), `${what} has invalid inputs`);
   check(
     x.every((id) => id < below),
-    `${what} takes a value that is made later or never`,
+    `${what} refers to a value that is not computed before it`,
   );
   return x;
 }

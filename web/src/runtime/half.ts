@@ -1,6 +1,6 @@
-/** Half precision: not every browser has a Float16Array. */
+/** Half precision, since not every browser has a Float16Array. */
 
-/** The numbers of 16 bits each, as of IEEE 754, in single precision. */
+/** Converts half precision (IEEE 754 binary16) to single precision. */
 export function fromHalf(bits: Uint16Array): Float32Array {
   const out = new Float32Array(bits.length);
   const words = new Uint32Array(out.buffer);
@@ -10,7 +10,7 @@ export function fromHalf(bits: Uint16Array): Float32Array {
     const exponent = (half >> 10) & 31;
     const fraction = half & 1023;
     if (exponent === 0) out[i] = (sign ? -fraction : fraction) * 2 ** -24;
-    // The exponents count from 15 in half precision and from 127 in single precision.
+    // The exponent bias is 15 in half precision and 127 in single precision.
     else words[i] = sign | ((exponent === 31 ? 255 : exponent + 112) << 23) | (fraction << 13);
   }
   return out;

@@ -1,4 +1,4 @@
-/** A network that runs: planned once, computed often. */
+/** A network that runs in the page: planned once, computed many times. */
 
 import { type Constant, type Graph, type Input, type Shape, sizeOf } from "./graph";
 import { fromHalf } from "./half";
@@ -11,9 +11,9 @@ export interface Output {
 }
 
 /**
- * A network on its way from inputs to outputs, all in single precision.
+ * A network in single precision.
  *
- * Memory is taken when it is made; a run takes none, so that it can follow a mouse.
+ * All memory is allocated by the constructor; a run allocates none, so that it can follow a mouse.
  */
 export class Network {
   readonly inputs: readonly (Input & { readonly size: number })[];
@@ -22,7 +22,7 @@ export class Network {
   private readonly made: Float32Array[];
   private readonly steps: readonly (() => void)[];
 
-  /** Throws an Error that says what is wrong where graph and weights hold no network. */
+  /** Throws an Error that says what is wrong if graph and weights are not a valid network. */
   constructor(graph: Graph, weights: Uint8Array) {
     this.inputs = graph.inputs.map((each) => ({ ...each, size: sizeOf(each.shape) }));
     const values: Tensor[] = graph.inputs.map(({ shape }) => ({
@@ -55,9 +55,9 @@ export class Network {
   }
 
   /**
-   * The outputs for these inputs, which come in the order of `inputs`.
+   * Computes the outputs for inputs in the order of `inputs`.
    *
-   * They are views of the network's own memory and hold until the next run: copy what is to stay.
+   * They are views of the memory of the network, which the next run overwrites.
    */
   run(...inputs: readonly Float32Array[]): readonly Float32Array[] {
     for (let i = 0; i < this.given.length; i++) {
@@ -65,7 +65,7 @@ export class Network {
       const found = inputs[i];
       if (found?.length !== size) {
         throw new Error(
-          `The input "${name}" holds ${size} numbers, and ${found?.length ?? "none"} were given.`,
+          `The input "${name}" has ${size} numbers, and ${found?.length ?? "none"} were given.`,
         );
       }
       this.given[i]!.set(found);
@@ -76,18 +76,18 @@ export class Network {
 }
 
 function unknown(op: string): string {
-  const fix = "Write the page again, with the version that wrote the network.";
-  return `This network needs the op "${op}", which this page does not have. ${fix}`;
+  const fix = "Write the page again, with one version of autoencode.";
+  return `This network needs the operation "${op}", which this page does not have. ${fix}`;
 }
 
-/** The numbers of a constant. */
+/** Reads a constant. */
 function read({ shape, type, offset }: Constant, weights: Uint8Array): Float32Array {
   const bytes = sizeOf(shape) * (type === "float16" ? 2 : 4);
   if (offset + bytes > weights.length) {
     const sizes = `${offset + bytes} bytes are needed, and there are ${weights.length}`;
-    throw new Error(`The weights of this network are cut off: ${sizes}.`);
+    throw new Error(`The weights of this network are incomplete: ${sizes}.`);
   }
-  // A copy, since typed arrays begin at multiples of their own size only.
+  // A copy, since typed arrays must begin at multiples of their element size.
   const { buffer } = new Uint8Array(weights.subarray(offset, offset + bytes));
   return type === "float16" ? fromHalf(new Uint16Array(buffer)) : new Float32Array(buffer);
 }

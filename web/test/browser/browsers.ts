@@ -1,4 +1,4 @@
-/** Real browsers, with the network off, and what a hand does in them. */
+/** Real browsers without a network, and user interaction in them. */
 
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,25 +20,25 @@ export function launch(name: Name): Promise<Browser> {
     browser: name,
     executablePath: PATHS[name],
     userDataDir: mkdtempSync(join(tmpdir(), "explorer-")),
-    // A container's user may be root, whom Chromium gives no sandbox.
+    // Chromium has no sandbox for root, the user of many containers.
     args: name === "chrome" ? ["--no-sandbox", ...QUIET] : [],
     timeout: 60_000,
   });
 }
 
-/** An opened page, and everything about it that should not have happened. */
+/** An open page, and its errors, warnings and requests. */
 export interface Opened {
   page: Page;
   faults: string[];
 }
 
-/** Opens a file and waits until the page is built, or says why it is not. */
+/** Opens a file and waits until the page is built or shows an error. */
 export async function open(browser: Browser, file: string, hash = ""): Promise<Opened> {
   const page = await browser.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`error: ${String(error)}`));
   page.on("console", (message) => {
-    // The advice about reading canvases is for these tests, which read them.
+    // Advice about reading canvases concerns these tests, which read them.
     const ours = message.text().includes("willReadFrequently");
     if ((message.type() === "error" || message.type() === "warn") && !ours) faults.push(`console: ${message.text()}`);
   });
@@ -51,13 +51,13 @@ export async function open(browser: Browser, file: string, hash = ""): Promise<O
   return { page, faults };
 }
 
-/** A page with the explorer in a frame, the frame, and where its first plane is. */
+/** A page with the explorer in a frame, the frame, and the box of its first plane. */
 export interface Notebook extends Opened {
   frame: Frame;
   box: BoundingBox;
 }
 
-/** Opens a file that shows the explorer as a notebook does, in a frame. */
+/** Opens a file that shows the explorer in a frame, as a notebook does. */
 export async function openNotebook(browser: Browser, file: string): Promise<Notebook> {
   const page = await browser.newPage();
   const faults: string[] = [];
@@ -66,11 +66,11 @@ export async function openNotebook(browser: Browser, file: string): Promise<Note
   await page.goto(pathToFileURL(file).href);
   const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
   const box = await (await frame?.waitForSelector(".plane"))?.boundingBox();
-  if (!frame || !box) throw new Error("There is no plane in the frame.");
+  if (!frame || !box) throw new Error("The frame has no plane.");
   return { page, frame, box, faults };
 }
 
-/** The brightness of a canvas's pixels, in [0, 1]. */
+/** The red channel of the pixels of a canvas, in [0, 1]. */
 export function pixels(page: Page, selector: string): Promise<number[]> {
   return page.$eval(selector, (found) => {
     const canvas = found as HTMLCanvasElement;
@@ -79,7 +79,7 @@ export function pixels(page: Page, selector: string): Promise<number[]> {
   });
 }
 
-/** Moves the hand to a place of an element, both in shares of its sides. */
+/** Moves the mouse to a position in an element, as shares of its sides. */
 export async function moveTo(page: Page, selector: string, x: number, y: number): Promise<void> {
   const [px, py] = await place(page, selector, x, y);
   await page.mouse.move(px, py, { steps: 3 });
@@ -90,7 +90,7 @@ export async function click(page: Page, selector: string, x: number, y: number):
   await page.mouse.click(px, py);
 }
 
-/** Draws a line through places of an element. */
+/** Drags the mouse through positions in an element. */
 export async function drag(page: Page, selector: string, line: readonly (readonly [number, number])[]): Promise<void> {
   const places = [];
   for (const [x, y] of line) places.push(await place(page, selector, x, y));
@@ -104,11 +104,11 @@ export async function drag(page: Page, selector: string, line: readonly (readonl
 async function place(page: Page, selector: string, x: number, y: number): Promise<[number, number]> {
   await page.$eval(selector, (element) => element.scrollIntoView({ block: "center", behavior: "instant" }));
   const box = await (await page.$(selector))?.boundingBox();
-  if (!box) throw new Error(`There is no ${selector} to be seen.`);
+  if (!box) throw new Error(`${selector} is not visible.`);
   return [box.x + x * box.width, box.y + y * box.height];
 }
 
-/** Clicks a control by the words on it. */
+/** Clicks a control by its text. */
 export async function press(page: Page, words: string, within = "body"): Promise<void> {
   const found = await page.evaluateHandle(
     (text, part) => {
@@ -127,13 +127,13 @@ export function text(page: Page, selector: string): Promise<string> {
   return page.$eval(selector, (element) => element.textContent ?? "");
 }
 
-/** Waits until a text of the page is as wanted; tells what it was where it never is. */
-export async function says(page: Page, selector: string, wanted: RegExp): Promise<string> {
+/** Waits until the text of an element matches. */
+export async function waitForText(page: Page, selector: string, wanted: RegExp): Promise<string> {
   const until = Date.now() + 8_000;
   for (;;) {
     const now = await text(page, selector);
     if (wanted.test(now)) return now;
-    if (Date.now() > until) throw new Error(`${selector} says "${now}", not ${wanted}`);
+    if (Date.now() > until) throw new Error(`${selector} contains "${now}", not ${wanted}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

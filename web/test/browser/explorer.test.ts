@@ -5,15 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, says, text } from "./browsers";
+import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, text, waitForText } from "./browsers";
 
 const PYTHON = process.env["PYTHON"] ?? join(import.meta.dirname, "../../../.venv/bin/python");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const DECODED = ".room:nth-of-type(1) .look canvas";
-const PLANE = ".room:nth-of-type(1) .plane";
+const DECODED = ".model:nth-of-type(1) .inspector canvas";
+const PLANE = ".model:nth-of-type(1) .plane";
 
-/** Of what is decoded, in the range of the values; and half a step of a pixel. */
-const CLOSE = 0.01 + 0.5 / 255;
+/** The tolerance of decoded values: 0.01, and half a step of a pixel. */
+const TOLERANCE = 0.01 + 0.5 / 255;
 
 let folder = "";
 let known: Record<string, { code: number[]; image: number[] }[]>;
@@ -38,90 +38,90 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await browser?.close();
   });
 
-  test("the page opens without a fault or a request, and says what it shows", async () => {
+  test("the page opens without an error or a request, and describes its examples", async () => {
     const { page, faults } = await open(browser, file("two"));
     expect(await text(page, "h1")).toBe("ae and vae on digits");
-    expect(await text(page, "header .says")).toMatch(/^All \d+ test examples/);
+    expect(await text(page, "header .note")).toMatch(/^All \d+ test examples/);
     expect(await page.$$(".plane")).toHaveLength(2);
     expect(faults).toEqual([]);
     await page.close();
   });
 
   test.each(["ae", "vae", "wide"])("%s decodes as PyTorch does", async (model) => {
-    const [page_, seat] = model === "wide" ? ["wide", 0] : ["two", model === "ae" ? 0 : 1];
+    const [page_, number] = model === "wide" ? ["wide", 0] : ["two", model === "ae" ? 0 : 1];
     for (const { code, image } of known[model] ?? []) {
-      const { page } = await open(browser, file(page_ as string), `#rest${seat}=${code.join("+")}`);
-      const found = await pixels(page, `.room:nth-of-type(${Number(seat) + 1}) .look canvas`);
+      const { page } = await open(browser, file(page_ as string), `#code${number}=${code.join("+")}`);
+      const found = await pixels(page, `.model:nth-of-type(${Number(number) + 1}) .inspector canvas`);
       expect(found).toHaveLength(image.length);
       const worst = Math.max(...found.map((value, i) => Math.abs(value - (image[i] as number))));
-      expect(worst).toBeLessThan(CLOSE);
+      expect(worst).toBeLessThan(TOLERANCE);
       await page.close();
     }
   });
 
-  test("the cursor decodes, and the nearest example stands beside it", async () => {
+  test("the cursor decodes, and the nearest example is shown", async () => {
     const { page, faults } = await open(browser, file("two"));
     const before = await pixels(page, DECODED);
     await moveTo(page, PLANE, 0.2, 0.3);
     const first = await pixels(page, DECODED);
-    const where = await text(page, ".room:nth-of-type(1) .look .figure");
+    const where = await text(page, ".model:nth-of-type(1) .inspector .value");
     await moveTo(page, PLANE, 0.7, 0.6);
     expect(first).not.toEqual(before);
     expect(await pixels(page, DECODED)).not.toEqual(first);
     expect(where).toMatch(/^\(−?\d+\.\d\d, −?\d+\.\d\d\)$/);
-    expect(await text(page, ".room:nth-of-type(1) .look figure:nth-of-type(2)")).toMatch(/“\d”, \d+\.\d\d away/);
+    expect(await text(page, ".model:nth-of-type(1) .inspector figure:nth-of-type(2)")).toMatch(/class “\d”, distance \d+\.\d\d/);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("an example that is pointed at in one model is shown in the other, both ways", async () => {
+  test("an example under the cursor in one model is shown in the other, both ways", async () => {
     const { page, faults } = await open(browser, file("two"));
-    const look = (room: number): string => `.room:nth-of-type(${room}) .look`;
+    const inspector = (model: number): string => `.model:nth-of-type(${model}) .inspector`;
     for (const [here, there] of [[1, 2], [2, 1]] as const) {
-      const plane = `.room:nth-of-type(${here}) .plane`;
-      let met = false;
-      // Across the middle, where the codes lie, until the cursor meets one.
-      for (let x = 0.25; x < 0.75 && !met; x += 0.008) {
+      const plane = `.model:nth-of-type(${here}) .plane`;
+      let marked = false;
+      // Across the middle, until the cursor is on an example.
+      for (let x = 0.25; x < 0.75 && !marked; x += 0.008) {
         await moveTo(page, plane, x, 0.5);
-        met = !(await text(page, `${look(there)} .figure`)).startsWith("at rest");
+        marked = !(await text(page, `${inspector(there)} .value`)).startsWith("current code");
       }
-      expect(met).toBe(true);
-      const [mine, other] = [await pixels(page, `${look(here)} figure:nth-of-type(2) canvas`), await pixels(page, `${look(there)} figure:nth-of-type(2) canvas`)];
+      expect(marked).toBe(true);
+      const [mine, other] = [await pixels(page, `${inspector(here)} figure:nth-of-type(2) canvas`), await pixels(page, `${inspector(there)} figure:nth-of-type(2) canvas`)];
       expect(other).toEqual(mine);
       await moveTo(page, "h1", 0.5, 0.5);
-      expect(await text(page, `${look(there)} .figure`)).toMatch(/^at rest/);
+      expect(await text(page, `${inspector(there)} .value`)).toMatch(/^current code/);
     }
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("two pins make a strip whose ends are the pins, and a film", async () => {
+  test("two pins make a row of images from one to the other, and an animation", async () => {
     const { page, faults } = await open(browser, file("two"));
     await click(page, PLANE, 0.3, 0.4);
     const first = await pixels(page, DECODED);
     await click(page, PLANE, 0.7, 0.6);
     const last = await pixels(page, DECODED);
-    const way = ".room:nth-of-type(1) .card";
-    await says(page, way, /11 codes from pin A to pin B/);
+    const way = ".model:nth-of-type(1) .card";
+    await waitForText(page, way, /11 codes from pin A to pin B/);
     const strip = await pixels(page, `${way} canvas.row`);
     const [side, width] = [8, 11 * 9 - 1];
     const cut = (k: number): number[] =>
       Array.from({ length: side * side }, (_, i) => strip[Math.floor(i / side) * width + k * 9 + (i % side)] as number);
     expect(cut(0)).toEqual(first);
     expect(cut(10)).toEqual(last);
-    const still = await pixels(page, `${way} .film canvas`);
+    const still = await pixels(page, `${way} .animation canvas`);
     await press(page, "Play");
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    expect(await pixels(page, `${way} .film canvas`)).not.toEqual(still);
+    expect(await pixels(page, `${way} .animation canvas`)).not.toEqual(still);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("a path that is drawn is decoded along its way", async () => {
+  test("a drawn path is decoded", async () => {
     const { page } = await open(browser, file("two"));
     await press(page, "path");
     await drag(page, PLANE, [[0.2, 0.2], [0.5, 0.7], [0.8, 0.3]]);
-    await says(page, ".room:nth-of-type(1) .card", /11 codes at equal distances along the drawn path/);
+    await waitForText(page, ".model:nth-of-type(1) .card", /11 codes at equal distances along the drawn path/);
     await page.close();
   });
 
@@ -129,26 +129,26 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const { page, faults } = await open(browser, file("two"));
     await press(page, "lasso");
     await drag(page, PLANE, [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]);
-    const said = await says(page, ".shared .says", /^\d+ of \d+ examples/);
+    const said = await waitForText(page, ".shared .note", /^\d+ of \d+ examples/);
     const within = Number(said.split(" ")[0]);
     const counts = await page.$$eval(".bars span:last-child", (spans) => spans.map((span) => Number(span.textContent)));
     expect(within).toBeGreaterThan(50);
     expect(counts.reduce((sum, of) => sum + of, 0)).toBe(within);
     expect(await page.$$(".shared .pictures canvas")).toHaveLength(Math.min(within, 96));
     await click(page, PLANE, 0.5, 0.5);
-    await says(page, ".shared .says", /^Take the lasso/);
+    await waitForText(page, ".shared .note", /^Choose the tool “lasso”/);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("sliders move the code at rest, and the address keeps it", async () => {
+  test("sliders change the current code, and the address keeps it", async () => {
     const { page, faults } = await open(browser, file("wide"));
     const before = await pixels(page, DECODED);
     const address = await page.evaluate(() => location.hash);
     await drag(page, ".sliders label:first-child input", [[0.5, 0.5], [0.95, 0.5]]);
     expect(await pixels(page, DECODED)).not.toEqual(before);
     const moved = await text(page, ".sliders label:first-child output");
-    await page.waitForFunction((old) => location.hash !== old && location.hash.includes("rest0="), {}, address);
+    await page.waitForFunction((old) => location.hash !== old && location.hash.includes("code0="), {}, address);
     const hash = await page.evaluate(() => location.hash);
     const image = await pixels(page, DECODED);
     await page.close();
@@ -160,27 +160,27 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await again.page.close();
   });
 
-  test("codes of many numbers are looked at on their principal plane or two numbers", async () => {
+  test("codes of many dimensions are shown by principal components or by two dimensions", async () => {
     const { page, faults } = await open(browser, file("wide"));
-    await says(page, ".frame .says", /first two principal components/);
+    await waitForText(page, ".plane-column .note", /first two principal components/);
     await page.select(".charts select", "dims");
-    await says(page, ".frame .says", /^Two of the 12 numbers/);
+    await waitForText(page, ".plane-column .note", /^Two of the 12 latent dimensions/);
     await moveTo(page, PLANE, 0.4, 0.6);
-    expect(await text(page, ".look .figure")).toMatch(/12 numbers/);
+    expect(await text(page, ".inspector .value")).toMatch(/12 dimensions/);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("a drawing is encoded, lands on the plane and is reconstructed", async () => {
+  test("a drawing is encoded, marked on the plane and reconstructed", async () => {
     const { page, faults } = await open(browser, file("two"));
-    const empty = await pixels(page, ".outcome figure:nth-of-type(2) canvas");
+    const empty = await pixels(page, ".result figure:nth-of-type(2) canvas");
     await drag(page, ".pad", [[0.35, 0.2], [0.65, 0.2], [0.5, 0.85]]);
-    await says(page, ".outcome figure:nth-of-type(2)", /squared error \d/);
-    const seen = await pixels(page, ".outcome figure:nth-of-type(1) canvas");
+    await waitForText(page, ".result figure:nth-of-type(2)", /squared error \d/);
+    const seen = await pixels(page, ".result figure:nth-of-type(1) canvas");
     expect(Math.max(...seen)).toBeGreaterThan(0.5);
-    expect(await pixels(page, ".outcome figure:nth-of-type(2) canvas")).not.toEqual(empty);
+    expect(await pixels(page, ".result figure:nth-of-type(2) canvas")).not.toEqual(empty);
     await press(page, "Clear", ".drawing");
-    expect(await pixels(page, ".outcome figure:nth-of-type(2) canvas")).toEqual(empty);
+    expect(await pixels(page, ".result figure:nth-of-type(2) canvas")).toEqual(empty);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -194,24 +194,24 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
-  test("an entry of a discrete code is changed by a click", async () => {
+  test("a click changes a codebook entry", async () => {
     const { page, faults } = await open(browser, file("vq"));
     await click(page, PLANE, 0.5, 0.5);
     const before = await pixels(page, DECODED);
-    await says(page, ".room:nth-of-type(1) .card:nth-of-type(2)", /Group 1 holds entry \d+ of/);
+    await waitForText(page, ".model:nth-of-type(1) .card:nth-of-type(2)", /Group 1 has entry \d+ of/);
     await page.$$eval(".pictures button", (buttons) => (buttons.at(-1) as HTMLElement).click());
     expect(await pixels(page, DECODED)).not.toEqual(before);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("noise is put on an example and taken off again", async () => {
+  test("noise is added to an example, which is reconstructed", async () => {
     const { page, faults } = await open(browser, file("denoising"));
-    const noisy = ".restored figure:nth-of-type(2) canvas";
+    const noisy = ".denoised figure:nth-of-type(2) canvas";
     const before = await pixels(page, noisy);
     await drag(page, ".level input", [[0.5, 0.5], [0.95, 0.5]]);
     expect(await pixels(page, noisy)).not.toEqual(before);
-    expect(await text(page, ".restored figure:nth-of-type(3)")).toMatch(/squared error \d/);
+    expect(await text(page, ".denoised figure:nth-of-type(3)")).toMatch(/squared error \d/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -252,17 +252,17 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     for (const key of ["ArrowLeft", "ArrowUp", "Enter", "ArrowRight", "ArrowRight", "Enter", "+"] as const) {
       await page.keyboard.press(key);
     }
-    await says(page, ".room:nth-of-type(1) .card", /from pin A to pin B/);
-    expect(await text(page, ".look .unseen")).toMatch(/Nearest example/);
+    await waitForText(page, ".model:nth-of-type(1) .card", /from pin A to pin B/);
+    expect(await text(page, ".inspector .visually-hidden")).toMatch(/Nearest example/);
     await page.keyboard.press("Escape");
-    await says(page, ".room:nth-of-type(1) .card", /Click two places/);
+    await waitForText(page, ".model:nth-of-type(1) .card", /Click two positions/);
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("a decoder that the page cannot run is stood in for by pictures, and it says so", async () => {
+  test("a decoder that the page cannot run is replaced by a grid of images, with a warning", async () => {
     const { page, faults } = await open(browser, file("odd"));
-    await says(page, ".warning", /cannot run the decoder.*fft.*32 × 32/);
+    await waitForText(page, ".warning", /cannot run the decoder.*fft.*32 × 32/);
     await moveTo(page, PLANE, 0.2, 0.3);
     const first = await pixels(page, DECODED);
     await moveTo(page, PLANE, 0.7, 0.6);
@@ -272,7 +272,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
-  test("served, the program decodes what the page cannot, and stops when it is told", async () => {
+  test("the server decodes what the page cannot, and stops on SIGTERM", async () => {
     const run = join(folder, "runs", "odd");
     const trust = JSON.parse(readFileSync(join(run, "run.json"), "utf8")).network_sha256;
     const server = spawn(PYTHON, ["-m", "autoencode", "explore", run, "--no-browser"], {
@@ -287,7 +287,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
       const page = await browser.newPage();
       await page.setViewport({ width: 1280, height: 900 });
       await page.goto(address);
-      await says(page, ".warning", /The program that serves the page decodes/);
+      await waitForText(page, ".warning", /The server of the page decodes/);
       await moveTo(page, PLANE, 0.2, 0.3);
       await page.waitForFunction(painted, {}, DECODED);
       const first = await pixels(page, DECODED);
@@ -304,20 +304,20 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     expect(await stopped).toBe(0);
   });
 
-  test("a notebook shows the page in a frame, and in it the cursor decodes", async () => {
+  test("a notebook shows the page in a frame, in which the cursor decodes", async () => {
     const { page, frame, box, faults } = await openNotebook(browser, file("notebook"));
-    const before = await frame.$eval(".look .figure", (element) => element.textContent);
+    const before = await frame.$eval(".inspector .value", (element) => element.textContent);
     await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.4 * box.height, { steps: 3 });
-    expect(await frame.$eval(".look .figure", (element) => element.textContent)).not.toBe(before);
+    expect(await frame.$eval(".inspector .value", (element) => element.textContent)).not.toBe(before);
     // Longer than the address takes to follow.
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(faults).toEqual([]);
     await page.close();
   });
 
-  test("a widget and its kernel hear of each other", async () => {
+  test("a widget and its kernel exchange values", async () => {
     const { page, frame, box, faults } = await openNotebook(browser, file("widget"));
-    // What was set before the page was there.
+    // Values set before the page was ready.
     await frame.waitForFunction("document.body.textContent.includes('1 of 359 examples')");
     await page.waitForFunction("kernel.codes.length === 1 && kernel.selected.length === 1");
     // From the page to the kernel.
@@ -328,12 +328,12 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     expect(await page.evaluate("kernel.codes[0]")).not.toEqual(before);
     expect(await page.evaluate("kernel.selected")).toEqual([5]);
     // And back.
-    await page.evaluate("tell('codes', [[0.25, -0.5]]); tell('pins', [[]]); tell('selected', [3, 4, 9])");
-    await frame.waitForFunction("document.querySelector('.look .figure').textContent === 'at rest (0.25, −0.50)'");
+    await page.evaluate("setTrait('codes', [[0.25, -0.5]]); setTrait('pins', [[]]); setTrait('selected', [3, 4, 9])");
+    await frame.waitForFunction("document.querySelector('.inspector .value').textContent === 'current code (0.25, −0.50)'");
     await frame.waitForFunction("document.body.textContent.includes('3 of 359 examples')");
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(await page.evaluate("[kernel.codes, kernel.pins, kernel.selected]")).toEqual([[[0.25, -0.5]], [[]], [3, 4, 9]]);
-    // A widget that was taken away hears no more.
+    // A removed widget receives nothing.
     await page.evaluate("end()");
     await page.evaluate("document.querySelector('iframe').contentWindow.postMessage({ autoencode: { selected: [] } }, '*')");
     await frame.waitForFunction("!document.body.textContent.includes('3 of 359 examples')");
@@ -343,16 +343,16 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
-  test("lines of Python are shown where a page may not copy them", async () => {
+  test("Python code is shown if the page may not copy it", async () => {
     const { page, faults } = await open(browser, file("two"));
     await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (t) => { window.copied = t; } } })");
-    await press(page, "Copy as Python", ".room:nth-of-type(1)");
-    await says(page, ".room:nth-of-type(1) .look > .says", /^Copied/);
+    await press(page, "Copy as Python", ".model:nth-of-type(1)");
+    await waitForText(page, ".model:nth-of-type(1) .inspector > .note", /^Copied/);
     expect(await page.evaluate("copied")).toContain("model.decoder(z)");
     await page.evaluate("navigator.clipboard.writeText = async () => { throw new Error('no'); }");
-    await press(page, "Copy as Python", ".room:nth-of-type(1)");
-    await says(page, ".room:nth-of-type(1) .look > .says", /here are the lines/);
-    expect(await page.$eval(".look .lines", (lines) => (lines as HTMLTextAreaElement).value)).toBe(await page.evaluate("copied"));
+    await press(page, "Copy as Python", ".model:nth-of-type(1)");
+    await waitForText(page, ".model:nth-of-type(1) .inspector > .note", /copy the code from here/);
+    expect(await page.$eval(".inspector .code-lines", (lines) => (lines as HTMLTextAreaElement).value)).toBe(await page.evaluate("copied"));
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -363,7 +363,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     expect(await text(page, ".legend")).toContain("<img src=x onerror=");
     await press(page, "lasso");
     await drag(page, PLANE, [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]);
-    await says(page, ".bars", /<img src=x/);
+    await waitForText(page, ".bars", /<img src=x/);
     expect(await page.$$("img")).toHaveLength(0);
     expect(await page.title()).not.toBe("caught");
     expect(faults).toEqual([]);
@@ -371,20 +371,20 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   });
 
   test.each([
-    ["cut off", (html: string) => html.replace(/(id="content">\s*)(\d+:[^\n]{4000})[^\n]*/, "$1$2"), /damaged/],
-    ["changed", (html: string) => html.replace(/(id="content">\s*\d+:[^\n]{2000})[^\n]{40}/, `$1${"!".repeat(40)}`), /damaged/],
-    ["foreign", (html: string) => html.replace(/(id="content">\s*)\d+:[^\n]*/, "$1hello"), /damaged|no file/],
-    ["empty", (html: string) => html.replace(/(id="content">\s*)\d+:[^\n]*/, "$1"), /nothing to show|damaged/],
-  ])("content that is %s is refused in a sentence", async (how, spoil, sentence) => {
-    const spoiled = join(folder, `${how.replace(" ", "-")}-${name}.html`);
-    writeFileSync(spoiled, spoil(readFileSync(file("two"), "utf8")));
-    const { page } = await open(browser, spoiled);
+    ["cut off", (html: string) => html.replace(/(id="content">\s*)([^\n]{4000})[^\n]*/, "$1$2"), /damaged/],
+    ["changed", (html: string) => html.replace(/(id="content">\s*[^\n]{2000})[^\n]{40}/, `$1${"!".repeat(40)}`), /damaged/],
+    ["foreign", (html: string) => html.replace(/(id="content">\s*)[^\n]*/, "$1hello"), /damaged|not a file/],
+    ["empty", (html: string) => html.replace(/(id="content">\s*)[^\n]*/, "$1"), /no content|damaged/],
+  ])("content that is %s is refused with a message", async (how, corrupt, sentence) => {
+    const corrupted = join(folder, `${how.replace(" ", "-")}-${name}.html`);
+    writeFileSync(corrupted, corrupt(readFileSync(file("two"), "utf8")));
+    const { page } = await open(browser, corrupted);
     expect(await text(page, ".failed")).toMatch(sentence);
     await page.close();
   });
 
-  // Firefox is not told here which scheme to prefer.
-  test.each(name === "chrome" ? ["light", "dark"] : ["light"])("a checker of accessibility finds no fault in %s", async (scheme) => {
+  // The colour scheme can be set in Chromium only.
+  test.each(name === "chrome" ? ["light", "dark"] : ["light"])("axe finds no accessibility violations in %s", async (scheme) => {
     for (const each of ["two", "wide", "cvae", "vq", "denoising"]) {
       const { page } = await open(browser, file(each));
       if (name === "chrome") await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
@@ -400,7 +400,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   });
 });
 
-/** Whether a canvas holds anything; runs in the page. */
+/** Whether a canvas is not blank; runs in the page. */
 function painted(selector: string): boolean {
   const canvas = document.querySelector(selector) as HTMLCanvasElement;
   const { data } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, canvas.height);

@@ -1,4 +1,4 @@
-"""A network with an operation that the page's runtime has not."""
+"""A network with an operation that the page does not have."""
 
 import torch
 from torch import nn

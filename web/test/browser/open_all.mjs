@@ -19,15 +19,15 @@ for (const file of process.argv.slice(2)) {
   await page.waitForFunction("document.documentElement.dataset.ready || document.querySelector('.failed')");
   const failed = await page.$eval("body", (body) => body.querySelector(".failed, .warning")?.textContent ?? "");
   if (failed) faults.push(failed);
-  const before = await page.$eval(".look", (look) => look.textContent);
+  const before = await page.$eval(".inspector", (element) => element.textContent);
   const box = await (await page.$(".plane"))?.boundingBox();
   if (box) await page.mouse.move(box.x + box.width * 0.2, box.y + box.height * 0.7, { steps: 3 });
-  const blank = await page.$eval(".look canvas", (canvas) => {
+  const blank = await page.$eval(".inspector canvas", (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return data.every((value) => value === 0);
   });
   if (blank) faults.push("nothing is decoded");
-  if (before === (await page.$eval(".look", (look) => look.textContent))) faults.push("the cursor moves nothing");
+  if (before === (await page.$eval(".inspector", (element) => element.textContent))) faults.push("the cursor has no effect");
   found[basename(file, ".html")] = faults;
   await page.close();
 }

@@ -1,4 +1,4 @@
-"""Pages for the tests in browsers, and what PyTorch makes of some codes: python pages.py FOLDER."""
+"""Writes pages for the browser tests, and codes decoded by PyTorch: python pages.py FOLDER."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def main(folder: Path) -> None:
     """Trains small models on small images and writes their pages."""
     torch.set_num_threads(1)
     digits = load_data("digits")
-    of = {}
+    runs = {}
     for name, recipe, latent in (
         ("ae", "ae", 2),
         ("vae", "vae", 2),
         ("wide", "vae", 12),
         ("cvae", "cvae", 4),
-        # Its own length of code is a multiple of what a group holds.
+        # Its default code shape fits the groups of the codebook.
         ("vq-vae", "vq-vae", None),
         ("denoising", "denoising-ae", 8),
     ):
-        # Without what is fitted to codes after training: it takes longer than all else here.
+        # Without the sampler fitted to codes after training, which would take most of the time.
         row = ae.RECIPES[recipe].but(sampler=None)
         for key, value in SMALL.items():
             row = row.set(key, value)
@@ -44,15 +44,15 @@ def main(folder: Path) -> None:
         ae.fit(
             row, digits, steps=150, batch_size=64, out=out, progress=False, overwrite=True, **more
         )
-        of[name] = open_run(out)
-    for page, runs in (
+        runs[name] = open_run(out)
+    for page, names in (
         ("two", ["ae", "vae"]),
         ("wide", ["wide"]),
         ("cvae", ["cvae"]),
         ("vq", ["vq-vae"]),
         ("denoising", ["denoising"]),
     ):
-        write_explorer([of[name] for name in runs], folder / f"{page}.html", data=digits)
+        write_explorer([runs[name] for name in names], folder / f"{page}.html", data=digits)
     write_explorer([_hostile(folder)], folder / "hostile.html")
     odd = ae.RECIPES["ae"].but(network=ae.Spec(str(Path(__file__).with_name("odd_network.py")), {}))
     out = folder / "runs" / "odd"
@@ -61,39 +61,41 @@ def main(folder: Path) -> None:
     frame = ae.Explorer(folder / "runs" / "vae", data=digits)._repr_html_()
     (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
     (folder / "widget.html").write_text(_widget(ae.Explorer(folder / "runs" / "vae", data=digits)))
-    known = {name: _known(of[name]) for name in ("ae", "vae", "wide")}
+    known = {name: _known(runs[name]) for name in ("ae", "vae", "wide")}
     (folder / "known.json").write_text(json.dumps(known))
 
 
 def _widget(explorer: ae.Explorer) -> str:
-    """A page that shows the explorer's widget as a notebook does, its kernel a mere dictionary."""
+    """A page that shows the widget as a notebook does, with a dictionary as its kernel."""
     widget = explorer.widget()
     module = base64.b64encode(widget._esm.encode()).decode()
     state = json.dumps({name: getattr(widget, name) for name in widget.keys if name in TRAITS})
     return f"""<!doctype html><title>a notebook</title><div id="cell"></div>
 <script id="state" type="application/json">{state.replace("<", chr(92) + "u003c")}</script>
 <script type="module">
-const heard = {{}};
+const listeners = {{}};
 window.kernel = JSON.parse(document.getElementById("state").textContent);
-window.tell = (name, value) => {{
+window.setTrait = (name, value) => {{
   kernel[name] = value;
-  heard[`change:${{name}}`]?.forEach((f) => f());
+  listeners[`change:${{name}}`]?.forEach((f) => f());
 }};
 const model = {{
   get: (name) => kernel[name],
-  set: (name, value) => JSON.stringify(kernel[name]) === JSON.stringify(value) || tell(name, value),
-  on: (event, f) => (heard[event] ??= []).push(f),
-  off: (event, f) => (heard[event] = heard[event].filter((other) => other !== f)),
+  set: (name, value) => {{
+    if (JSON.stringify(kernel[name]) !== JSON.stringify(value)) setTrait(name, value);
+  }},
+  on: (event, f) => (listeners[event] ??= []).push(f),
+  off: (event, f) => (listeners[event] = listeners[event].filter((other) => other !== f)),
   save_changes: () => {{}},
 }};
-window.tell("selected", [5]);
+window.setTrait("selected", [5]);
 const {{ default: widget }} = await import("data:text/javascript;base64,{module}");
 window.end = widget.render({{ model, el: document.getElementById("cell") }});
 </script>"""
 
 
 def _known(run: Run) -> list[dict[str, list[float]]]:
-    """Codes, and the images that the model in PyTorch decodes them to."""
+    """Codes, and their images decoded by PyTorch."""
     model = run.load_model()
     codes = torch.randn(5, model.sizes.latent, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -105,7 +107,7 @@ def _known(run: Run) -> list[dict[str, list[float]]]:
 
 
 def _hostile(folder: Path) -> Run:
-    """A model whose name, and whose classes' names, are HTML."""
+    """A model whose name and class names are HTML."""
     rng = np.random.default_rng(0)
     source = folder / "images"
     for label in (HOSTILE, "plain"):

@@ -1,4 +1,4 @@
-"""Named sets from their checked files to arrays."""
+"""The arrays of named data sets, from their checked files."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from autoencode.data.named.catalogue import Source
 from autoencode.data.named.fetch import read_files
 from autoencode.data.named.sprites import read_sprites
 from autoencode.data.read.cifar import read_archive
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 
 
-def read_named(source: Source) -> Raw:
-    """The arrays of a named set, fetched when it is not on this machine.
+def read_named(source: Source) -> RawData:
+    """The arrays of a named data set, which is fetched if it is not on this machine.
 
     Raises:
-        DataError: it cannot be got.
+        DataError: it cannot be fetched.
     """
     if not source.files:
         return read_sprites(source) if source.name == "sprites" else _digits(source)
     files = read_files(source)
     if "train-images-idx3-ubyte" not in files:
         (archive,) = files.values()
-        return replace(read_archive(archive), trusted=True)
-    # The hash vouches for the headers, so a view past them is enough.
+        return replace(read_archive(archive), verified=True)
+    # The headers are not read, because the hash of the file is known.
     parts = {
         part: (
             files[f"{word}-images-idx3-ubyte"][16:].reshape(-1, *source.shape),
@@ -31,11 +31,11 @@ def read_named(source: Source) -> Raw:
         )
         for part, word in (("train", "train"), ("test", "t10k"))
     }
-    return Raw(parts, source.classes, trusted=True)
+    return RawData(parts, source.classes, verified=True)
 
 
-def _digits(source: Source) -> Raw:
+def _digits(source: Source) -> RawData:
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    return Raw({"all": (found.images, found.target)}, source.classes, value_range=(0, 16))
+    return RawData({"all": (found.images, found.target)}, source.classes, value_range=(0, 16))

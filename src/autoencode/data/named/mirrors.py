@@ -1,101 +1,90 @@
-"""Public mirrors by HTTPS: which of them answer, and getting one file, bounded in time and size."""
+"""Downloads from public mirrors by HTTPS, bounded in time and size."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from threading import Thread
 
-from autoencode.data.named.packages import Unavailable
 from autoencode.io.progress import Bar
 
-CONNECT = 3.0  # seconds for one address of a mirror to answer
-PATIENCE = 5.0  # seconds for all mirrors together, name look-ups included
-STALLED = 20.0  # seconds without a byte
-SECONDS = 1800.0  # for one file
+CONNECT_SECONDS = 3.0  # for one address of a mirror
+MAX_ANSWER_SECONDS = 5.0  # for all mirrors together, including the look-up of their names
+STALL_SECONDS = 20.0  # without a byte
+MAX_FILE_SECONDS = 1800.0  # for one file
 
 
-def host(address: str) -> str:
-    """The name of the machine in an address.
+class Unavailable(Exception):
+    """A source of a data set that does not work here; the text gives the reason in a few words."""
 
-    >>> host("https://example.org/data/mnist")
-    'example.org'
+
+def failures(mirrors: Sequence[str], file: str) -> dict[str, str]:
+    """Ask all mirrors at once for a file: the reason why a mirror fails, or "" if it has the file.
+
+    A thread for each mirror, because a firewall or a name look-up can delay an answer for much
+    longer than the time limit of a connection.
     """
-    return urlsplit(address).netloc
+    found = dict.fromkeys(mirrors, "no answer")
 
+    def ask(mirror: str) -> None:
+        import requests
 
-def reachable(mirrors: tuple[str, ...], file: str, zipped: bool) -> Iterator[tuple[str, str]]:
-    """Each mirror with "" when it has the file, else with why not.
+        try:
+            answer = requests.head(
+                f"{mirror}/{file}", timeout=CONNECT_SECONDS, allow_redirects=True
+            )
+            found[mirror] = "" if answer.ok else f"answers {answer.status_code}"
+        except requests.Timeout:
+            pass
+        except requests.RequestException:
+            found[mirror] = "not reachable"
 
-    All are asked at once, because a look-up can hang far longer than a connection may.
-    """
-    problems: dict[str, str] = {}
-    asked = [
-        threading.Thread(target=_ask, args=(mirror, f"{mirror}/{file}", zipped, problems))
-        for mirror in mirrors
-    ]
-    for thread in asked:
-        thread.daemon = True
+    threads = [Thread(target=ask, args=(mirror,), daemon=True) for mirror in mirrors]
+    for thread in threads:
         thread.start()
-    end = time.monotonic() + PATIENCE
-    for mirror, thread in zip(mirrors, asked, strict=True):
+    end = time.monotonic() + MAX_ANSWER_SECONDS
+    for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
-        yield mirror, problems.get(mirror, "no answer")
+    return dict(found)
 
 
-def _ask(mirror: str, address: str, zipped: bool, problems: dict[str, str]) -> None:
-    import requests
+class _Limits(Bar):
+    """The progress bar that pooch updates; it also stops a file that is too large or too slow."""
 
-    try:
-        answer = requests.head(
-            f"{address}.gz" if zipped else address, timeout=CONNECT, allow_redirects=True
-        )
-        problems[mirror] = "" if answer.ok else f"answers {answer.status_code}"
-    except requests.Timeout:
-        problems[mirror] = "no answer"
-    except requests.RequestException:
-        problems[mirror] = "not reachable"
-
-
-class _Meter(Bar):
-    """What pooch takes for its progress bar: it also ends a download that exceeds its bounds."""
-
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         super().__init__(path.name, 0)
-        self._path, self._most = path, most
-        self._end = time.monotonic() + SECONDS
+        self._path, self._max_bytes = path, max_bytes
+        self._end = time.monotonic() + MAX_FILE_SECONDS
 
     def update(self, steps: int) -> None:
         super().update(steps)
         if time.monotonic() > self._end:
-            raise Unavailable(f"{self._path.name} takes longer than {SECONDS:.0f} s")
-        if os.path.getsize(self._path) > self._most:
+            raise Unavailable(f"{self._path.name} takes longer than {MAX_FILE_SECONDS:.0f} s")
+        if os.path.getsize(self._path) > self._max_bytes:
             raise Unavailable(f"{self._path.name} is larger than it should be")
 
     def reset(self) -> None:
         self.done = 0
 
     def close(self) -> None:
-        """Nothing to do: leaving the `with` block takes the bar away."""
+        """The `with` block closes the bar."""
 
 
-def download(address: str, path: Path, most: int) -> None:
-    """Get one file of at most so many bytes; its content is for the caller to check.
+def download(address: str, path: Path, max_bytes: int) -> None:
+    """Download one file; the caller checks its content.
 
     Raises:
-        Unavailable: the mirror fails, stalls, is too slow, or sends too much.
+        Unavailable: the mirror fails, stalls, is too slow, or sends more than `max_bytes`.
     """
     import pooch
     import requests
 
     try:
-        with _Meter(path, most) as meter:
-            get = pooch.HTTPDownloader(
-                progressbar=meter, chunk_size=2**18, timeout=(CONNECT, STALLED)
-            )
+        with _Limits(path, max_bytes) as bar:
+            timeout = (CONNECT_SECONDS, STALL_SECONDS)
+            get = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**18, timeout=timeout)
             get(address, str(path), None)
     except requests.HTTPError as error:
         raise Unavailable(f"no {path.name}: {error}"[:120]) from error

@@ -1,4 +1,4 @@
-"""Sprites: one coloured shape in each image, drawn from factors that are known."""
+"""Sprites: images of one coloured shape, generated from known factors."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 import numpy as np
 
 from autoencode.data.named.catalogue import Source
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 
 Array = np.ndarray[Any, Any]
 
-# Each factor and how many values it takes, 5,898,240 different images in all.
+# Each factor with its number of values: 5,898,240 different images in total.
 FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32, "colour": 8}
-# Of these the numbers are mere names: the middle of three shapes or of a circle of hues is none.
+# Categorical factors: their values have no order.
 UNORDERED = ("shape", "colour")
-# The side of the largest square in pixels; the smallest has half of it.
+# The side of the largest square in pixels; the smallest square has half of it.
 SIDE = 18.5
-# A sprite is drawn in a patch, about its middle pixel, and shifted by whole pixels.
+# A sprite is drawn in a patch, centred on its middle pixel, and moved by integer pixels.
 PATCH = 33
-# A pixel is as bright as the share of FINE × FINE points of it that lie inside the shape.
+# The brightness of a pixel is the fraction of its FINE × FINE points inside the shape.
 FINE = 8
 
 
-def read_sprites(source: Source) -> Raw:
-    """The sprites, uint8 [N, 3, 64, 64] on black, the same bytes everywhere and each time.
+def read_sprites(source: Source) -> RawData:
+    """The sprites, uint8 [N, 3, 64, 64] on black, with the same bytes on every machine.
 
     shape: square, ellipse (2 : 1) or heart, of equal area at equal scale; the label.
-    scale: 6 lengths from one half to 1, the step equal.
-    rotation: 40 angles anticlockwise, about the centroid. They divide the angle after which a
-              shape looks the same: 90° for the square, 180° for the ellipse, 360° for the heart.
-    x, y: 32 whole pixels, rightwards and downwards; a sprite lies wholly inside its image.
+    scale: 6 lengths from 0.5 to 1 in equal steps.
+    rotation: 40 anticlockwise angles about the centroid. They divide the period of the shape:
+              90° for the square, 180° for the ellipse, 360° for the heart.
+    x, y: 32 integer positions, rightwards and downwards; a sprite is completely inside its image.
     colour: 8 hues around the circle.
 
-    Every combination is as likely as any other, so the factors are independent; none comes twice.
-    In the manner of [matthey2017].
+    Combinations are drawn uniformly without replacement, so the factors are independent.
+    After [matthey2017].
     """
-    factors = dict(zip(FACTORS, _drawn(source.images), strict=True))
+    factors = dict(zip(FACTORS, _draw_factors(source.images), strict=True))
     shape, scale, rotation, x, y, colour = factors.values()
     shades = _shades()[colour[:, None], :, _patches()[shape, scale, rotation].reshape(len(x), -1)]
     sprites = shades.transpose(0, 2, 1).reshape(-1, 3, PATCH, PATCH)
@@ -48,13 +48,13 @@ def read_sprites(source: Source) -> Raw:
         images, (PATCH, PATCH), axis=(2, 3), writeable=True
     )
     places[np.arange(len(images)), :, y, x] = sprites
-    return Raw({"all": (images, shape)}, source.classes, factors=factors, unordered=UNORDERED)
+    return RawData({"all": (images, shape)}, source.classes, factors=factors, unordered=UNORDERED)
 
 
-def _drawn(n: int) -> tuple[Array, ...]:
+def _draw_factors(n: int) -> tuple[Array, ...]:
     """N different combinations of the factors, int64 [N] each."""
     sizes = tuple(FACTORS.values())
-    # A generator's own methods may change with numpy's version; the bits below them never do.
+    # Methods of a generator may change with numpy's version; the bits of a bit generator do not.
     cells = np.random.PCG64(0).random_raw(2 * n) % np.prod(sizes, dtype=np.uint64)
     _, first = np.unique(cells, return_index=True)
     chosen = cells[np.sort(first)[:n]].astype(np.int64)
@@ -63,10 +63,10 @@ def _drawn(n: int) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=1)
 def _patches() -> Array:
-    """For each shape, scale and rotation the points inside each pixel, 0 to 64: uint8.
+    """The number of points of each pixel, 0 to 64, inside each shape, uint8 [3, 6, 40, 33, 33].
 
-    Counted, and no point lies so near to an outline that rounding decides, so that all machines
-    count alike: [3, 6, 40, 33, 33].
+    No point is so near to an outline that rounding decides, so all machines count equally. The
+    axes are shape, scale, rotation, row and column.
     """
     shapes: list[tuple[Callable[[Array, Array], Array], float]] = [
         (_square, 0.25),
@@ -88,7 +88,7 @@ def _patches() -> Array:
 
 
 def _shades() -> Array:
-    """What a colour is where 0 to 64 points of a pixel lie inside: uint8 [8, 3, 65]."""
+    """Each colour of a pixel with 0 to 64 points inside the shape, uint8 [8, 3, 65]."""
     hues = [colorsys.hsv_to_rgb(k / FACTORS["colour"], 0.75, 1) for k in range(FACTORS["colour"])]
     points = FINE * FINE
     full = np.rint(255 * np.array(hues)).astype(np.int64)[..., None]
@@ -96,7 +96,7 @@ def _shades() -> Array:
     return np.asarray(shades, np.uint8)
 
 
-# Shapes of area 1 about their centroid: which points [H, W] lie inside.
+# Shapes of area 1 around their centroid: which points [H, W] are inside.
 
 
 def _square(u: Array, v: Array) -> Array:

@@ -1,4 +1,4 @@
-"""CIFAR-10's binary version: records of one label byte and 3·32·32 bytes, in six files."""
+"""CIFAR-10's binary version: six files with records of one label byte and 3·32·32 bytes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import BinaryIO
 import numpy as np
 
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, shown
-from autoencode.io.memory import claim
+from autoencode.io.memory import check_memory
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 _NAME = re.compile(r"(data_batch_\d+|test_batch)\.bin")
 
 
-def read_archive(source: Path | np.ndarray) -> Raw:
+def read_archive(source: Path | np.ndarray) -> RawData:
     """The images in cifar-10-binary.tar.gz, a file or its bytes.
 
     Raises:
-        DataError: no such files inside, or damaged ones.
+        DataError: files are missing or damaged.
     """
     what = shown(source) if isinstance(source, Path) else "cifar10"
     content = {}
@@ -36,7 +36,9 @@ def read_archive(source: Path | np.ndarray) -> Raw:
                 for member in archive:
                     name = Path(member.name).name
                     if member.isfile() and _NAME.fullmatch(name):
-                        claim(member.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
+                        check_memory(
+                            member.size, f"{what}: {name}", "Give the archive of CIFAR-10."
+                        )
                         opened = archive.extractfile(member)
                         content[name] = opened.read() if opened else b""
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
@@ -44,7 +46,7 @@ def read_archive(source: Path | np.ndarray) -> Raw:
     return _parts(content, what)
 
 
-def read_batches(folder: Path) -> Raw | None:
+def read_batches(folder: Path) -> RawData | None:
     """The images of the unpacked archive, cifar-10-batches-bin; None for any other folder."""
     names = [entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
     if not names:
@@ -57,20 +59,20 @@ def read_batches(folder: Path) -> Raw | None:
 
 
 def _all(file: BinaryIO, what: str) -> bytes:
-    claim(file.seek(0, 2), what, "Give the files of CIFAR-10.")
+    check_memory(file.seek(0, 2), what, "Give the files of CIFAR-10.")
     file.seek(0)
     return file.read()
 
 
-def _parts(content: dict[str, bytes], what: str) -> Raw:
+def _parts(content: dict[str, bytes], what: str) -> RawData:
     missing = [n for n in ("data_batch_1.bin", "test_batch.bin") if n not in content]
     if missing:
-        raise DataError(f"{what} holds no {' and no '.join(missing)}", "Get it again.")
+        raise DataError(f"{what} contains no {' and no '.join(missing)}", "Get it again.")
     for name, batch in content.items():
         if not batch or len(batch) % RECORD:
             raise DataError(
-                f"{what}: {name} is cut short: {len(batch):,} bytes are no whole number of "
-                f"records of {RECORD:,}",
+                f"{what}: {name} is cut short: {len(batch):,} bytes are not a multiple of the "
+                f"record length, {RECORD:,}",
                 "Get it again.",
             )
     parts = {}
@@ -80,4 +82,4 @@ def _parts(content: dict[str, bytes], what: str) -> Raw:
         if table[:, 0].max() > 9:
             raise DataError(f"{what}: a label of the {part} part exceeds 9", "Get it again.")
         parts[part] = np.ascontiguousarray(table[:, 1:]).reshape(-1, *SHAPE), table[:, 0]
-    return Raw(parts, SOURCES["cifar10"].classes)
+    return RawData(parts, SOURCES["cifar10"].classes)

@@ -14,63 +14,112 @@ from typing import TypeVar
 
 import numpy as np
 
-from autoencode.data.gather import Keep
 from autoencode.data.options import Options
 from autoencode.data.read.image import ENDINGS, Header, decode, header, quiet_pillow
 from autoencode.data.read.resize import resized
-from autoencode.data.read.scan import Found, Walk, scan
-from autoencode.data.records import BadFile, Raw
+from autoencode.data.read.scan import FolderScan, ImageFile
+from autoencode.data.records import BadFile, RawData
+from autoencode.data.storage import Storage
 from autoencode.errors import DataError
-from autoencode.io.files import Unusable, opened, shown
+from autoencode.io.files import Unusable, open_file, shown
 from autoencode.io.progress import Bar
 
-BATCH = 32  # files handed to the threads at a time; their pixels may all wait in memory
+BATCH = 32  # files given to the threads at a time; the pixels of all may be in memory
 T = TypeVar("T")
 R = TypeVar("R")
+Headers = list[tuple[ImageFile, Header]]
 
 
-def read_folder(folder: Path, options: Options, keep: Keep) -> Raw:
+def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
     """All images of a folder, decoded.
 
-    Images that lie directly in the folder have no labels. Images of one depth keep it; a mix of
-    depths becomes float32 in [0, 1]; a mix of grey and colour becomes colour.
+    Images directly in the folder have no labels. Images of one bit depth keep it; mixed depths
+    become float32 in [0, 1]; mixed grey and colour images become colour.
 
     Raises:
-        DataError: no images, images of several sizes without `size`, or bad files, as `on_bad` and
-            `max_bad` say.
-        ResourceError: the images do not fit into memory, or not on the disk.
+        DataError: no images, images of several sizes without `size`, or bad files, according to
+            `on_bad` and `max_bad`.
+        ResourceError: the images do not fit into memory, or on the disk.
     """
-    walk = Walk()
-    found = scan(folder, walk)
-    looked = len(found) + len(walk.bad)
-    if not looked:
+    scan = FolderScan(folder)
+    examined = scan.examined
+    if not examined:
         raise DataError(
-            f"{shown(folder)} holds no images",
+            f"{shown(folder)} contains no images",
             f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
         )
-    _stop_at_bad(walk.bad, looked, folder, options)
+    _refuse_bad(scan, examined, folder, options)
     with quiet_pillow():
-        heads: list[tuple[Found, Header]] = []
-        for file, head in _pooled(lambda f: _try(header, f.path), found, "looking at images"):
+        headers: Headers = []
+        for file, head in _in_threads(
+            lambda f: _try(header, f.path), scan.images, "reading headers"
+        ):
             if isinstance(head, BadFile):
-                walk.bad.append(head)
+                scan.bad.append(head)
             else:
-                heads.append((file, head))
-        _stop_at_bad(walk.bad, looked, folder, options)
-        kept, x, notices = _decoded(heads, walk, looked, folder, options, keep)
-    notices = [*_left_out(walk, looked, folder, options), *notices]
-    return _assembled(kept, x, walk, looked, notices, _top(heads))
+                headers.append((file, head))
+        _refuse_bad(scan, examined, folder, options)
+        _refuse_all_bad(headers, scan, folder)
+        size, size_notices = _common_size([(file, head.size) for file, head in headers], options)
+        colour, dtype, type_notices = _common_type([head for _, head in headers], options)
+        shape = (*((3,) if colour else ()), *size)
+        files: list[ImageFile] = []
+        what = f"{len(headers):,} images of {size[0]}×{size[1]}"
+        fix = "Make them smaller with --size, or give fewer."
+        with closing(storage.writer(len(headers), shape, dtype, what, fix)) as writer:
+            for (file, _), image in _in_threads(
+                lambda item: _try(_decode, item[0].path, item[1], size, dtype),
+                headers,
+                "decoding images",
+            ):
+                if isinstance(image, BadFile):
+                    scan.bad.append(image)
+                    _refuse_bad(scan, examined, folder, options)
+                    continue
+                # Grey is copied to the three channels.
+                writer.add(np.broadcast_to(image, (1, *shape)))
+                files.append(file)
+            _refuse_all_bad(files, scan, folder)
+            x = writer.result()
+    notices = [*_skip_notices(scan, examined, folder, options), *size_notices, *type_notices]
+    parts, classes = _labelled_parts(files, x)
+    return RawData(
+        parts,
+        classes,
+        # The range that 16-bit images have by their format.
+        (0, 65535) if {head.dtype.name for _, head in headers} == {"uint16"} else None,
+        tuple(notices),
+        names=[shown(file.path) for file in files] if "all" in parts else (),
+        bad=tuple(scan.bad),
+        examined=examined,
+    )
 
 
-def _try(read: Callable[..., R], path: str, *more: object) -> R | BadFile:
+def hash_folder(folder: Path) -> str | None:
+    """SHA-256 over parts, classes, names and bytes of all images; None if there are none."""
+    images = FolderScan(folder).images
+    sha = hashlib.sha256()
+    for file, result in _in_threads(lambda f: _try(_hash, f.path), images, "looking for changes"):
+        content = result.reason if isinstance(result, BadFile) else result
+        name = os.path.relpath(file.path, folder)
+        sha.update(repr((file.part, file.label, name, content)).encode())
+    return sha.hexdigest() if images else None
+
+
+def _hash(path: str) -> str:
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _try(read: Callable[..., R], path: str, *arguments: object) -> R | BadFile:
     try:
-        return read(path, *more)
+        return read(path, *arguments)
     except Unusable as error:
         return BadFile(shown(path), str(error))
 
 
-def _pooled(work: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[tuple[T, R]]:
-    """Each item with its result, in order; decoders work outside of Python's lock."""
+def _in_threads(work: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[tuple[T, R]]:
+    """Each item with its result, in order; decoders release Python's global lock."""
     workers = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool, Bar(what, len(items)) as bar:
         try:
@@ -84,99 +133,65 @@ def _pooled(work: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[t
             raise
 
 
-def content_of_folder(folder: Path) -> str | None:
-    """SHA-256 over parts, classes, names and bytes of all images; None where there are none."""
-    found = scan(folder, Walk())
-    sha = hashlib.sha256()
-    for file, content in _pooled(lambda f: _try(_hash, f.path), found, "looking for changes"):
-        told = content.reason if isinstance(content, BadFile) else content
-        sha.update(repr((file.part, file.label, os.path.relpath(file.path, folder), told)).encode())
-    return sha.hexdigest() if found else None
+def _decode(path: str, head: Header, size: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """The pixels of a file in the size and type of the data set."""
+    image = resized(decode(path, head), size)
+    if image.dtype == dtype:
+        return image
+    white = {"uint8": 255, "uint16": 65535}.get(image.dtype.name, 1)
+    return image / np.float32(white)
 
 
-def _hash(path: str) -> str:
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _decoded(
-    heads: list[tuple[Found, Header]],
-    walk: Walk,
-    looked: int,
-    folder: Path,
-    options: Options,
-    keep: Keep,
-) -> tuple[list[Found], np.ndarray, list[str]]:
-    """The pixels of all good files as one array, in the shape that fits them all."""
-    _any_good(heads, walk, folder)
-    size, notices = _one_size([(file, head.size) for file, head in heads], options)
-    colour, dtype, told = _one_kind([head for _, head in heads], options)
-    shape = (*((3,) if colour else ()), *size)
-    kept: list[Found] = []
-
-    def read(item: tuple[Found, Header]) -> np.ndarray | BadFile:
-        array = _try(decode, item[0].path, item[1])
-        return array if isinstance(array, BadFile) else resized(array, size)
-
-    rows = keep.rows(
-        len(heads),
-        shape,
-        dtype,
-        f"{len(heads):,} images of {size[0]}×{size[1]}",
-        "Make them smaller with --size, or give fewer.",
-    )
-    with closing(rows):
-        for (file, _), array in _pooled(read, heads, "decoding images"):
-            if isinstance(array, BadFile):
-                walk.bad.append(array)
-                _stop_at_bad(walk.bad, looked, folder, options)
-                continue
-            image = array if array.dtype == dtype else array / np.float32(_most(array.dtype))
-            # Grey spreads over the three channels.
-            rows.add(np.broadcast_to(image, (1, *shape)))
-            kept.append(file)
-        _any_good(kept, walk, folder)
-        return kept, rows.done(), notices + told
-
-
-def _any_good(good: Sequence[object], walk: Walk, folder: Path) -> None:
+def _refuse_all_bad(good: Sequence[object], scan: FolderScan, folder: Path) -> None:
     if not good:
         raise DataError(
-            f"None of the {len(walk.bad):,} files in {shown(folder)} is an image that can be read",
-            f"The first: {walk.bad[0].path}, {walk.bad[0].reason}.",
+            f"None of the {len(scan.bad):,} files in {shown(folder)} is an image that can be read",
+            f"The first: {scan.bad[0].path}, {scan.bad[0].reason}.",
         )
 
 
-def _one_size(
-    sizes: list[tuple[Found, tuple[int, int]]], options: Options
+def _refuse_bad(scan: FolderScan, examined: int, folder: Path, options: Options) -> None:
+    bad = scan.bad
+    if bad and options.on_bad == "fail":
+        more = f" (and {len(bad) - 1:,} more of {examined:,} files)" if len(bad) > 1 else ""
+        raise DataError(
+            f"{bad[0].path} cannot be used: {bad[0].reason}{more}",
+            "Repair or remove it, or skip such files with --on-bad skip; "
+            f"`autoencode data check {shown(folder)}` lists them all.",
+        )
+
+
+def _common_size(
+    sizes: list[tuple[ImageFile, tuple[int, int]]], options: Options
 ) -> tuple[tuple[int, int], list[str]]:
+    """The size of all images, after resizing if the options ask for it, and notices."""
     counts = Counter(size for _, size in sizes)
     if options.size is not None:
         height, width = options.size
         other = len(sizes) - counts[height, width]
-        told = (
-            f"{other:,} of {len(sizes):,} images were brought to {height}×{width} (height × "
-            "width): scaled to cover it, cropped about the centre."
+        notice = (
+            f"{other:,} of {len(sizes):,} images were resized to {height}×{width} (height × "
+            "width): scaled to cover the new size, then cropped about the centre."
         )
-        return (height, width), [told] if other else []
+        return (height, width), [notice] if other else []
     if len(counts) == 1:
         return next(iter(counts)), []
     common = counts.most_common()
     (h, w), _ = common[0]
-    told = ", ".join(f"{a}×{b} ({n:,})" for (a, b), n in common[:5])
+    listed = ", ".join(f"{a}×{b} ({n:,})" for (a, b), n in common[:5])
     more = f" and {len(common) - 5} more sizes" if len(common) > 5 else ""
-    odd = next(file.path for file, size in sizes if size != (h, w))
+    other_file = next(file.path for file, size in sizes if size != (h, w))
     raise DataError(
-        f"The images are of {len(common)} sizes (height × width): {told}{more}; "
-        f"{shown(odd)} is the first to differ",
-        f"Bring them to one: --size {h} {w} (size=({h}, {w})).",
+        f"The images have {len(common)} sizes (height × width): {listed}{more}; "
+        f"{shown(other_file)} is the first that differs",
+        f"Resize them to one: --size {h} {w} (size=({h}, {w})).",
     )
 
 
-def _one_kind(heads: list[Header], options: Options) -> tuple[bool, np.dtype, list[str]]:
-    """Whether the set is in colour, the type that holds it, and what was converted."""
+def _common_type(heads: list[Header], options: Options) -> tuple[bool, np.dtype, list[str]]:
+    """Whether the set is in colour, the type of its values, and notices of conversions."""
     colours = sum(head.colour for head in heads)
-    kinds = Counter(head.dtype for head in heads)
+    types = Counter(head.dtype for head in heads)
     notices = []
     if 0 < colours < len(heads):
         notices.append(
@@ -184,88 +199,54 @@ def _one_kind(heads: list[Header], options: Options) -> tuple[bool, np.dtype, li
             "all became colour."
         )
     if alpha := sum(head.alpha for head in heads):
-        notices.append(f"{alpha:,} images have transparent parts, which were laid on white.")
+        notices.append(f"{alpha:,} images have transparent parts, which became white.")
     if frames := sum(head.frames for head in heads):
-        notices.append(f"{frames:,} files hold several frames; the first was taken.")
-    if len(kinds) == 1:
-        return colours > 0, next(iter(kinds)), notices
-    told = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
+        notices.append(f"{frames:,} files have several frames; only the first is used.")
+    if len(types) == 1:
+        return colours > 0, next(iter(types)), notices
+    listed = ", ".join(f"{dtype} ({n:,})" for dtype, n in types.most_common())
     if options.value_range is not None:
         raise DataError(
-            f"A range was given, and the images are of several depths: {told}",
-            "Leave --range out, or convert them to one depth.",
+            f"A range was given, but the images have several bit depths: {listed}",
+            "Leave --range out, or convert the images to one depth.",
         )
-    notices.append(f"The images are of several depths, {told}; all became float32.")
+    notices.append(f"The images have several bit depths, {listed}; all became float32.")
     return colours > 0, np.dtype(np.float32), notices
 
 
-def _most(dtype: np.dtype) -> float:
-    """The value that means white."""
-    return {"uint8": 255.0, "uint16": 65535.0}.get(dtype.name, 1.0)
-
-
-def _top(heads: list[tuple[Found, Header]]) -> tuple[float, float] | None:
-    """The range that 16-bit images have by their format."""
-    kinds = {head.dtype.name for _, head in heads}
-    return (0, 65535) if kinds == {"uint16"} else None
-
-
-def _stop_at_bad(bad: list[BadFile], looked: int, folder: Path, options: Options) -> None:
-    if bad and options.on_bad == "fail":
-        more = f" (and {len(bad) - 1:,} more of {looked:,} files)" if len(bad) > 1 else ""
-        raise DataError(
-            f"{bad[0].path} cannot be used: {bad[0].reason}{more}",
-            "Mend or remove it, or leave such files out with --on-bad skip; "
-            f"`autoencode data check {shown(folder)}` lists them all.",
-        )
-
-
-def _left_out(walk: Walk, looked: int, folder: Path, options: Options) -> list[str]:
-    """Notices about files that were not used, unless they are too many."""
+def _skip_notices(scan: FolderScan, examined: int, folder: Path, options: Options) -> list[str]:
+    """Notices about files that are not used; too many bad files are refused."""
     notices = []
-    if walk.left_out:
-        notices.append(f"{walk.left_out:,} files that are named like no image were passed over.")
-    if walk.bad:
-        first = "; ".join(f"{bad.path}: {bad.reason}" for bad in walk.bad[:3])
-        more = " and so on" if len(walk.bad) > 3 else ""
-        told = f"{len(walk.bad):,} of {looked:,} files in {shown(folder)} cannot be used"
-        if len(walk.bad) > options.max_bad * looked:
+    if scan.ignored:
+        notices.append(f"{scan.ignored:,} files without the suffix of an image were ignored.")
+    if scan.bad:
+        first = "; ".join(f"{bad.path}: {bad.reason}" for bad in scan.bad[:3])
+        more = " and so on" if len(scan.bad) > 3 else ""
+        count = f"{len(scan.bad):,} of {examined:,} files in {shown(folder)} cannot be used"
+        if len(scan.bad) > options.max_bad * examined:
             raise DataError(
-                f"{told}, more than the {options.max_bad:.3g} that max_bad allows ({first}{more})",
-                "Mend or remove them, or allow more with --max-bad.",
+                f"{count}, more than the {options.max_bad:.3g} that max_bad allows ({first}{more})",
+                "Repair or remove them, or allow more with --max-bad.",
             )
-        notices.append(f"{told} and were left out: {first}{more}.")
+        notices.append(f"{count} and were skipped: {first}{more}.")
     return notices
 
 
-def _assembled(
-    kept: list[Found],
-    x: np.ndarray,
-    walk: Walk,
-    looked: int,
-    notices: list[str],
-    value_range: tuple[float, float] | None,
-) -> Raw:
-    """Parts with labels; every file stands beside those of its part already."""
-    names = sorted({file.label for file in kept}, key=os.fsencode)
+def _labelled_parts(
+    files: list[ImageFile], x: np.ndarray
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
+    """The examples of each part with their labels, and class names; files are sorted by part."""
+    names = sorted({file.label for file in files}, key=os.fsencode)
     number = {name: i for i, name in enumerate(names)}
-    labelled = names != [""]
-    if labelled and "" in number:
+    has_labels = names != [""]
+    if has_labels and "" in number:
         raise DataError(
-            "One part has class sub-folders and another has none", "Arrange all parts alike."
+            "One part has class sub-folders and another has none", "Give all parts sub-folders."
         )
     parts: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     start = 0
-    for part, group in groupby(kept, key=lambda file: file.part):
+    for part, group in groupby(files, key=lambda file: file.part):
         labels = np.array([number[file.label] for file in group], np.int64)
-        parts[part] = x[start : start + len(labels)], labels if labelled else None
+        parts[part] = x[start : start + len(labels)], labels if has_labels else None
         start += len(labels)
-    return Raw(
-        parts,
-        tuple(map(shown, names)) if labelled else (),
-        value_range,
-        tuple(notices),
-        names=[shown(file.path) for file in kept] if "all" in parts else (),
-        bad=tuple(walk.bad),
-        looked=looked,
-    )
+    return parts, tuple(map(shown, names)) if has_labels else ()

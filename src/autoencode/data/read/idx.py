@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST: two zero bytes, a type, a rank, the lengths, then the numbers."""
+"""IDX, the format of MNIST: two zero bytes, a type, a rank, the lengths, then the values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.files import filled, open_regular, shown
-from autoencode.io.memory import claim
+from autoencode.io.files import open_regular, read_up_to, shown
+from autoencode.io.memory import check_memory
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 GZIP = b"\x1f\x8b"
@@ -34,7 +34,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     """The array of one IDX file, gzipped or not.
 
     Raises:
-        DataError: it is none, is cut short, or has bytes left over.
+        DataError: it is not an IDX file, is cut short, or is too long.
         ResourceError: it is larger than memory allows.
     """
     with open_regular(path) as file:
@@ -49,15 +49,15 @@ def read_idx(path: str | Path) -> np.ndarray:
 def _read(file: BinaryIO | gzip.GzipFile, path: str | Path) -> np.ndarray:
     head = file.read(4)
     if not is_idx(head):
-        raise DataError(f"{shown(path)} is no IDX file", "It should begin with 00 00 08.")
+        raise DataError(f"{shown(path)} is not an IDX file", "It should begin with 00 00 08.")
     lengths = file.read(4 * head[3])
     if len(lengths) < 4 * head[3]:
         raise DataError(f"{shown(path)} is cut short in its header", "Get it again.")
     shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
     dtype = np.dtype(TYPES[head[2]])
     size = math.prod(shape) * dtype.itemsize
-    claim(size, shown(path), "Give a smaller file.")
-    body = filled(file, size)
+    check_memory(size, shown(path), "Give a smaller file.")
+    body = read_up_to(file, size)
     if len(body) != size or file.read(1):
         state = "cut short" if len(body) < size else "too long"
         raise DataError(
@@ -74,24 +74,24 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return head + array.astype(np.uint8, copy=False).tobytes()
 
 
-def read_idx_file(path: Path) -> Raw:
-    """One IDX file of examples; the labels come from the file beside it that is named alike."""
+def read_idx_file(path: Path) -> RawData:
+    """One IDX file of examples, with the labels of the file with the corresponding name."""
     x = read_idx(path)
     if x.ndim == 1:
         raise DataError(
-            f"{shown(path)} holds labels or single numbers, shape {x.shape}, and no examples",
+            f"{shown(path)} contains labels or single numbers, shape {x.shape}, and no examples",
             "Give the file of images, named …-images-idx3-ubyte.",
         )
     name = re.sub(r"idx\d", "idx1", path.name.replace("images", "labels"))
     labels = _either(path.parent, name) if name != path.name else None
     if labels is None:
-        return Raw({"all": (x, None)})
-    notice = f"The labels come from {shown(labels.name)}, which lies beside the images."
-    return Raw({"all": (x, read_idx(labels))}, notices=(notice,))
+        return RawData({"all": (x, None)})
+    notice = f"The labels come from {shown(labels.name)} in the same folder."
+    return RawData({"all": (x, read_idx(labels))}, notices=(notice,))
 
 
-def read_idx_folder(folder: Path) -> Raw | None:
-    """The four files of MNIST's layout, gzipped or not; None when the folder has no such file."""
+def read_idx_folder(folder: Path) -> RawData | None:
+    """The four files of MNIST's layout, gzipped or not; None if the folder has no such file."""
     names = sorted(entry.name for entry in folder.iterdir() if "-idx" in entry.name)
     parts: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for part, word in (("train", "train"), ("test", "(?:t10k|test)")):
@@ -99,8 +99,8 @@ def read_idx_folder(folder: Path) -> Raw | None:
         stems = {n.removesuffix(".gz") for n in images}
         if len(stems) > 1:
             raise DataError(
-                f"{shown(folder)} holds more than one set: {', '.join(sorted(stems))}",
-                "Give a folder with one set, or one file.",
+                f"{shown(folder)} contains more than one data set: {', '.join(sorted(stems))}",
+                "Give a folder with one data set, or one file.",
             )
         if images:
             raw = read_idx_file(folder / images[0])
@@ -109,10 +109,10 @@ def read_idx_folder(folder: Path) -> Raw | None:
         return None
     if "train" not in parts:
         raise DataError(
-            f"{shown(folder)} holds the test images and no train-images-idx3-ubyte",
-            "Add it, or give the one file.",
+            f"{shown(folder)} contains the test images but no train-images-idx3-ubyte",
+            "Add it, or give the file of the test images.",
         )
-    return Raw(parts if "test" in parts else {"all": parts["train"]})
+    return RawData(parts if "test" in parts else {"all": parts["train"]})
 
 
 def _either(folder: Path, name: str) -> Path | None:

@@ -1,9 +1,8 @@
-"""One image file to an array, and every doubt about it to a reason.
+"""Decode one image file to an array, or give the reason why it cannot be used.
 
-Grey stays grey and colour becomes RGB, at 8 bits; grey of 16 bits and of floats keeps its depth.
-Palettes are resolved; CMYK, YCbCr, LAB and HSV become RGB; black-and-white becomes 0 and 255; what
-is transparent shows white, as on a page; an EXIF orientation is carried out; of several frames the
-first is taken.
+8-bit grey stays grey and colour becomes RGB; 16-bit and float grey keeps its depth. Palettes are
+resolved; CMYK, YCbCr, LAB and HSV become RGB; black-and-white becomes 0 and 255; transparent parts
+become white; the EXIF orientation is applied; of several frames the first is used.
 """
 
 from __future__ import annotations
@@ -17,17 +16,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from autoencode.io.files import Unusable, opened
+from autoencode.io.files import Unusable, open_file
 
 _JPEG, _TIFF, _PLAIN = ("jpg", "jpeg", "jpe"), ("tif", "tiff"), ("pbm", "pgm", "ppm", "pnm")
 ENDINGS = frozenset(f".{e}" for e in ("png", "bmp", "gif", "webp", *_JPEG, *_TIFF, *_PLAIN))
-# Other decoders that Pillow has start other programs or are rarely tested.
+# Some of Pillow's other decoders start programs, and most are rarely tested.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-PIXELS = 50_000_000  # of one image: 150 MB as RGB
+MAX_PIXELS = 50_000_000  # of one image: 150 MB as RGB
 _GREY = {"1", "L", "LA", "La"}
 _ORIENTATION = 0x0112
-# EXIF orientations: whether rows and columns change places, then whether rows and columns run
-# backwards.
+# EXIF orientations: whether to transpose, then whether to reverse rows and columns.
 _TURNS = {
     2: (False, False, True),
     3: (False, True, True),
@@ -41,7 +39,7 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image before the pixels are decoded.
+    """The properties of an image before its pixels are decoded.
 
     size: height and width, upright.   dtype: uint8, uint16 or float32.
     """
@@ -61,10 +59,10 @@ def header(path: str | Path) -> Header:
     """
     with _image(path) as image:
         width, height = image.size
-        # Of a TIFF Pillow gives the upright size; a whole PNG it would decode to look for marks
-        # behind the pixels, which `decode` sees.
-        tells = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        if tells and _turn(image)[0]:
+        # For a TIFF, Pillow gives the upright size. It would decode a complete PNG to find metadata
+        # behind the pixels; `decode` checks these.
+        has_exif = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if has_exif and _turn(image)[0]:
             width, height = height, width
         return Header(
             (height, width),
@@ -75,11 +73,11 @@ def header(path: str | Path) -> Header:
         )
 
 
-def decode(path: str | Path, promised: Header) -> np.ndarray:
+def decode(path: str | Path, expected: Header) -> np.ndarray:
     """Read all pixels: [H, W] grey or [3, H, W] colour, of the header's type.
 
     Raises:
-        Unusable: damaged, or not what the header promised.
+        Unusable: damaged, or different from the header.
     """
     with _image(path) as image:
         try:
@@ -88,9 +86,9 @@ def decode(path: str | Path, promised: Header) -> np.ndarray:
         except MemoryError:
             raise
         except Exception as error:
-            # Decoders raise nearly every type there is on damaged files.
+            # Damaged files make decoders raise exceptions of almost every type.
             raise Unusable(f"it is damaged: {error}") from error
-        if array.shape[-2:] != promised.size or array.dtype != promised.dtype:
+        if array.shape[-2:] != expected.size or array.dtype != expected.dtype:
             raise Unusable("its header and its pixels disagree, or it changed while it was read")
         return array
 
@@ -117,7 +115,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Make Pillow's warning of large images an error, and drop those about odd metadata."""
+    """Make Pillow's warning of large images an error, and ignore warnings about metadata."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -126,7 +124,7 @@ def quiet_pillow() -> Iterator[None]:
 
 @contextmanager
 def _image(path: str | Path) -> Iterator[Image.Image]:
-    with opened(path) as file:
+    with open_file(path) as file:
         head = file.read(16)
         file.seek(0)
         if not head:
@@ -138,18 +136,18 @@ def _image(path: str | Path) -> Iterator[Image.Image]:
         except UnidentifiedImageError as error:
             begin = head.decode("ascii", "replace").split("\n")[0]
             text = f", and begins with {begin!r}" if begin.isprintable() else ""
-            raise Unusable(f"it is no image{text}") from error
+            raise Unusable(f"it is not an image{text}") from error
         except MemoryError:
             raise
         except Exception as error:
             raise Unusable(f"it is damaged: {error}") from error
-        if image.width * image.height > PIXELS:
+        if image.width * image.height > MAX_PIXELS:
             raise Unusable(_TOO_LARGE)
         with image:
             yield image
 
 
-_TOO_LARGE = f"it has more than {PIXELS // 10**6} million pixels"
+_TOO_LARGE = f"it has more than {MAX_PIXELS // 10**6} million pixels"
 
 
 def _is_colour(image: Image.Image) -> bool:
@@ -168,5 +166,5 @@ def _depth(mode: str) -> np.dtype:
 def _turn(image: Image.Image) -> tuple[bool, bool, bool]:
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1), (False, False, False))
-    except Exception:  # broken metadata say nothing, whatever the way in which they are broken
+    except Exception:  # damaged metadata are ignored
         return False, False, False

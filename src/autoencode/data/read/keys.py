@@ -1,4 +1,4 @@
-"""Which arrays of a mapping are images and labels, by the names that people give them."""
+"""Which arrays of a mapping are images and labels, by their usual names."""
 
 from __future__ import annotations
 
@@ -21,63 +21,55 @@ PARTS = {
 
 
 def item_keys(names: Iterable[str], what: str) -> tuple[str, str | None]:
-    """The name of the image and, where there is one, of the label in one item of a data set.
+    """The keys of the image and of the label (or None) in an item of a data set.
 
     Raises:
-        DataError: no name is one of an image.
+        DataError: no key is the name of an image.
     """
     by_name = {name.lower(): name for name in names if isinstance(name, str)}
     image = next((by_name[n] for n in by_name if n in IMAGES), None)
     if image is None:
         raise DataError(
-            f"{what} has the keys {', '.join(map(str, names))}, none of which is an image's",
+            f"{what} has the keys {', '.join(map(str, names))}, and none is the name of an image",
             f"Name it one of {', '.join(sorted(IMAGES))}.",
         )
     return image, next((by_name[n] for n in by_name if n in LABELS), None)
 
 
-def parts_by_key(names: Iterable[str], what: str) -> tuple[dict[str, list[str | None]], list[str]]:
-    """For each part the names of its images and labels, and the names that are left over.
-
-    x and y, images and labels, x_train and y_test, train_images and so on; a single name is the
-    images, whatever it is.
-
-    >>> parts_by_key(["x_train", "y_train", "x_test"], "")
-    ({'train': ['x_train', 'y_train'], 'test': ['x_test', None]}, [])
-
-    Raises:
-        DataError: the names do not say which array is the images.
-    """
-    names = list(names)
-    if len(names) == 1:
-        return {"all": [names[0], None]}, []
-    found: dict[str, list[str | None]] = {}
-    left = []
-    for name in names:
-        words = name.lower().split("_")
-        part = next((PARTS[w] for w in words if w in PARTS), "all")
-        rest = "_".join(w for w in words if w not in PARTS)
-        place = 0 if rest in IMAGES else 1 if rest in LABELS else None
-        if place is None or found.setdefault(part, [None, None])[place] is not None:
-            left.append(name)
-            continue
-        found[part][place] = name
-    found = {part: pair for part, pair in found.items() if pair[0] is not None}
-    if not found or ("all" in found and len(found) > 1):
-        raise DataError(
-            f"{what} holds {', '.join(names) or 'no arrays'}, and it is not clear which are images",
-            "Name the arrays x and y, or x_train, y_train, x_test and y_test.",
-        )
-    return found, left
-
-
 def raw_parts(
     mapping: Mapping[str, Any], what: str
 ) -> tuple[dict[str, tuple[Any, Any]], tuple[str, ...]]:
-    """The parts of a mapping of arrays, and a notice about arrays that are not used."""
-    found, left = parts_by_key(mapping, what)
+    """The images and labels (or None) of each part of a mapping, and a notice about unused arrays.
+
+    Known names are x and y, images and labels, x_train and y_test, train_images and so on; a single
+    array is always the images.
+
+    >>> raw_parts({"x_train": 1, "y_train": 2, "x_test": 3}, "")
+    ({'train': (1, 2), 'test': (3, None)}, ())
+
+    Raises:
+        DataError: the names do not show which array contains the images.
+    """
+    if len(mapping) == 1:
+        return {"all": (next(iter(mapping.values())), None)}, ()
+    images: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    unused = []
+    for name in mapping:
+        words = name.lower().split("_")
+        part = next((PARTS[w] for w in words if w in PARTS), "all")
+        rest = "_".join(w for w in words if w not in PARTS)
+        names = images if rest in IMAGES else labels if rest in LABELS else None
+        if names is None or names.setdefault(part, name) != name:
+            unused.append(name)
+    if not images or ("all" in images and len(images) > 1):
+        raise DataError(
+            f"{what} contains {', '.join(mapping) or 'no arrays'}, and the images are not clear",
+            "Name the arrays x and y, or x_train, y_train, x_test and y_test.",
+        )
     parts = {
-        part: (mapping[str(x)], None if y is None else mapping[y]) for part, (x, y) in found.items()
+        part: (mapping[x], mapping[labels[part]] if part in labels else None)
+        for part, x in images.items()
     }
-    notice = f"{what} also holds {', '.join(left)}, which are not used."
-    return parts, (notice,) if left else ()
+    notice = f"{what} also contains {', '.join(unused)}, which are not used."
+    return parts, (notice,) if unused else ()

@@ -1,4 +1,4 @@
-"""Data that are in memory already: arrays, tensors, pairs, mappings, and torch's data sets."""
+"""Data in memory: arrays, tensors, pairs, mappings and torch data sets."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from torch.utils.data import Dataset, IterableDataset
 
 from autoencode.data.arrays import as_array
 from autoencode.data.read.keys import item_keys, raw_parts
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.memory import claim
+from autoencode.io.memory import check_memory
 from autoencode.io.progress import Bar
 
 
-def read_memory(source: Any) -> Raw:
-    """What a Python object holds.
+def read_memory(source: Any) -> RawData:
+    """The data in a Python object.
 
     An array or tensor; a pair (x, y); two pairs (x_train, y_train), (x_test, y_test); a mapping
     with the keys that an .npz file may have; a torch `Dataset` that yields x, (x, y) or mappings.
 
     Raises:
-        DataError: none of these.
+        DataError: it is none of these.
     """
     if isinstance(source, Dataset):
         return _dataset(source)
     if isinstance(source, Mapping):
         parts, notices = raw_parts(source, "The mapping")
-        return Raw(parts, notices=notices, borrowed=True)
+        return RawData(parts, notices=notices, caller_owned=True)
     if isinstance(source, tuple):
         if len(source) != 2:
-            raise DataError(f"A tuple of {len(source)} is no (x, y)", "Give x alone or (x, y).")
+            raise DataError(f"A tuple of length {len(source)} is not (x, y)", "Give x or (x, y).")
         if all(isinstance(pair, tuple) and len(pair) == 2 for pair in source):
-            return Raw({"train": source[0], "test": source[1]}, borrowed=True)
-        return Raw({"all": source}, borrowed=True)
+            return RawData({"train": source[0], "test": source[1]}, caller_owned=True)
+        return RawData({"all": source}, caller_owned=True)
     if isinstance(source, list) or hasattr(source, "__array__") or hasattr(source, "__dlpack__"):
-        return Raw({"all": (as_array(source, "The data"), None)}, borrowed=True)
+        return RawData({"all": (as_array(source, "The data"), None)}, caller_owned=True)
     raise DataError(
-        f"{type(source).__name__} is no data that can be read",
+        f"Data cannot be read from {type(source).__name__}",
         "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset.",
     )
 
 
-def _dataset(dataset: Dataset[Any]) -> Raw:
+def _dataset(dataset: Dataset[Any]) -> RawData:
     """All items of a torch data set, stacked."""
     total = 0 if isinstance(dataset, IterableDataset) else len(dataset)  # type: ignore[arg-type]
     xs: np.ndarray | list[np.ndarray] = []
@@ -54,17 +54,17 @@ def _dataset(dataset: Dataset[Any]) -> Raw:
             x, y = _pair(item, i)
             if i and (x.shape != xs[0].shape or x.dtype != xs[0].dtype):
                 raise DataError(
-                    f"Item {i} of the data set is {x.dtype} of shape {x.shape}, and item 0 is "
+                    f"Item {i} of the data set is {x.dtype} of shape {x.shape}, but item 0 is "
                     f"{xs[0].dtype} of shape {xs[0].shape}",
-                    "Bring all to one shape and type.",
+                    "Convert all to one shape and type.",
                 )
             if (y is None) != (len(ys) == 0 and i > 0) and i > 0:
                 raise DataError(f"Item {i} of the data set lacks a label, or item 0 does", "")
             if i == 0 and total:
-                claim(x.nbytes * total, "The data set", "Give fewer or smaller items.")
+                check_memory(x.nbytes * total, "The data set", "Give fewer or smaller items.")
                 xs = np.empty((total, *x.shape), x.dtype)
             if isinstance(xs, list):
-                xs.append(x)  # how many will come is not known
+                xs.append(x)  # the number of items is not known
             else:
                 xs[i] = x
             if y is not None:
@@ -73,11 +73,11 @@ def _dataset(dataset: Dataset[Any]) -> Raw:
     if not len(xs):
         raise DataError("The data set is empty", "Give some examples.")
     whole = np.stack(xs) if isinstance(xs, list) else xs
-    return Raw({"all": (whole, np.array(ys) if ys else None)})
+    return RawData({"all": (whole, np.array(ys) if ys else None)})
 
 
 def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:
-    """The items in order; what goes wrong inside is told with the number of the item."""
+    """The items in order; an error in the data set is reported with the number of the item."""
     i = 0
     try:
         if isinstance(dataset, IterableDataset):
@@ -92,7 +92,7 @@ def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:
     except Exception as error:
         raise DataError(
             f"Item {i} of the data set cannot be read: {type(error).__name__}: {error}",
-            "Mend the data set.",
+            "Correct the data set.",
         ) from error
 
 

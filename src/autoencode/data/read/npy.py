@@ -1,4 +1,4 @@
-"""numpy's files, .npy and .npz, without pickles and without trust in what their headers claim."""
+"""numpy's files, .npy and .npz, without pickles; headers are checked against the file size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from autoencode.data.read.keys import raw_parts
-from autoencode.data.records import Raw
+from autoencode.data.records import RawData
 from autoencode.errors import DataError, ResourceError
-from autoencode.io.files import filled, open_regular, reason, shown
-from autoencode.io.memory import claim, gigabytes
+from autoencode.io.files import open_regular, read_up_to, reason, shown
+from autoencode.io.memory import check_memory, gigabytes
 
 MAGIC = b"\x93NUMPY"
-# Writable, because torch takes nothing else, and private. Linux would promise memory for all of it,
-# and refuse a file larger than memory, but for the flag that Python 3.11 has no name for.
+# Writable, because torch accepts nothing else, and private. Without MAP_NORESERVE, for which Python
+# 3.11 has no name, Linux would reserve memory and refuse files larger than memory.
 _NO_RESERVE = 0x4000
 _PRIVATE: dict[str, int] = (
     {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
@@ -36,8 +36,8 @@ def read_npy(path: Path) -> np.ndarray:
     """The array of one .npy file.
 
     Raises:
-        DataError: damaged, cut short, or with Python objects inside.
-        ResourceError: larger than memory allows.
+        DataError: it is damaged, cut short, or contains Python objects.
+        ResourceError: it is too large for the memory.
     """
     with open_regular(path) as file:
         size = file.seek(0, 2)
@@ -46,20 +46,18 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def map_npy(path: Path) -> np.ndarray:
-    """The array of one .npy file, of which the system reads what is looked at.
-
-    What is written to it stays in memory and never reaches the file.
+    """The array of one .npy file, memory-mapped. Changes of the array do not change the file.
 
     Raises:
         DataError: as `read_npy`.
-        ResourceError: a limit on the process leaves no room for the addresses.
+        ResourceError: the address space of the process is limited.
     """
     what = shown(path)
     with open_regular(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         try:
-            shape, order, dtype, needed = _promised(file, size, what)
+            shape, order, dtype, needed = _checked_header(file, size, what)
         except _DAMAGED as error:
             raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
         if not needed:
@@ -68,14 +66,14 @@ def map_npy(path: Path) -> np.ndarray:
             content = mmap.mmap(file.fileno(), size, **_PRIVATE)
         except OSError as error:
             raise ResourceError(
-                f"The limits on this process leave no addresses for {what}, {gigabytes(size)}: "
+                f"The limits on this process leave no address space for {what}, {gigabytes(size)}: "
                 f"{reason(error)}",
                 "Raise them: ulimit -v unlimited.",
             ) from error
         return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
 
 
-def read_npz(path: Path) -> Raw:
+def read_npz(path: Path) -> RawData:
     """The arrays of one .npz file, by their names: x and y, x_train …, or a single array."""
     with open_regular(path) as file:
         try:
@@ -84,11 +82,11 @@ def read_npz(path: Path) -> Raw:
                 parts, notices = raw_parts(members, shown(path))
         except zipfile.BadZipFile as error:
             raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
-    return Raw(parts, notices=notices)
+    return RawData(parts, notices=notices)
 
 
 class _Members(Mapping[str, np.ndarray]):
-    """The arrays of an archive, read only when asked for."""
+    """The arrays of an archive, each read when it is accessed."""
 
     def __init__(self, archive: zipfile.ZipFile, path: str) -> None:
         self._archive, self._path = archive, path
@@ -103,7 +101,7 @@ class _Members(Mapping[str, np.ndarray]):
         try:
             with self._archive.open(info) as file:
                 return _array(file, info.file_size, what)
-        except RuntimeError as error:  # what zipfile says of a password
+        except RuntimeError as error:  # the file needs a password
             raise DataError(f"{what} cannot be read: {error}", "Save it anew.") from error
 
     def __iter__(self) -> Iterator[str]:
@@ -114,12 +112,12 @@ class _Members(Mapping[str, np.ndarray]):
 
 
 def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
-    """One array in numpy's format, of which `size` bytes are there."""
+    """One array in numpy's format from a file of `size` bytes."""
     try:
-        shape, order, dtype, needed = _promised(file, size, what)
-        # Before its bytes are unpacked: a few kilobytes can stand for a terabyte of zeros.
-        claim(needed, what, "Give a smaller file.")
-        content = filled(file, needed)
+        shape, order, dtype, needed = _checked_header(file, size, what)
+        # Before unpacking, because a few kilobytes can contain a terabyte of zeros.
+        check_memory(needed, what, "Give a smaller file.")
+        content = read_up_to(file, needed)
         if len(content) < needed:
             raise DataError(f"{what} is cut short", "Get or save it again.")
         return np.frombuffer(content, dtype).reshape(shape, order=order)
@@ -127,23 +125,23 @@ def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
         raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
 
 
-def _promised(
+def _checked_header(
     file: IO[bytes], size: int, what: str
 ) -> tuple[tuple[int, ...], Literal["F", "C"], np.dtype, int]:
-    """Shape, order, type and bytes of the array behind the header, all of which are there."""
+    """Shape, order, type and size in bytes of the array after the header, all of it in the file."""
     shape, fortran, dtype = _header(file, what)
     if dtype.hasobject:
         raise DataError(
-            f"{what} holds Python objects, which may run code when they are opened",
+            f"{what} contains Python objects, which may run code when they are opened",
             "Save a plain array: np.save(path, np.stack(list_of_images)).",
         )
-    there = size - file.tell()
+    available = size - file.tell()
     needed = math.prod(shape) * dtype.itemsize
-    if needed != there:
-        state = "cut short" if needed > there else "too long"
+    if needed != available:
+        state = "cut short" if needed > available else "too long"
         raise DataError(
             f"{what} is {state}: {dtype} of shape {shape} is {needed:,} bytes, and it has "
-            f"{there:,}",
+            f"{available:,}",
             "Get or save it again.",
         )
     return shape, "F" if fortran else "C", dtype, needed
@@ -154,11 +152,11 @@ def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype
     if head != MAGIC:
         pickled = head[:1] == b"\x80"
         kind = "a pickled Python object, which is never opened" if pickled else "no array"
-        raise DataError(f"{what} holds {kind}", "Save a plain array with np.save.")
+        raise DataError(f"{what} contains {kind}", "Save a plain array with np.save.")
     version = tuple(file.read(2))
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     if version not in readers:
-        raise DataError(f"{what} is of an unknown version {version}", "Save it with np.save.")
+        raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
     shape, fortran, dtype = readers[version](file)
     if any(not isinstance(n, int) or n < 0 for n in shape):
         raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")

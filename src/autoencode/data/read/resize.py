@@ -1,4 +1,4 @@
-"""One way to bring images to one size."""
+"""Resizing images."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from PIL import Image, ImageOps
 
 
 def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """One image [H, W] or [C, H, W] in the new height and width, its type kept.
+    """One image [H, W] or [C, H, W] in a new height and width, of the same type.
 
-    Scaled until it covers the new size, proportions kept, and cropped about the centre: bicubic,
-    averaged over when made smaller. No value lies beyond those that the image had.
+    Scaled to cover the new size with the same aspect ratio, then cropped about the centre; bicubic,
+    with antialiasing. All values stay in the range of the original values.
     """
     if x.shape[-2:] == size:
         return x
@@ -19,7 +19,7 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for old, new in zip(planes, out, strict=True):
         plane = Image.fromarray(old if x.dtype == np.uint8 else old.astype(np.float32))
         fitted = ImageOps.fit(plane, (size[1], size[0]), Image.Resampling.BICUBIC)
-        # Rounds what will be whole numbers again, and takes away the overshoot at edges.
+        # Round integers, and clip the overshoot at edges.
         values = np.asarray(fitted)
         values = values if x.dtype.kind == "f" else np.rint(values)
         new[...] = values.clip(old.min(), old.max())
@@ -27,7 +27,7 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def all_resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """All images [N, ...] of an array in the new size, as `resized`."""
+    """All images [N, ...] of an array in a new size, see `resized`."""
     out = np.empty((*x.shape[:-2], *size), x.dtype)
     for old, new in zip(x, out, strict=True):
         new[...] = resized(old, size)

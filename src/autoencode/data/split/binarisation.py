@@ -1,4 +1,4 @@
-"""Black or white: every number of an example drawn as a bit."""
+"""Binarisation: every pixel becomes 0 or 1, drawn with its brightness as the probability of 1."""
 
 from __future__ import annotations
 
@@ -10,60 +10,54 @@ from torch import Tensor
 
 from autoencode.data.records import Split, scaled
 
-BINARISE = ("static", "dynamic")
 # Examples drawn at once: their probabilities are floats, four bytes for each.
-AT_ONCE = 4096
+BLOCK = 4096
 
 
 def binarised(
     parts: Mapping[str, Split],
-    how: str,
+    method: str,
     seed: int,
-    keep: Callable[[str, Tensor, Iterable[Tensor]], Tensor] | None = None,
+    store: Callable[[str, Tensor, Iterable[Tensor]], Tensor],
 ) -> dict[str, Split]:
-    """The parts as bits, 1 with the probability that the pixel is bright.
+    """Draw the parts as bits.
 
-    "static" draws every part once. "dynamic" leaves the training part as probabilities, of which
-    each look draws anew, and draws the others once. Validation and test are the same either way:
-    figures of both kinds are taken on the same bits.
+    "static" draws every part once. "dynamic" leaves the training part as probabilities, from which
+    every batch draws new bits, and draws the other parts once. Validation and test are equal with
+    both methods, so figures of both are taken on the same bits.
 
-    keep: brings the bits of a part, which come in pieces, to where they stay; None is beside x.
+    store: receives the name of a part, its x and its bits in pieces, and returns the joined bits.
     """
-    keep = keep or (lambda _, x, pieces: beside(x, pieces))
     found = {}
     for i, (name, part) in enumerate(parts.items()):
-        if name == "train" and how == "dynamic":
+        if name == "train" and method == "dynamic":
             found[name] = replace(part, random=True)
         else:
             generator = torch.Generator().manual_seed((seed * len(parts) + i) % 2**63)
-            found[name] = replace(part, x=keep(name, part.x, bits(part.x, generator)))
+            found[name] = replace(part, x=store(name, part.x, draw_bits(part.x, generator)))
     return found
 
 
 def still(part: Split) -> Split:
-    """The part as one draw of itself, always the same, to measure on; others are as they were."""
+    """The part with bits drawn once, with a fixed seed, if it draws new bits in every batch."""
     if not part.random:
         return part
-    drawn = bits(part.x, torch.Generator().manual_seed(0))
-    return replace(part, x=beside(part.x, drawn), random=False)
+    bits = draw_bits(part.x, torch.Generator().manual_seed(0))
+    empty = torch.empty(part.x.shape, dtype=torch.uint8)
+    return replace(part, x=copy_pieces(bits, empty), random=False)
 
 
-def bits(x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-    """0 or 255, uint8, for probabilities [N, *X], uint8 over 255 or floats in [0, 1]; in pieces."""
-    for start in range(0, len(x), AT_ONCE):
-        drawn = torch.bernoulli(scaled(x[start : start + AT_ONCE]), generator=generator)
-        yield drawn.mul_(255).to(torch.uint8)
+def draw_bits(x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+    """Bits 0 or 255, uint8, of examples [N, *X], uint8 or floats in [0, 1]; in pieces of N."""
+    for start in range(0, len(x), BLOCK):
+        bits = torch.bernoulli(scaled(x[start : start + BLOCK]), generator=generator)
+        yield bits.mul_(255).to(torch.uint8)
 
 
-def beside(x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
-    """The pieces one after the other, uint8, of the shape of x."""
-    return put(torch.empty(x.shape, dtype=torch.uint8), pieces)
-
-
-def put(x: Tensor, pieces: Iterable[Tensor]) -> Tensor:
-    """x [N, *X], in which the pieces lie one after the other."""
+def copy_pieces(pieces: Iterable[Tensor], out: Tensor) -> Tensor:
+    """Copy pieces [n, *X] one after the other into `out` [N, *X]."""
     start = 0
     for piece in pieces:
-        x[start : start + len(piece)] = piece
+        out[start : start + len(piece)] = piece
         start += len(piece)
-    return x
+    return out

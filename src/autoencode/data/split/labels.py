@@ -1,4 +1,4 @@
-"""Labels of any kind to class numbers."""
+"""Labels of any type to class indices."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from autoencode.errors import DataError
 def encode(
     labels: Mapping[str, Any], lengths: Mapping[str, int], classes: tuple[str, ...] = ()
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """The labels of all parts as positions among the classes, int64 [N], and the class names.
+    """The labels of all parts as class indices, int64 [N], and the class names.
 
-    labels: for each part whole numbers or texts, [N] or [N, 1].
-    classes: the names where labels are positions already; else the distinct labels, sorted.
+    labels: integers or strings for each part, [N] or [N, 1].
+    classes: the class names if the labels are indices; otherwise the sorted distinct labels.
 
     Raises:
-        DataError: another length than the examples, or no labels of classes.
+        DataError: their number is not the number of examples, or they are not classes.
     """
     if not labels:
         return {}, ()
@@ -28,7 +28,7 @@ def encode(
     if classes:
         return {part: y.astype(np.int64) for part, y in flat.items()}, classes
     if len({y.dtype.kind == "U" for y in flat.values()}) > 1:
-        raise DataError("Labels are texts in one part and numbers in another", "Use one kind.")
+        raise DataError("Labels are strings in one part and numbers in another", "Use one type.")
     values, joined = np.unique(np.concatenate(list(flat.values())), return_inverse=True)
     ends = np.cumsum([len(y) for y in flat.values()])[:-1]
     encoded = np.split(joined.astype(np.int64), ends)
@@ -36,7 +36,7 @@ def encode(
 
 
 def _flat(y: Any, length: int, part: str) -> np.ndarray:
-    """Labels [N] of whole numbers or texts."""
+    """Labels [N] of integers or strings."""
     whose = "" if part == "all" else f" of the {part} part"
     array = as_array(y, f"The labels{whose}")
     if array.ndim == 2 and array.shape[1] == 1:
@@ -44,7 +44,7 @@ def _flat(y: Any, length: int, part: str) -> np.ndarray:
     if array.ndim != 1:
         raise DataError(
             f"The labels{whose} have shape {array.shape}",
-            "Give one label for each example; of one-hot labels give labels.argmax(1).",
+            "Give one label for each example; for one-hot labels give labels.argmax(1).",
         )
     if len(array) != length:
         raise DataError(
@@ -52,13 +52,13 @@ def _flat(y: Any, length: int, part: str) -> np.ndarray:
             "Give one label for each example, in the same order.",
         )
     if array.dtype.kind == "f":
-        # NaN equals no whole number, so it is refused here too.
-        broken = np.flatnonzero(array != np.rint(array))
-        if len(broken) or np.isinf(array).any():
+        # NaN equals no integer, so it is refused here too.
+        invalid = np.flatnonzero(array != np.rint(array))
+        if len(invalid) or np.isinf(array).any():
             raise DataError(
-                f"The labels{whose} are no classes: label {broken[0] if len(broken) else 0} "
-                f"is {array[broken[0]] if len(broken) else array.max()}",
-                "Give whole numbers or texts.",
+                f"The labels{whose} are not classes: label {invalid[0] if len(invalid) else 0} "
+                f"is {array[invalid[0]] if len(invalid) else array.max()}",
+                "Give integers or strings.",
             )
         return array.astype(np.int64)
     if array.dtype.kind == "S":
@@ -66,7 +66,5 @@ def _flat(y: Any, length: int, part: str) -> np.ndarray:
     if array.dtype.kind == "O" and all(isinstance(v, str) for v in array):
         return array.astype(str)
     if array.dtype.kind not in "buiU":
-        raise DataError(
-            f"The labels{whose} are of type {array.dtype}", "Give whole numbers or texts."
-        )
+        raise DataError(f"The labels{whose} have type {array.dtype}", "Give integers or strings.")
     return array

@@ -1,4 +1,4 @@
-"""Training, validation and test: seeded, and in the proportions of the classes."""
+"""Random division into training, validation and test, stratified by class."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import numpy as np
 
 from autoencode.errors import DataError
 
-TEST = 0.2  # of all, where the source has no test part of its own
-VALIDATION, MOST = 0.1, 2500  # of the training part
-# A class with fewer examples cannot be in all three parts; such classes are drawn from together.
-SMALL = 3
+TEST_FRACTION = 0.2  # of all examples, if the source has no test part
+VALIDATION_FRACTION = 0.1  # of the training part
+MAX_VALIDATION = 2500  # examples, unless their number is given
+# Smaller classes cannot be in all three parts; they form one stratum together.
+MIN_STRATUM = 3
 
 
 def draw(count: int, labels: np.ndarray | None, n: int, rng: np.random.Generator) -> np.ndarray:
-    """A mask [N] with `count` examples chosen, from each class its share, rounded either way.
+    """A mask [N] of `count` random examples, from each class in proportion to its size.
 
     >>> labels = np.array([0] * 80 + [1] * 20)
     >>> chosen = draw(10, labels, 100, np.random.default_rng(0))
@@ -23,11 +24,11 @@ def draw(count: int, labels: np.ndarray | None, n: int, rng: np.random.Generator
     strata = np.zeros(n, np.int64)
     if labels is not None:
         values, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-        strata = np.where(sizes[inverse] < SMALL, len(values), inverse)
+        strata = np.where(sizes[inverse] < MIN_STRATUM, len(values), inverse)
     _, strata, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     share = count * sizes / n
     take = np.floor(share).astype(int)
-    # The largest remainders get what is left; equal ones in an order drawn by lot.
+    # The rest goes to the largest remainders; equal remainders are in random order.
     order = np.lexsort((rng.random(len(sizes)), take - share))
     take[order[: count - take.sum()]] += 1
     chosen = np.zeros(n, bool)
@@ -45,10 +46,10 @@ def split(
     validation: bool,
     wanted: int | float | None = None,
 ) -> dict[str, np.ndarray]:
-    """The examples of each part, as sorted positions [n], of N that are to be divided.
+    """Divide n examples into parts: the sorted positions of the examples of each part.
 
-    test, validation: which parts to draw; what is not drawn remains for training.
-    wanted: validation examples, or their fraction; None is a tenth, at most 2,500.
+    test, validation: which parts to draw; all other examples are for training.
+    wanted: number of validation examples, or their fraction; None is a tenth, at most 2,500.
 
     Raises:
         DataError: too few examples.
@@ -57,13 +58,13 @@ def split(
     if n < least:
         raise DataError(
             f"There {'is only 1 example' if n == 1 else f'are only {n} examples'}, and training, "
-            f"validation and test need one each, {least} in all",
+            f"validation and test need at least one each, {least} in total",
             "Give more data.",
         )
     left, parts = np.arange(n), {}
     if test:
         rng = np.random.default_rng((seed, 1))
-        count = min(max(1, round(TEST * n)), n - 1 - validation)
+        count = min(max(1, round(TEST_FRACTION * n)), n - 1 - validation)
         chosen = draw(count, labels, n, rng)
         parts["test"], left = left[chosen], left[~chosen]
     if validation:
@@ -76,11 +77,11 @@ def split(
 
 def _validation(wanted: int | float | None, n: int) -> int:
     if wanted is None:
-        return min(max(1, round(VALIDATION * n)), MOST)
+        return min(max(1, round(VALIDATION_FRACTION * n)), MAX_VALIDATION)
     count = wanted if isinstance(wanted, int) else max(1, round(wanted * n))
     if count >= n:
         raise DataError(
-            f"{count:,} validation examples are asked for, of {n:,} that are there to train on",
+            f"{count:,} validation examples are requested, but only {n:,} are left for training",
             "Give a smaller number: --validation.",
         )
     return count

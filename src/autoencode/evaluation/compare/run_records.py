@@ -39,7 +39,7 @@ class RunRecord:
     parameters: int
     test: str
     metrics: Mapping[str, Any]
-    per_example: Mapping[str, Tensor] = field(default_factory=dict)
+    per_example: Mapping[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def folder(self) -> str:

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.neighbors import KNeighborsClassifier  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError, Diverged, RecipeError
 from autoencode.evaluation.metrics.arrays import Array
-from autoencode.models.arguments import check_value
 
 NEIGHBOURS = 10
 # Penalties λ of a linear probe, from strong to weak.

@@ -12,20 +12,20 @@ from typing import Annotated
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-from sklearn.cluster import KMeans  # type: ignore[import-untyped]
-from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-from sklearn.metrics import (  # type: ignore[import-untyped]
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import (
     adjusted_rand_score,
     normalized_mutual_info_score,
     silhouette_score,
 )
-from sklearn.metrics.cluster import contingency_matrix  # type: ignore[import-untyped]
+from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, stratified_subset
-from autoencode.models.arguments import check_value
 
 # Codes for a silhouette, which takes all distances between them.
 MAX_SILHOUETTE_CODES = 5_000

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import torch
-from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import as_features, check_distances
-from autoencode.models.arguments import check_value
 
 # Images as near to a training image as this share of the test images may be copies.
 NEAR_QUANTILE = 0.01

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import entropy  # type: ignore[import-untyped]
-from sklearn.ensemble import (  # type: ignore[import-untyped]
+from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.metrics import mutual_info_score  # type: ignore[import-untyped]
+from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from autoencode.errors import DataError

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from typing import Annotated
 
 import numpy as np
-from sklearn.metrics import mutual_info_score, recall_score  # type: ignore[import-untyped]
-from sklearn.tree import DecisionTreeClassifier  # type: ignore[import-untyped]
+from sklearn.metrics import mutual_info_score, recall_score
+from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError, Diverged
 from autoencode.evaluation.metrics.arrays import Array
-from autoencode.models.arguments import check_value
 
 
 def checked_factors(

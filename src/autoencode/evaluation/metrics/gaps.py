@@ -6,11 +6,11 @@ from typing import Annotated, NamedTuple
 
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import check_distances
 from autoencode.evaluation.thresholds import IMPLAUSIBLE_QUANTILE
-from autoencode.models.arguments import check_value
 
 # An image is of a class if the probability of that class is at least this, or less if 5 % of the
 # test images do not reach it.

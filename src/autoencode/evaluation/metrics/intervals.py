@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array
 from autoencode.evaluation.thresholds import CONFIDENCE_LEVEL
-from autoencode.models.arguments import check_value
 
 # Positions drawn at once.
 MAX_NUMBERS = 2**20

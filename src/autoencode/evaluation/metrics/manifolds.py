@@ -12,9 +12,9 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.evaluation.metrics.arrays import as_features
-from autoencode.models.arguments import check_value
 
 # Distances in memory at once: 64 MB.
 MAX_DISTANCES = 2**23
@@ -73,7 +73,8 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
         Diverged: features that are not finite.
         RecipeError: `k` is no positive whole number.
     """
-    inside = _inside(*reversed(_centred(real, generated, k)), k)
+    a, b = _centred(real, generated, k)
+    inside = _inside(b, a, k)
     density = int(inside.sum()) / (k * len(inside))
     return DensityCoverage(density, inside.any(0).double().mean().item())
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from sklearn.manifold import trustworthiness as sklearn_trustworthiness  # type: ignore[import-untyped]
-from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
+from sklearn.manifold import trustworthiness as sklearn_trustworthiness
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, subset
-from autoencode.models.arguments import check_value
 
 NEIGHBOURS = 10
 # Examples whose neighbourhoods are compared: from each, all others are ranked by distance.

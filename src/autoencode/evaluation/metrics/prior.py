@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.arguments import check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import as_points
 from autoencode.evaluation.thresholds import MIN_ACTIVE_VARIANCE
 from autoencode.maths.discrepancies import mean_discrepancy
-from autoencode.models.arguments import check_value
 
 # Codes in one block, which is compared with as many draws, each with each.
 BLOCK = 1_000

@@ -1,4 +1,4 @@
-"""What each operator of PyTorch becomes in a graph for a page."""
+"""Translates operators of PyTorch to operations of the graph that a page runs."""
 
 from autoencode.explorer.operators.layers import LAYERS
 from autoencode.explorer.operators.movement import MOVEMENT, VIEWS

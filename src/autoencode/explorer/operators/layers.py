@@ -1,4 +1,4 @@
-"""Layers with weights: dense ones, convolutions; and attention."""
+"""Linear layers, convolutions, matrix products and attention."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch.nn import functional
 from autoencode.explorer.operators.reductions import softmax
 from autoencode.explorer.operators.windows import Sides, pad, pair, with_height
 from autoencode.explorer.values import (
-    Known,
     Lower,
+    Operand,
     Unsupported,
     Value,
     binary,
     linear,
     matmul,
+    meta,
     permute,
     reshape,
     reshaped,
     shape_of,
-    skeleton,
     where,
 )
 
-KERNEL = "Use kernels that are parameters of the network."
 
-
-def dense(out: Tensor, x: Known, weight: Known, bias: Known | None = None) -> Value:
+def dense(out: Tensor, x: Operand, weight: Operand, bias: Operand | None = None) -> Value:
     """x Wᵀ + b."""
     return linear(x, weight, bias)
 
 
-def addmm(out: Tensor, bias: Known, a: Known, b: Known, beta: float = 1, alpha: float = 1) -> Value:
+def addmm(
+    out: Tensor, bias: Operand, a: Operand, b: Operand, beta: float = 1, alpha: float = 1
+) -> Value:
     """beta bias + alpha a b."""
     product = matmul(a, b)
     product = product if alpha == 1 else binary("mul", product, alpha)
@@ -44,9 +44,9 @@ def addmm(out: Tensor, bias: Known, a: Known, b: Known, beta: float = 1, alpha: 
 
 def convolution(
     out: Tensor,
-    x: Known,
-    weight: Known,
-    bias: Known | None,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None,
     stride: Sides,
     padding: Sides,
     dilation: Sides,
@@ -54,12 +54,14 @@ def convolution(
     output_padding: Sides,
     groups: int,
 ) -> Value:
-    """A convolution or a transposed one, along one dimension or two."""
+    """A (transposed) convolution over one or two dimensions."""
     if isinstance(weight, Value) or isinstance(bias, Value):
-        raise Unsupported("A convolution's kernel depends on the input", KERNEL)
+        raise Unsupported(
+            "The kernel of a convolution depends on the input", "Use a parameter of the network."
+        )
     rank = len(shape_of(weight)) - 2
     if rank > 2:
-        raise Unsupported(f"A convolution has {rank} dimensions", "Use one of one or two.")
+        raise Unsupported(f"A convolution has {rank} dimensions", "Use one or two.")
     batched = len(shape_of(x)) == rank + 2
     x = x if batched else reshaped(x, (1, *shape_of(x)))
     args = {"stride": stride, "padding": padding, "dilation": dilation}
@@ -68,7 +70,7 @@ def convolution(
     if rank == 1:
         x, weight = reshaped(x, with_height(shape_of(x))), weight.unsqueeze(2)
     of = (x, weight) if bias is None else (x, weight, bias)
-    # A convolution of one dimension is one of a single row.
+    # A 1-D convolution is a 2-D convolution of an image with one row.
     shape = (shape_of(x)[0], *out.shape[-1 - rank :])
     made = Value(
         "conv_transpose2d" if transposed else "conv2d",
@@ -81,36 +83,34 @@ def convolution(
 
 def conv(
     out: Tensor,
-    x: Known,
-    weight: Known,
-    bias: Known | None = None,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
     stride: Sides = 1,
     padding: Sides | str = 0,
     dilation: Sides = 1,
     groups: int = 1,
 ) -> Value:
-    """A convolution; its padding may have a name."""
+    """A convolution, whose padding may be "same" or "valid"."""
     if padding == "valid":
         padding = 0
     if isinstance(padding, str):
         rank = len(shape_of(weight)) - 2
-        spans = [
-            d * (k - 1)
-            for d, k in zip(pair(dilation, rank, 1)[-rank:], shape_of(weight)[2:], strict=True)
-        ]
+        steps, kernel = pair(dilation, rank, 1)[-rank:], shape_of(weight)[2:]
+        spans = [step * (side - 1) for step, side in zip(steps, kernel, strict=True)]
         padding = [span // 2 for span in spans]
-        # What an odd span has more goes behind.
+        # An odd span has one more pixel of padding at the end.
         more = [side for span in reversed(spans) for side in (0, span % 2)]
         if any(more):
-            x = pad(functional.pad(skeleton(x), more), x, more)
+            x = pad(functional.pad(meta(x), more), x, more)
     return convolution(out, x, weight, bias, stride, padding, dilation, False, 0, groups)
 
 
 def conv_transpose(
     out: Tensor,
-    x: Known,
-    weight: Known,
-    bias: Known | None = None,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
     stride: Sides = 1,
     padding: Sides = 0,
     output_padding: Sides = 0,
@@ -125,10 +125,10 @@ def conv_transpose(
 
 def attention(
     out: Tensor,
-    q: Known,
-    k: Known,
-    v: Known,
-    mask: Known | None = None,
+    q: Operand,
+    k: Operand,
+    v: Operand,
+    mask: Operand | None = None,
     dropout: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
@@ -136,23 +136,19 @@ def attention(
 ) -> Value:
     """softmax(q kᵀ / √d) v."""
     if is_causal or enable_gqa or dropout:
-        raise Unsupported("Attention is causal, grouped or drops out", "Use the plain one.")
+        raise Unsupported("Attention is causal, grouped or has dropout", "Use plain attention.")
     rank = len(shape_of(k))
-    turned = k.mT if isinstance(k, Tensor) else permute(k, (*range(rank - 2), rank - 1, rank - 2))
-    weight = matmul(q, turned)
-    weight = binary("mul", weight, scale or 1 / math.sqrt(shape_of(q)[-1]))
+    keys = k.mT if isinstance(k, Tensor) else permute(k, (*range(rank - 2), rank - 1, rank - 2))
+    weight = binary("mul", matmul(q, keys), scale or 1 / math.sqrt(shape_of(q)[-1]))
     if mask is not None:
-        truth = not isinstance(mask, Value) and mask.dtype is torch.bool
-        weight = where(mask, weight, -math.inf) if truth else binary("add", weight, mask)
+        boolean = not isinstance(mask, Value) and mask.dtype is torch.bool
+        weight = where(mask, weight, -math.inf) if boolean else binary("add", weight, mask)
     return matmul(softmax(weight, -1), v)
 
 
 LAYERS: Mapping[str, Lower] = {
     "linear": dense,
-    "matmul": lambda out, a, b: matmul(a, b),
-    "mm": lambda out, a, b: matmul(a, b),
-    "bmm": lambda out, a, b: matmul(a, b),
-    "mv": lambda out, a, b: matmul(a, b),
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv"), lambda out, a, b: matmul(a, b)),
     "addmm": addmm,
     "baddbmm": addmm,
     "conv1d": conv,

@@ -1,4 +1,4 @@
-"""Layers that bring numbers to mean 0 and variance 1."""
+"""Normalisation layers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ import torch
 from torch import Tensor
 
 from autoencode.explorer.values import Lower, Unsupported, Value, binary
-
-OF_BATCH = (
-    "Batch normalisation would be over the batch, which is one image here",
-    "Put the model into evaluation mode: model.eval().",
-)
 
 
 def batch_norm(
@@ -30,9 +25,16 @@ def batch_norm(
     eps: float,
     cudnn: bool = False,
 ) -> Value:
-    """A scale and a shift for each channel, taken into the layer before it where there is one."""
+    """A scale and a shift per channel, folded into the preceding layer if possible.
+
+    Raises:
+        Unsupported: it uses the statistics of the batch.
+    """
     if training or mean is None or variance is None:
-        raise Unsupported(*OF_BATCH)
+        raise Unsupported(
+            "Batch normalisation uses the statistics of the batch, which is one image here",
+            "Put the model into evaluation mode: model.eval().",
+        )
     scale = (variance + eps).rsqrt() * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
     return _scaled(x, scale, shift)
@@ -41,7 +43,7 @@ def batch_norm(
 def _scaled(x: Value, scale: Tensor, shift: Tensor) -> Value:
     layer = x.op in ("conv2d", "conv_transpose2d") or (x.op == "linear" and len(x.shape) == 2)
     if layer and x.args.get("groups", 1) == 1:
-        # Where the layer has other uses too, it is computed twice: rare, and right.
+        # If the layer has other uses, it is computed twice: rare, and still correct.
         inner, weight, *old = x.of
         assert isinstance(weight, Tensor)
         outputs = 1 if x.op == "conv_transpose2d" else 0
@@ -52,17 +54,8 @@ def _scaled(x: Value, scale: Tensor, shift: Tensor) -> Value:
     return binary("add", binary("mul", x, scale.reshape(sides)), shift.reshape(sides))
 
 
-def batch_norm_of_batch(out: Any, *args: Any) -> Any:
-    """What has no meaning for single images.
-
-    Raises:
-        Unsupported: always.
-    """
-    raise Unsupported(*OF_BATCH)
-
-
 def batch_norm_only(out: Any, *args: Any) -> list[Value]:
-    """Batch normalisation in evaluation, as the first of three results."""
+    """Batch normalisation in evaluation mode, the first of three results."""
     x, weight, bias, mean, variance, momentum, eps = args
     return [batch_norm(out, x, weight, bias, mean, variance, False, momentum, eps)]
 
@@ -76,8 +69,8 @@ def layer_norm(
     eps: float = 1e-5,
     cudnn: bool = False,
 ) -> Value:
-    """Mean 0 and variance 1 over the last dimensions, then a scale and a shift."""
-    return _affine(standard(x, math.prod(shape), eps), weight, bias)
+    """Layer normalisation over the last dimensions."""
+    return _affine(standardise(x, math.prod(shape), eps), weight, bias)
 
 
 def group_norm(
@@ -89,9 +82,9 @@ def group_norm(
     eps: float = 1e-5,
     cudnn: bool = False,
 ) -> Value:
-    """Mean 0 and variance 1 over each group of channels, then a scale and a shift of each."""
+    """Normalisation of each group of channels."""
     size = math.prod(x.shape) // (x.shape[0] * groups)
-    return _affine(standard(x, size, eps), _of_channels(weight, x), _of_channels(bias, x))
+    return _affine(standardise(x, size, eps), _per_channel(weight, x), _per_channel(bias, x))
 
 
 def instance_norm(
@@ -101,13 +94,13 @@ def instance_norm(
     bias: Tensor | None,
     mean: Tensor | None,
     variance: Tensor | None,
-    by_input: bool,
+    use_input_stats: bool,
     momentum: float,
     eps: float,
     cudnn: bool = False,
 ) -> Value:
-    """`group_norm` of single channels; by averages of the training where it kept them."""
-    if not by_input:
+    """Normalisation of each channel, by running statistics if the layer tracks them."""
+    if not use_input_stats:
         return batch_norm(out, x, weight, bias, mean, variance, False, momentum, eps)
     return group_norm(out, x, x.shape[1], weight, bias, eps)
 
@@ -119,14 +112,14 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Value:
-    """A mean square of 1 over the last dimensions, then a scale."""
+    """Root-mean-square normalisation over the last dimensions."""
     eps = torch.finfo(torch.float32).eps if eps is None else eps
-    made = standard(x, math.prod(shape), eps, center=False)
+    made = standardise(x, math.prod(shape), eps, center=False)
     return _affine(made, weight, None)
 
 
-def standard(x: Value, size: int, eps: float, center: bool = True) -> Value:
-    """Each stretch of `size` numbers less its mean, divided by √(variance + eps)."""
+def standardise(x: Value, size: int, eps: float, center: bool = True) -> Value:
+    """Standardise each run of `size` numbers: subtract the mean, divide by √(variance + eps)."""
     return Value("standardize", (x,), {"size": size, "eps": eps, "center": center}, x.shape)
 
 
@@ -135,14 +128,14 @@ def _affine(x: Value, weight: Tensor | None, bias: Tensor | None) -> Value:
     return x if bias is None else binary("add", x, bias)
 
 
-def _of_channels(each: Tensor | None, x: Value) -> Tensor | None:
+def _per_channel(each: Tensor | None, x: Value) -> Tensor | None:
     return None if each is None else each.reshape(-1, *[1] * (len(x.shape) - 2))
 
 
 NORMS: Mapping[str, Lower] = {
     "batch_norm": batch_norm,
     "_native_batch_norm_legit_no_training": batch_norm_only,
-    "_native_batch_norm_legit_functional": batch_norm_of_batch,
+    "_native_batch_norm_legit_functional": batch_norm,
     "layer_norm": layer_norm,
     "group_norm": group_norm,
     "instance_norm": instance_norm,

@@ -1,4 +1,4 @@
-"""Operators that treat each number alone, or pairs of them."""
+"""Functions of each number, or of pairs of numbers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from autoencode.explorer.values import (
-    Known,
     Lower,
+    Operand,
     Unsupported,
     Value,
     binary,
-    is_whole,
+    is_integer,
+    meta,
     reshaped,
     shape_of,
-    skeleton,
+    typed_as,
     unary,
     viewed,
     where,
@@ -34,130 +35,126 @@ def _pair(name: str) -> Lower:
 
 def _test(name: str) -> Lower:
     """A comparison: 1 where it holds and 0 elsewhere."""
-    return lambda out, a, b: binary(name, a, b).as_whole()
+    return lambda out, a, b: binary(name, a, b).as_integer()
 
 
-def add(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+def add(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """a + alpha b."""
-    return _like(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
+    return typed_as(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
 
 
-def sub(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+def sub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """a − alpha b."""
-    return _like(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
+    return typed_as(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
 
 
-def rsub(out: Tensor, a: Known, b: Known | float, alpha: float = 1) -> Value:
+def rsub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
     """b − alpha a."""
-    return _like(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
+    return typed_as(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
 
 
-def div(out: Tensor, a: Known, b: Known | float, rounding_mode: str | None = None) -> Value:
-    """a / b, rounded down or towards zero where asked for."""
+def div(out: Tensor, a: Operand, b: Operand | float, rounding_mode: str | None = None) -> Value:
+    """a / b, optionally rounded down or towards zero."""
     ratio = binary("div", a, b)
     if rounding_mode is None:
         return ratio
-    return _like(out, unary("floor" if rounding_mode == "floor" else "trunc", ratio))
+    return typed_as(out, unary("floor" if rounding_mode == "floor" else "trunc", ratio))
 
 
-def power(out: Tensor, a: Known | float, b: Known | float) -> Value:
+def power(out: Tensor, a: Operand | float, b: Operand | float) -> Value:
     """aᵇ."""
     if b == 2 and isinstance(a, Value):
-        return _like(out, unary("square", a))
+        return typed_as(out, unary("square", a))
     if b == 0.5 and isinstance(a, Value):
         return unary("sqrt", a)
-    return _like(out, binary("pow", a, b))
+    return typed_as(out, binary("pow", a, b))
 
 
-def clamp(out: Tensor, x: Known, min: Any = None, max: Any = None) -> Value:
-    """x kept within limits, each of which may be missing."""
+def clamp(out: Tensor, x: Operand, min: Any = None, max: Any = None) -> Value:
+    """x limited to [min, max]; either limit may be missing."""
     made = x
     if isinstance(min, Value | Tensor) or isinstance(max, Value | Tensor):
         made = made if min is None else binary("max", made, min)
         made = made if max is None else binary("min", made, max)
-        return _like(out, made)
+        return typed_as(out, made)
     given = {name: float(each) for name, each in (("min", min), ("max", max)) if each is not None}
-    return _like(out, unary("clamp", x, **given))
+    return typed_as(out, unary("clamp", x, **given))
 
 
-def leaky_relu(out: Tensor, x: Known, negative_slope: float = 0.01) -> Value:
-    """x, and a share of it where it is negative."""
+def leaky_relu(out: Tensor, x: Operand, negative_slope: float = 0.01) -> Value:
+    """x, and slope · x where x is negative."""
     return unary("leaky_relu", x, slope=negative_slope)
 
 
-def prelu(out: Tensor, x: Known, weight: Known) -> Value:
-    """x, and a learned share of it where it is negative, for each channel."""
+def prelu(out: Tensor, x: Operand, weight: Operand) -> Value:
+    """x, and a learned slope · x where x is negative, for each channel."""
     rank, many = len(shape_of(x)), shape_of(weight)[0] > 1
-    share = reshaped(weight, [-1 if d == 1 and many else 1 for d in range(rank)])
-    return where(binary("gt", x, 0), x, binary("mul", x, share))
+    slope = reshaped(weight, [-1 if d == 1 and many else 1 for d in range(rank)])
+    return where(binary("gt", x, 0), x, binary("mul", x, slope))
 
 
-def elu(out: Tensor, x: Known, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Value:
+def elu(
+    out: Tensor, x: Operand, alpha: float = 1, scale: float = 1, input_scale: float = 1
+) -> Value:
     """scale · x, and scale · alpha (e^(input_scale x) − 1) where x is negative."""
     return unary("elu", x, alpha=alpha, scale=scale, rate=input_scale)
 
 
-def gelu(out: Tensor, x: Known, approximate: str = "none") -> Value:
-    """x Φ(x), exact or by way of tanh."""
+def gelu(out: Tensor, x: Operand, approximate: str = "none") -> Value:
+    """x Φ(x), exact or by the tanh approximation."""
     return unary("gelu_tanh" if approximate == "tanh" else "gelu", x)
 
 
-def softplus(out: Tensor, x: Known, beta: float = 1, threshold: float = 20) -> Value:
+def softplus(out: Tensor, x: Operand, beta: float = 1, threshold: float = 20) -> Value:
     """ln(1 + e^(beta x)) / beta; x itself where beta x is above the threshold."""
     return unary("softplus", x, beta=beta, threshold=threshold)
 
 
 def glu(out: Tensor, x: Value, dim: int = -1) -> Value:
     """The first half of a dimension times the sigmoid of the second."""
-    first, second = (viewed(x, half) for half in skeleton(x).chunk(2, dim))
+    first, second = (viewed(x, half) for half in meta(x).chunk(2, dim))
     return binary("mul", first, unary("sigmoid", second))
 
 
 def to(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
-    """Another type: whole numbers lose their fraction, truth values are 0 and 1."""
+    """Convert to another type: integers are truncated, booleans are 0 and 1."""
     if out.dtype is torch.bool:
-        return binary("ne", x, 0).as_whole()
-    if is_whole(x) or out.is_floating_point():
-        return _like(out, x)
-    return unary("trunc", x).as_whole()
+        return binary("ne", x, 0).as_integer()
+    if is_integer(x) or out.is_floating_point():
+        return typed_as(out, x)
+    return unary("trunc", x).as_integer()
 
 
-def rounded(out: Tensor, x: Known, decimals: int = 0) -> Value:
-    """The nearest whole number, the even one of two."""
+def rounded(out: Tensor, x: Operand, decimals: int = 0) -> Value:
+    """Round to the nearest number, halves to even."""
     if decimals == 0:
         return unary("round", x)
     return binary("div", unary("round", binary("mul", x, 10.0**decimals)), 10.0**decimals)
 
 
-def both(out: Tensor, a: Known, b: Known) -> Value:
-    """1 where neither is 0."""
-    return binary("mul", _truth(out, a), _truth(out, b)).as_whole()
+def logical_and(out: Tensor, a: Operand, b: Operand) -> Value:
+    """Logical and."""
+    return binary("mul", _truth(out, a), _truth(out, b)).as_integer()
 
 
-def either(out: Tensor, a: Known, b: Known) -> Value:
-    """1 where one is not 0."""
-    return binary("max", _truth(out, a), _truth(out, b)).as_whole()
+def logical_or(out: Tensor, a: Operand, b: Operand) -> Value:
+    """Logical or."""
+    return binary("max", _truth(out, a), _truth(out, b)).as_integer()
 
 
-def neither(out: Tensor, x: Known) -> Value:
-    """1 where x is 0."""
-    return binary("eq", _truth(out, x), 0).as_whole()
+def logical_not(out: Tensor, x: Operand) -> Value:
+    """Logical not."""
+    return binary("eq", _truth(out, x), 0).as_integer()
 
 
-def _hard_sigmoid(x: Known) -> Value:
-    """(x + 3) / 6 kept within 0 and 1."""
+def _hard_sigmoid(x: Operand) -> Value:
+    """(x + 3) / 6 limited to [0, 1]."""
     return binary("div", unary("clamp", binary("add", x, 3), min=0.0, max=6.0), 6)
 
 
-def _like(out: Tensor, x: Known) -> Value:
-    """The value, known as one of whole numbers where PyTorch says that it is."""
-    assert isinstance(x, Value)
-    return x if out.is_floating_point() else x.as_whole()
-
-
-def _truth(out: Tensor, x: Known) -> Value:
+def _truth(out: Tensor, x: Operand) -> Value:
     if out.dtype is not torch.bool:
-        raise Unsupported("A network computes with the bits of whole numbers", "Use plain sums.")
+        raise Unsupported("A network uses bitwise operators on integers", "Use arithmetic.")
     return binary("ne", x, 0)
 
 
@@ -171,16 +168,16 @@ POINTWISE: Mapping[str, Lower] = {
     **{name: _test(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
     "maximum": _pair("max"),
     "minimum": _pair("min"),
-    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), both),
-    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), either),
-    **dict.fromkeys(("logical_not", "bitwise_not"), neither),
+    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), logical_and),
+    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), logical_or),
+    **dict.fromkeys(("logical_not", "bitwise_not"), logical_not),
     "add": add,
     "sub": sub,
     "rsub": rsub,
-    "mul": lambda out, a, b: _like(out, binary("mul", a, b)),
+    "mul": lambda out, a, b: typed_as(out, binary("mul", a, b)),
     "div": div,
     "floor_divide": lambda out, a, b: div(out, a, b, "floor"),
-    "remainder": lambda out, a, b: _like(out, binary("remainder", a, b)),
+    "remainder": lambda out, a, b: typed_as(out, binary("remainder", a, b)),
     "addcmul": lambda out, x, a, b, value=1: add(out, x, binary("mul", a, b), value),
     "addcdiv": lambda out, x, a, b, value=1: add(out, x, binary("div", a, b), value),
     "lerp": lambda out, a, b, weight: binary("add", a, binary("mul", weight, binary("sub", b, a))),
@@ -204,9 +201,7 @@ POINTWISE: Mapping[str, Lower] = {
     "threshold": lambda out, x, edge, value: where(binary("gt", x, edge), x, value),
     "glu": glu,
     "round": rounded,
-    "where": lambda out, condition, a, b: _like(out, where(condition, a, b)),
-    "masked_fill": lambda out, x, mask, value: _like(out, where(mask, value, x)),
-    "to": to,
-    "_to_copy": to,
-    "type_as": to,
+    "where": lambda out, condition, a, b: typed_as(out, where(condition, a, b)),
+    "masked_fill": lambda out, x, mask, value: typed_as(out, where(mask, value, x)),
+    **dict.fromkeys(("to", "_to_copy", "type_as"), to),
 }

@@ -1,4 +1,4 @@
-"""Operators that make one number of many, or choose among them."""
+"""Reductions, and operators that select by index."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import torch
 from torch import Tensor
 
 from autoencode.explorer.values import (
-    Known,
     Lower,
+    Operand,
     Unsupported,
     Value,
-    back,
     binary,
-    is_whole,
+    is_integer,
+    move_back,
+    move_last,
     reduce,
     reshape,
     shape_of,
     take,
+    typed_as,
     unary,
-    with_last,
 )
 
 Dims = int | Sequence[int] | None
@@ -34,23 +35,22 @@ def _dims(dims: Dims) -> Sequence[int] | None:
 
 def _reduced(name: str) -> Lower:
     def lower(out: Any, x: Value, dim: Dims = None, keepdim: bool = False, **kwargs: Any) -> Value:
-        made = reduce(name, x, _dims(dim), keepdim)
-        return made.as_whole() if x.whole and name != "mean" else made
+        return typed_as(out, reduce(name, x, _dims(dim), keepdim))
 
     return lower
 
 
-def _place(name: str) -> Lower:
-    """Where along a dimension the largest or smallest number stands; the first of several."""
+def _truth(name: str) -> Lower:
+    """Whether any number, or every number, is not 0: the maximum or minimum of truth values."""
 
-    def lower(out: Any, x: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-        return reduce(name, x, _dims(dim), keepdim).as_whole()
+    def lower(out: Any, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:
+        return reduce(name, binary("ne", x, 0), _dims(dim), keepdim).as_integer()
 
     return lower
 
 
 def _extreme(name: str) -> Lower:
-    """The largest or smallest number; along one dimension, with its place beside it."""
+    """The maximum or minimum; along one dimension, with its index as second result."""
 
     def lower(out: Any, x: Value, dim: Any = None, keepdim: bool = False) -> Any:
         if isinstance(dim, Value | Tensor):
@@ -58,7 +58,7 @@ def _extreme(name: str) -> Lower:
         found = reduce(name, x, _dims(dim), keepdim)
         if dim is None:
             return found
-        return [found, reduce(f"arg{name}", x, _dims(dim), keepdim).as_whole()]
+        return [found, reduce(f"arg{name}", x, _dims(dim), keepdim).as_integer()]
 
     return lower
 
@@ -79,8 +79,8 @@ def norm(
     return binary("pow", total, 1 / ord)
 
 
-def old_norm(out: Tensor, x: Value, p: float | None = 2, *args: Any, **kwargs: Any) -> Value:
-    """`norm`, as it was called before."""
+def legacy_norm(out: Tensor, x: Value, p: float | None = 2, *args: Any, **kwargs: Any) -> Value:
+    """`torch.norm`, the predecessor of `torch.linalg.vector_norm`."""
     return norm(out, x, 2 if p is None else p, *args, **kwargs)
 
 
@@ -92,14 +92,14 @@ def variance(
     keepdim: bool = False,
     correction: float | None = None,
 ) -> Value:
-    """The mean squared distance to the mean; of n − 1 numbers, not n, by default."""
+    """The variance, divided by n − 1 by default."""
     if isinstance(dim, bool):
         return variance(out, x, None, dim)
     dims = _dims(dim) or list(range(len(x.shape)))
     n = math.prod(x.shape[d] for d in dims)
-    away = unary("square", binary("sub", x, reduce("mean", x, dims, keep=True)))
+    squares = unary("square", binary("sub", x, reduce("mean", x, dims, keep=True)))
     less = float(unbiased) if correction is None else correction
-    return binary("div", reduce("sum", away, dims, keepdim), n - less)
+    return binary("div", reduce("sum", squares, dims, keepdim), n - less)
 
 
 def softmax(x: Value, dim: int) -> Value:
@@ -126,20 +126,20 @@ def log_softmax(out: Tensor, x: Value, dim: int, *args: Any) -> Value:
 def topk(
     out: Any, x: Value, k: int, dim: int = -1, largest: bool = True, ordered: bool = True
 ) -> list[Value]:
-    """The k largest numbers along a dimension, and their places."""
-    moved, order = with_last(x, [dim])
+    """The k largest numbers along a dimension, and their indices."""
+    moved, order = move_last(x, [dim])
     shape = (*moved.shape[:-1], k)
     found = []
-    for part in ("values", "places"):
+    for part in ("values", "indices"):
         args = {"part": part, "k": k, "size": moved.shape[-1], "largest": largest}
-        found.append(back(Value("topk", (moved,), args, shape, part == "places"), order))
+        found.append(move_back(Value("topk", (moved,), args, shape, part == "indices"), order))
     return found
 
 
-def scatter(out: Tensor, x: Known, dim: int, index: Known, source: Any, **kwargs: Any) -> Value:
-    """`x` with numbers of `source` at places along a dimension."""
+def scatter(out: Tensor, x: Operand, dim: int, index: Operand, source: Any, **kwargs: Any) -> Value:
+    """`x` with numbers of `source` at indices along a dimension."""
     if kwargs:
-        raise Unsupported("A network adds up what it scatters", "Use a plain `scatter`.")
+        raise Unsupported("A network scatters with a reduction", "Use plain `scatter`.")
     shape = shape_of(index)
     source = source if isinstance(source, Value | Tensor) else torch.full(shape, float(source))
     if shape_of(source) != shape or shape[:-1] != shape_of(x)[:-1]:
@@ -147,73 +147,64 @@ def scatter(out: Tensor, x: Known, dim: int, index: Known, source: Any, **kwargs
     if dim % len(shape) != len(shape) - 1:
         raise Unsupported("A network scatters along an inner dimension", "Put it last.")
     args = {"size": shape_of(x)[-1], "count": shape[-1]}
-    return Value("scatter", (x, index, source), args, shape_of(x), is_whole(x))
+    return Value("scatter", (x, index, source), args, shape_of(x), is_integer(x))
 
 
-def gather(out: Tensor, x: Known, dim: int, index: Known, **kwargs: Any) -> Value:
-    """Numbers of `x` at places along a dimension."""
+def gather(out: Tensor, x: Operand, dim: int, index: Operand, **kwargs: Any) -> Value:
+    """Numbers of `x` at indices along a dimension."""
     shape = shape_of(index)
     if dim % len(shape) != len(shape) - 1 or shape[:-1] != shape_of(x)[:-1]:
         raise Unsupported("A network gathers along an inner dimension", "Put it last.")
     args = {"size": shape_of(x)[-1], "count": shape[-1]}
-    return Value("gather", (x, index), args, shape, is_whole(x))
+    return Value("gather", (x, index), args, shape, is_integer(x))
 
 
-def index(out: Tensor, x: Known, places: Sequence[Known | None]) -> Value:
-    """Entries along one axis, by their numbers."""
-    axes = [axis for axis, place in enumerate(places) if place is not None]
-    if len(axes) != 1:
+def index(out: Tensor, x: Operand, indices: Sequence[Operand | None]) -> Value:
+    """Entries along one axis, by index or by mask."""
+    given = [(axis, each) for axis, each in enumerate(indices) if each is not None]
+    if len(given) != 1:
         raise Unsupported("A network is indexed along several dimensions", "Use one at a time.")
-    place = places[axes[0]]
-    assert place is not None
-    if isinstance(place, Tensor):
-        place = place.nonzero().flatten() if place.dtype is torch.bool else place
-        place = torch.where(place < 0, place + shape_of(x)[axes[0]], place)
-    return take(x, place, axes[0])
+    ((axis, each),) = given
+    if isinstance(each, Tensor):
+        each = each.nonzero().flatten() if each.dtype is torch.bool else each
+        each = torch.where(each < 0, each + shape_of(x)[axis], each)
+    return take(x, each, axis)
 
 
 def one_hot(out: Tensor, x: Value, classes: int) -> Value:
-    """1 at the place that each number names, 0 elsewhere."""
+    """One-hot vectors of class indices."""
     made = binary("eq", reshape(x, (*x.shape, 1)), torch.arange(float(out.shape[-1])))
-    return made.as_whole()
+    return made.as_integer()
 
 
 def cumsum(out: Tensor, x: Value, dim: int, **kwargs: Any) -> Value:
-    """Sums of all numbers up to each, along a dimension."""
-    moved, order = with_last(x, [dim])
-    upto = torch.ones(moved.shape[-1], moved.shape[-1]).tril()
-    return back(Value("linear", (moved, upto), {}, moved.shape), order)
+    """The cumulative sum along a dimension."""
+    moved, order = move_last(x, [dim])
+    lower = torch.ones(moved.shape[-1], moved.shape[-1]).tril()
+    return move_back(Value("linear", (moved, lower), {}, moved.shape), order)
 
 
 REDUCTIONS: Mapping[str, Lower] = {
-    **{name: _reduced(name) for name in ("sum", "mean", "prod")},
+    **{name: _reduced(name) for name in ("sum", "mean", "prod", "argmax", "argmin")},
     "amax": _reduced("max"),
     "amin": _reduced("min"),
     "max": _extreme("max"),
     "min": _extreme("min"),
-    "argmax": _place("argmax"),
-    "argmin": _place("argmin"),
-    "any": lambda out, x, dim=None, keepdim=False: binary(
-        "gt", reduce("max", binary("ne", x, 0), _dims(dim), keepdim), 0
-    ).as_whole(),
-    "all": lambda out, x, dim=None, keepdim=False: binary(
-        "gt", reduce("min", binary("ne", x, 0), _dims(dim), keepdim), 0
-    ).as_whole(),
+    "any": _truth("max"),
+    "all": _truth("min"),
     "linalg_vector_norm": norm,
-    "norm": old_norm,
+    "norm": legacy_norm,
     "var": variance,
     "std": lambda *args, **kwargs: unary("sqrt", variance(*args, **kwargs)),
-    "softmax": lambda out, x, dim, *args: softmax(x, dim),
-    "_softmax": lambda out, x, dim, *args: softmax(x, dim),
-    "log_softmax": log_softmax,
-    "_log_softmax": log_softmax,
+    **dict.fromkeys(("softmax", "_softmax"), lambda out, x, dim, *args: softmax(x, dim)),
+    **dict.fromkeys(("log_softmax", "_log_softmax"), log_softmax),
     "logsumexp": logsumexp,
     "cumsum": cumsum,
     "topk": topk,
     "scatter": scatter,
     "gather": gather,
     "index": index,
-    "index_select": lambda out, x, dim, places: take(x, places, dim % len(shape_of(x))),
-    "embedding": lambda out, weight, places, *args: take(weight, places, 0),
+    "index_select": lambda out, x, dim, index: take(x, index, dim % len(shape_of(x))),
+    "embedding": lambda out, weight, index, *args: take(weight, index, 0),
     "one_hot": one_hot,
 }

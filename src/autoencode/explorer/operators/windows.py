@@ -1,4 +1,4 @@
-"""Operators that look at places of an image: padding, pooling, resizing."""
+"""Padding, pooling and resizing of images."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoencode.explorer.values import (
-    Known,
     Lower,
+    Operand,
     Unsupported,
     Value,
     linear,
     matmul,
+    meta,
     reduce,
     reshape,
     shape_of,
-    skeleton,
     take,
     viewed,
 )
@@ -28,24 +28,28 @@ Sides = int | Sequence[int]
 
 
 def pair(sides: Sides, rank: int, neutral: int) -> list[int]:
-    """Two numbers, of rows and columns, from one or from `rank`; a single row is `neutral`."""
+    """Numbers for rows and columns from one number or one per dimension; 1-D adds `neutral`."""
     each = [sides] if isinstance(sides, int) else list(sides)
     each = each * rank if len(each) == 1 else each
     return [neutral, *each] if rank == 1 else each
 
 
 def with_height(shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape of a single row."""
+    """The shape of a 1-D signal as an image with one row."""
     return (*shape[:-1], 1, shape[-1])
 
 
 def pad(
-    out: Tensor, x: Known, sides: Sequence[int], mode: str = "constant", value: float | None = None
+    out: Tensor,
+    x: Operand,
+    sides: Sequence[int],
+    mode: str = "constant",
+    value: float | None = None,
 ) -> Value:
-    """Numbers around a tensor: one number, or its own by the mode."""
+    """Pad a tensor with a constant, or with its own numbers as `mode` says."""
     if mode == "constant":
         rank = len(shape_of(x))
-        # Sides come from the last dimension to the first.
+        # Sides are listed from the last dimension to the first.
         before = [0] * rank
         for i in range(len(sides) // 2):
             before[rank - 1 - i] = sides[2 * i]
@@ -53,9 +57,9 @@ def pad(
     assert isinstance(x, Value)
     for i in range(len(sides) // 2):
         axis = len(x.shape) - 1 - i
-        places = torch.arange(float(x.shape[axis])).reshape(1, 1, -1)
-        places = functional.pad(places, tuple(sides[2 * i : 2 * i + 2]), mode).flatten()
-        x = take(x, places, axis)
+        index = torch.arange(float(x.shape[axis])).reshape(1, 1, -1)
+        index = functional.pad(index, tuple(sides[2 * i : 2 * i + 2]), mode).flatten()
+        x = take(x, index, axis)
     return x
 
 
@@ -75,7 +79,7 @@ def _pool(name: str, out: Any, x: Value, rank: int, sides: Sequence[Sides], **mo
 
 
 def max_pool(rank: int) -> Lower:
-    """The largest number of each window."""
+    """Max pooling."""
 
     def lower(
         out: Any,
@@ -92,7 +96,7 @@ def max_pool(rank: int) -> Lower:
 
 
 def avg_pool(rank: int) -> Lower:
-    """The mean of each window."""
+    """Average pooling."""
 
     def lower(
         out: Tensor,
@@ -105,7 +109,7 @@ def avg_pool(rank: int) -> Lower:
         divisor_override: int | None = None,
     ) -> Value:
         if divisor_override is not None:
-            raise Unsupported("An average divides by a number of its own", "Use the plain one.")
+            raise Unsupported("An average pooling has its own divisor", "Leave it out.")
         sides = (kernel, stride, padding, 1)
         return _pool("mean", out, x, rank, sides, count_padding=count_include_pad)
 
@@ -113,7 +117,7 @@ def avg_pool(rank: int) -> Lower:
 
 
 def adaptive(out: Tensor, x: Value, size: Sequence[int]) -> Value:
-    """Means of as many windows as asked for."""
+    """Average pooling to a given output size."""
     if set(size) == {1}:
         return reduce("mean", x, (-2, -1), keep=True)
     means: Value = resized("adaptive_avg_pool2d")(out, x, size)
@@ -121,29 +125,29 @@ def adaptive(out: Tensor, x: Value, size: Sequence[int]) -> Value:
 
 
 def nearest(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
-    """Each pixel repeated, to rows and columns of another number."""
+    """Resize by nearest neighbours."""
     (*lead, high, wide), (new_high, new_wide) = x.shape, out.shape[-2:]
     if new_high % high == 0 and new_wide % wide == 0:
-        each = skeleton(x).reshape(*lead, high, 1, wide, 1)
+        each = meta(x).reshape(*lead, high, 1, wide, 1)
         times = each.expand(*lead, high, new_high // high, wide, new_wide // wide)
         return reshape(viewed(x, times), tuple(out.shape))
-    # PyTorch's own rounding says which pixel is the nearest.
-    places = torch.arange(float(high * wide)).reshape(1, 1, high, wide)
-    taken = torch.ops.aten.upsample_nearest2d(places, *args, **kwargs)[0, 0]
+    # PyTorch's own rounding decides which pixel is the nearest.
+    index = torch.arange(float(high * wide)).reshape(1, 1, high, wide)
+    taken = torch.ops.aten.upsample_nearest2d(index, *args, **kwargs)[0, 0]
     rows, columns = taken[:, 0] // wide, taken[0] % wide
     return take(take(x, rows, len(lead)), columns, len(lead) + 1)
 
 
 def resized(name: str) -> Lower:
-    """A resizing or averaging that treats rows and columns alike, one after the other.
+    """A separable resizing or averaging: first along rows, then along columns.
 
-    Each is a product with a constant matrix, which PyTorch's own operator makes of the unit one.
+    Each is a product with a constant matrix: what PyTorch's operator returns for the unit matrix.
     """
     operator = getattr(torch.ops.aten, name)
 
     def lower(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
         high, wide = x.shape[-2:]
-        # The other dimension is averaged too, so it is made of one number all over.
+        # The operator also averages the other dimension, so it is constant along that.
         rows = operator(torch.eye(high)[None, :, :, None].expand(1, high, high, wide), *args)
         columns = operator(torch.eye(wide)[None, :, None].expand(1, wide, high, wide), *args)
         right = columns[0, :, 0].T.contiguous()

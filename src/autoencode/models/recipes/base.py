@@ -1,4 +1,4 @@
-"""What rows begin from."""
+"""Recipes and settings that other recipes start from."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ VAE = AE.but(
     terms={"reconstruction": Weighted("reconstruction"), "kl": Weighted("kl")},
     papers=("kingma2014",),
 )
-# Batch normalisation allows larger steps, once its statistics have settled.
+# Batch normalisation allows a larger learning rate after a warm-up.
 NORMALISED = {"lr": 3e-3, "warmup": 300}

@@ -1,4 +1,4 @@
-"""The first models of a course: what comes back, and what can be drawn."""
+"""Basic autoencoders and VAEs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ def first() -> Iterable[Recipe]:
     """Autoencoders and VAEs, shallow and deep, dense and convolutional."""
     yield AE.but(
         name="ae",
-        about="One hidden layer of 512 units on each side: the first autoencoder to try.",
+        about="One hidden layer of 512 units in encoder and decoder.",
     )
     yield AE.but(
         name="ae-shallow",
-        about="One layer on each side and a rectified code: how little is enough?",
+        about="No hidden layer, and a code without negative values.",
         network=Spec("mlp", {"hidden": ()}),
         bottleneck=Spec("rectified"),
         papers=("rumelhart1986",),
     )
     yield AE.but(
         name="ae-linear",
-        about="No nonlinearity at all: learns the plane of PCA, the reference for all others.",
+        about="Linear encoder and decoder; the optimum is the subspace of PCA.",
         network=Spec("mlp", {"hidden": ()}),
         likelihood=Spec("gaussian", {"mean": "identity"}),
         training={"lr": 1e-2},
@@ -31,34 +31,34 @@ def first() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="ae-deep",
-        about="Two wide, normalised layers on each side: the lowest error of the dense models.",
+        about="Two hidden layers of 1,024 units with batch normalisation.",
         network=Spec("mlp", {"hidden": (1024, 1024), "activation": "silu", "norm": "batch"}),
         training={"steps": 10_000, "weight_decay": 0.05, **NORMALISED},
         papers=("hinton2006", "ioffe2015"),
     )
     yield AE.but(
         name="ae-funnel",
-        about="Layers that narrow towards the code, without normalisation: low error on a plane.",
+        about="Hidden layers that narrow towards the code (1000, 500, 250).",
         network=Spec("mlp", {"hidden": (1000, 500, 250), "activation": "silu"}),
         training={"steps": 16_500, "warmup": 300, "augment": 0.3},
         papers=("hinton2006",),
     )
     yield AE.but(
         name="ae-dropout",
-        about="Dense layers with dropout and leaky rectifiers: does noise inside help?",
+        about="Dense layers with dropout and leaky ReLU.",
         network=Spec("mlp", {"hidden": (512, 256), "activation": "leaky-relu", "dropout": 0.1}),
         papers=("srivastava2014", "hinton2006"),
     )
     yield AE.but(
         name="conv-ae",
-        about="Convolutions for images of any size: fewer parameters, lower error.",
+        about="Convolutional encoder and decoder, for images of any size.",
         network=Spec("conv"),
         training=NORMALISED,
         papers=("masci2011", "ioffe2015"),
     )
     yield VAE.but(
         name="vae",
-        about="Codes become small clouds under one prior: random codes decode to images.",
+        about="Variational autoencoder: a normal posterior and a standard normal prior.",
     )
     yield VAE.but(
         name="conv-vae",

@@ -1,4 +1,4 @@
-"""Networks, critics and likelihoods that know what an image is."""
+"""Recipes for images only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from autoencode.models.recipes.base import NORMALISED, VAE
 
 
 def for_images() -> Iterable[Recipe]:
-    """VAEs for pictures."""
+    """VAEs with networks, critics and likelihoods for images."""
     yield VAE.but(
         name="resnet-vae",
-        about="The VAE with residual convolutions: lower error than conv-vae, at thrice the cost.",
+        about="The VAE with residual convolutional networks.",
         latent=16,
         network=Spec("resnet"),
         training=NORMALISED,
@@ -20,7 +20,7 @@ def for_images() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="vae-gan",
-        about="A critic learns what makes an image look real: for samples that are sharp.",
+        about="Reconstruction error in the features of an image critic, plus an adversarial loss.",
         latent=16,
         network=Spec("conv"),
         likelihood=Spec("gaussian"),
@@ -30,7 +30,7 @@ def for_images() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="ms-ssim-vae",
-        about="Compares structure on several scales, not pixels: for images that people look at.",
+        about="A VAE whose reconstruction error is structural similarity (MS-SSIM).",
         latent=16,
         network=Spec("conv"),
         likelihood=Spec("ms-ssim"),

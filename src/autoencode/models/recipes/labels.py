@@ -1,4 +1,4 @@
-"""Models that use labels, all of them or a few."""
+"""Conditional and semi-supervised models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def with_labels() -> Iterable[Recipe]:
     """Conditional and semi-supervised VAEs."""
     yield VAE.but(
         name="cvae",
-        about="Told the label, the code keeps the style: draws the digit that you ask for.",
+        about="Conditional VAE: encoder and decoder also receive the label.",
         latent=6,
         network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),
         context=Spec("labels"),
@@ -27,16 +27,16 @@ def with_labels() -> Iterable[Recipe]:
     )
     yield few.but(
         name="m2",
-        about="A VAE whose label is mostly hidden: a classifier from a few labels.",
+        about="M2: a VAE with the class as a latent variable, for few labelled examples.",
         latent=50,
         model=Spec("semi-supervised"),
         network=Spec("mlp", {"hidden": (400, 400), "activation": "silu", "norm": "layer"}),
-        # Each image without a label goes through the model once for each class.
+        # Each unlabelled image is passed through the model once per class.
         training={**few.training, "batch_size": 100, "lr": 2e-3, "warmup": 200, "steps": 8_000},
     )
     yield few.but(
         name="m1-m2",
-        about="m2 on the codes of a VAE, trained together: for very few labels.",
+        about="M1+M2: m2 on the codes of a VAE, trained jointly.",
         latent=10,
         model=Spec("m1-m2"),
         network=Spec("mlp", {"hidden": (512, 512), "activation": "silu", "norm": "layer"}),

@@ -1,4 +1,4 @@
-"""VAEs and adversarial autoencoders whose news is the objective."""
+"""Recipes with other objectives."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from autoencode.models.recipes.base import AE, VAE
 
 
 def bounds_and_factors() -> Iterable[Recipe]:
-    """Other bounds on ln p(x), and rates that ask for independent factors."""
+    """VAEs with other bounds on ln p(x) or other KL terms."""
     bound = VAE.but(samples=8, training={"steps": 5_000})
     yield bound.but(
         name="iwae",
-        about="Several codes for each image, weighted: a tighter bound, a better likelihood.",
+        about="Importance-weighted autoencoder: a tighter bound from several samples.",
         terms={"bound": Weighted("iwae")},
         papers=("burda2016",),
     )
     yield bound.but(
         name="miwae",
-        about="The mean of several importance-weighted bounds: less noise for the encoder.",
+        about="The mean of several importance-weighted bounds: less noise in the gradient.",
         terms={"bound": Weighted("miwae")},
         papers=("rainforth2018",),
     )
     yield bound.but(
         name="piwae",
-        about="The decoder follows the tight bound of iwae, the encoder the quieter one of miwae.",
+        about="The decoder is trained by the bound of iwae, the encoder by that of miwae.",
         terms={"bound": Weighted("piwae")},
         papers=("rainforth2018",),
     )
     yield bound.but(
         name="ciwae",
-        about="Half the bound of the VAE, half that of iwae: a dial between the two.",
+        about="The mean of the bounds of the VAE and of iwae.",
         terms={"bound": Weighted("ciwae")},
         papers=("rainforth2018", "burda2016"),
     )
     yield VAE.but(
         name="beta-vae",
-        about="A rate that costs four times as much: independent factors, blurrier images.",
+        about="β = 4 on the KL term: asks for a code with less information about x.",
         latent=10,
         terms={**VAE.terms, "kl": Weighted("kl", {}, 4.0)},
         papers=("higgins2017",),
     )
     yield VAE.but(
         name="capacity-vae",
-        about="Holds the rate at a number of nats that rises in training: you choose the rate.",
+        about="Penalises |KL − C|; C rises from 0 to 25 nats during training.",
         latent=10,
         terms={**VAE.terms, "kl": Weighted("capacity", {"capacity": 25.0}, 30.0)},
         schedules={"terms.kl.capacity": (0.0, 10_000)},
@@ -52,42 +52,42 @@ def bounds_and_factors() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="free-bits-vae",
-        about="The first half nat of each number is free: against numbers that die early.",
+        about="The first 0.5 nats of KL of each latent dimension are free.",
         latent=10,
         terms={**VAE.terms, "kl": Weighted("free-bits")},
         papers=("kingma2016",),
     )
     yield VAE.but(
         name="beta-tcvae",
-        about="Charges only what the numbers tell of each other: sharper than beta-vae.",
+        about="Penalises the total correlation of the code, estimated from the batch.",
         latent=10,
         terms={**VAE.terms, "correlation": Weighted("total-correlation", {}, 5.0)},
         papers=("chen2018",),
     )
     yield VAE.but(
         name="factor-vae",
-        about="As beta-tcvae, with a critic that measures the dependence.",
+        about="Penalises the total correlation of the code, estimated by a critic network.",
         latent=10,
         terms={**VAE.terms, "correlation": Weighted("factor", {}, 10.0)},
         papers=("kim2018",),
     )
     yield VAE.but(
         name="dip-vae-1",
-        about="Holds the covariance of the posterior means at the unit matrix: cheap factors.",
+        about="Asks for posterior means whose covariance is the identity.",
         latent=10,
         terms={**VAE.terms, "covariance": Weighted("dip")},
         papers=("kumar2018",),
     )
     yield VAE.but(
         name="dip-vae-2",
-        about="As dip-vae-1, for the covariance of the drawn codes.",
+        about="Asks for sampled codes whose covariance is the identity.",
         latent=10,
         terms={**VAE.terms, "covariance": Weighted("dip", {"version": 2, "lambda_d": 10.0})},
         papers=("kumar2018",),
     )
     yield VAE.but(
         name="info-vae",
-        about="Half the rate, and all codes together matched to the prior: codes stay informative.",
+        about="Weight 0.5 on the KL term, and an MMD penalty between codes and prior.",
         latent=10,
         terms={
             "reconstruction": Weighted("reconstruction"),
@@ -99,17 +99,17 @@ def bounds_and_factors() -> Iterable[Recipe]:
 
 
 def matched() -> Iterable[Recipe]:
-    """Models whose codes together are matched to the prior."""
+    """Models that match the aggregate posterior to the prior."""
     wae = AE.but(latent=10, prior=Spec("normal"))
     yield wae.but(
         name="wae-mmd",
-        about="An autoencoder whose codes together follow the prior: sharper than a VAE.",
+        about="A Wasserstein autoencoder: an MMD penalty between codes and prior.",
         terms={**AE.terms, "match": Weighted("mmd", {}, 100.0)},
         papers=("tolstikhin2018", "gretton2012"),
     )
     yield wae.but(
         name="swae",
-        about="As wae-mmd, compared on random lines: no kernel to choose.",
+        about="Penalises the sliced Wasserstein distance between codes and prior.",
         terms={**AE.terms, "match": Weighted("sliced-wasserstein", {}, 10.0)},
         papers=("kolouri2019",),
     )
@@ -119,11 +119,11 @@ def matched() -> Iterable[Recipe]:
     )
     yield aae.but(
         name="aae",
-        about="A critic tells codes from the prior, the encoder fools it: any prior one can draw.",
+        about="An adversarial autoencoder: a critic distinguishes codes from prior samples.",
     )
     yield aae.but(
         name="aae-uniform",
-        about="The same in a box: codes that fill a square evenly.",
+        about="The adversarial autoencoder with codes in a square and a uniform prior.",
         latent=2,
         bottleneck=Spec("squashed"),
         prior=Spec("uniform"),

@@ -1,4 +1,4 @@
-"""Autoencoders that are asked for more than their input: clean, calm or sparse codes."""
+"""Regularised autoencoders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def regularised() -> Iterable[Recipe]:
     one_layer = Spec("mlp", {"hidden": ()})
     yield AE.but(
         name="denoising-ae",
-        about="Sees noisy images and is asked for the clean ones: removes noise.",
+        about="Reconstructs clean images from images with Gaussian noise.",
         latent=64,
         network=Spec("mlp", {"hidden": (1024,), "norm": "batch"}),
         corruption=Spec("gaussian-noise", {"scale": 0.5}),
@@ -22,7 +22,7 @@ def regularised() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="conv-denoising-ae",
-        about="Denoising with convolutions, for images of any size.",
+        about="The denoising autoencoder with convolutions.",
         latent=64,
         network=Spec("conv"),
         corruption=Spec("gaussian-noise", {"scale": 0.5}),
@@ -31,21 +31,21 @@ def regularised() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="denoising-vae",
-        about="A VAE that sees noisy images: removes noise, and draws new images as well.",
+        about="A VAE that reconstructs clean images from images with Gaussian noise.",
         latent=16,
         corruption=Spec("gaussian-noise", {"scale": 0.5}),
         papers=("vincent2010", "kingma2014"),
     )
     yield AE.but(
         name="contractive-ae",
-        about="Codes move little when pixels do: for codes that ignore small changes.",
+        about="Penalises the squared Jacobian of the encoder: asks for codes that vary little.",
         latent=32,
         terms={**AE.terms, "contractive": Weighted("contractive", weight=0.02)},
         papers=("rifai2011",),
     )
     yield AE.but(
         name="sparse-l1",
-        about="A rectified code that pays for its size: few active numbers for each image.",
+        about="L1 penalty on a non-negative code; may set most dimensions to 0.",
         latent=256,
         network=one_layer,
         bottleneck=Spec("rectified"),
@@ -55,7 +55,7 @@ def regularised() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="sparse-kl",
-        about="Each unit is asked to be active for one image in twenty.",
+        about="KL penalty that asks each unit for a mean activation of 0.05.",
         latent=256,
         network=one_layer,
         terms={**AE.terms, "sparsity": Weighted("kl-sparsity", weight=0.2)},
@@ -63,7 +63,7 @@ def regularised() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="sparse-top-k",
-        about="Only the k largest numbers of a long code survive: features one can look at.",
+        about="Keeps the k largest of 1,000 dimensions and sets all others to 0.",
         latent=1000,
         network=one_layer,
         bottleneck=Spec("top-k"),
@@ -72,7 +72,7 @@ def regularised() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="sparse-batch-top-k",
-        about="k active numbers on average: hard images get more of them than easy ones.",
+        about="As sparse-top-k, with k active dimensions on average over a batch.",
         latent=1000,
         network=one_layer,
         bottleneck=Spec("batch-top-k"),
@@ -82,7 +82,7 @@ def regularised() -> Iterable[Recipe]:
     small = {**AE.terms, "l2": Weighted("l2", weight=0.1)}
     yield AE.but(
         name="rae-l2",
-        about="Small codes and weight decay instead of noise, and a mixture fitted to the codes.",
+        about="L2 penalty on codes, weight decay, and a Gaussian mixture fitted to the codes.",
         latent=16,
         terms=small,
         sampler=Spec("mixture"),
@@ -91,7 +91,7 @@ def regularised() -> Iterable[Recipe]:
     )
     yield AE.but(
         name="rae-gp",
-        about="As rae-l2, with a smooth decoder instead of weight decay.",
+        about="As rae-l2, with a penalty on the decoder's Jacobian instead of weight decay.",
         latent=16,
         terms={**small, "smooth": Weighted("decoder-smooth", weight=0.1)},
         sampler=Spec("mixture"),

@@ -1,4 +1,4 @@
-"""Other priors, other posteriors, other spaces, and samplers fitted after training."""
+"""Recipes with other priors, posteriors, latent spaces or samplers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from autoencode.models.recipes.base import AE, NORMALISED, VAE
 
 
 def priors_and_posteriors() -> Iterable[Recipe]:
-    """VAEs of another prior, posterior or space."""
+    """VAEs with other priors, posteriors or latent spaces."""
     yield VAE.but(
         name="uniform-vae",
-        about="Codes in a box under a uniform prior: every place of the box is as likely.",
+        about="A VAE with codes in a box and a uniform prior.",
         bottleneck=Spec("bounded"),
         prior=Spec("uniform"),
         papers=("kingma2014",),
     )
     yield VAE.but(
         name="mog-vae",
-        about="A learned mixture of normals as prior: finds clusters without labels.",
+        about="A VAE with a learned mixture of normals as prior, for clustering (VaDE).",
         latent=10,
         network=Spec("mlp", {"hidden": (500, 500, 1000)}),
         prior=Spec("mixture", {"after": 4000}),
@@ -30,21 +30,21 @@ def priors_and_posteriors() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="vamp-vae",
-        about="The prior is the posterior of learned examples: a better likelihood than N(0, I).",
+        about="A VAE whose prior is a mixture of posteriors of learned pseudo-inputs.",
         latent=40,
         prior=Spec("vamp"),
         papers=("tomczak2018",),
     )
     yield VAE.but(
         name="flow-vae",
-        about="A flow learns the prior: any density over the codes, for the best likelihood.",
+        about="A VAE whose prior is a normalising flow.",
         latent=16,
         prior=Spec("flow"),
         papers=("durkan2019",),
     )
     yield VAE.but(
         name="sphere-vae",
-        about="Codes on a sphere, where no place is the middle: for directions, not lengths.",
+        about="A VAE with codes on the unit sphere and a uniform prior.",
         latent=3,
         bottleneck=Spec("sphere"),
         prior=Spec("sphere-uniform"),
@@ -52,21 +52,21 @@ def priors_and_posteriors() -> Iterable[Recipe]:
     )
     yield VAE.but(
         name="planar-vae",
-        about="The posterior is bent by planar flows: closer to the true one than a normal.",
+        about="A VAE whose posterior is transformed by planar flows.",
         latent=16,
         bottleneck=Spec("planar"),
         papers=("rezende2015",),
     )
     yield VAE.but(
         name="iaf-vae",
-        about="The posterior is bent by autoregressive flows: the most flexible one here.",
+        about="A VAE whose posterior is transformed by inverse autoregressive flows.",
         latent=16,
         bottleneck=Spec("inverse-autoregressive"),
         papers=("kingma2016",),
     )
     yield VAE.but(
         name="ladder-vae",
-        about="Layers of codes, coarse above fine, merged on the way down: a better likelihood.",
+        about="A hierarchical VAE: each level of codes is the prior of the level below.",
         latent=48,
         model=Spec("ladder"),
         network=Spec("mlp", {"norm": "batch"}),
@@ -77,7 +77,7 @@ def priors_and_posteriors() -> Iterable[Recipe]:
 
 
 def discrete_and_fitted() -> Iterable[Recipe]:
-    """Discrete codes, and models with a sampler fitted to their codes."""
+    """Models with discrete codes, and models with a sampler that is fitted to their codes."""
     discrete = AE.but(
         latent=64,
         network=Spec("mlp", {"norm": "batch"}),
@@ -86,13 +86,13 @@ def discrete_and_fitted() -> Iterable[Recipe]:
     )
     yield discrete.but(
         name="vq-vae",
-        about="Codes are entries of a learned book: for short codes, drawn one index at a time.",
+        about="Discrete codes from a learned codebook, sampled by an autoregressive model.",
         bottleneck=Spec("vq"),
         papers=("oord2017", "germain2015"),
     )
     yield discrete.but(
         name="conv-vq-vae",
-        about="The VQ-VAE with convolutions: a map of entries, each for its part of the image.",
+        about="The VQ-VAE with convolutions: one codebook entry per position of a feature map.",
         latent=8,
         network=Spec("conv", {"code": "map"}),
         bottleneck=Spec("vq", {"dim": 8}),
@@ -100,27 +100,27 @@ def discrete_and_fitted() -> Iterable[Recipe]:
     )
     yield discrete.but(
         name="fsq",
-        about="Each number is rounded to a few levels: discrete codes with no book to learn.",
+        about="Discrete codes without a codebook: each dimension is rounded to one of 8 levels.",
         bottleneck=Spec("fsq"),
         papers=("mentzer2024", "germain2015"),
     )
     yield AE.but(
         name="ae-mixture",
-        about="A plain autoencoder that generates, by a mixture fitted to its codes.",
+        about="An autoencoder with a Gaussian mixture fitted to its codes, for sampling.",
         latent=16,
         sampler=Spec("mixture"),
         papers=("ghosh2020",),
     )
     yield VAE.but(
         name="vae-mixture",
-        about="A VAE that draws from where its codes really are.",
+        about="A VAE with a Gaussian mixture fitted to its codes, for sampling.",
         latent=16,
         sampler=Spec("mixture"),
         papers=("kingma2014", "ghosh2020"),
     )
     yield VAE.but(
         name="two-stage-vae",
-        about="A second VAE learns where the codes of the first one lie, to draw from there.",
+        about="A VAE with a second VAE that is trained on its codes, for sampling.",
         latent=16,
         likelihood=Spec("gaussian-learned"),
         sampler=Spec("two-stage"),

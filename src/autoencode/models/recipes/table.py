@@ -1,4 +1,4 @@
-"""THE TABLE: every named autoencoder is one row."""
+"""The table of recipes, by name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FAMILIES = (
     for_images,
     discrete_and_fitted,
 )
-RECIPES: dict[str, Recipe] = {row.name: row for family in FAMILIES for row in family()}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for family in FAMILIES for recipe in family()}
 
 
 def recipe_named(name: str) -> Recipe:
-    """The row of that name.
+    """The recipe of the given name.
 
     Raises:
-        RecipeError: there is none, with the nearest name.
+        RecipeError: there is no such recipe; the message suggests the most similar name.
     """
     if name not in RECIPES:
         raise RecipeError(f'There is no recipe "{name}"', did_you_mean(name, RECIPES))

@@ -1,4 +1,4 @@
-"""A posterior bent by inverse autoregressive flows."""
+"""A posterior transformed by inverse autoregressive flows."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Annotated
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
 from torch.nn import functional
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width, Within
 from autoencode.maths import Bijection, Composed, Float32Linear, Pushforward, widen
-from autoencode.parts.bottlenecks.plain import LOG_VARIANCE
+from autoencode.parts.bottlenecks.plain import diagonal_normal, stochastic_code
 
 Steps = Annotated[int, Within(1, 1_000)]
-# Gates begin nearly open: each step changes little at first.
-OPEN = 1.5
+# With this offset the gates are almost 1 at the start, so that each step changes little.
+GATE_OFFSET = 1.5
 
 
 class InverseAutoregressive(Bottleneck):
-    """A normal, bent by `steps` inverse autoregressive flows with one hidden layer each.
+    """Normal posterior transformed by inverse autoregressive flows with one hidden layer each.
 
-    e ~ N(μ(x), diag σ²(x)), then for each step zᵢ ← gᵢ zᵢ + (1 − gᵢ) mᵢ, where the gate gᵢ in
-    (0, 1) and mᵢ are functions of z₁ … zᵢ₋₁ and of what the encoder tells beside, t:
-    h = (μ, ln σ², t). Each step goes through the numbers in the other order. The code without
-    samples is where the flow takes μ, near the mean of q and not the same. A draw and its density
-    take one pass; the density of any other code takes one for each of its numbers.
+    e ~ N(μ(x), diag σ²(x)), then in each step zᵢ ← gᵢ zᵢ + (1 − gᵢ) mᵢ. The gate gᵢ in (0, 1) and
+    mᵢ are functions of z₁ … zᵢ₋₁ and of further encoder features t: h = (μ, ln σ², t). Each step
+    reverses the order of the dimensions. The code without samples is the flow's image of μ, which
+    is close to the posterior mean but not equal to it. Sampling and the density of a sample take
+    one pass; the density of any other code takes one pass per dimension.
     Source: [kingma2016].
 
-    hidden: width of the hidden layer of each step.
+    steps: number of flow steps.   hidden: width of the hidden layer of each step.
     """
 
+    name = "inverse-autoregressive"
     space = Space.REAL
     random = True
     maps = False
@@ -45,63 +45,62 @@ class InverseAutoregressive(Bottleneck):
         )
 
     def forward(self, h: Float[Tensor, "batch three_d"], samples: int | None = None) -> Code:
-        """z is f(μ) [B, d], or with `samples` reparametrised draws [S, B, d]."""
-        mean, log_variance, told = h.chunk(3, -1)
-        scale = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
-        base = Independent(Normal(mean, scale, validate_args=False), 1)
-        flow = Composed([_Step(network, told) for network in self.networks])
-        q = Pushforward(base, flow)
-        return Code(
-            flow.forward(mean)[0] if samples is None else q.rsample(torch.Size((samples,))), q
-        )
+        """z is f(μ) [B, d], or with `samples` reparametrised samples [S, B, d]."""
+        mean, log_variance, features = h.chunk(3, -1)
+        flow = Composed([_Step(network, features) for network in self.networks])
+        q = Pushforward(diagonal_normal(mean, log_variance), flow)
+        # The flow is evaluated at the mean only if the result is used.
+        return stochastic_code(q, flow.forward(mean)[0] if samples is None else mean, samples)
 
 
 class MaskedNetwork(nn.Module):
-    """(z, t) to (m, s), where mᵢ and sᵢ see all of t, and of z only what comes before zᵢ.
+    """A masked network (z, t) -> (m, s), in which mᵢ and sᵢ depend on z₁ … zᵢ₋₁ and all of t.
 
-    One hidden layer, in float32. A hidden unit of degree k sees the first k numbers of z.
+    It has one hidden layer and computes in float32. A hidden unit of degree k depends on the first
+    k dimensions of z.
     """
 
     def __init__(self, d: int, hidden: int, backwards: bool) -> None:
         super().__init__()
-        self.told = Float32Linear(d, hidden)
+        self.features = Float32Linear(d, hidden)
         self.first, self.last = nn.Linear(d, hidden, bias=False), nn.Linear(hidden, 2 * d)
-        place = torch.arange(d)
-        place = place.flip(0) if backwards else place
+        position = torch.arange(d)
+        position = position.flip(0) if backwards else position
         degree = torch.arange(hidden) * d // hidden
-        # Constants, so there is nothing to save.
-        self.register_buffer("sees", (place < degree[:, None]).float(), persistent=False)
-        seen = (degree <= place[:, None]).float()
-        self.register_buffer("seen", torch.cat([seen, seen]), persistent=False)
+        # The masks are constants, so they are not saved.
+        first_mask = (position < degree[:, None]).float()
+        last_mask = (degree <= position[:, None]).float()
+        self.register_buffer("first_mask", first_mask, persistent=False)
+        self.register_buffer("last_mask", torch.cat([last_mask, last_mask]), persistent=False)
 
-    def forward(self, z: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """z [*S, B, d] and t [B, d] to m and s, both [*S, B, d]."""
         with torch.autocast(z.device.type, enabled=False):
-            first = functional.linear(widen(z), self.first.weight * self.get_buffer("sees"))
-            unit = functional.elu(first + self.told(told))
-            weight = self.last.weight * self.get_buffer("seen")
-            m, s = functional.linear(unit, weight, self.last.bias).chunk(2, -1)
+            first = functional.linear(widen(z), self.first.weight * self.get_buffer("first_mask"))
+            hidden = functional.elu(first + self.features(features))
+            weight = self.last.weight * self.get_buffer("last_mask")
+            m, s = functional.linear(hidden, weight, self.last.bias).chunk(2, -1)
         return m, s
 
 
 class _Step(Bijection):
-    """One step of the flow, for a batch of examples of which the encoder told t [B, d]."""
+    """One step of the flow, for a batch with encoder features t [B, d]."""
 
-    def __init__(self, network: nn.Module, told: Tensor) -> None:
-        self.network, self.told = network, told
+    def __init__(self, network: nn.Module, features: Tensor) -> None:
+        self.network, self.features = network, features
 
     def forward(self, e: Tensor) -> tuple[Tensor, Tensor]:
         """z = g e + (1 − g) m, ln |det| = Σ ln g."""
-        m, s = self.network(e, self.told)
-        log_gate = functional.logsigmoid(s + OPEN)
+        m, s = self.network(e, self.features)
+        log_gate = functional.logsigmoid(s + GATE_OFFSET)
         gate = log_gate.exp()
         return gate * e + (1 - gate) * m, log_gate.sum(-1)
 
     def inverse(self, z: Tensor) -> Tensor:
-        """Number by number; pass i makes the i-th one right, since those before it are."""
+        """Inverts one dimension per pass; pass i yields eᵢ, because e₁ … eᵢ₋₁ are correct."""
         e = torch.zeros_like(z)
         for _ in range(z.shape[-1]):
-            m, s = self.network(e, self.told)
-            gate = (s + OPEN).sigmoid()
+            m, s = self.network(e, self.features)
+            gate = (s + GATE_OFFSET).sigmoid()
             e = (z - (1 - gate) * m) / gate
         return e

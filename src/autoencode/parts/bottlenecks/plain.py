@@ -1,35 +1,55 @@
-"""A point, a rectified point, and a normal posterior."""
+"""Bottlenecks without and with a normal posterior, and helpers that all bottlenecks share."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from autoencode.contract import Bottleneck, Code, Space
 
-# Beyond these the posterior's variance would under- or overflow and the KL with it.
-LOG_VARIANCE = (-30.0, 20.0)
+# Outside this range of ln σ² the variance, and with it the KL, would overflow or underflow.
+LOG_VARIANCE_RANGE = (-30.0, 20.0)
+
+
+def deterministic_code(z: Tensor, samples: int | None) -> Code:
+    """The code z [B, *Z] without a posterior; `samples` repeats it, [S, B, *Z]."""
+    return Code(z if samples is None else z.expand(samples, *z.shape))
+
+
+def stochastic_code(q: Distribution, center: Tensor, samples: int | None) -> Code:
+    """The code `center` [B, *Z], or reparametrised samples of q, [S, B, *Z]."""
+    return Code(center if samples is None else q.rsample(torch.Size((samples,))), q)
+
+
+def diagonal_normal(
+    mean: Tensor,
+    log_variance: Tensor,
+    event_dims: int = 1,
+    limits: tuple[float, float] = LOG_VARIANCE_RANGE,
+) -> Independent[Normal]:
+    """N(μ, diag σ²) from μ and ln σ², which is clamped to `limits`."""
+    scale = (0.5 * log_variance.clamp(*limits)).exp()
+    return Independent(Normal(mean, scale, validate_args=False), event_dims)
 
 
 class Point(Bottleneck):
-    """The code is the feature vector itself: z = h.  Source: [rumelhart1986]."""
+    """Deterministic code: z = h.  Source: [rumelhart1986]."""
 
+    name = "point"
     space = Space.REAL
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
+        """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
         (h,) = self.split_features(h)
-        return Code(h if samples is None else h.expand(samples, *h.shape))
+        return deterministic_code(h, samples)
 
 
 class Rectified(Point):
-    """A point whose negative parts are cut off: z = max(h, 0).
+    """Deterministic code without negative values: z = max(h, 0)."""
 
-    A unit that is negative for every image stays silent for good, so the features start from a
-    positive offset.
-    """
+    name = "rectified"
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """As `Point`, with z ≥ 0."""
@@ -37,19 +57,20 @@ class Rectified(Point):
 
 
 class Gaussian(Bottleneck):
-    """A diagonal normal posterior: q(z|x) = N(μ(x), diag σ²(x)), with h = (μ, ln σ²).
+    """Normal posterior with diagonal covariance: q(z|x) = N(μ(x), diag σ²(x)), h = (μ, ln σ²).
 
-    ln σ² is kept within [−30, 20], so that the KL stays finite.  Source: [kingma2014], eq. 9.
+    ln σ² is clamped to [−30, 20], so that the KL stays finite.  Source: [kingma2014], eq. 9.
     """
 
+    name = "gaussian"
     space = Space.REAL
     random = True
     normal = True
     features = 2
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:
-        """z is μ [B, *Z], or with `samples` reparametrised draws [S, B, *Z]."""
+        """z is μ [B, *Z], or with `samples` reparametrised samples [S, B, *Z]."""
         mean, log_variance = self.split_features(h)
-        scale = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
-        q = Independent(Normal(mean, scale, validate_args=False), len(self.sizes.z))
-        return Code(mean if samples is None else q.rsample(torch.Size((samples,))), q)
+        return stochastic_code(
+            diagonal_normal(mean, log_variance, len(self.sizes.z)), mean, samples
+        )

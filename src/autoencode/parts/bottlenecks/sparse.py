@@ -1,4 +1,4 @@
-"""Codes of which only a few numbers are not 0, by construction."""
+"""Bottlenecks that keep only the largest activations of a code (top-k sparsity)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch import Tensor, nn
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width
 from autoencode.errors import RecipeError
+from autoencode.parts.bottlenecks.plain import deterministic_code
 
-# Where `k` is left open, one number in so many is active.
-ONE_IN = 40
-# How much of the running threshold each batch replaces.
+# By default one of this number of latent dimensions is active.
+DIMENSIONS_PER_ACTIVE = 40
+# Weight of a new batch in the running mean of the threshold.
 MOMENTUM = 0.01
 
 
 class Sparse(Bottleneck):
-    """The features compete: a few of those that are positive pass, all others become 0.
+    """Base class of sparse codes: the largest positive features are kept, all others become 0.
 
-    k: active numbers in each code; None is a fortieth of the code, at least 1. A schedule may
-        bring it down in training.
-    norm: "batch" brings each feature to mean 0 and variance 1 over the batch before they compete
-        [ioffe2015]. Without it, features that are large for every example win each time and most
-        of the others never learn: of 1,000 on MNIST some 900 stay silent for good. It takes
-        batches of at least two.
+    k: number of active dimensions per code; None is latent / 40, at least 1. A schedule may lower
+        it during training.
+    norm: "batch" normalises each feature over the batch before the selection [ioffe2015]; it needs
+        batches of two or more. With "none", features that are large for all examples are always
+        selected and most others never learn: about 900 of 1,000 on MNIST stay inactive.
 
     Raises:
-        RecipeError: k is larger than the code.
+        RecipeError: k is larger than the number of latent dimensions.
     """
 
     space = Space.REAL
@@ -40,48 +40,51 @@ class Sparse(Bottleneck):
         super().__init__(sizes)
         if k is not None and k > sizes.latent:
             raise RecipeError(
-                f"A code of {sizes.latent} cannot have {k} active numbers",
-                f"Use a larger code, --latent {k * ONE_IN}, or a smaller bottleneck.k.",
+                f"A code of {sizes.latent} dimensions cannot have {k} active dimensions",
+                f"Use --latent {k * DIMENSIONS_PER_ACTIVE}, or a smaller bottleneck.k.",
             )
-        self.k = k or max(1, sizes.latent // ONE_IN)
+        self.k = k or max(1, sizes.latent // DIMENSIONS_PER_ACTIVE)
         self.normalise = (
             nn.BatchNorm1d(sizes.latent, affine=False) if norm == "batch" else nn.Identity()
         )
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, *Z]; a point has no noise, so `samples` repeats it, [S, B, *Z]."""
-        # A schedule moves k in a straight line, which may begin above the size of the code.
-        z = self.keep(self.normalise(h).relu(), k=min(round(self.k), h.shape[-1]))
+        """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
+        # A schedule changes k linearly and may start above the number of dimensions.
+        z = self.select(self.normalise(h).relu(), k=min(round(self.k), h.shape[-1]))
         (z,) = self.split_features(z)
-        return Code(z if samples is None else z.expand(samples, *z.shape))
+        return deterministic_code(z, samples)
 
     @abstractmethod
-    def keep(self, h: Tensor, k: int) -> Tensor:
-        """Rectified features [B, d] with 0 in place of those that lose, [B, d]."""
+    def select(self, h: Tensor, k: int) -> Tensor:
+        """Sets all but the selected ones of the rectified features [B, d] to 0."""
 
 
 class TopK(Sparse):
-    """z = max(h, 0) where h is among the k largest features of the example, else 0.
+    """Keeps the k largest features of each example: z = max(h, 0) for these, else 0.
 
-    Exactly k are active wherever k features or more are positive. The first source keeps the k
-    largest even if negative; cutting those off came later.
-    Source: [makhzani2014]; with the rectifier [gao2024].
+    Exactly k dimensions are active if k or more features are positive.
+    Source: [makhzani2014], without the rectifier; [gao2024], with it.
     """
 
-    def keep(self, h: Tensor, k: int) -> Tensor:
-        """As `Sparse.keep`."""
+    name = "top-k"
+
+    def select(self, h: Tensor, k: int) -> Tensor:
+        """As `Sparse.select`."""
         largest, places = h.topk(k)
         return torch.zeros_like(h).scatter(-1, places, largest)
 
 
 class BatchTopK(Sparse):
-    """k active numbers on average: hard examples get more of them than easy ones.
+    """Keeps the k·B largest features of a batch, so that examples have k active ones on average.
 
-    In training z = max(h, 0) where h is among the k·B largest features of the batch, else 0. A
-    running mean of the smallest one kept becomes the threshold of evaluation, z = h where
-    h > threshold, so that there the code of an example does not depend on its batch.
+    In training z = max(h, 0) for these features, else 0. In evaluation z = h where h > threshold,
+    so that the code of an example does not depend on its batch; the threshold is a running mean
+    of the smallest value that was selected in training.
     Source: [bussmann2024].
     """
+
+    name = "batch-top-k"
 
     threshold: Tensor
 
@@ -91,12 +94,12 @@ class BatchTopK(Sparse):
         super().__init__(sizes, k, norm)
         self.register_buffer("threshold", torch.zeros(()))
 
-    def keep(self, h: Tensor, k: int) -> Tensor:
-        """As `Sparse.keep`."""
+    def select(self, h: Tensor, k: int) -> Tensor:
+        """As `Sparse.select`."""
         if not self.training:
             return torch.where(h > self.threshold, h, 0.0)
         largest, places = h.flatten().topk(k * len(h))
         with torch.no_grad():
-            # Where fewer are positive than asked for, the smallest kept is 0 and keeps all.
+            # If fewer than k·B features are positive, the smallest one is 0 and selects all.
             self.threshold.lerp_(largest[-1].to(self.threshold.dtype), MOMENTUM)
         return torch.zeros_like(h).flatten().scatter(-1, places, largest).view_as(h)

@@ -1,4 +1,4 @@
-"""A likelihood that looks at neighbourhoods of pixels."""
+"""A reconstruction error based on structural similarity."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from autoencode.contract import Likelihood, Sizes, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import SimilarityEnergy, widen
 
-# The shortest side on which a window of structure means anything.
-SHORTEST = 8
+# Minimum height and width of an image in pixels; on smaller ones the SSIM window is too small.
+MIN_SIDE = 8
 
 
 class MSSSIM(Likelihood):
-    """p(x|z) ∝ exp(−scale · (1 − MS-SSIM(x, sigmoid(θ)))): error as the eye sees it.
+    """Structural similarity: p(x|z) ∝ exp(−scale · (1 − MS-SSIM(x, sigmoid(θ)))).
 
-    Edges and texture count, and small shifts of brightness hardly do. `scale` says how many nats
-    an image costs that has nothing in common with its original. The density is not normalised, so
-    its nats compare with those of no other likelihood; see `SimilarityEnergy`.
+    The error depends on edges and texture more than on brightness. `scale` is the value of
+    −ln p(x|z) at MS-SSIM = 0. The density is not normalised, so the value has no unit and cannot
+    be compared with other likelihoods; see `SimilarityEnergy`.
     Source: [snell2017], [wang2003].
 
     Raises:
         RecipeError: examples are vectors, or images with a side below 8.
     """
 
+    name = "ms-ssim"
     normalised = False
 
     def __init__(self, sizes: Sizes, scale: Annotated[float, Within(1e-3, 1e6)] = 300.0) -> None:
         super().__init__(sizes)
-        if sizes.image is None or min(sizes.image[1:]) < SHORTEST:
+        if sizes.image is None or min(sizes.image[1:]) < MIN_SIDE:
             raise RecipeError(
-                f"The ms-ssim likelihood compares images with sides of {SHORTEST} pixels or more, "
+                f"The ms-ssim likelihood compares images with sides of {MIN_SIDE} pixels or more, "
                 f"and one example here has the shape {sizes.x}",
                 'Use likelihood "gaussian".',
             )

@@ -1,4 +1,4 @@
-"""Likelihoods that treat each pixel alone."""
+"""Likelihoods in which pixels are independent given the code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from autoencode.contract import Likelihood, Sizes, Within
 from autoencode.maths import SharedScaleNormal, widen
 
 Mean = Literal["sigmoid", "identity"]
-# With this scale, −ln p(x|z) is the squared error and a constant.
-SQUARED_ERROR = math.sqrt(0.5)
+# With this scale −ln p(x|z) is the squared error plus a constant.
+SQUARED_ERROR_SCALE = math.sqrt(0.5)
 Scale = Annotated[float, Within(1e-3, 1e3)]
 MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -25,29 +25,35 @@ MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
 
 
 class Gaussian(Likelihood):
-    """p(x|z) = N(mean(θ), scale² I): squared error, in nats.
+    """Normal likelihood with a fixed scale, p(x|z) = N(mean(θ), scale² I): squared error.
 
-    −ln p(x|z) = ‖x − mean(θ)‖² / (2 scale²) + n ln scale + ½ n ln 2π. With the default scale √½ the
-    first summand is the squared error summed over pixels, the course's objective.
+    −ln p(x|z) = ‖x − mean(θ)‖² / (2 scale²) + n ln scale + ½ n ln 2π for n values. With the default
+    scale √½ the first summand is the squared error, summed over pixels.
     """
 
-    def __init__(self, sizes: Sizes, scale: Scale = SQUARED_ERROR, mean: Mean = "sigmoid") -> None:
+    name = "gaussian"
+
+    def __init__(
+        self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean = "sigmoid"
+    ) -> None:
         super().__init__(sizes)
         self.mean = MEANS[mean]
         self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
 
     def forward(self, theta: Tensor) -> Distribution:
-        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         return SharedScaleNormal(self.mean(theta), self.get_buffer("scale"), len(self.sizes.x))
 
 
 class LearnedScaleGaussian(Likelihood):
-    """`Gaussian` whose one scale is a parameter, learned with the rest.
+    """Normal likelihood whose scale, one for all pixels, is a learned parameter (σ-VAE).
 
-    It ends where scale² is the mean squared error of a pixel, so that no weight between
-    reconstruction and rate has to be chosen.  Source: [rybkin2021].
+    At the optimum scale² is the mean squared error per pixel, so that no weight of the KL term has
+    to be chosen.  Source: [rybkin2021].
     """
+
+    name = "gaussian-learned"
 
     def __init__(self, sizes: Sizes, scale: Scale = 0.5, mean: Mean = "sigmoid") -> None:
         super().__init__(sizes)
@@ -55,18 +61,20 @@ class LearnedScaleGaussian(Likelihood):
         self.log_scale = nn.Parameter(torch.tensor(float(scale)).log())
 
     def forward(self, theta: Tensor) -> Distribution:
-        """As `Gaussian`. The scale is at least e⁻⁶, so that one perfect pixel costs no infinity."""
+        """As `Gaussian`; the scale is at least e⁻⁶, so that the density stays finite."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         scale = self.log_scale.clamp(min=-6.0).exp()
         return SharedScaleNormal(self.mean(theta), scale, len(self.sizes.x))
 
 
 class LaplacePixels(Likelihood):
-    """p(x|z) = ∏ Laplace(xᵢ; mean(θ)ᵢ, scale): absolute error, in nats.
+    """Laplace likelihood, p(x|z) = ∏ Laplace(xᵢ; mean(θ)ᵢ, scale): absolute error.
 
-    −ln p(x|z) = Σ |xᵢ − mean(θ)ᵢ| / scale + n ln 2 scale. It forgives single pixels that are far
-    off, where the squared error would blur their surroundings.
+    −ln p(x|z) = Σ |xᵢ − mean(θ)ᵢ| / scale + n ln 2 scale. It is less sensitive to outlier pixels
+    than the squared error.
     """
+
+    name = "laplace"
 
     def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean = "sigmoid") -> None:
         super().__init__(sizes)
@@ -74,21 +82,23 @@ class LaplacePixels(Likelihood):
         self.scale = scale
 
     def forward(self, theta: Tensor) -> Distribution:
-        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         each = Laplace(self.mean(theta), self.scale, validate_args=False)
         return Independent(each, len(self.sizes.x))
 
 
 class BernoulliPixels(Likelihood):
-    """p(x|z) = ∏ Bernoulli(xᵢ; sigmoid(θᵢ)): cross-entropy, in nats.
+    """Bernoulli likelihood, p(x|z) = ∏ Bernoulli(xᵢ; sigmoid(θᵢ)): binary cross-entropy.
 
-    A density for black-and-white images. For grey values in [0, 1] it is the usual
-    pseudo-likelihood, good for training, not to be compared with true likelihoods.
+    It is a likelihood of binary images. For grey values in [0, 1] it is the usual
+    pseudo-likelihood, which cannot be compared with normalised likelihoods.
     Source: [kingma2014], appendix C.1.
     """
 
+    name = "bernoulli"
+
     def forward(self, theta: Tensor) -> Distribution:
-        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         return maths.BernoulliImages(theta, len(self.sizes.x))

@@ -1,21 +1,17 @@
-"""Networks: pairs of encoder and decoder."""
+"""Networks: architectures of encoder and decoder."""
 
 from autoencode.contract import Network
-from autoencode.parts.networks.conv import Conv
 from autoencode.parts.networks.custom import custom_network, is_custom
-from autoencode.parts.networks.mlp import MLP
-from autoencode.parts.networks.resnet import ResNet
+from autoencode.parts.registry import find_parts
 
-NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "conv": Conv, "resnet": ResNet}
+NETWORKS: dict[str, type[Network]] = find_parts(__name__)
 
 
 def network_class(kind: str) -> type[Network]:
-    """The network of that name in the table, or of the user's own file, see `custom_network`.
+    """The network class of a name in the table or of a user's file, see `custom_network`.
 
     Raises:
-        RecipeError: the file has no such network.   KeyError: nor has the table.
+        RecipeError: the file has no such network.
+        KeyError: the table has no such network.
     """
     return custom_network(kind) if is_custom(kind) else NETWORKS[kind]
-
-
-__all__ = ["MLP", "NETWORKS", "Conv", "ResNet", "network_class"]

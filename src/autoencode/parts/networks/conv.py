@@ -1,4 +1,4 @@
-"""Small convolutional networks, for images of any size and number of channels."""
+"""Convolutional networks for images of any size and number of channels."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from torch import nn
 
 from autoencode.contract import Width
 from autoencode.parts.networks.layers import Activation, Norm
-from autoencode.parts.networks.maps import CodeShape, Map, MapNetwork, Stages, doubling, halving
+from autoencode.parts.networks.maps import (
+    CodeShape,
+    Map,
+    MapNetwork,
+    Stages,
+    downsampling,
+    upsampling,
+)
 
 
 class Conv(MapNetwork):
-    """Convolutions that halve the image `stages` times, then dense layers to the code, and back.
+    """Strided convolutions, then dense layers to the code; the decoder mirrors the encoder.
 
-    width: channels after the first halving; they double with each further one.
-    stages: halvings; None halves until the longer side is at most 8.
-    hidden: widths of dense layers between the smallest map and the code.
+    width: channels after the first downsampling; they double with each further one.
+    stages: number of downsamplings by 2; None for as many as bring the longer side to 8 or less.
+    hidden: widths of the dense layers between the smallest feature map and the code.
     norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015], "layer"
-        each example over its maps and over its dense units [ba2016].
-    code: "map" leaves the dense layers out: the code is a map, `latent` numbers at each place of
-        the smallest one, (latent, 7, 7) for images of 28×28.
+        normalises each example over its feature maps and over its dense units [ba2016].
+    code: "map" omits the dense layers. The code is then a feature map with `latent` channels, such
+        as (latent, 7, 7) for images of 28×28.
     """
 
     name = "conv"
@@ -37,18 +44,18 @@ class Conv(MapNetwork):
         super().__init__(width, stages, hidden, activation, norm, code)
 
     def down(self, maps: list[Map]) -> nn.Sequential:
-        """A convolution for each halving."""
+        """One strided convolution per downsampling."""
         layers: list[nn.Module] = []
         for above, below in pairwise(maps):
-            layers += [halving(above, below), *self.between(below[0])]
+            layers += [downsampling(above, below), *self.between(below[0])]
         return nn.Sequential(*layers)
 
     def up(self, maps: list[Map], channels: int) -> nn.Sequential:
-        """A transposed convolution for each doubling."""
+        """One transposed convolution per upsampling."""
         layers: list[nn.Module] = []
         for below, above in pairwise(maps):
             if layers:
                 layers += self.between(below[0])
             outputs = above[0] * (channels if above is maps[-1] else 1)
-            layers.append(doubling(below, above, outputs))
+            layers.append(upsampling(below, above, outputs))
         return nn.Sequential(*layers)

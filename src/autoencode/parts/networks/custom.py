@@ -1,4 +1,4 @@
-"""Networks of the user's own: classes in a file, which a recipe names as `my_nets.py:MyNet`.
+"""Custom networks: classes in a user's file, which a recipe names as `my_nets.py:MyNet`.
 
 Loading such a file executes it, as any import does.
 """
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError, did_you_mean
 
-# What a file has where its kind names no class: two modules.
+# Names of the two modules that a file must have if a recipe names the file without a class.
 PAIR = ("Encoder", "Decoder")
 
 
 def is_custom(kind: str) -> bool:
-    """Whether a kind names a file of the user's own.
+    """Whether the name of a network refers to a user's file.
 
     >>> is_custom("my_nets.py:MyNet"), is_custom("nets/mine.py"), is_custom("conv")
     (True, True, False)
@@ -33,7 +33,7 @@ def is_custom(kind: str) -> bool:
 
 
 def network_file(kind: str) -> tuple[Path, str]:
-    """The file that a kind names, as a whole path, and the class in it; "" is a pair.
+    """Splits the name of a custom network into its absolute path and its class; "" for a pair.
 
     >>> network_file("/home/me/my_nets.py:MyNet")[1], network_file("my_nets.py")[1]
     ('MyNet', '')
@@ -43,39 +43,39 @@ def network_file(kind: str) -> tuple[Path, str]:
 
 
 def kind_of_class(network: type[Network]) -> str:
-    """The kind that names a class which was imported from a file: "/home/me/my_nets.py:MyNet".
+    """The name of an imported network class in recipes: "/home/me/my_nets.py:MyNet".
 
     Raises:
-        RecipeError: as `custom_network`; a class that no file holds, or the script that is running.
+        RecipeError: as `custom_network`; or the class is not at the top level of a file.
     """
     if not isinstance(network, type):
         raise RecipeError(
-            f"A network of your own is given as its class, and this is {network!r:.100}",
-            "Give MyNet itself; its arguments go beside it: Spec(MyNet, {...}).",
+            f"A custom network must be given as a class, and this is {network!r:.100}",
+            "Give the class and its arguments separately: Spec(MyNet, {...}).",
         )
     path = _module_file(network.__module__)
     if path is None or network.__module__ == "__main__" or "." in network.__qualname__:
         raise RecipeError(
-            f"{network.__qualname__} stands at the top of no file that could be imported, so that "
-            "a saved run would not find it again",
-            "Write it into a file of its own, my_nets.py (%%writefile in a notebook's cell), "
+            f"{network.__qualname__} is not defined at the top level of an importable file, so "
+            "that a saved run could not load it",
+            "Write it to a file, for example my_nets.py (%%writefile in a notebook), "
             "and import it from there.",
         )
     kind = f"{Path(path).resolve()}:{network.__qualname__}"
-    custom_network(kind)  # here, and not after the training
+    custom_network(kind)  # raises errors now instead of after the training
     return kind
 
 
 def custom_network(kind: str) -> type[Network]:
-    """The network that "FILE.py:CLASS" names, or the pair of "FILE.py".
+    """Loads the network of "FILE.py:CLASS", or the pair of modules of "FILE.py".
 
-    The class is a `Network`; the arguments of its `__init__` are annotated, and are what a recipe
-    configures. A pair is simpler: `Encoder(sizes, features)` and `Decoder(sizes, channels)` are
-    plain modules, called with a batch, and with its context where `forward` takes a second one.
-    A file is executed once for each content that it has, wherever it lies.
+    The class is a `Network` whose `__init__` arguments are annotated; they are its configuration
+    in a recipe. A file without a class name has two modules, `Encoder(sizes, features)` and
+    `Decoder(sizes, channels)`, whose `forward` takes a batch and optionally its context. Files
+    with equal content are executed once.
 
     Raises:
-        RecipeError: no such file or class, a class of another kind, or an error while importing.
+        RecipeError: the file or class does not exist or is not a network, or the import fails.
     """
     path, name = network_file(kind)
     module = _module(path)
@@ -84,26 +84,26 @@ def custom_network(kind: str) -> type[Network]:
     network = _class(module, name)
     if not issubclass(network, Network):
         raise RecipeError(
-            f"{name} in {path} is no network",
-            f"Write: from autoencode.contract import Network, then class {name}(Network).",
+            f"{name} in {path} is not a network",
+            f"Import Network from autoencode.contract and write: class {name}(Network).",
         )
     if inspect.isabstract(network):
         raise RecipeError(
-            f"{name} in {path} has no method {' and none '.join(network.__abstractmethods__)}",
-            "A network has encoder(sizes, features) and decoder(sizes, channels).",
+            f"{name} in {path} lacks {' and '.join(sorted(network.__abstractmethods__))}",
+            "A network needs encoder(sizes, features) and decoder(sizes, channels).",
         )
     for argument, parameter in inspect.signature(network).parameters.items():
         if parameter.annotation is parameter.empty:
             raise RecipeError(
-                f"The argument {argument} of {name} in {path} has no annotation, "
-                "and a recipe checks what it is given",
-                f"Say what it is, for example {argument}: int = 64.",
+                f"The argument {argument} of {name} in {path} has no type annotation, "
+                "and a recipe checks the types of arguments",
+                f"Annotate it, for example {argument}: int = 64.",
             )
     return network
 
 
-def place(error: BaseException, path: str | None) -> str:
-    """Where in a file an error arose: ", in line 7"; nothing if it did not."""
+def line_of(error: BaseException, path: str | None) -> str:
+    """The line of a file in which an error occurred, as ", in line 7"; "" for another file."""
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == path:
@@ -113,7 +113,7 @@ def place(error: BaseException, path: str | None) -> str:
 
 
 def is_loaded(content: bytes) -> bool:
-    """Has a file of this content been executed in this process, as a network that was asked for?"""
+    """Whether a file with this content was loaded in this process as a custom network."""
     return _module_name(content) in sys.modules
 
 
@@ -127,28 +127,28 @@ def _module(path: Path) -> ModuleType:
     except OSError as error:
         raise RecipeError(
             f"The file of your network, {path}, cannot be read: {error.strerror}",
-            'Name it from the folder you are in, or by its whole path: "my_nets.py:MyNet".',
+            'Give its absolute path or its path from the current folder: "my_nets.py:MyNet".',
         ) from error
     name = _module_name(content)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # the name ends in .py
-    # Dataclasses and annotations look their module up.
+    # Dataclasses and annotations look up their module in sys.modules.
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        # The loader of `spec` would take yesterday's bytecode for a file of the same second.
+        # The loader of `spec` would use outdated bytecode for a file changed within one second.
         exec(compile(content, str(path), "exec"), module.__dict__)
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
             raise
         raise RecipeError(
-            f"The file of your network, {path}, cannot be imported{place(error, str(path))}: "
+            f"The file of your network, {path}, cannot be imported{line_of(error, str(path))}: "
             f"{type(error).__name__}: {error}",
-            "It may import what is installed, but not its neighbours in the folder."
+            "It can import installed packages, but not other files of its folder."
             if isinstance(error, ModuleNotFoundError)
-            else "Mend it there.",
+            else "Fix the error in the file.",
         ) from error
     return module
 
@@ -163,7 +163,7 @@ def _class(module: ModuleType, name: str) -> type[Any]:
         ]
         raise RecipeError(
             f"There is no class {name} in {module.__file__}",
-            did_you_mean(name, classes) if classes else "It has no classes at all.",
+            did_you_mean(name, classes) if classes else "The file has no classes.",
         )
     return found
 
@@ -171,43 +171,43 @@ def _class(module: ModuleType, name: str) -> type[Any]:
 @cache
 def _pair(module: ModuleType) -> type[Network]:
     encoder, decoder = (_class(module, name) for name in PAIR)
-    for made in (encoder, decoder):
-        if not issubclass(made, nn.Module):
+    for half in (encoder, decoder):
+        if not issubclass(half, nn.Module):
             raise RecipeError(
-                f"{made.__name__} in {module.__file__} is no module of torch",
-                f"Write: class {made.__name__}(torch.nn.Module).",
+                f"{half.__name__} in {module.__file__} is not a torch.nn.Module",
+                f"Write: class {half.__name__}(torch.nn.Module).",
             )
 
     class Pair(Network):
-        """The two modules of a file."""
+        """The network of a file with an `Encoder` and a `Decoder`."""
 
         __module__ = module.__name__
 
         def encoder(self, sizes: Sizes, features: int) -> nn.Module:
-            """The file's `Encoder`."""
-            return _with_context(encoder(sizes, features), sizes)
+            """Builds the file's `Encoder`."""
+            return _accepting_context(encoder(sizes, features), sizes)
 
         def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
-            """The file's `Decoder`."""
-            return _with_context(decoder(sizes, channels), sizes)
+            """Builds the file's `Decoder`."""
+            return _accepting_context(decoder(sizes, channels), sizes)
 
     return Pair
 
 
 class WithoutContext(nn.Module):
-    """A module whose `forward` takes a batch and nothing else, in a model without context."""
+    """Wraps a module whose `forward` takes a batch only, for unconditional models."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the module makes of `x`; `c` is None."""
+        """Calls the module with `x`; `context` is None."""
         out: Tensor = self.module(x)
         return out
 
 
-def _with_context(module: nn.Module, sizes: Sizes) -> nn.Module:
+def _accepting_context(module: nn.Module, sizes: Sizes) -> nn.Module:
     try:
         inspect.signature(module.forward).bind(None, None)
     except TypeError:
@@ -215,11 +215,11 @@ def _with_context(module: nn.Module, sizes: Sizes) -> nn.Module:
             return WithoutContext(module)
         raise RecipeError(
             f"The model is conditional, and {type(module).__name__}.forward takes no context",
-            f"Write forward(self, x, c); c is (B, {sizes.context}).",
+            f"Write forward(self, x, context); context is (B, {sizes.context}).",
         ) from None
     return module
 
 
 def _module_file(name: str) -> str | None:
-    """Of a loaded module; None for one without, as a notebook has."""
+    """The file of a loaded module; None if it has no file, such as a notebook's."""
     return vars(sys.modules[name]).get("__file__") if name in sys.modules else None

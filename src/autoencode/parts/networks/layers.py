@@ -1,4 +1,4 @@
-"""Layers that the networks share."""
+"""Layers that all networks use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from autoencode.contract import Within
 
 Activation = Literal["relu", "leaky-relu", "silu", "gelu", "elu", "tanh"]
-# "batch" normalises each unit or channel over the batch [ioffe2015], "layer" each example over its
-# units, or over all its maps [ba2016].
+# "batch" normalises each unit or channel over the batch [ioffe2015], "layer" normalises each
+# example over its units or feature maps [ba2016].
 Norm = Literal["none", "batch", "layer"]
-# The share of units silenced in training.
+# Probability that a unit is set to 0 in training.
 Dropout = Annotated[float, Within(0.0, 0.99)]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -34,34 +34,34 @@ def dense(
     norm: Norm = "none",
     first: type[nn.Linear] = nn.Linear,
 ) -> nn.Sequential:
-    """Linear layers through `widths`, each followed by (norm,) activation (and dropout).
+    """Linear layers of the given `widths`, each followed by normalisation, activation, dropout.
 
-    The first layer is made by `first`; no layers at all for a single width.
+    first: class of the first layer. A single width gives no layers.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         linear = nn.Linear if layers else first
         layers.append(linear(inputs, outputs))
-        layers += normalised(norm, outputs)
+        layers += unit_norm(norm, outputs)
         layers.append(ACTIVATIONS[activation]())
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
 
 
-def normalised(norm: Norm, units: int) -> list[nn.Module]:
-    """What normalises [B, units]; nothing for "none"."""
+def unit_norm(norm: Norm, units: int) -> list[nn.Module]:
+    """Normalisation of [B, units]; an empty list for "none"."""
     kinds: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
     return [kinds[norm](units)] if norm in kinds else []
 
 
-def normalised_maps(norm: Norm, channels: int) -> list[nn.Module]:
-    """What normalises maps [B, channels, H, W]; nothing for "none"."""
+def map_norm(norm: Norm, channels: int) -> list[nn.Module]:
+    """Normalisation of maps [B, channels, H, W]; an empty list for "none"."""
     if norm == "layer":
         return [nn.GroupNorm(1, channels)]
     return [nn.BatchNorm2d(channels)] if norm == "batch" else []
 
 
 def with_context(x: Tensor, context: Tensor | None) -> Tensor:
-    """Features [B, F] beside their context [B, C], [B, F + C]."""
+    """Concatenates features [B, F] and context [B, C] to [B, F + C]."""
     return x if context is None else torch.cat([x, context], -1)

@@ -1,10 +1,10 @@
-"""What networks of feature maps share: halving, what stands at the code, and back."""
+"""The base class of convolutional networks: downsampling, layers at the code, upsampling."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,14 @@ from autoencode.parts.networks.layers import (
     Activation,
     Norm,
     dense,
-    normalised_maps,
+    map_norm,
     with_context,
 )
 
-# Where `stages` is left open, halving stops when the longer side is at most this.
-SMALLEST = 8
-# Channels double with each halving, up to this multiple of the first.
-WIDEST = 8
+# By default, downsampling stops when the longer side has at most this number of pixels.
+MAX_SMALLEST_SIDE = 8
+# Channels double with each downsampling, up to this multiple of the first.
+MAX_CHANNEL_FACTOR = 8
 
 Stages = Annotated[int, Within(1, 16)]
 CodeShape = Literal["vector", "map"]
@@ -33,14 +33,11 @@ Map = tuple[int, int, int]
 
 
 class MapNetwork(Network):
-    """An image halved `stages` times, then dense layers to the code, and back.
+    """Base class: an encoder that downsamples an image, dense layers, and a mirrored decoder.
 
-    A code that is a map has no dense layers: one 1×1 convolution makes it of the smallest map, and
-    each place of it sees a part of the image. Context joins beside the smallest map and the code.
+    If the code is a feature map, there are no dense layers: a 1×1 convolution converts the smallest
+    feature map to the code. The context is concatenated to the smallest map and to the code.
     """
-
-    # How a message calls it.
-    name: ClassVar[str]
 
     def __init__(
         self,
@@ -57,14 +54,14 @@ class MapNetwork(Network):
 
     @abstractmethod
     def down(self, maps: list[Map]) -> nn.Sequential:
-        """The layers from the first of `maps` to the last, activated: [B, *first] -> [B, *last]."""
+        """Layers of the encoder: [B, *maps[0]] to [B, *maps[-1]], activated."""
 
     @abstractmethod
     def up(self, maps: list[Map], channels: int) -> nn.Sequential:
-        """The layers from the first of `maps` to `channels` times as many of the last."""
+        """Layers of the decoder: maps[0] to maps[-1] with `channels` times its channels."""
 
     def maps(self, sizes: Sizes) -> list[Map]:
-        """Every map, from the image to the smallest.
+        """Shapes (channels, height, width) of all feature maps, from the image to the smallest.
 
         Raises:
             RecipeError: examples are vectors.
@@ -72,13 +69,13 @@ class MapNetwork(Network):
         if sizes.image is None:
             raise RecipeError(
                 f"A {self.name} network needs images, "
-                f"and one example here is a vector of {sizes.pixels}",
+                f"and examples are vectors of {sizes.pixels} values",
                 'Use network "mlp".',
             )
         maps = [sizes.image]
         while len(maps) - 1 < self._stages(sizes.image):
             _, high, wide = maps[-1]
-            channels = min(self.width * 2 ** (len(maps) - 1), self.width * WIDEST)
+            channels = min(self.width * 2 ** (len(maps) - 1), self.width * MAX_CHANNEL_FACTOR)
             maps.append((channels, (high + 1) // 2, (wide + 1) // 2))
         return maps
 
@@ -86,17 +83,17 @@ class MapNetwork(Network):
         if self.stages is not None:
             return self.stages
         longer, stages = max(image[1:]), 0
-        while longer > SMALLEST or stages == 0:
+        while longer > MAX_SMALLEST_SIDE or stages == 0:
             longer, stages = (longer + 1) // 2, stages + 1
         return stages
 
     def code_shape(self, sizes: Sizes) -> tuple[int, ...]:
-        """The shape of a code of `sizes.latent` numbers, or so many at each place of the map."""
+        """Shape of a code: `sizes.z`, or a map whose number of channels is `sizes.latent`."""
         return (sizes.latent, *self.maps(sizes)[-1][1:]) if self.code == "map" else sizes.z
 
     def between(self, channels: int) -> list[nn.Module]:
-        """What stands between two convolutions."""
-        return [*normalised_maps(self.norm, channels), ACTIVATIONS[self.activation]()]
+        """Normalisation and activation between two convolutions."""
+        return [*map_norm(self.norm, channels), ACTIVATIONS[self.activation]()]
 
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
         """x [B, *X] -> [B, features]."""
@@ -110,7 +107,7 @@ class MapNetwork(Network):
 
 
 class MapEncoder(nn.Module):
-    """Image to features."""
+    """Encoder network for codes that are vectors."""
 
     def __init__(self, config: MapNetwork, sizes: Sizes, features: int) -> None:
         super().__init__()
@@ -129,7 +126,7 @@ class MapEncoder(nn.Module):
 
 
 class MapDecoder(nn.Module):
-    """Code to what the likelihood asks for, a number or more for each pixel."""
+    """Decoder network for codes that are vectors."""
 
     def __init__(self, config: MapNetwork, sizes: Sizes, channels: int) -> None:
         super().__init__()
@@ -147,7 +144,7 @@ class MapDecoder(nn.Module):
 
 
 class CodeMapEncoder(nn.Module):
-    """Image to the features of a code that is a map, [D, h, w]."""
+    """Encoder network for codes that are feature maps [D, h, w]."""
 
     def __init__(self, config: MapNetwork, sizes: Sizes, features: int) -> None:
         super().__init__()
@@ -155,19 +152,19 @@ class CodeMapEncoder(nn.Module):
         self.image = maps[0]
         self.body = config.down(maps)
         _check_map(config, sizes, maps[-1])
-        places = prod(sizes.z[1:])
-        self.head = nn.Conv2d(maps[-1][0] + sizes.context, features // places, 1)
+        positions = prod(sizes.z[1:])
+        self.head = nn.Conv2d(maps[-1][0] + sizes.context, features // positions, 1)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """[B, *X] to [B, features]: all places of one channel after those of another."""
+        """[B, *X] to [B, features], channel by channel."""
         h = self.body(x.reshape(-1, *self.image))
         with torch.autocast(x.device.type, enabled=False):
-            features: Tensor = self.head(_everywhere(widen(h), context)).flatten(1)
+            features: Tensor = self.head(_append_context(widen(h), context)).flatten(1)
         return features
 
 
 class CodeMapDecoder(nn.Module):
-    """A code that is a map, [D, h, w], to what the likelihood asks for."""
+    """Decoder network for codes that are feature maps [D, h, w]."""
 
     def __init__(self, config: MapNetwork, sizes: Sizes, channels: int) -> None:
         super().__init__()
@@ -182,13 +179,13 @@ class CodeMapDecoder(nn.Module):
         """[B, D, h, w] to [B, channels, *X]."""
         first, rest = self.start
         with torch.autocast(z.device.type, enabled=False):
-            h = first(_everywhere(widen(z), context))
+            h = first(_append_context(widen(z), context))
         out: Tensor = self.body(rest(h))
         return out.reshape(-1, *self.shape)
 
 
-def _everywhere(h: Tensor, context: Tensor | None) -> Tensor:
-    """Maps [B, F, h, w] with their context [B, C] at every place, [B, F + C, h, w]."""
+def _append_context(h: Tensor, context: Tensor | None) -> Tensor:
+    """Appends the context [B, C] to every position of maps [B, F, h, w]: [B, F + C, h, w]."""
     if context is None:
         return h
     return torch.cat([h, context.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
@@ -197,21 +194,21 @@ def _everywhere(h: Tensor, context: Tensor | None) -> Tensor:
 def _check_map(config: MapNetwork, sizes: Sizes, smallest: Map) -> None:
     if sizes.z[1:] != smallest[1:]:
         raise RecipeError(
-            f"A {config.name} network makes codes of {smallest[1]}×{smallest[2]} places of such "
-            f"images, and codes of the shape {sizes.z} were asked for",
-            "Let `sizes_for` in models.build say the shape.",
+            f"A {config.name} network gives codes with {smallest[1]}×{smallest[2]} positions for "
+            f"these images, and sizes.z is {sizes.z}",
+            "Use `sizes_for` of models.build, which computes the shape.",
         )
 
 
-def halving(above: Map, below: Map, bias: bool = True) -> nn.Conv2d:
-    """A convolution that halves both sides, the odd ones upwards."""
+def downsampling(above: Map, below: Map, bias: bool = True) -> nn.Conv2d:
+    """A convolution with stride 2; odd heights and widths are rounded up."""
     return nn.Conv2d(above[0], below[0], 3, stride=2, padding=1, bias=bias)
 
 
-def doubling(below: Map, above: Map, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
-    """A convolution that brings `below` to the sides of `above`."""
-    # An odd side is 2n − 1, an even one 2n, of the n below it.
-    odd = (1 - above[1] % 2, 1 - above[2] % 2)
+def upsampling(below: Map, above: Map, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
+    """A transposed convolution with stride 2 from the size of `below` to that of `above`."""
+    # n pixels become 2n − 1, or 2n with one pixel of output padding.
+    padding = (1 - above[1] % 2, 1 - above[2] % 2)
     return nn.ConvTranspose2d(
-        below[0], outputs, 3, stride=2, padding=1, output_padding=odd, bias=bias
+        below[0], outputs, 3, stride=2, padding=1, output_padding=padding, bias=bias
     )

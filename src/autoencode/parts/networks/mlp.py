@@ -1,4 +1,4 @@
-"""Fully connected networks, for images of any size and for plain vectors."""
+"""Fully connected networks for images of any size and for vectors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from autoencode.parts.networks.layers import Activation, Dropout, Norm, dense, w
 
 
 class MLP(Network):
-    """Dense layers `hidden` between image and code; the decoder mirrors the encoder.
+    """Fully connected layers; the decoder mirrors the encoder.
 
-    hidden: widths from the image towards the code; () is one layer on each side.
-    dropout: the share of units silenced in each hidden layer while training.
-    norm: "batch" normalises each hidden unit over the batch [ioffe2015]; training is faster and
-        the test error lower, at the price of batches of at least two. "layer" normalises each
-        example over its units [ba2016], alone and alike in training and in use.
+    hidden: widths of the hidden layers of the encoder; () for a single linear layer.
+    dropout: probability that a hidden unit is set to 0 in training.
+    norm: "batch" normalises each hidden unit over the batch [ioffe2015] and needs batches of two or
+        more. "layer" normalises each example over its units [ba2016].
     """
+
+    name = "mlp"
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class MLP(Network):
 
 
 class MLPEncoder(nn.Module):
-    """Image to features."""
+    """Encoder network: examples to features."""
 
     def __init__(self, config: MLP, sizes: Sizes, features: int) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Code to what the likelihood asks for, a number or more for each pixel."""
+    """Decoder network: codes to the parameters of the likelihood."""
 
     def __init__(self, config: MLP, sizes: Sizes, channels: int) -> None:
         super().__init__()

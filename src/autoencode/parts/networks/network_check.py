@@ -1,4 +1,4 @@
-"""A trial of a network on two examples, before anything is built on it."""
+"""Checks a custom network on a batch of two examples before a model is built with it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from torch import Tensor, nn
 
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError, is_out_of_memory
-from autoencode.parts.networks.custom import place
+from autoencode.parts.networks.custom import line_of
 
-# Its name, what builds it, and the shapes of what one example gives it and takes from it.
+# Name, builder, and shapes of the input and the output for one example.
 Half = tuple[str, Callable[[], Any], tuple[int, ...], tuple[int, ...]]
 
 
 def check_network(network: Network, sizes: Sizes, features: int, channels: int) -> None:
-    """Builds a network's two halves and tries each, on the processor and in evaluation mode.
+    """Builds the encoder and the decoder of a network and calls each on the CPU in evaluation mode.
 
-    features, channels: what the bottleneck and the likelihood ask of it for each example and for
-    each number of an example.  Torch's random state is left as it was.
+    features: size of the encoder's output for each example.
+    channels: number of outputs of the decoder for each value of an example.
+    Torch's random state is not changed.
 
     Raises:
-        RecipeError: it fails, or gives another shape than it was asked for.
+        RecipeError: the network raises an error, or an output has the wrong shape.
     """
     halves: tuple[Half, ...] = (
         ("encoder", lambda: network.encoder(sizes, features), sizes.x, (features,)),
@@ -33,49 +34,49 @@ def check_network(network: Network, sizes: Sizes, features: int, channels: int) 
     with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.device("cpu"):
         context = torch.zeros(2, sizes.context) if sizes.context else None
         for half in halves:
-            _try(network, half, context)
+            _check_half(network, half, context)
 
 
-def _try(network: Network, half: Half, context: Tensor | None) -> None:
-    name, make, given, expected = half
+def _check_half(network: Network, half: Half, context: Tensor | None) -> None:
+    name, build, inputs, expected = half
     what = f"The {name} of {type(network).__name__}"
-    module = _guarded(make, f"{what}, being built,", network)
+    module = _guarded(build, f"Building {what[0].lower()}{what[1:]}", network)
     _check_module(module, what)
-    what = f"{what}, given {(2, *given)},"
-    came = _guarded(lambda: module.eval()(torch.zeros(2, *given), context), what, network)
-    _check_shape(came, (2, *expected), what)
+    what = f"{what}, called with shape {(2, *inputs)},"
+    output = _guarded(lambda: module.eval()(torch.zeros(2, *inputs), context), what, network)
+    _check_output(output, (2, *expected), what)
 
 
 def _check_module(module: Any, what: str) -> None:
     if not isinstance(module, nn.Module):
         raise RecipeError(
-            f"{what} is a {type(module).__name__} and no module of torch",
+            f"{what} is a {type(module).__name__} and not a torch.nn.Module",
             "Return a torch.nn.Module.",
         )
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise RecipeError(
-            f"{what} has lazy layers, whose parameters the optimiser could not find",
-            "Give every layer its size; `sizes` has those of the data.",
+            f"{what} has lazy layers, whose parameters do not exist when the optimiser is created",
+            "Give every layer its size, using the shapes in `sizes`.",
         )
 
 
-def _check_shape(came: Any, expected: tuple[int, ...], what: str) -> None:
-    if not isinstance(came, Tensor):
+def _check_output(output: Any, expected: tuple[int, ...], what: str) -> None:
+    if not isinstance(output, Tensor):
         raise RecipeError(
-            f"{what} gives a {type(came).__name__} and no tensor",
+            f"{what} returns a {type(output).__name__} and not a tensor",
             f"Return a tensor of shape {expected}.",
         )
-    if tuple(came.shape) != expected:
+    if tuple(output.shape) != expected:
         raise RecipeError(
-            f"{what} gives {tuple(came.shape)}, and {expected} is expected",
+            f"{what} returns shape {tuple(output.shape)}, and {expected} is expected",
             f"Return (B, {', '.join(map(str, expected[1:]))}) for a batch of B.",
         )
-    if not came.is_floating_point():
-        raise RecipeError(f"{what} gives {came.dtype}", "Return floating-point numbers.")
+    if not output.is_floating_point():
+        raise RecipeError(f"{what} returns {output.dtype}", "Return floating-point numbers.")
 
 
 def _guarded(run: Callable[[], Any], what: str, network: Network) -> Any:
-    """What `run` gives; an error of the user's own code becomes a sentence."""
+    """Calls `run` and converts an exception of the user's code to a RecipeError."""
     try:
         return run()
     except RecipeError:
@@ -85,6 +86,6 @@ def _guarded(run: Callable[[], Any], what: str, network: Network) -> Any:
             raise
         path = vars(sys.modules[type(network).__module__]).get("__file__")
         raise RecipeError(
-            f"{what} fails{place(error, path)}: {type(error).__name__}: {error}",
-            f"Mend it in {path}." if path else "",
+            f"{what} fails{line_of(error, path)}: {type(error).__name__}: {error}",
+            f"Fix it in {path}." if path else "",
         ) from error

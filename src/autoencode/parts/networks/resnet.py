@@ -1,4 +1,4 @@
-"""Small residual networks, for images of any size and number of channels."""
+"""Residual networks for images of any size and number of channels."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from torch import Tensor, nn
 
 from autoencode.contract import Width, Within
 from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm
-from autoencode.parts.networks.maps import CodeShape, Map, MapNetwork, Stages, doubling, halving
+from autoencode.parts.networks.maps import (
+    CodeShape,
+    Map,
+    MapNetwork,
+    Stages,
+    downsampling,
+    upsampling,
+)
 
 Blocks = Annotated[int, Within(1, 64)]
 
 
 class ResNet(MapNetwork):
-    """`Conv` with residual blocks at every size but the image's own: deeper, for the same maps.
+    """`Conv` with residual blocks after each downsampling and before each upsampling.
 
-    width: channels after the first halving; they double with each further one.
-    blocks: residual blocks after each halving, and before each doubling.
-    stages: halvings; None halves until the longer side is at most 8.
-    hidden: widths of dense layers between the smallest map and the code.
-    norm: "batch" normalises each channel and each dense unit over the batch [ioffe2015], "layer"
-        each example over its maps and over its dense units [ba2016].
-    code: "map" leaves the dense layers out: the code is a map, `latent` numbers at each place of
-        the smallest one, (latent, 7, 7) for images of 28×28.
+    blocks: residual blocks per feature-map size.
+    width, stages, hidden, norm, code: as in `Conv`.
     Source: [he2016].
     """
 
@@ -44,29 +45,32 @@ class ResNet(MapNetwork):
         self.blocks = blocks
 
     def down(self, maps: list[Map]) -> nn.Sequential:
-        """For each halving a convolution, then the blocks."""
+        """For each downsampling a strided convolution, then the blocks."""
         layers: list[nn.Module] = []
         for above, below in pairwise(maps):
-            # Normalisation takes a bias away again.
-            layers += [halving(above, below, bias=self.norm == "none"), *self.between(below[0])]
+            # Normalisation removes a bias.
+            layers += [
+                downsampling(above, below, bias=self.norm == "none"),
+                *self.between(below[0]),
+            ]
             layers += [ResidualBlock(self, below[0]) for _ in range(self.blocks)]
         return nn.Sequential(*layers)
 
     def up(self, maps: list[Map], channels: int) -> nn.Sequential:
-        """For each doubling the blocks, then a transposed convolution."""
+        """For each upsampling the blocks, then a transposed convolution."""
         layers: list[nn.Module] = []
         for below, above in pairwise(maps):
             layers += [ResidualBlock(self, below[0]) for _ in range(self.blocks)]
             if above is maps[-1]:
-                layers.append(doubling(below, above, above[0] * channels))
+                layers.append(upsampling(below, above, above[0] * channels))
             else:
-                layers.append(doubling(below, above, above[0], bias=self.norm == "none"))
+                layers.append(upsampling(below, above, above[0], bias=self.norm == "none"))
                 layers += self.between(above[0])
         return nn.Sequential(*layers)
 
 
 class ResidualBlock(nn.Module):
-    """h -> activation(h + F(h)), F two 3×3 convolutions, on maps of one size [B, C, H, W]."""
+    """Residual block: activation(h + F(h)), where F is two 3×3 convolutions, [B, C, H, W]."""
 
     def __init__(self, config: MapNetwork, channels: int) -> None:
         super().__init__()
@@ -80,6 +84,6 @@ class ResidualBlock(nn.Module):
         self.activation = ACTIVATIONS[config.activation]()
 
     def forward(self, h: Tensor) -> Tensor:
-        """[B, C, H, W], the same in and out."""
+        """Maps [B, C, H, W] to the same shape."""
         out: Tensor = self.activation(h + self.body(h))
         return out

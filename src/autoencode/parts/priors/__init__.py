@@ -1,25 +1,6 @@
-"""Priors: how codes are meant to be distributed."""
+"""Priors: distributions p(z) of the codes."""
 
 from autoencode.contract import Prior
-from autoencode.parts.priors.flow import Flow
-from autoencode.parts.priors.learned import NormalMixture, Vamp
-from autoencode.parts.priors.simple import StandardNormal, UniformInBox, UniformOnSphere
+from autoencode.parts.registry import find_parts
 
-PRIORS: dict[str, type[Prior]] = {
-    "normal": StandardNormal,
-    "uniform": UniformInBox,
-    "sphere-uniform": UniformOnSphere,
-    "mixture": NormalMixture,
-    "vamp": Vamp,
-    "flow": Flow,
-}
-
-__all__ = [
-    "PRIORS",
-    "Flow",
-    "NormalMixture",
-    "StandardNormal",
-    "UniformInBox",
-    "UniformOnSphere",
-    "Vamp",
-]
+PRIORS: dict[str, type[Prior]] = find_parts(__name__)

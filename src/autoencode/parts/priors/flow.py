@@ -1,4 +1,4 @@
-"""A prior that can take any shape."""
+"""A prior that is a normalising flow."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from autoencode.maths import SplineFlow
 
 
 class Flow(Prior):
-    """p(z|c) is a standard normal, bent by autoregressive splines that are learned with the model.
+    """Neural spline flow: p(z|c) is a standard normal, transformed by autoregressive splines.
 
-    With a context each one has a prior of its own. The density takes one pass through the
-    `transforms`, a draw one for each number of the code.  Source: [durkan2019].
+    It is trained jointly with the model, and conditioned on the context if there is one. The
+    density takes one pass; a sample takes one pass per latent dimension.  Source: [durkan2019].
 
-    hidden: widths of each transform's network.     bins: pieces of each spline on [−5, 5].
+    transforms: number of autoregressive transforms.
+    hidden: widths of each transform's network.   bins: pieces of each spline on [−5, 5].
 
     Raises:
-        RecipeError: the code is not a plain vector.
+        RecipeError: codes are feature maps.
     """
 
+    name = "flow"
     space = Space.REAL
 
     def __init__(
@@ -37,13 +39,13 @@ class Flow(Prior):
         super().__init__(sizes)
         if len(sizes.z) != 1:
             raise RecipeError(
-                f"A flow bends vectors, and codes here have the shape {sizes.z}",
+                f"A flow needs codes that are vectors, and codes here have the shape {sizes.z}",
                 'Use prior "mixture" or "normal".',
             )
         self.transforms, self.hidden, self.bins = transforms, hidden, bins
         self.flow = SplineFlow(sizes.latent, sizes.context, transforms, hidden, bins)
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
-        """Event [d]; batch [B] where there is a context, else none."""
+        """Event [d]; batch [B] if there is a context, else none."""
         prior: Distribution = self.flow(context)
         return prior

@@ -1,4 +1,4 @@
-"""Mixtures that are learned together with the model."""
+"""Mixture priors that are learned jointly with the model."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ from autoencode.maths import MixtureDistribution, tsne_clusters
 
 Steps = Annotated[int, Within(1, 10**9)]
 Components = Annotated[int, Within(1, 100_000)]
-# Beyond these a component's variance would under- or overflow.
-LOG_SCALE = (-10.0, 10.0)
-# Codes for each component, and the narrowest scale, that a fit begins with.
-LEAST, NARROWEST = 10, 1e-3
+# Outside this range of ln σ the variance of a component would overflow or underflow.
+LOG_SCALE_RANGE = (-10.0, 10.0)
+# A fit needs this number of codes per component.
+MIN_CODES_PER_COMPONENT = 10
+# Minimum standard deviation of a fitted component.
+MIN_SCALE = 1e-3
 
 
 class NormalMixture(FittedPrior):
-    """p(z|c) = Σₖ πₖ(c) N(z; mₖ, diag sₖ²), with weights, means and scales learned.
+    """Mixture of normals, p(z|c) = Σₖ πₖ(c) N(z; mₖ, diag sₖ²), with learned weights, m and s.
 
-    With a context the components are shared and their weights follow it, ln πₖ(c) = wₖ + (W c)ₖ up
-    to a constant, so that each class may choose its own.  Source: [jiang2017].
+    With a context the components are shared and their weights depend on it: ln πₖ(c) = wₖ + (W c)ₖ
+    up to a constant.  Source: [jiang2017].
 
-    From a random start the components seldom find the classes of the data: many share one, or one
-    holds several. With `after` they begin again, once the codes have taken shape, where
-    `tsne_clusters` finds clusters of codes; the paper begins with normals fitted to them.
+    From random initial values the components rarely match the classes of the data. With `after`,
+    they are re-initialised during training at the clusters that `tsne_clusters` finds in the codes;
+    the paper initialises them with a mixture that is fitted to the codes of a pretrained model.
 
-    components: their number K.
-    spread: standard deviation of the means at the start; all scales start at 1.
-    after: training steps before the components are put where clusters are; None: never.
+    components: number K of components.
+    spread: standard deviation of the initial means; all scales start at 1.
+    after: training steps before the re-initialisation; None for no re-initialisation.
     """
 
+    name = "mixture"
     space = Space.REAL
     clustered = True
 
@@ -59,16 +62,16 @@ class NormalMixture(FittedPrior):
     def forward(
         self, context: Tensor | None, encode: Callable[[Tensor], Code]
     ) -> MixtureDistribution:
-        """Event [*Z]; batch [B] where there is a context, else none."""
+        """Event [*Z]; batch [B] if there is a context, else none."""
         return self._mixture(context)
 
     def fit(self, z: Tensor, seed: int) -> None:
-        """See `FittedPrior.fit`: the share, mean and scale of each cluster of codes.
+        """Sets each component to the weight, mean and scale of one cluster of codes.
 
         Raises:
-            DataError: fewer than ten codes for each component.
+            DataError: fewer than ten codes per component.
         """
-        if len(z) < LEAST * self.components:
+        if len(z) < MIN_CODES_PER_COMPONENT * self.components:
             raise DataError(
                 f"{self.components} components are to be fitted to {len(z):,} codes",
                 "Give more examples, or fewer components: --set prior.components=2.",
@@ -78,12 +81,12 @@ class NormalMixture(FittedPrior):
         count = member.sum(0).clamp(min=1)
         shape = (-1, *self.sizes.z)
         means = (member.T @ z.flatten(1)) / count[:, None]
-        apart = (z.flatten(1) - means[cluster]).square()
-        scales = ((member.T @ apart) / count[:, None]).sqrt()
+        deviations = (z.flatten(1) - means[cluster]).square()
+        scales = ((member.T @ deviations) / count[:, None]).sqrt()
         with torch.no_grad():
             self.log_weights.copy_((count / count.sum()).log())
             self.means.copy_(means.reshape(shape))
-            self.log_scales.copy_(scales.clamp(min=NARROWEST).log().reshape(shape))
+            self.log_scales.copy_(scales.clamp(min=MIN_SCALE).log().reshape(shape))
             if self.by_context is not None:
                 self.by_context.zero_()
 
@@ -92,7 +95,7 @@ class NormalMixture(FittedPrior):
         return self._mixture(context).responsibilities(z)
 
     def _mixture(self, context: Tensor | None) -> MixtureDistribution:
-        scales = self.log_scales.clamp(*LOG_SCALE).exp()
+        scales = self.log_scales.clamp(*LOG_SCALE_RANGE).exp()
         normals = Normal(self.means, scales, validate_args=False)
         components: Distribution = Independent(normals, len(self.sizes.z))
         if context is None or self.by_context is None:
@@ -102,25 +105,26 @@ class NormalMixture(FittedPrior):
 
 
 class Vamp(Prior):
-    """p(z) = 1/K Σₖ q(z|uₖ): the mean of the posteriors of K examples uₖ that are learned.
+    """VampPrior: p(z) = 1/K Σₖ q(z|uₖ), the mean posterior of K learned pseudo-inputs uₖ.
 
-    The prior that is best for the rate is the mean of all posteriors; this one has a few instead,
-    of pseudo-inputs in [0, 1] that move until they serve all. It is the same for every context;
-    the encoder is told none with them. With batch normalisation the pseudo-inputs are normalised
-    by themselves while training: take a network without it.  Source: [tomczak2018].
+    The mean of all posteriors would minimise the KL term; the VampPrior approximates it with K
+    pseudo-inputs in [0, 1]. It does not depend on the context, and the pseudo-inputs are encoded
+    without one. In training, batch normalisation would use the statistics of the pseudo-inputs, so
+    use a network without it.  Source: [tomczak2018].
 
-    components: the number K; each costs as much as an example in the batch.
+    components: number K; each costs as much computation as one example of the batch.
 
     Raises:
-        RecipeError: the bottleneck gives no posterior.
+        RecipeError: the bottleneck has no posterior.
     """
 
+    name = "vamp"
     space = Space.REAL
 
     def __init__(self, sizes: Sizes, components: Components = 200) -> None:
         super().__init__(sizes)
         self.components = components
-        # Dim noise, each with a brightness of its own, so that they begin apart.
+        # Dark noise with a different brightness each, so that the pseudo-inputs start distinct.
         brightness = torch.randn(components, *[1] * len(sizes.x)) - 1
         self.logits = nn.Parameter(brightness + torch.randn(components, *sizes.x))
 
@@ -134,7 +138,7 @@ class Vamp(Prior):
         posteriors = encode(self.pseudo_inputs).q
         if posteriors is None:
             raise RecipeError(
-                'The prior "vamp" is made of posteriors q(z|x), and this bottleneck gives a point',
+                'Prior "vamp" is a mixture of posteriors q(z|x), and this bottleneck has none',
                 'Use bottleneck "gaussian".',
             )
         return MixtureDistribution(self.logits.new_zeros(self.components), posteriors)

@@ -1,4 +1,4 @@
-"""The priors that have nothing to learn."""
+"""Priors without parameters."""
 
 from __future__ import annotations
 
@@ -12,47 +12,44 @@ from autoencode.contract import Code, Prior, Sizes, Space
 from autoencode.maths import BoxUniform, SphereUniform, standard_normal
 
 
-class StandardNormal(Prior):
+class FixedPrior(Prior):
+    """Base class of priors without parameters; they follow the model's device and precision."""
+
+    origin: Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+
+class StandardNormal(FixedPrior):
     """p(z) = N(0, I).  Source: [kingma2014]."""
 
+    name = "normal"
     space = Space.REAL
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        # Follows the model to its device and precision; nothing to save.
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
-
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
-        return standard_normal(self.sizes.z, like=self.get_buffer("origin"))
+        return standard_normal(self.sizes.z, like=self.origin)
 
 
-class UniformInBox(Prior):
-    """p(z) = 2⁻ᵈ in the box (−1, 1)ᵈ: no place is more likely than another, and none is outside."""
+class UniformInBox(FixedPrior):
+    """The uniform distribution on the box (−1, 1)ᵈ: p(z) = 2⁻ᵈ."""
 
+    name = "uniform"
     space = Space.BOX
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
-
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
-        return BoxUniform(self.sizes.z, like=self.get_buffer("origin"))
+        return BoxUniform(self.sizes.z, like=self.origin)
 
 
-class UniformOnSphere(Prior):
-    """Every direction alike: the uniform density on the unit sphere in ℝᵈ.
+class UniformOnSphere(FixedPrior):
+    """The uniform distribution on the unit sphere in ℝᵈ.  Source: [davidson2018]."""
 
-    Source: [davidson2018].
-    """
-
+    name = "sphere-uniform"
     space = Space.SPHERE
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [d], no batch."""
-        return SphereUniform(self.sizes.latent, like=self.get_buffer("origin"))
+        return SphereUniform(self.sizes.latent, like=self.origin)

@@ -1,4 +1,4 @@
-"""A sampler of discrete codes: one index after another."""
+"""An autoregressive sampler of discrete codes."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from torch.nn import functional
 
 from autoencode.contract import Code, Sizes, Width, Within
 from autoencode.errors import RecipeError
-from autoencode.parts.samplers.fitted import FittedSampler, Learning, redraw
+from autoencode.parts.samplers.fitted import FittedSampler, train_network
 
 
 class Book(Protocol):
-    """What turns indices into codes and back: a bottleneck whose space is CODES.
+    """A codebook: a bottleneck whose space is CODES, which converts between indices and codes.
 
-    groups: indices in one code.   entries: values of each index.
+    groups: number of indices per code.   entries: number of values of each index.
     """
 
     groups: int
     entries: int
 
     def codes_of(self, index: Tensor) -> Tensor:
-        """Indices [*some, groups] to codes [*some, *Z]."""
+        """Converts indices [*some, groups] to codes [*some, *Z]."""
         ...
 
     def index_of(self, z: Tensor) -> Tensor:
-        """Codes [*some, *Z] to indices [*some, groups]."""
+        """Converts codes [*some, *Z] to indices [*some, groups]."""
         ...
 
 
 class Autoregressive(FittedSampler):
-    """p(k) = ∏ᵢ p(kᵢ | k₁ … kᵢ₋₁): each index of a discrete code given those before it.
+    """Autoregressive distribution of the indices: p(k) = ∏ᵢ p(kᵢ | k₁ … kᵢ₋₁).
 
-    A masked network, trained by maximum likelihood on `Code.index`, gives all these conditionals
-    in one pass; a draw takes one for each index. A code's probability is that of its indices.
-    width: units of each group in each of the two hidden layers.   steps, lr: of its training, by
-    500 codes.   Source: [oord2017], section 3.3; the masked network: [germain2015].
+    A masked network, trained by maximum likelihood on `Code.index`, computes all conditionals in
+    one pass; a sample takes one pass per index.
+    width: units per group in each of the two hidden layers.
+    steps, lr: training steps and learning rate, for batches of 500 codes.
+    Source: [oord2017], section 3.3; the masked network: [germain2015].
     """
 
+    name = "autoregressive"
     discrete = True
 
     def __init__(
@@ -51,7 +53,7 @@ class Autoregressive(FittedSampler):
         steps: Annotated[int, Within(1, 10_000_000)] = 1000,
         lr: Annotated[float, Within(0.0, 10.0)] = 5e-3,
     ) -> None:
-        """The book is the model's own bottleneck; it is asked, and not kept as a part of this."""
+        """`book` is the bottleneck of the model; it does not become a submodule of the sampler."""
         super().__init__(sizes)
         self.groups, self.entries = book.groups, book.entries
         self.codes_of, self.index_of = book.codes_of, book.index_of
@@ -61,33 +63,32 @@ class Autoregressive(FittedSampler):
     def _build(self) -> NextIndex:
         return NextIndex(self.groups, self.entries, self.width)
 
-    def learn(self, code: Code, seed: int) -> None:
+    def fit_codes(self, code: Code, seed: int) -> None:
         """Maximises the likelihood of the indices [N, groups].
 
         Raises:
-            RecipeError: the codes have no index.
+            RecipeError: the codes have no indices.
         """
         if code.index is None:
             raise RecipeError(
-                'Sampler "autoregressive" learns from indices, and these codes have none',
-                'Use sampler "mixture", or a bottleneck with a book, such as "vq".',
+                'Sampler "autoregressive" needs discrete codes, and these codes are continuous',
+                'Use sampler "mixture", or a bottleneck with a codebook, such as "vq".',
             )
         index = code.index.detach().clone().to(self.fitted.device)
 
-        def loss(chosen: Tensor) -> Tensor:
-            batch = index[chosen]
-            return functional.cross_entropy(self.network(batch).flatten(0, 1), batch.flatten())
+        def loss(batch: Tensor) -> Tensor:
+            target = index[batch]
+            return functional.cross_entropy(self.network(target).flatten(0, 1), target.flatten())
 
-        redraw(self.network, self._build, seed)
-        Learning(self.steps, self.lr).minimise(self.network, loss, len(index), seed)
+        train_network(self.network, self._build, loss, len(index), seed, self.steps, self.lr)
 
-    def learned(self) -> Distribution:
+    def distribution(self) -> Distribution:
         """Event [*Z]."""
         return BookCodes(self)
 
 
 class NextIndex(nn.Module):
-    """Logits of each index given those before it, all in one pass: groups with masked layers."""
+    """Masked network that computes the logits of each index given all previous indices."""
 
     def __init__(self, groups: int, entries: int, width: int) -> None:
         super().__init__()
@@ -96,50 +97,51 @@ class NextIndex(nn.Module):
         self.first = CausalLinear(groups, width, own=False)
         self.second = CausalLinear(groups, width, own=True)
         self.head = nn.Linear(width, entries)
-        # What each group takes most often, whatever came before.
-        self.habit = nn.Embedding(groups, entries)
-        nn.init.zeros_(self.habit.weight)
+        # Logits of each group that do not depend on the previous indices.
+        self.bias = nn.Embedding(groups, entries)
+        nn.init.zeros_(self.bias.weight)
 
     def forward(self, index: Tensor) -> Tensor:
         """Indices [B, groups] to logits [B, groups, entries]."""
-        logits: Tensor = self.head(self._past(index)) + self.habit.weight
+        logits: Tensor = self.head(self._past(index)) + self.bias.weight
         return logits
 
-    def draw(self, n: int) -> Tensor:
-        """New indices [n, groups], each group computed once, when all before it are drawn."""
-        habits = self.habit.weight
-        index = torch.zeros(n, self.groups, dtype=torch.long, device=habits.device)
-        symbols = habits.new_zeros(n, self.groups, self.symbol.embedding_dim)
+    def sample(self, n: int) -> Tensor:
+        """Samples indices [n, groups], group by group; each hidden unit is computed once."""
+        biases = self.bias.weight
+        index = torch.zeros(n, self.groups, dtype=torch.long, device=biases.device)
+        symbols = biases.new_zeros(n, self.groups, self.symbol.embedding_dim)
         past = torch.zeros_like(symbols)
-        for group, habit in enumerate(habits):
+        for group, bias in enumerate(biases):
             past[:, group] = functional.silu(self.first.at(symbols, group))
             both = past[:, group] + functional.silu(self.second.at(past, group))
-            index[:, group] = drawn_entry(self.head(both) + habit)
+            index[:, group] = sample_entry(self.head(both) + bias)
             symbols[:, group] = self.symbol(index[:, group])
         return index
 
     def _past(self, index: Tensor) -> Tensor:
-        """What each group can know of those before it, [B, groups, width]."""
+        """Hidden features of each group, computed from the previous groups, [B, groups, width]."""
         past = functional.silu(self.first(self.symbol(index)))
         both: Tensor = past + functional.silu(self.second(past))
         return both
 
 
-def drawn_entry(logits: Tensor) -> Tensor:
-    """An entry for each row [B, entries], as likely as it says: [B].
+def sample_entry(logits: Tensor) -> Tensor:
+    """Samples one entry per row of logits [B, entries]: [B].
 
-    Many times as quick as `torch.multinomial`, where rows and entries are many.
+    It is much faster than `torch.multinomial` for many rows and entries.
     """
-    rising = logits.softmax(-1).cumsum(-1)
-    mark = torch.rand_like(rising[:, :1]) * rising[:, -1:]
-    found = torch.searchsorted(rising, mark, right=True)[:, 0]
-    return found.clamp(max=logits.shape[-1] - 1)  # where rounding made the mark the whole
+    cumulative = logits.softmax(-1).cumsum(-1)
+    threshold = torch.rand_like(cumulative[:, :1]) * cumulative[:, -1:]
+    found = torch.searchsorted(cumulative, threshold, right=True)[:, 0]
+    # Rounding may make the threshold equal to the sum.
+    return found.clamp(max=logits.shape[-1] - 1)
 
 
 class CausalLinear(nn.Module):
-    """A linear layer [B, groups, width] to the same, in which no group sees a later one.
+    """Masked linear layer on [B, groups, width]: a group depends on no later group.
 
-    own: whether a group sees itself.
+    own: whether a group depends on itself.
     """
 
     allowed: Tensor
@@ -158,15 +160,15 @@ class CausalLinear(nn.Module):
         return functional.linear(h.flatten(1), weight, self.linear.bias).reshape(h.shape)
 
     def at(self, h: Tensor, group: int) -> Tensor:
-        """One group of what `forward` gives, [B, width]; later groups of h are not looked at."""
+        """One group of the result of `forward`, [B, width]; later groups of h are not used."""
         rows = slice(group * self.width, (group + 1) * self.width)
-        seen = (group + self.own) * self.width
-        weight = self.linear.weight[rows, :seen]
-        return functional.linear(h.flatten(1)[:, :seen], weight, self.linear.bias[rows])
+        inputs = (group + self.own) * self.width
+        weight = self.linear.weight[rows, :inputs]
+        return functional.linear(h.flatten(1)[:, :inputs], weight, self.linear.bias[rows])
 
 
 class BookCodes(Distribution):
-    """Codes of a book, drawn index by index: event [*Z]."""
+    """The distribution of discrete codes under an autoregressive sampler: event [*Z]."""
 
     arg_constraints = {}  # noqa: RUF012
 
@@ -176,16 +178,16 @@ class BookCodes(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, *Z]."""
+        """Samples [*sample_shape, *Z]."""
         shape = torch.Size(sample_shape)
-        index = self.sampler.network.draw(shape.numel())
+        index = self.sampler.network.sample(shape.numel())
         return self.sampler.codes_of(index.reshape(*shape, -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Nats of the entries nearest to codes [*some, *Z]: [*some]."""
+        """Nats, the log-probability of the entries nearest to codes [*some, *Z]: [*some]."""
         index = self.sampler.index_of(value)
         rows = index.reshape(-1, index.shape[-1])
-        surprise = functional.cross_entropy(
+        nats = functional.cross_entropy(
             self.sampler.network(rows).flatten(0, 1), rows.flatten(), reduction="none"
         )
-        return -surprise.reshape(rows.shape).sum(1).reshape(index.shape[:-1])
+        return -nats.reshape(rows.shape).sum(1).reshape(index.shape[:-1])

@@ -1,10 +1,9 @@
-"""What samplers share: a state that says whether they were fitted, and a small training loop."""
+"""Base classes of samplers, and the training loop of samplers that are networks."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +13,18 @@ from torch.distributions import TransformedDistribution as Transformed
 from autoencode.contract import Code, Sampler, Sizes
 from autoencode.errors import DataError, RunError
 
-# A number that hardly varies is not stretched beyond this share of the widest.
-NARROWEST = 1e-6
+# Minimum standard deviation of a dimension, as a fraction of the largest one.
+MIN_RELATIVE_SCALE = 1e-6
+# Training of a sampler's network: examples per batch, and the maximum norm of a gradient.
+BATCH_SIZE = 500
+MAX_GRADIENT_NORM = 5.0
 
 
 class FittedSampler(Sampler):
-    """A sampler that refuses use before it was fitted, and whose weights only `fit` moves."""
+    """A sampler that raises an error before it is fitted; training does not change its weights."""
 
-    # With fewer codes there is nothing to learn.
-    least: int = 2
+    # Minimum number of codes for a fit.
+    min_codes: int = 2
     fitted: Tensor
 
     def __init__(self, sizes: Sizes) -> None:
@@ -30,46 +32,46 @@ class FittedSampler(Sampler):
         self.register_buffer("fitted", torch.tensor(False))
 
     @abstractmethod
-    def learn(self, code: Code, seed: int) -> None:
-        """What `fit` does."""
+    def fit_codes(self, code: Code, seed: int) -> None:
+        """Fits the distribution; called by `fit` after its checks."""
 
     @abstractmethod
-    def learned(self) -> Distribution:
-        """What `forward` gives."""
+    def distribution(self) -> Distribution:
+        """The fitted distribution, event [*Z]; called by `forward` after its check."""
 
     def fit(self, code: Code, seed: int) -> None:
-        """See `Sampler.fit`; the same codes and seed give the same state.
+        """Fits the distribution to codes; the same codes and seed give the same result.
 
         Raises:
             DataError: there are too few codes, or they are not finite.
         """
-        if len(code.z) < self.least:
+        if len(code.z) < self.min_codes:
             raise DataError(
-                f"This sampler learns from {self.least:,} codes or more, and has {len(code.z):,}",
+                f"This sampler needs {self.min_codes:,} codes or more, and got {len(code.z):,}",
                 "Give more training examples, or a simpler sampler: --set sampler=normal.",
             )
         if not bool(code.z.isfinite().all()):
-            raise DataError("A sampler cannot learn from codes that are not finite")
+            raise DataError("A sampler cannot be fitted to codes that are not finite")
         with torch.enable_grad(), torch.autocast(code.z.device.type, enabled=False):
-            self.learn(code, seed)
+            self.fit_codes(code, seed)
         self.fitted.fill_(True)
 
     def forward(self) -> Distribution:
-        """See `Sampler.forward`.
+        """Returns the fitted distribution, event [*Z].
 
         Raises:
-            RunError: nothing has been fitted yet.
+            RunError: the sampler has not been fitted.
         """
         if not bool(self.fitted):
             raise RunError(
-                "The sampler has not been fitted: it learns from the codes of a trained model",
-                "Train the model to its end first.",
+                "The sampler has not been fitted; this happens at the end of the training",
+                "Finish the training first.",
             )
-        return self.learned()
+        return self.distribution()
 
 
 class ContinuousSampler(FittedSampler):
-    """Learns a distribution of codes whose every number was brought to mean 0 and scale 1."""
+    """A sampler of continuous codes, fitted to codes that are standardised per dimension."""
 
     mean: Tensor  # [latent]
     scale: Tensor  # [latent]
@@ -80,58 +82,56 @@ class ContinuousSampler(FittedSampler):
         self.register_buffer("scale", torch.ones(sizes.latent))
 
     @abstractmethod
-    def learn_standard(self, z: Tensor, seed: int) -> None:
-        """Learns from standardised codes [N, latent]."""
+    def fit_standardised(self, z: Tensor, seed: int) -> None:
+        """Fits the distribution to standardised codes [N, latent]."""
 
     @abstractmethod
-    def standard(self) -> Distribution:
+    def standardised(self) -> Distribution:
         """The distribution of standardised codes, event [latent]."""
 
-    def learn(self, code: Code, seed: int) -> None:
-        """Standardises and learns."""
-        # A copy, because codes made in inference mode cannot be learned from.
+    def fit_codes(self, code: Code, seed: int) -> None:
+        """Standardises the codes and fits the distribution."""
+        # A copy, because autograd cannot use tensors that were created in inference mode.
         z = code.z.detach().clone().flatten(1).to(self.mean)
         self.mean.copy_(z.mean(0))
         scale = z.std(0)
-        self.scale.copy_(scale.clamp(min=NARROWEST * scale.max()).clamp(min=NARROWEST**2))
-        self.learn_standard((z - self.mean) / self.scale, seed)
+        smallest = MIN_RELATIVE_SCALE * scale.max()
+        self.scale.copy_(scale.clamp(min=smallest).clamp(min=MIN_RELATIVE_SCALE**2))
+        self.fit_standardised((z - self.mean) / self.scale, seed)
 
-    def learned(self) -> Distribution:
+    def distribution(self) -> Distribution:
         """Event [*Z]."""
-        back = AffineTransform(self.mean, self.scale, event_dim=1)
+        scaling = AffineTransform(self.mean, self.scale, event_dim=1)
         shape = ReshapeTransform(torch.Size((self.sizes.latent,)), torch.Size(self.sizes.z))
-        return Transformed(self.standard(), [back, shape], validate_args=False)
+        return Transformed(self.standardised(), [scaling, shape], validate_args=False)
 
 
-def redraw(module: nn.Module, build: Callable[[], nn.Module], seed: int) -> None:
-    """Gives `module` the weights that `build` draws with this seed, as it is on every device."""
+def train_network(
+    module: nn.Module,
+    build: Callable[[], nn.Module],
+    loss: Callable[[Tensor], Tensor],
+    n: int,
+    seed: int,
+    steps: int,
+    lr: float,
+) -> None:
+    """Initialises and trains a sampler's network by Adam with a cosine learning-rate schedule.
+
+    build: creates the network anew. Its random weights depend on `seed` and not on the device.
+    loss: takes the indices of a batch among n examples, [B], and returns the loss, [].
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         module.load_state_dict(build().state_dict())
-
-
-class Learning:
-    """How a sampler's network is trained: Adam on random batches, the step size falling to 0."""
-
-    batch: ClassVar[int] = 500
-    clip: ClassVar[float] = 5.0
-
-    def __init__(self, steps: int, lr: float) -> None:
-        self.steps, self.lr = steps, lr
-
-    def minimise(
-        self, module: nn.Module, loss: Callable[[Tensor], Tensor], n: int, seed: int
-    ) -> None:
-        """Trains `module`; `loss` takes the places of a batch among n examples, [B], gives []."""
-        order = torch.Generator().manual_seed(seed)
-        weights = list(module.requires_grad_().parameters())
-        optimizer = torch.optim.Adam(weights, self.lr)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-        for _ in range(self.steps):
-            chosen = torch.randint(n, (min(self.batch, n),), generator=order)
-            optimizer.zero_grad()
-            loss(chosen.to(weights[0].device)).backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(weights, self.clip)
-            optimizer.step()
-            schedule.step()
-        module.requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    weights = list(module.requires_grad_().parameters())
+    optimizer = torch.optim.Adam(weights, lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        batch = torch.randint(n, (min(BATCH_SIZE, n),), generator=generator)
+        optimizer.zero_grad()
+        loss(batch.to(weights[0].device)).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
+        optimizer.step()
+        schedule.step()
+    module.requires_grad_(False)

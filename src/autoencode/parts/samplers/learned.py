@@ -1,4 +1,4 @@
-"""Samplers that are small networks: a normalising flow, and a second autoencoder."""
+"""Samplers that are small networks: a normalising flow and a second VAE."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from autoencode.contract import Sizes, Width, Within
 from autoencode.maths import SharedScaleNormal, SplineFlow, standard_normal
-from autoencode.parts.samplers.fitted import ContinuousSampler, Learning, redraw
+from autoencode.parts.samplers.fitted import ContinuousSampler, train_network
 
 Steps = Annotated[int, Within(1, 10_000_000)]
-Rate = Annotated[float, Within(0.0, 10.0)]
+LearningRate = Annotated[float, Within(0.0, 10.0)]
 
 
 class Flow(ContinuousSampler):
-    """A flow of splines: an invertible network between the codes and N(0, I).
+    """Neural spline flow, trained by maximum likelihood; its density is exact.
 
-    It is trained by maximum likelihood, −ln p(z) in nats, and knows its density exactly.
-    transforms: autoregressive layers one after another; a draw takes as many passes through each
-    as a code has numbers.   hidden: widths of each transform's network.   bins: pieces of each
-    spline.   steps, lr: of its training, by 500 codes.   Source: [durkan2019].
+    transforms: number of autoregressive transforms; a sample takes one pass per latent dimension.
+    hidden: widths of each transform's network.   bins: pieces of each spline.
+    steps, lr: training steps and learning rate, for batches of 500 codes.
+    Source: [durkan2019].
     """
+
+    name = "flow"
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class Flow(ContinuousSampler):
         hidden: tuple[Width, ...] = (64, 64),
         bins: Annotated[int, Within(2, 1_000)] = 8,
         steps: Steps = 1000,
-        lr: Rate = 5e-3,
+        lr: LearningRate = 5e-3,
     ) -> None:
         super().__init__(sizes)
         self.transforms, self.hidden, self.bins = transforms, hidden, bins
@@ -42,33 +44,35 @@ class Flow(ContinuousSampler):
     def _build(self) -> SplineFlow:
         return SplineFlow(self.sizes.latent, 0, self.transforms, self.hidden, self.bins)
 
-    def learn_standard(self, z: Tensor, seed: int) -> None:
+    def fit_standardised(self, z: Tensor, seed: int) -> None:
         """Maximises the likelihood of the codes."""
 
-        def loss(chosen: Tensor) -> Tensor:
-            return -self.standard().log_prob(z[chosen]).mean()
+        def loss(batch: Tensor) -> Tensor:
+            return -self.standardised().log_prob(z[batch]).mean()
 
-        redraw(self.network, self._build, seed)
-        Learning(self.steps, self.lr).minimise(self.network, loss, len(z), seed)
+        train_network(self.network, self._build, loss, len(z), seed, self.steps, self.lr)
 
-    def standard(self) -> Distribution:
+    def standardised(self) -> Distribution:
         """Event [latent]."""
         flow: Distribution = self.network()
         return flow
 
 
 class TwoStage(ContinuousSampler):
-    """A second variational autoencoder, whose examples are the codes of the first.
+    """Two-stage VAE: a second VAE that is trained on the codes of the first.
 
-    Codes of a trained model fill their space without following its prior; a VAE of their own
-    size, with a learned scale γ for what it leaves over, learns where they are:
-    u ~ N(0, I), z ~ N(f(u), γ² I). The density of z has no closed form.
-    width: units of the two hidden layers on each side.   steps, lr: of its training, by 500 codes.
+    u ~ N(0, I), z ~ N(f(u), γ² I), where u has the size of z and γ is learned. The codes of a VAE
+    need not follow its prior; the second VAE models their distribution. The density of z has no
+    closed form.
+    width: units of the two hidden layers of encoder and decoder.
+    steps, lr: training steps and learning rate, for batches of 500 codes.
     Source: [dai2019].
     """
 
+    name = "two-stage"
+
     def __init__(
-        self, sizes: Sizes, width: Width = 256, steps: Steps = 3000, lr: Rate = 1e-3
+        self, sizes: Sizes, width: Width = 256, steps: Steps = 3000, lr: LearningRate = 1e-3
     ) -> None:
         super().__init__(sizes)
         self.width, self.steps, self.lr = width, steps, lr
@@ -77,23 +81,22 @@ class TwoStage(ContinuousSampler):
     def _build(self) -> SecondStage:
         return SecondStage(self.sizes.latent, self.width)
 
-    def learn_standard(self, z: Tensor, seed: int) -> None:
+    def fit_standardised(self, z: Tensor, seed: int) -> None:
         """Maximises the evidence lower bound of the codes."""
         noise = torch.Generator(z.device).manual_seed(seed)
 
-        def loss(chosen: Tensor) -> Tensor:
-            return self.network.bound(z[chosen], noise).mean()
+        def loss(batch: Tensor) -> Tensor:
+            return self.network.negative_elbo(z[batch], noise).mean()
 
-        redraw(self.network, self._build, seed)
-        Learning(self.steps, self.lr).minimise(self.network, loss, len(z), seed)
+        train_network(self.network, self._build, loss, len(z), seed, self.steps, self.lr)
 
-    def standard(self) -> Distribution:
-        """Event [latent]; it can be drawn from, and has no log_prob."""
+    def standardised(self) -> Distribution:
+        """Event [latent]; it has `sample` and no `log_prob`."""
         return SecondStageCodes(self.network)
 
 
 class SecondStage(nn.Module):
-    """Encoder, decoder and scale of a small VAE on vectors."""
+    """A small VAE of vectors with a learned scale."""
 
     def __init__(self, size: int, width: int) -> None:
         super().__init__()
@@ -102,22 +105,22 @@ class SecondStage(nn.Module):
         self.decoder = _two_layers(size, width, size)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
-    def given(self, u: Tensor) -> SharedScaleNormal:
-        """p(z|u) for u [*S, size]. The scale is at least e⁻⁶, as that of a pixel may be."""
+    def likelihood(self, u: Tensor) -> SharedScaleNormal:
+        """p(z|u) for u [*S, size]; the scale is at least e⁻⁶."""
         return SharedScaleNormal(self.decoder(u), self.log_scale.clamp(min=-6.0).exp(), 1)
 
-    def bound(self, z: Tensor, noise: torch.Generator) -> Tensor:
-        """−ln p(z|u) + KL(q(u|z) ‖ p(u)) of codes [B, size] at one draw of u: nats, [B]."""
+    def negative_elbo(self, z: Tensor, noise: torch.Generator) -> Tensor:
+        """−ln p(z|u) + KL(q(u|z) ‖ p(u)) of codes [B, size] for one sample of u: nats, [B]."""
         mean, log_variance = self.encoder(z).chunk(2, -1)
         scale = (0.5 * log_variance.clamp(-30.0, 20.0)).exp()
         q = Independent(Normal(mean, scale, validate_args=False), 1)
-        draw = torch.randn(mean.shape, generator=noise, dtype=mean.dtype, device=mean.device)
-        rate = kl_divergence(q, standard_normal((self.size,), like=mean))
-        return rate - self.given(mean + scale * draw).log_prob(z)
+        epsilon = torch.randn(mean.shape, generator=noise, dtype=mean.dtype, device=mean.device)
+        kl = kl_divergence(q, standard_normal((self.size,), like=mean))
+        return kl - self.likelihood(mean + scale * epsilon).log_prob(z)
 
 
 class SecondStageCodes(Distribution):
-    """What a second stage draws: event [size]."""
+    """The distribution of the codes that a second stage generates: event [size]."""
 
     arg_constraints = {}  # noqa: RUF012
 
@@ -127,10 +130,10 @@ class SecondStageCodes(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws [*sample_shape, size]."""
+        """Samples [*sample_shape, size]."""
         like = self.network.log_scale
         u = standard_normal((self.network.size,), like).sample(torch.Size(sample_shape))
-        return self.network.given(u).sample()
+        return self.network.likelihood(u).sample()
 
 
 def _two_layers(inputs: int, width: int, outputs: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""Terms with a critic: what no formula tells apart, a network learns to."""
+"""Adversarial terms on codes: a critic network distinguishes two distributions of codes."""
 
 from __future__ import annotations
 
@@ -11,86 +11,85 @@ from torch.nn.functional import softplus
 
 from autoencode.contract import Adversary, ForwardPass, Sizes, Width, Within
 from autoencode.maths import Float32Linear
-from autoencode.parts.terms.matching import clouds
+from autoencode.parts.terms.matching import codes_and_prior_samples
 
 Layers = Annotated[int, Within(0, 100)]
 
 
-class Factor(Adversary):
-    """KL(q(z) ‖ ∏ᵢ q(zᵢ)) by a critic (FactorVAE), nats, [*S, B].
+class CodeCritic(Adversary):
+    """Base class of terms whose critic is an MLP on codes.
 
-    The critic D tells codes from codes whose numbers were shuffled among the examples, each on its
-    own: draws of ∏ᵢ q(zᵢ). Where it has learned that well, ln D/(1 − D) is the log ratio of the two
-    densities, and its mean over codes the total correlation. That may come out negative while the
-    critic still learns.  Source: [kim2018].
-
-    width, layers: of the critic's hidden layers.
+    width, layers: width and number of the critic's hidden layers.
     """
 
+    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
+        super().__init__(sizes)
+        self.critic = _critic(sizes.latent, width, layers)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """ln D/(1 − D) of codes [*S, B, d]: [*S, B]."""
+        logits: Tensor = self.critic(codes)
+        return logits.squeeze(-1)
+
+    def codes(self, p: ForwardPass) -> Tensor:
+        """The codes of a pass, [*S, B, d]."""
+        return p.code.z.flatten(-len(self.sizes.z))
+
+
+class Factor(CodeCritic):
+    """Total correlation KL(q(z) ‖ ∏ᵢ q(zᵢ)), estimated by a critic (FactorVAE), nats, [*S, B].
+
+    The critic D distinguishes codes from codes whose dimensions are permuted independently across
+    the batch, which are samples of ∏ᵢ q(zᵢ). For an optimal critic ln D/(1 − D) is the log ratio
+    of the two densities, and its mean over codes is the total correlation. The estimate may be
+    negative.  Source: [kim2018].
+    """
+
+    name = "factor"
     formula = "KL(q(z) ‖ ∏ᵢ q(zᵢ)) ≈ ln D(z)/(1 − D(z))"
 
-    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
-        super().__init__(sizes)
-        self.critic = _critic(sizes.latent, width, layers)
-
     def forward(self, p: ForwardPass) -> Tensor:
-        """[*S, B]."""
-        return _logits(self.critic, _codes(p, self.sizes))
+        """Returns values per example, [*S, B]."""
+        return self.logits(self.codes(p))
 
     def critic_loss(self, p: ForwardPass) -> Tensor:
-        """−½ ln D(z) − ½ ln(1 − D(z shuffled)), nats, []."""
-        codes = _codes(p, self.sizes).detach()
-        # Each number is taken from the example that a random order of its own names.
-        shuffled = codes.gather(-2, torch.rand_like(codes).argsort(-2))
-        return _told_apart(_logits(self.critic, codes), _logits(self.critic, shuffled))
+        """−½ ln D(z) − ½ ln(1 − D(z permuted)), []."""
+        codes = self.codes(p).detach()
+        # An independent random permutation of the batch for each dimension.
+        permuted = codes.gather(-2, torch.rand_like(codes).argsort(-2))
+        return _cross_entropy(self.logits(codes), self.logits(permuted))
 
 
-class MatchPrior(Adversary):
-    """The codes of all examples together follow the prior as far as a critic can tell, [*S, B].
+class MatchPrior(CodeCritic):
+    """Adversarial loss that matches the aggregate posterior to the prior, [*S, B].
 
-    The critic D tells draws from the prior from codes; the encoder pays −ln D(z), the loss that
-    does not fade where the critic is sure (adversarial autoencoder, WAE-GAN). A critic that can
-    tell nothing charges ln 2.  Source: [makhzani2016]; [tolstikhin2018], algorithm 1.
-
-    width, layers: of the critic's hidden layers.
+    The critic D distinguishes prior samples from codes, and the encoder minimises −ln D(z), the
+    non-saturating loss (adversarial autoencoder, WAE-GAN). It is ln 2 if the critic cannot
+    distinguish them.  Source: [makhzani2016]; [tolstikhin2018], algorithm 1.
     """
 
+    name = "match-prior"
     needs = frozenset({"prior"})
-    formula = "−ln D(z), D: prior or code?"
+    formula = "−ln D(z), D: prior sample or code"
     unit = ""
 
-    def __init__(self, sizes: Sizes, width: Width = 256, layers: Layers = 3) -> None:
-        super().__init__(sizes)
-        self.critic = _critic(sizes.latent, width, layers)
-
     def forward(self, p: ForwardPass) -> Tensor:
-        """[*S, B]."""
-        return softplus(-_logits(self.critic, _codes(p, self.sizes)))
+        """Returns values per example, [*S, B]."""
+        return softplus(-self.logits(self.codes(p)))
 
     def critic_loss(self, p: ForwardPass) -> Tensor:
-        """−½ ln D(draw from the prior) − ½ ln(1 − D(z)), nats, []."""
-        codes, draws = (cloud.detach() for cloud in clouds(p, self.sizes))
-        return _told_apart(_logits(self.critic, draws), _logits(self.critic, codes))
+        """−½ ln D(prior sample) − ½ ln(1 − D(z)), []."""
+        codes, prior = (z.detach() for z in codes_and_prior_samples(p, self.sizes))
+        return _cross_entropy(self.logits(prior), self.logits(codes))
 
 
-def _codes(p: ForwardPass, sizes: Sizes) -> Tensor:
-    """[*S, B, d]."""
-    return p.code.z.flatten(-len(sizes.z))
-
-
-def _told_apart(yes: Tensor, no: Tensor) -> Tensor:
-    """The cross-entropy of a critic that should answer yes to one half and no to the other, []."""
-    return 0.5 * (softplus(-yes).mean() + softplus(no).mean())
-
-
-def _logits(critic: nn.Module, codes: Tensor) -> Tensor:
-    """ln D/(1 − D) of codes [*S, B, d]: [*S, B]."""
-    logits: Tensor = critic(codes)
-    return logits.squeeze(-1)
+def _cross_entropy(positive: Tensor, negative: Tensor) -> Tensor:
+    """Mean binary cross-entropy of logits with target 1 and logits with target 0, []."""
+    return 0.5 * (softplus(-positive).mean() + softplus(negative).mean())
 
 
 def _critic(inputs: int, width: int, layers: int) -> nn.Sequential:
-    """Codes [..., d] to a logit [..., 1]; its ends stay in float32, as codes do."""
+    """Network of codes [..., d] to a logit [..., 1]; its first and last layer are in float32."""
     modules: list[nn.Module] = []
     widths = [inputs, *[width] * layers]
     for i, o in pairwise(widths):

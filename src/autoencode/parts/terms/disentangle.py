@@ -1,4 +1,4 @@
-"""Terms that ask the numbers of a code to vary independently of each other."""
+"""Terms that penalise dependence between the latent dimensions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from torch import Tensor
 from autoencode.contract import ForwardPass, Sizes, Term, Within
 from autoencode.parts.terms.normals import normals_of
 
-# Densities held at once: code by posterior by number of the code.
+# Maximum number of densities in memory: codes × posteriors × latent dimensions.
 MAX_DENSITIES = 2**23
 
 Lambda = Annotated[float, Within(0.0, 1e9)]
 
 
 class TotalCorrelation(Term):
-    """KL(q(z) ‖ ∏ᵢ q(zᵢ)): what the numbers of a code tell of each other, [*S, B].
+    """Total correlation KL(q(z) ‖ ∏ᵢ q(zᵢ)), estimated from a batch (β-TCVAE), nats, [*S, B].
 
-    q(z) is the mean posterior of all n training examples, of which a batch shows B. Estimators:
-    "stratified": the example's own posterior counts 1/n, the others share the rest; unbiased for
-        q(z), and the value means nats.
-    "weighted": all posteriors of the batch count 1/(nB). The value is larger by a constant,
-        (d − 1) ln(nB), and more; the gradient has less noise.
-    Where n is not known, or smaller than the batch, it counts as B.
+    q(z) is the mean posterior of all n training examples; a batch contains B of them. Estimators:
+    "stratified": minibatch stratified sampling. The example's own posterior has weight 1/n, the
+        others share the rest; the estimate of q(z) is unbiased.
+    "weighted": minibatch weighted sampling. All posteriors have weight 1/(nB). The value is too
+        large by at least (d − 1) ln(nB); the gradient has less noise.
+    If n is unknown or smaller than the batch, B is used for it.
     Source: [chen2018].
     """
 
+    name = "total-correlation"
     needs = frozenset({"posterior", "normal-posterior"})
     formula = "KL(q(z) ‖ ∏ᵢ q(zᵢ))"
 
@@ -39,7 +40,7 @@ class TotalCorrelation(Term):
         self.estimator = estimator
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[*S, B]."""
+        """Returns values per example, [*S, B]."""
         q = normals_of(p.code.q, "The posterior")
         mean, scale = q.loc.flatten(1), q.scale.flatten(1)
         batch, d = mean.shape
@@ -56,7 +57,7 @@ class TotalCorrelation(Term):
         return torch.cat(found).reshape(lead)
 
     def _log_weights(self, like: Tensor) -> Tensor:
-        """ln of how much posterior j counts in q(zᵢ), [B, B]."""
+        """ln of the weight of posterior j in q(zᵢ), [B, B]."""
         batch = len(like)
         n, others = max(self.sizes.n, batch), batch - 1
         if self.estimator == "weighted":
@@ -64,23 +65,24 @@ class TotalCorrelation(Term):
         if not others:
             return like.new_zeros(1, 1)
         weights = like.new_full((batch, batch), 1 / others)
-        one = torch.arange(batch, device=like.device)
-        # One other example, whichever, stands in for what the own posterior counts too little.
-        weights[one, one.roll(-1)] = (n - others) / (n * others)
-        weights[one, one] = 1 / n
+        own = torch.arange(batch, device=like.device)
+        # One other example takes the remaining weight, so that the weights sum to 1.
+        weights[own, own.roll(-1)] = (n - others) / (n * others)
+        weights[own, own] = 1 / n
         return weights.log()
 
 
 class InferredPriorMatch(Term):
-    """How far the codes' covariance is from the unit matrix (DIP-VAE), [].
+    """Squared difference between the covariance of the codes and the identity (DIP-VAE), [].
 
-    λ_od Σᵢ≠ⱼ Covᵢⱼ² + λ_d Σᵢ (Covᵢᵢ − 1)², over the batch. The covariance is that of the posterior
-    means, or in version 2 that of the codes: with the mean posterior variance added. In squared
-    units of the code, not nats.  Source: [kumar2018].
+    λ_od Σᵢ≠ⱼ Covᵢⱼ² + λ_d Σᵢ (Covᵢᵢ − 1)² over the batch. Version 1 (DIP-VAE-I) uses the covariance
+    of the posterior means, version 2 (DIP-VAE-II) that of the codes, which adds the mean posterior
+    variance.  Source: [kumar2018].
 
-    lambda_od, lambda_d: λ_od and λ_d, off and on the diagonal.
+    lambda_od, lambda_d: λ_od and λ_d, the weights off and on the diagonal.
     """
 
+    name = "dip"
     needs = frozenset({"posterior", "normal-posterior"})
     formula = "λₒ Σᵢ≠ⱼ Covᵢⱼ² + λ_d Σᵢ (Covᵢᵢ − 1)²"
     unit = ""
@@ -96,7 +98,7 @@ class InferredPriorMatch(Term):
         self.version, self.lambda_od, self.lambda_d = version, lambda_od, lambda_d
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[]."""
+        """Returns one value for the batch, []."""
         q = normals_of(p.code.q, "The posterior")
         mean, variance = q.loc.flatten(1), q.scale.flatten(1).square()
         centred = mean - mean.mean(0)

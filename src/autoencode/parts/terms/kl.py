@@ -1,4 +1,4 @@
-"""The rate, held at a number of nats or above one."""
+"""KL terms with a target or a minimum value in nats."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ Nats = Annotated[float, Within(0.0, 1e6)]
 
 
 class Capacity(Term):
-    """|KL(q(z|x) ‖ p(z|c)) − C|: how far the mean rate of the batch is from `capacity` nats, [].
+    """|KL(q(z|x) ‖ p(z|c)) − C|: absolute difference of the batch's mean KL from C nats, [].
 
-    With a large weight the rate stays at C. Raised slowly from 0, C admits one factor of variation
-    after another, those first that the reconstruction gains most from.
+    With a large weight the KL stays near C = `capacity`. In the paper a schedule raises C from 0.
     Source: [burgess2018].
     """
 
+    name = "capacity"
     needs = KL.needs
     formula = "|KL(q(z|x) ‖ p(z)) − C|"
 
     def __init__(self, sizes: Sizes, capacity: Nats = 5.0) -> None:
         super().__init__(sizes)
         self.capacity = capacity
-        self.rate = KL(sizes)
+        self.kl = KL(sizes)
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[]."""
-        rate: Tensor = self.rate(p)
-        return (rate.mean() - self.capacity).abs()
+        """Returns one value for the batch, []."""
+        kl: Tensor = self.kl(p)
+        return (kl.mean() - self.capacity).abs()
 
 
 class FreeBits(Term):
-    """Σⱼ max(λ, KLⱼ): the rate, with λ = `nats` free for each part of the code, [].
+    """KL term with free bits: Σⱼ max(λ, KLⱼ) with λ = `nats`, [].
 
-    KLⱼ is the mean over the batch of the KL of part j. Below λ it costs the same whatever it is,
-    so that no part is switched off early in training.  Source: [kingma2016].
+    KLⱼ is the mean over the batch of the KL of group j of the latent dimensions. Below λ it has no
+    gradient, so the term does not push it to 0 early in training.  Source: [kingma2016].
 
-    groups: parts of consecutive numbers, of one size; None: each number is a part of its own.
+    groups: number of groups of consecutive dimensions; None for one group per dimension.
 
     Raises:
-        RecipeError: the code cannot be divided into so many parts; or, at the first batch, a
-            posterior or a prior that is no product of normals.
+        RecipeError: the latent size is not a multiple of `groups`; or, at the first batch, the
+            posterior or the prior is not a product of normals.
     """
 
+    name = "free-bits"
     needs = KL.needs | {"normal-posterior"}
     formula = "Σⱼ max(λ, KL(q(zⱼ|x) ‖ p(zⱼ)))"
 
@@ -59,13 +60,13 @@ class FreeBits(Term):
         self.groups = sizes.latent if groups is None else groups
         if sizes.latent % self.groups:
             raise RecipeError(
-                f"A code of {sizes.latent} numbers cannot be divided into {groups} groups of one "
+                f"{sizes.latent} latent dimensions cannot be divided into {groups} groups of equal "
                 "size",
-                "Let groups divide the size of the code, or leave it away: one for each number.",
+                "Use a divisor of the latent size, or omit groups: one group per dimension.",
             )
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[]."""
+        """Returns one value for the batch, []."""
         q, pz = normals_of(p.code.q, "The posterior"), normals_of(p.pz, "The prior")
-        each = kl_divergence(q, pz).mean(0)
-        return each.reshape(self.groups, -1).sum(1).clamp(min=self.nats).sum()
+        kl = kl_divergence(q, pz).mean(0)
+        return kl.reshape(self.groups, -1).sum(1).clamp(min=self.nats).sum()

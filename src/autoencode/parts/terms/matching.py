@@ -1,4 +1,4 @@
-"""Terms that match all codes together with the prior, by draws alone: no density is asked for."""
+"""Terms that match the aggregate posterior to the prior by comparing samples."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ Scale = Annotated[float, Within(1e-6, 1e6)]
 
 
 class MaximumMeanDiscrepancy(Term):
-    """MMD²(q(z), p(z)): 0 where the codes of all examples together follow the prior, [].
+    """Squared maximum mean discrepancy MMD²(q(z), p(z)) between codes and prior, [].
 
-    The unbiased estimate between the codes of a batch and as many draws from the prior, at most 2;
-    no nats. Kernels, averaged over `scales` r, with C = 2 d `scale`², the mean of ‖z − z′‖² under
-    a prior of that standard deviation:
-    "imq": rC / (rC + ‖z − z′‖²), which still pulls on codes that are far away.
+    The unbiased estimate from the codes of a batch and the same number of prior samples; its mean
+    is 0 if the two distributions are equal, and it is at most 2. The kernel is averaged over
+    `scales` r. C = 2 d `scale`² is the mean of ‖z − z′‖² under a prior of that standard deviation:
+    "imq": rC / (rC + ‖z − z′‖²), whose gradient decays slowly with the distance.
     "rbf": exp(−‖z − z′‖² / rC).
     Source: [tolstikhin2018], algorithm 2; [zhao2019].
 
     Raises:
-        RecipeError: there are no `scales`.
+        RecipeError: `scales` is empty.
     """
 
+    name = "mmd"
     needs = frozenset({"prior"})
     formula = "MMD²(q(z), p(z))"
     unit = ""
@@ -45,30 +46,28 @@ class MaximumMeanDiscrepancy(Term):
         self.kernel, self.scales, self.scale = kernel, scales, scale
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[]."""
-        return mean_discrepancy(*clouds(p, self.sizes), self._kernel).mean()
+        """Returns one value for the batch, []."""
+        return mean_discrepancy(*codes_and_prior_samples(p, self.sizes), self._kernel).mean()
 
     def _kernel(self, squares: Tensor) -> Tensor:
         total = squares.new_zeros(())
         for r in self.scales:
-            context = r * 2 * self.sizes.latent * self.scale**2
-            total = total + (
-                context / (context + squares)
-                if self.kernel == "imq"
-                else (-squares / context).exp()
-            )
+            width = r * 2 * self.sizes.latent * self.scale**2
+            imq = self.kernel == "imq"
+            total = total + (width / (width + squares) if imq else (-squares / width).exp())
         return total / len(self.scales)
 
 
 class SlicedWasserstein(Term):
-    """SW₂²(q(z), p(z)): how far codes and prior are apart on random lines, squared, [].
+    """Squared sliced 2-Wasserstein distance SW₂²(q(z), p(z)) between codes and prior, [].
 
     The mean over `projections` random directions of the squared 2-Wasserstein distance between the
-    codes of a batch and as many draws from the prior, both projected; in squared units of the
-    code, not nats. Draws of one distribution have a distance too, which falls with the batch.
+    projections of the codes of a batch and of the same number of prior samples. The estimate is
+    positive even for equal distributions; it falls with the batch size.
     Source: [kolouri2019].
     """
 
+    name = "sliced-wasserstein"
     needs = frozenset({"prior"})
     formula = "SW₂²(q(z), p(z))"
     unit = ""
@@ -78,21 +77,21 @@ class SlicedWasserstein(Term):
         self.projections = projections
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[]."""
-        return sliced_wasserstein(*clouds(p, self.sizes), self.projections).mean()
+        """Returns one value for the batch, []."""
+        return sliced_wasserstein(*codes_and_prior_samples(p, self.sizes), self.projections).mean()
 
 
-def clouds(p: ForwardPass, sizes: Sizes) -> tuple[Tensor, Tensor]:
-    """The codes of a pass and as many draws from the prior, both [*S, B, d].
+def codes_and_prior_samples(p: ForwardPass, sizes: Sizes) -> tuple[Tensor, Tensor]:
+    """The codes of a pass and the same number of prior samples, both [*S, B, d].
 
-    Differentiable in the prior as well, where its draws are.
+    The samples are differentiable in the parameters of the prior if it has `rsample`.
     """
     assert p.pz is not None  # `needs` was checked when the model was built
     lead = p.code.z.shape[: -len(sizes.z)]
-    return p.code.z.reshape(*lead, -1), _draw(p.pz, lead).reshape(*lead, -1)
+    return p.code.z.reshape(*lead, -1), _sample(p.pz, lead).reshape(*lead, -1)
 
 
-def _draw(pz: Distribution, lead: tuple[int, ...]) -> Tensor:
-    """Draws [*lead, *Z]; the prior may have one distribution for each example."""
+def _sample(pz: Distribution, lead: tuple[int, ...]) -> Tensor:
+    """Samples [*lead, *Z]; a conditional prior has one distribution per example."""
     shape = lead[: len(lead) - len(pz.batch_shape)]
     return pz.rsample(shape) if pz.has_rsample else pz.sample(shape)

@@ -1,4 +1,4 @@
-"""What terms share that look into a normal distribution."""
+"""Access to the normal distribution of each latent dimension."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch.distributions import Distribution, Independent, Normal
 from autoencode.errors import RecipeError
 
 
-def normals_of(distribution: Distribution | None, who: str) -> Normal:
-    """The normals of the single numbers of a code, [*batch, *Z].
+def normals_of(distribution: Distribution | None, name: str) -> Normal:
+    """The normal distributions of the single latent dimensions, [*batch, *Z].
 
-    who: how the sentence begins when there are none: "The posterior".
+    name: subject of the error message, such as "The posterior".
 
     Raises:
-        RecipeError: it is not a product of independent normals.
+        RecipeError: `distribution` is not a product of independent normals.
     """
     if isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal):
         return distribution.base_dist
     raise RecipeError(
-        f"{who} is no product of independent normals, and this term is defined for one only",
+        f"{name} is not a product of independent normals, which this term needs",
         'Use bottleneck "gaussian" and prior "normal".',
     )

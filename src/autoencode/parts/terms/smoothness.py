@@ -1,4 +1,4 @@
-"""What keeps encoder and decoder from answering too sharply."""
+"""Penalties on the Jacobians of the encoder and the decoder."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ Probes = Annotated[int, Within(1, 1_000)]
 
 
 class Contractive(Term):
-    """‖∂z/∂x‖²_F at what the encoder was shown, [B]: how far codes move when pixels do.
+    """Contractive penalty ‖∂z/∂x‖²_F, the squared Jacobian of the encoder at its input, [B].
 
-    z is the code that `encode` gives, a posterior's mean. The derivatives are exact, one backward
-    pass for each number of the code, up to `exact_up_to` numbers. Above that they are estimated
+    z is the code of `encode`, for a VAE the posterior mean. Up to `exact_up_to` latent dimensions
+    the derivatives are exact, with one backward pass per dimension. Above, they are estimated
     without bias from `probes` random directions, one backward pass each [hutchinson1989].
 
-    Where codes may take any size, halving them and doubling the decoder's first layer quarters
-    the term for nothing; weight decay beside it sets a price on that. In training, dropout and
-    batch normalisation are as in any other pass, see `squared_jacobian`.
+    Smaller codes with larger weights in the decoder reduce the penalty without any other change of
+    the model; weight decay limits this. In training mode, dropout and batch normalisation are
+    active as in any training pass, see `squared_jacobian`.
     Source: [rifai2011].
     """
 
+    name = "contractive"
     formula = "‖∂z/∂x‖²"
     unit = ""
 
@@ -38,11 +39,11 @@ class Contractive(Term):
         self.exact_up_to, self.probes = exact_up_to, probes
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[B]; in evaluation too, where nobody else needs gradients."""
+        """Returns values per example, [B]; it computes gradients in evaluation too."""
 
         def codes(x: Tensor) -> Tensor:
             z = p.model.encode(x, p.context).z
-            # In evaluation `encode` builds no gradients; calling the model does.
+            # In evaluation mode `encode` records no gradients, but `forward` does.
             return z if z.requires_grad else p.model.forward(x, p.context).codes
 
         exact = self.sizes.latent <= self.exact_up_to
@@ -50,13 +51,14 @@ class Contractive(Term):
 
 
 class DecoderSmooth(Term):
-    """‖∂E[x|z]/∂z‖²_F at the batch's codes, [*S, B]: how far images move when codes do.
+    """Squared Jacobian of the decoder, ‖∂E[x|z]/∂z‖²_F, at the codes of the batch, [*S, B].
 
-    Estimated without bias from `probes` random directions, one backward pass each
-    [hutchinson1989]. Only the decoder pays: the codes count as given.
+    It is estimated without bias from `probes` random directions, one backward pass each
+    [hutchinson1989]. The codes are treated as constants, so the encoder receives no gradient.
     Source: [ghosh2020] (RAE-GP).
     """
 
+    name = "decoder-smooth"
     formula = "‖∂E[x|z]/∂z‖²"
     unit = ""
 
@@ -65,7 +67,7 @@ class DecoderSmooth(Term):
         self.probes = probes
 
     def forward(self, p: ForwardPass) -> Tensor:
-        """[*S, B]; in evaluation too, where nobody else needs gradients."""
+        """Returns values per example, [*S, B]; it computes gradients in evaluation too."""
         return squared_jacobian(
             lambda z: p.model.decode(z, p.context).mean,
             p.code.z,

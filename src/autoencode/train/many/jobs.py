@@ -17,7 +17,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.train.checkpoint import checkpoints
-from autoencode.train.fit import fit, resume
+from autoencode.train.entry import fit, resume
 from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.many.workers import Ended, run_in_processes
 from autoencode.train.precision import choose_device

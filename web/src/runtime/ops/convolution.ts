@@ -1,4 +1,4 @@
-/** Convolutions as matrix products, a row of the image at a time so that they stay in the cache. */
+/** Convolutions as matrix products, one row of the image at a time, which fits the cache. */
 
 import type { Node } from "../graph";
 import { count, fits, input, pair, type Plan, type Planner, room, type Tensor } from "./plan";
@@ -26,7 +26,7 @@ function geometry(node: Node, x: Tensor, weight: Tensor): Geometry {
   fits(
     kernelHigh !== undefined && kernelWide !== undefined && high !== undefined &&
       wide !== undefined && newHigh !== undefined && newWide !== undefined && weight.constant,
-    "it is no convolution of an image by a kernel",
+    "it is not a convolution of an image with a constant kernel",
   );
   const [strideY, strideX] = pair(node, "stride");
   const [padY, padX] = pair(node, "padding");
@@ -37,8 +37,8 @@ function geometry(node: Node, x: Tensor, weight: Tensor): Geometry {
   };
 }
 
-/** Where along a row a tap of the kernel meets the image: from the first to before the second. */
-function meets(
+/** The range of outputs along a row, end excluded, for which a kernel tap lies inside the image. */
+function tapRange(
   tap: number,
   stride: number,
   pad: number,
@@ -67,11 +67,11 @@ export const conv2d: Planner = (node, of) => {
   const data = room(node);
   fits(data.length === images * groups * outputs * newArea, "the result does not fit");
   const columns = Array.from({ length: g.kernelWide }, (_, tap) =>
-    meets(tap, g.strideX, g.padX, g.stepX, g.wide, g.newWide),
+    tapRange(tap, g.strideX, g.padX, g.stepX, g.wide, g.newWide),
   );
-  // What the kernel sees at each place of a row; beyond the image's sides it stays 0.
-  const seen = new Float32Array(g.newWide * k);
-  const look = (from: number, row: number): void => {
+  // The patch of the image under the kernel at each position of a row; outside the image it is 0.
+  const patches = new Float32Array(g.newWide * k);
+  const gatherRow = (from: number, row: number): void => {
     let p = 0;
     for (let c = 0; c < channels; c++) {
       for (let ky = 0; ky < g.kernelHigh; ky++) {
@@ -81,7 +81,7 @@ export const conv2d: Planner = (node, of) => {
           const [first, end] = columns[kx]!;
           let at = from + c * area + y * g.wide + first * g.strideX + kx * g.stepX - g.padX;
           for (let column = first, to = first * k + p; column < end; column++, to += k) {
-            seen[to] = inside ? x.data[at]! : 0;
+            patches[to] = inside ? x.data[at]! : 0;
             at += g.strideX;
           }
         }
@@ -92,9 +92,9 @@ export const conv2d: Planner = (node, of) => {
     for (let part = 0; part < images * groups; part++) {
       const kernel = (part % groups) * outputs * k;
       for (let row = 0; row < g.newHigh; row++) {
-        look(part * channels * area, row);
+        gatherRow(part * channels * area, row);
         const to = part * outputs * newArea + row * g.newWide;
-        product(weight.data, kernel, seen, 0, data, to, newArea, outputs, g.newWide, k);
+        product(weight.data, kernel, patches, 0, data, to, newArea, outputs, g.newWide, k);
       }
     }
     addToMaps(data, of[2], newArea);
@@ -102,7 +102,7 @@ export const conv2d: Planner = (node, of) => {
   return withBias(of[2], groups * outputs, { data, step });
 };
 
-// Outputs of a transposed convolution that are computed together.
+// Output channels of a transposed convolution that are computed at once.
 const TOGETHER = 4;
 
 /** x [n, channels, high, wide], W [channels, outputs / groups, kernel], b [outputs]. */
@@ -127,12 +127,12 @@ export const convTranspose2d: Planner = (node, of) => {
   }
   const pixels = new Float32Array(area * channels);
   const spread = new Float32Array(TOGETHER * taps * area);
-  // The roles of image and result are swapped against `conv2d`.
+  // Compared with `conv2d`, image and result are swapped.
   const rows = Array.from({ length: g.kernelHigh }, (_, tap) =>
-    meets(tap, g.strideY, g.padY, g.stepY, g.newHigh, g.high),
+    tapRange(tap, g.strideY, g.padY, g.stepY, g.newHigh, g.high),
   );
   const columns = Array.from({ length: g.kernelWide }, (_, tap) =>
-    meets(tap, g.strideX, g.padX, g.stepX, g.newWide, g.wide),
+    tapRange(tap, g.strideX, g.padX, g.stepX, g.newWide, g.wide),
   );
   const gather = (from: number, to: number): void => {
     for (let ky = 0, at = from; ky < g.kernelHigh; ky++) {

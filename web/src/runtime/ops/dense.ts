@@ -1,4 +1,4 @@
-/** Dense layers and matrix products. */
+/** Linear layers and matrix products. */
 
 import { sizeOf } from "../graph";
 import { broadcastStrides, fits, input, last, places, type Planner, room } from "./plan";
@@ -16,7 +16,7 @@ export const linear: Planner = (node, of) => {
   const data = room(node);
   fits(data.length === rows * m, "the result does not fit");
   const step = (): void => {
-    // A single row is a matrix times a vector: then the rows of the weights go in blocks.
+    // For a single row the roles are swapped, so that the rows of the weights are computed in blocks.
     if (rows === 1) product(weight.data, 0, x.data, 0, data, 0, 1, m, 1, k);
     else product(x.data, 0, weight.data, 0, data, 0, m, rows, m, k);
     if (bias !== undefined) addToRows(data, bias);
@@ -31,7 +31,7 @@ function addToRows(data: Float32Array, bias: Float32Array): void {
   }
 }
 
-/** The matrix product of the last two dimensions; those before are broadcast. */
+/** The matrix product over the last two dimensions; the others are broadcast. */
 export const matmul: Planner = (node, of) => {
   const a = input(of, 0);
   const b = input(of, 1);
@@ -44,11 +44,11 @@ export const matmul: Planner = (node, of) => {
     const strides = broadcastStrides(shape.slice(0, -2), lead);
     return places(lead, strides);
   }) as [Int32Array, Int32Array];
-  const turned = new Float32Array(n * k);
+  const transposed = new Float32Array(n * k);
   const step = (): void => {
     for (let i = 0; i < starts.length; i++) {
-      transpose(b.data, others[i]! * k * n, turned, k, n);
-      product(a.data, starts[i]! * m * k, turned, 0, data, i * m * n, n, m, n, k);
+      transpose(b.data, others[i]! * k * n, transposed, k, n);
+      product(a.data, starts[i]! * m * k, transposed, 0, data, i * m * n, n, m, n, k);
     }
   };
   return { data, step };

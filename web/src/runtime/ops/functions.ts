@@ -1,4 +1,4 @@
-/** Functions of one number, and of two, by the names that a graph gives them. */
+/** Functions of one and of two numbers by their names in a graph. */
 
 type Params = Readonly<Record<string, number>>;
 
@@ -33,7 +33,7 @@ const plain: Readonly<Record<string, (x: number) => number>> = {
     0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
 };
 
-/** A function of one number; undefined for a name that there is none of. */
+/** A function of one number; undefined for an unknown name. */
 export function unaryFunction(name: string, params: Params): ((x: number) => number) | undefined {
   const { slope = 0, alpha = 1, scale = 1, rate = 1, beta = 1, threshold = 20 } = params;
   const { min = -Infinity, max = Infinity } = params;
@@ -74,18 +74,18 @@ const pairs: Readonly<Record<string, (a: number, b: number) => number>> = {
   ne: (a, b) => Number(a !== b),
 };
 
-/** A function of two numbers; undefined for a name that there is none of. */
+/** A function of two numbers; undefined for an unknown name. */
 export function binaryFunction(name: string): ((a: number, b: number) => number) | undefined {
   return Object.hasOwn(pairs, name) ? pairs[name] : undefined;
 }
 
-/** The nearest whole number, the even one of two: as PyTorch rounds, and not as JavaScript. */
+/** Rounds halves to even, as PyTorch and unlike JavaScript. */
 function roundEven(x: number): number {
   const nearest = Math.round(x);
   return nearest - x === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
 }
 
-/** 2 / √π ∫₀ˣ exp(−t²) dt, to single precision: a series near 0, a continued fraction beyond. */
+/** The error function to single precision: a series near 0, a continued fraction elsewhere. */
 function erf(x: number): number {
   const size = Math.abs(x);
   if (size > 4) return Math.sign(x);

@@ -1,4 +1,4 @@
-/** All ops that a graph may hold. */
+/** All operations of a graph. */
 
 import { conv2d, convTranspose2d } from "./convolution";
 import { linear, matmul } from "./dense";

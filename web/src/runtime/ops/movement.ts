@@ -1,24 +1,24 @@
-/** Ops that only move numbers. */
+/** Operations that only move numbers. */
 
 import { sizeOf } from "../graph";
 import { count, counts, fits, input, last, number, places, type Planner, room } from "./plan";
 
-/** The same numbers: no copy. */
+/** Another shape, without a copy. */
 export const reshape: Planner = (node, of) => {
   const { data } = input(of, 0);
-  fits(data.length === sizeOf(node.shape), "the shape holds another number of numbers");
+  fits(data.length === sizeOf(node.shape), "the shape has another number of elements");
   return { data };
 };
 
-/** For each number of the result where it lies: an offset, and a stride for each dimension. */
+/** A strided view: an offset, and a stride for each dimension. */
 export const strided: Planner = (node, of) => {
   const x = input(of, 0).data;
   const strides = counts(node, "strides");
   const offset = count(node, "offset");
-  fits(strides.length === node.shape.length, "it has no stride for each dimension");
+  fits(strides.length === node.shape.length, "a stride is missing");
   const size = sizeOf(node.shape);
   const reach = node.shape.reduce((at, side, d) => at + (side - 1) * strides[d]!, offset);
-  fits(size === 0 || (strides.every((s) => s >= 0) && reach < x.length), "it reaches too far");
+  fits(size === 0 || (strides.every((s) => s >= 0) && reach < x.length), "it exceeds its input");
   let expected = 1;
   const contiguous = [...node.shape.keys()].reverse().every((d) => {
     const follows = node.shape[d] === 1 || strides[d] === expected;
@@ -38,7 +38,7 @@ export const strided: Planner = (node, of) => {
   return { data, step };
 };
 
-/** Values one behind the other along an axis. */
+/** Concatenates values along an axis. */
 export const concat: Planner = (node, of) => {
   const axis = count(node, "axis");
   const data = room(node);
@@ -66,7 +66,7 @@ export const concat: Planner = (node, of) => {
   return { data, step };
 };
 
-/** Entries along an axis, by their numbers; the numbers may have any shape. */
+/** Selects entries along an axis by index; the indices may have any shape. */
 export const take: Planner = (node, of) => {
   const x = input(of, 0);
   const entries = input(of, 1).data;
@@ -87,14 +87,14 @@ export const take: Planner = (node, of) => {
   return { data, step };
 };
 
-/** A value with one number around it; where it begins before its own first, some of it is cut. */
+/** Pads a value with a number; negative padding cuts it off. */
 export const pad: Planner = (node, of) => {
   const x = input(of, 0);
   const before = counts(node, "before");
   const data = room(node).fill(number(node, "value"));
   const { shape } = node;
   fits(before.length === shape.length && x.shape.length === shape.length, "the sides do not fit");
-  // What is filled stays; only what shows of the value is copied, row by row.
+  // The padding is filled once; a run copies only the rows of the value.
   const from: number[] = [];
   const to: number[] = [];
   const first = before.map((space) => Math.max(space, 0));

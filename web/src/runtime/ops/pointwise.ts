@@ -1,4 +1,4 @@
-/** Ops that treat each number alone, or with those at its place in other values. */
+/** Elementwise operations. */
 
 import type { Shape } from "../graph";
 import { binaryFunction, unaryFunction } from "./functions";
@@ -9,7 +9,7 @@ export const unary: Planner = (node, of) => {
   const data = room(node);
   fits(x.length === data.length, "the result does not fit");
   const { name, ...params } = node.args;
-  // The one that follows most layers; JavaScript inlines no function that varies.
+  // The most frequent one is written out, because JavaScript inlines no function that varies.
   if (name === "relu") {
     const step = (): void => {
       for (let i = 0; i < x.length; i++) data[i] = x[i]! < 0 ? 0 : x[i]!;
@@ -40,7 +40,7 @@ export const binary: Planner = (node, of) => {
       let p = xs.starts[row]!;
       let q = ys.starts[row]!;
       const end = i + width;
-      // JavaScript inlines these, and no function that varies.
+      // Written out, because JavaScript inlines no function that varies.
       if (name === "add") for (; i < end; i++, p += dx, q += dy) data[i] = x[p]! + y[q]!;
       else if (name === "mul") for (; i < end; i++, p += dx, q += dy) data[i] = x[p]! * y[q]!;
       else for (; i < end; i++, p += dx, q += dy) data[i] = f(x[p]!, y[q]!);
@@ -49,7 +49,7 @@ export const binary: Planner = (node, of) => {
   return { data, step };
 };
 
-/** The second value where the first is not 0, the third elsewhere. */
+/** The second value where the first is not 0, else the third. */
 export const where: Planner = (node, of) => {
   const data = room(node);
   const [c, a, b] = [0, 1, 2].map((place) => {
@@ -74,7 +74,7 @@ interface Rows {
   readonly step: number;
 }
 
-/** Where each row of a result begins in a value that is broadcast to it, and the step in a row. */
+/** The start of each row of a result in a value broadcast to it, and the stride within a row. */
 function rows(shape: Shape, to: Shape): { starts: Int32Array; step: number } {
   const strides = broadcastStrides(shape, to);
   const starts = places(to.slice(0, -1), strides);

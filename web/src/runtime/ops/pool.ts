@@ -1,9 +1,9 @@
-/** Windows over an image, of which one number is kept. */
+/** Pooling. */
 
 import { sizeOf } from "../graph";
 import { fits, input, pair, type Planner, room } from "./plan";
 
-/** The largest number or the mean of each window. */
+/** The maximum or the mean of each window. */
 export const pool: Planner = (node, of) => {
   const x = input(of, 0);
   const [high = 0, wide = 0] = x.shape.slice(-2);
@@ -37,7 +37,7 @@ export const pool: Planner = (node, of) => {
       }
     }
     if (!mean) return largest;
-    // A window may reach beyond the padding too, and what lies there never counts.
+    // A window may extend beyond the padding; positions there never count.
     const rows = Math.min(top + kernelHigh, high + padY) - top;
     const columns = Math.min(left + kernelWide, wide + padX) - left;
     return total / (countPadding ? rows * columns : inside);

@@ -1,11 +1,10 @@
-/** Matrix products, the work of a network. */
+/** Matrix products, where a network spends its time. */
 
 /**
  * out[i, j] = Σ a[i, p] b[j, p] for `rows` rows of a and `columns` rows of b, of k numbers each.
  *
  * Row i of out begins at `to + i * pitch`; a begins at `from`, b at `start`. Blocks of 4 × 2 use
- * each number that they load 2 or 4 times. Sums are in double precision, which is what JavaScript
- * adds fastest.
+ * each number they load 2 or 4 times. Sums are in double precision, the fastest in JavaScript.
  */
 export function product(
   a: Float32Array,
@@ -129,7 +128,7 @@ function row(
   }
 }
 
-/** A matrix of rows × columns, the other way round. */
+/** Transposes a matrix of rows × columns. */
 export function transpose(
   x: Float32Array,
   from: number,

@@ -1,9 +1,9 @@
-/** Ops that make one number of a stretch of memory, or choose from it. */
+/** Operations that reduce a run of consecutive numbers, or select from it. */
 
 import type { Node } from "../graph";
 import { count, fits, input, number, type Planner, room } from "./plan";
 
-/** One number of `size` numbers from `from` on. */
+/** Reduces `size` numbers that begin at `from`. */
 type Reduction = (x: Float32Array, from: number, size: number) => number;
 
 function sum(x: Float32Array, from: number, size: number): number {
@@ -51,7 +51,7 @@ export const reduce: Planner = (node, of) => {
   return { data, step };
 };
 
-/** Each stretch less its mean (where it is centred), divided by the root of its mean square. */
+/** Standardises each run: subtracts its mean (if centred), divides by its root mean square. */
 export const standardize: Planner = (node, of) => {
   const x = input(of, 0).data;
   const size = count(node, "size");
@@ -71,13 +71,13 @@ export const standardize: Planner = (node, of) => {
   return { data, step };
 };
 
-/** The k largest or smallest numbers of each stretch in their order, or their places. */
+/** The k largest or smallest numbers of each run in order, or their indices. */
 export const topk: Planner = (node, of) => {
   const x = input(of, 0).data;
   const size = count(node, "size");
   const k = count(node, "k");
   const sign = node.args["largest"] === false ? -1 : 1;
-  const places = node.args["part"] === "places";
+  const indices = node.args["part"] === "indices";
   const data = room(node);
   fits(k <= size && data.length * size === x.length * k, "the result does not fit");
   const order = new Int32Array(size);
@@ -85,36 +85,36 @@ export const topk: Planner = (node, of) => {
     for (let from = 0, to = 0; from < x.length; from += size, to += k) {
       for (let i = 0; i < size; i++) order[i] = i;
       order.sort((i, j) => sign * (x[from + j]! - x[from + i]!));
-      for (let i = 0; i < k; i++) data[to + i] = places ? order[i]! : x[from + order[i]!]!;
+      for (let i = 0; i < k; i++) data[to + i] = indices ? order[i]! : x[from + order[i]!]!;
     }
   };
   return { data, step };
 };
 
-/** A value with numbers put at places of each stretch. */
+/** A value with numbers replaced at indices of each run. */
 export const scatter: Planner = (node, of) => {
-  const [x, places, numbers] = [0, 1, 2].map((place) => input(of, place).data) as Three;
-  const { size, many } = stretches(node, x, places);
+  const [x, indices, numbers] = [0, 1, 2].map((place) => input(of, place).data) as Three;
+  const { size, many } = runs(node, x, indices);
   const data = room(node);
-  fits(numbers.length === places.length && data.length === x.length, "the numbers do not fit");
+  fits(numbers.length === indices.length && data.length === x.length, "the numbers do not fit");
   const step = (): void => {
     data.set(x);
-    for (let i = 0; i < places.length; i++) {
-      data[Math.floor(i / many) * size + places[i]!] = numbers[i]!;
+    for (let i = 0; i < indices.length; i++) {
+      data[Math.floor(i / many) * size + indices[i]!] = numbers[i]!;
     }
   };
   return { data, step };
 };
 
-/** The numbers at places of each stretch. */
+/** The numbers at indices of each run. */
 export const gather: Planner = (node, of) => {
-  const [x, places] = [input(of, 0).data, input(of, 1).data];
-  const { size, many } = stretches(node, x, places);
+  const [x, indices] = [input(of, 0).data, input(of, 1).data];
+  const { size, many } = runs(node, x, indices);
   const data = room(node);
-  fits(data.length === places.length, "the result does not fit");
+  fits(data.length === indices.length, "the result does not fit");
   const step = (): void => {
-    for (let i = 0; i < places.length; i++) {
-      data[i] = x[Math.floor(i / many) * size + places[i]!]!;
+    for (let i = 0; i < indices.length; i++) {
+      data[i] = x[Math.floor(i / many) * size + indices[i]!]!;
     }
   };
   return { data, step };
@@ -122,13 +122,13 @@ export const gather: Planner = (node, of) => {
 
 type Three = [Float32Array, Float32Array, Float32Array];
 
-function stretches(
+function runs(
   node: Node,
   x: Float32Array,
-  places: Float32Array,
+  indices: Float32Array,
 ): { size: number; many: number } {
   const size = count(node, "size");
   const many = count(node, "count");
-  fits(x.length * many === places.length * size, "the places do not fit");
+  fits(x.length * many === indices.length * size, "the indices do not fit");
   return { size, many };
 }

@@ -5,59 +5,73 @@ import pytest
 import torch
 
 from autoencode.data import load_data
-from autoencode.data.arrays import Change
-from autoencode.data.gather import Form, Memory, Share
+from autoencode.data.arrays import ValueScaling
 from autoencode.data.split.splits import split
+from autoencode.data.storage import Conversion, MemoryStorage, Selection
 
 R = np.random.default_rng(0)
-BYTES, FLOATS = Change(np.dtype(np.uint8)), Change(np.dtype(np.float32), -1.0, 1.0)
+BYTES, FLOATS = ValueScaling(np.dtype(np.uint8)), ValueScaling(np.dtype(np.float32), -1.0, 1.0)
 
 
-def plainly(share, form):
-    """What a share holds, taken in one go."""
-    return form(share.x if share.rows is None else share.x[share.rows].copy())
+def expected(selection, conversion):
+    """The converted examples of a selection, indexed at once."""
+    return conversion(selection.x if selection.rows is None else selection.x[selection.rows].copy())
 
 
-def shares(x, seed=0):
+def selections(x, seed=0):
     drawn = split(len(x), None, seed, test=True, validation=True)
-    return {part: Share(x, rows) for part, rows in drawn.items()}
+    return {part: Selection(x, rows) for part, rows in drawn.items()}
 
 
 @pytest.mark.parametrize(
-    ("x", "form"),
+    ("x", "conversion"),
     [
-        (R.integers(0, 256, (50, 4, 3), np.uint8), Form(BYTES, (4, 3))),
-        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Form(BYTES, (3, 5, 4))),
-        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Form(BYTES, (3, 2, 2))),
-        (R.integers(0, 2, (50, 7)).astype(">i4"), Form(FLOATS, (7,))),
-        (R.uniform(-1, 1, (50, 7)), Form(FLOATS, (7,))),
-        (R.uniform(-1, 1, (50, 7)).astype(np.float32), Form(FLOATS, (7,))),
-        (np.asfortranarray(R.integers(0, 256, (50, 4, 3), np.uint8)), Form(BYTES, (4, 3))),
+        (R.integers(0, 256, (50, 4, 3), np.uint8), Conversion(BYTES, (4, 3))),
+        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Conversion(BYTES, (3, 5, 4))),
+        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Conversion(BYTES, (3, 2, 2))),
+        (R.integers(0, 2, (50, 7)).astype(">i4"), Conversion(FLOATS, (7,))),
+        (R.uniform(-1, 1, (50, 7)), Conversion(FLOATS, (7,))),
+        (R.uniform(-1, 1, (50, 7)).astype(np.float32), Conversion(FLOATS, (7,))),
+        (np.asfortranarray(R.integers(0, 256, (50, 4, 3), np.uint8)), Conversion(BYTES, (4, 3))),
     ],
     ids=["bytes", "channels last", "smaller", "big endian", "double", "single", "Fortran"],
 )
-@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("block", [1, 40, 2**20])
-def test_parts_are_what_plain_indexing_gives(monkeypatch, x, form, owned, block):
-    monkeypatch.setattr("autoencode.data.gather.BLOCK", block)
+def test_parts_are_what_plain_indexing_gives(monkeypatch, x, conversion, reuse, block):
+    monkeypatch.setattr("autoencode.data.storage.BLOCK", block)
     x = x.copy(order="K")
     x = np.moveaxis(x, -1, 1) if x.ndim == 4 else x
     before = x.copy()
-    wanted = {part: plainly(Share(before, s.rows), form) for part, s in shares(x).items()}
-    found = Memory(owned).gather(shares(x), form)
+    wanted = {
+        part: expected(Selection(before, s.rows), conversion) for part, s in selections(x).items()
+    }
+    found = MemoryStorage(reuse).gather(selections(x), conversion)
     assert list(found) == list(wanted)
     for part, tensor in found.items():
         assert tensor.is_contiguous()
         np.testing.assert_array_equal(tensor.numpy(), wanted[part])
-    if not owned:
+    if not reuse:
         assert (x == before).all()
+
+
+@pytest.mark.parametrize("block", [1, 30, 2**20])
+def test_parts_of_equal_size_do_not_overwrite_each_other(monkeypatch, block):
+    monkeypatch.setattr("autoencode.data.storage.BLOCK", block)
+    x = np.arange(60, dtype=np.uint8).reshape(12, 5)
+    before, rows = x.copy(), np.random.default_rng(0).permutation(12)
+    parts = {name: Selection(x, np.sort(rows[i::3])) for i, name in enumerate("abc")}
+    found = MemoryStorage(reuse=True).gather(parts, Conversion(BYTES, (5,)))
+    for name, selection in parts.items():
+        np.testing.assert_array_equal(found[name].numpy(), before[selection.rows])
+    assert sum(np.shares_memory(tensor.numpy(), x) for tensor in found.values()) == 3
 
 
 def test_a_part_of_its_own_stays_where_it_is():
     x = R.integers(0, 256, (20, 6), np.uint8)
     train, test = x[:12], x[12:]
-    found = Memory(owned=True).gather(
-        {"train": Share(train, None), "test": Share(test, None)}, Form(BYTES, (6,))
+    found = MemoryStorage(reuse=True).gather(
+        {"train": Selection(train, None), "test": Selection(test, None)}, Conversion(BYTES, (6,))
     )
     assert found["train"].data_ptr() == train.ctypes.data
     assert found["test"].data_ptr() == test.ctypes.data
@@ -65,7 +79,7 @@ def test_a_part_of_its_own_stays_where_it_is():
 
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_a_file_is_never_in_memory_twice(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("autoencode.data.gather.BLOCK", 2**14)
+    monkeypatch.setattr("autoencode.data.storage.BLOCK", 2**14)
     monkeypatch.setattr("autoencode.data.arrays.BLOCK", 2**14)
     x = np.zeros((2000, 64, 64), np.uint8) if kind == "uint8" else R.random((2000, 2048), "f4")
     np.save(tmp_path / "x.npy", x)

@@ -1,4 +1,4 @@
-"""Every row of the table on a page of its own, opened in a browser."""
+"""A page of every recipe, opened in a browser."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from autoencode.models.run import open_run
 from autoencode.train import fit
 
 WEB = Path(__file__).parents[2] / "web"
-# Codes of 2 and of 32 numbers, for rows whose codes may have any length.
+# Latent dimensions, for recipes that take any.
 LENGTHS = (2, 32)
 
 
@@ -37,7 +37,7 @@ def open_all():
 
 
 def pages(folder, data, names, **changes):
-    """A page for each row after two steps, without what is fitted to codes afterwards."""
+    """A page for each recipe after two steps, without a sampler fitted to its codes."""
     found = []
     for name in names:
         recipe = RECIPES[name].but(sampler=None)
@@ -50,14 +50,14 @@ def pages(folder, data, names, **changes):
         except RecipeError:
             if not changes:
                 raise
-            continue  # a row whose codes have a length of their own
+            continue  # a recipe with a fixed code shape
         found.append(write_explorer([open_run(out)], folder / f"{name}.html", 200, data))
     return found
 
 
 @pytest.mark.slow  # fifty trainings, however short, and as many pages
 @pytest.mark.parametrize("latent", [None, *LENGTHS])
-def test_every_row_opens_on_grey_images(digits, tmp_path, open_all, latent):
+def test_every_recipe_opens_on_grey_images(digits, tmp_path, open_all, latent):
     changes = {} if latent is None else {"latent": latent}
     found = open_all(pages(tmp_path, digits, RECIPES, **changes))
     assert len(found) == len(RECIPES) if latent is None else len(found) > 40
@@ -69,7 +69,7 @@ def test_every_row_opens_on_grey_images(digits, tmp_path, open_all, latent):
     ("shape", "names"),
     [((3, 16, 16), RECIPES), ((30,), ("ae", "vae", "cvae", "vq-vae", "iaf-vae", "ladder-vae"))],
 )
-def test_rows_open_on_colour_images_and_vectors(tmp_path, open_all, shape, names):
+def test_recipes_open_on_colour_images_and_vectors(tmp_path, open_all, shape, names):
     rng = np.random.default_rng(0)
     x = rng.random((300, *shape), np.float32)
     data = load_data((x, rng.integers(0, 3, 300)))

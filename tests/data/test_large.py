@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from autoencode.data import check_source, load_data
-from autoencode.data.large.mapped import Writer
 from autoencode.data.records import PARTS
+from autoencode.data.storage import NpyWriter
 from autoencode.errors import DataError, ResourceError
 from autoencode.train import fit
 
@@ -42,7 +42,7 @@ def check_same(mapped, held):
     assert mapped.fingerprint == held.fingerprint
     assert (mapped.name, mapped.source, mapped.classes) == (held.name, held.source, held.classes)
     assert mapped.notices[:-1] == held.notices
-    assert "not held in memory" in mapped.notices[-1]
+    assert "not in memory" in mapped.notices[-1]
     for part in PARTS:
         one, other = getattr(mapped, part), getattr(held, part)
         assert one.random == other.random
@@ -69,7 +69,7 @@ def check_same(mapped, held):
     ],
 )
 def test_a_file_gives_the_same_mapped_and_in_memory(tmp_path, cache, monkeypatch, x, options):
-    monkeypatch.setattr("autoencode.data.gather.BLOCK", 500)
+    monkeypatch.setattr("autoencode.data.storage.BLOCK", 500)
     np.save(tmp_path / "x.npy", x)
     check_same(
         load_data(tmp_path / "x.npy", **options, memory="map"),
@@ -171,16 +171,16 @@ def test_refusals_are_those_of_data_in_memory(tmp_path, cache):
     with pytest.raises(DataError, match="cut short"):
         load_data(tmp_path / "x.npy", memory="map")
     assert left(cache) == []
-    with pytest.raises(DataError, match='memory is "disc"'):
+    with pytest.raises(DataError, match=r"memory must be one of .* and is 'disc'"):
         load_data(GREY, memory="disc")
 
 
 def test_a_disk_without_room_is_refused_with_both_figures(tmp_path, cache, monkeypatch):
     np.save(tmp_path / "x.npy", GREY)
-    monkeypatch.setattr(
-        "autoencode.data.large.mapped.shutil.disk_usage", lambda _: disk_usage(0, 0, 99)
-    )
-    with pytest.raises(ResourceError, match=r"need 2,880 bytes and 99 bytes are free.*CACHE"):
+    monkeypatch.setattr("autoencode.data.cache.shutil.disk_usage", lambda _: disk_usage(0, 0, 99))
+    with pytest.raises(
+        ResourceError, match=r"room for the data \(2,880 bytes\).*99 bytes are free.*CACHE"
+    ):
         load_data(tmp_path / "x.npy", memory="map")
     assert left(cache) == []
 
@@ -191,7 +191,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path, cache):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-        with pytest.raises(ResourceError, match=r"disk is full.*need .* free"):
+        with pytest.raises(ResourceError, match=r"disk is full.*data \(.*free"):
             load_data(tmp_path / "x.npy", memory="map")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -210,8 +210,8 @@ def test_what_a_kill_leaves_is_swept_and_the_data_are_made(tmp_path, cache):
     np.save(tmp_path / "x.npy", GREY)
     code = (
         "import os, sys, autoencode.data as d\n"
-        "from autoencode.data.large.mapped import Writer\n"
-        "Writer.done = lambda self: os.kill(os.getpid(), 9)\n"
+        "from autoencode.data.storage import NpyWriter\n"
+        "NpyWriter.result = lambda self: os.kill(os.getpid(), 9)\n"
         "d.load_data(sys.argv[1], memory='map')\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.npy")], check=False)
@@ -226,7 +226,7 @@ def test_an_interruption_leaves_nothing(tmp_path, cache, monkeypatch):
     def stop(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Writer, "done", stop)
+    monkeypatch.setattr(NpyWriter, "result", stop)
     with pytest.raises(KeyboardInterrupt):
         load_data(GREY, memory="map")
     assert left(cache) == []

@@ -1,0 +1,36 @@
+"""What the verbs that write a picture have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autoencode.errors import AutoencodeError
+
+if TYPE_CHECKING:
+    from autoencode.data import Data
+    from autoencode.models.run import Run
+
+Picture = Annotated[Path, typer.Option(help="Picture to write, .png or .webp.")]
+ImageCount = Annotated[int, typer.Option("--n", min=1, max=10_000, help="Number of images.")]
+
+
+def check_picture(out: Path, overwrite: bool) -> None:
+    """Refuses to replace a file, unless `overwrite` is given.
+
+    Raises:
+        AutoencodeError: the file exists.
+    """
+    if out.exists() and not overwrite:
+        raise AutoencodeError(
+            f"{out} exists", "Choose another --out, or replace it with --overwrite."
+        )
+
+
+def data_of(run: Run, source: str | None) -> Data:
+    """The data at `source`, or those that the run was trained on."""
+    from autoencode.data import load_data
+
+    return run.load_data() if source is None else load_data(source)

@@ -1,1 +1,0 @@
-"""Data larger than memory: prepared once on disk, then memory-mapped."""
