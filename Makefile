@@ -1,39 +1,39 @@
-# Each verb sets up what it needs in .venv; a fresh machine needs Python 3.11 and pip only.
+# Each target installs what it needs into .venv; a machine needs only Python 3.11 and pip.
 PYTHON ?= python3
 BIN := .venv/bin
-# See cli/process.py: steady where other programs run, as in CI.
+# Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
 SOURCES := src tests benchmarks docs web/test
 
 .PHONY: help setup demo test test-long test-slow test-web check web bench proof studies docs clean
 
-help: ## List the verbs.
+help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/ready ## Install the package and what its tests need into .venv.
+setup: .venv/ready ## Install the package and the dependencies of its tests into .venv.
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
-demo: setup ## Train an autoencoder and a VAE on MNIST and write runs/demo/report.html.
+demo: setup ## Train an autoencoder and a VAE on MNIST, and write runs/demo/report.html.
 	$(BIN)/autoencode demo --out runs/demo --overwrite
 
-test: setup ## Run the quick test suite.
+test: setup ## Run the quick tests.
 	$(BIN)/python -m pytest -n 2 -m "not long and not slow"
 
-test-long: setup ## Run the tests that take some seconds each: whole runs, every command of the docs.
+test-long: setup ## Run the tests that take seconds each: complete runs, every command of the docs.
 	$(BIN)/python -m pytest -n 2 -m "long and not slow"
 
-test-slow: setup ## Run the tests that take longer: kills, full trainings.
+test-slow: setup ## Run the tests that take minutes: killed processes, full trainings.
 	$(BIN)/python -m pytest -m slow
 
-test-web: setup web/node_modules/ready ## Test the explorer's page: node 20, Chromium and Firefox.
+test-web: setup web/node_modules/ready ## Test the explorer's page in Chromium and Firefox; needs node 20.
 	cd web && npm run --silent check && npm run --silent test
 
-check: setup ## Check style and types.
+check: setup ## Check style and types with ruff and mypy.
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
@@ -45,25 +45,25 @@ web/node_modules/ready: web/package-lock.json
 	cd web && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-bench: setup .venv-peers/ready ## Time all beside other libraries; writes docs/benchmarks.md.
+bench: setup .venv-peers/ready ## Measure speed, also of other libraries, and write docs/benchmarks.md.
 	$(BIN)/python benchmarks/speed
 
-# One at a time: what cannot be installed is not measured, and the page says so.
+# One at a time: a library that cannot be installed is not measured, and the page says so.
 .venv-peers/ready: benchmarks/speed/peers.txt
 	$(PYTHON) -m venv .venv-peers
 	while read -r peer; do .venv-peers/bin/python -m pip install --quiet \
 	    --disable-pip-version-check "$$peer" || echo "not installed: $$peer"; done < $<
 	@touch $@
 
-proof: setup ## Hold the rows of the table to their papers; writes docs/proof.md, takes hours.
+proof: setup ## Compare recipes with their papers, and write docs/proof.md; takes hours.
 	$(BIN)/python benchmarks/papers.py
 
-studies: setup ## Carry out all studies on MNIST; writes docs/studies/, takes more than an hour.
+studies: setup ## Run all studies on MNIST, and write docs/studies/; takes more than an hour.
 	$(BIN)/python benchmarks/studies.py mnist
 
-docs: setup ## Write the pages that are made from the table of recipes.
+docs: setup ## Write docs/recipes.md and the table of recipes in README.md.
 	$(BIN)/python docs/generate.py
 
-clean: ## Take away what the other verbs made; runs/ stays.
+clean: ## Delete what the other targets made, except runs/.
 	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
-"""Benchmark of the explorer: `python benchmarks/explorer.py` times pages in Chromium.
+"""Times the explorer: `python benchmarks/explorer.py` writes pages and times them in Chromium.
 
-The models are trained briefly, since the times do not depend on their quality. Needs node,
+The models are trained for few steps, because the times do not depend on their quality. Needs node,
 Chromium and web/node_modules (`make web`).
 """
 
@@ -22,9 +22,11 @@ STEPS = 300
 
 
 def main() -> int:
-    """Write the pages and time them; return the exit code of the timing."""
+    """Writes the pages and times them; returns the exit code of the timing."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/explorer"), help="folder of pages")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/explorer"), help="folder of the pages"
+    )
     out = parser.parse_args().out
     mnist = load_data("mnist")
     many, large = _many(), _large()
@@ -41,7 +43,7 @@ def main() -> int:
 
 
 def _run(out: Path, recipe: str, data: Data, name: str = "") -> Run:
-    """A run with two latent dimensions; an existing one is used again."""
+    """A run with two latent dimensions; an existing run is used again."""
     folder = out / (name or recipe)
     if not (folder / "weights.safetensors").exists():
         ae.fit(recipe, data, latent=2, steps=STEPS, out=folder, overwrite=True)
@@ -49,7 +51,7 @@ def _run(out: Path, recipe: str, data: Data, name: str = "") -> Run:
 
 
 def _many() -> Data:
-    """60,000 test images of 8×8."""
+    """60,000 test images with 8×8 pixels."""
     rng = np.random.default_rng(0)
     shapes = rng.random((10, 8, 8))
     labels = rng.integers(0, 10, 61_000)
@@ -58,7 +60,7 @@ def _many() -> Data:
 
 
 def _large() -> Data:
-    """Colour images of 64×64."""
+    """Colour images with 64×64 pixels."""
     x = np.random.default_rng(0).integers(0, 256, (600, 3, 64, 64), np.uint8)
     return load_data(x)
 

@@ -1,9 +1,9 @@
-"""Rows of the table held to their papers: `python benchmarks/papers.py ROW`.
+"""Recipes compared with the results of their papers: `python benchmarks/papers.py ROW`.
 
-Trains as the table says, measures on the test images, prints what was asked, what was published and
-what was reached, and keeps it in docs/proof.json and docs/proof.md. Settings were chosen on
-validation images. A training that was cut short goes on where it was; one that is done is not
-repeated, unless its folder, runs/proof/ROW-…, is taken away.
+Trains a recipe, measures it on the test images, prints the required, the published and the measured
+values, and stores them in docs/proof.json and docs/proof.md. Settings were chosen on validation
+images. An interrupted training is continued. A finished training is not repeated, unless its
+folder, runs/proof/ROW-…, is deleted.
 """
 
 from __future__ import annotations
@@ -17,77 +17,78 @@ from typing import Any
 
 from autoencode.cli.process import prepare
 
-prepare()  # as the command does, before torch is loaded
+prepare()  # as in the command, before torch is imported
 
 from machine import machine  # noqa: E402
 from proofs import PROOFS  # noqa: E402
 from proofs.claim import Claim  # noqa: E402
 from proofs.page import page  # noqa: E402
-from proofs.training import Workshop  # noqa: E402
+from proofs.runner import ProofRunner  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
 
-def prove(row: str, shop: Workshop) -> dict[str, Any]:
-    """What the proof of a row found, as docs/proof.json keeps it."""
+def prove(row: str, runner: ProofRunner) -> dict[str, Any]:
+    """Runs the proof of a recipe; its record in docs/proof.json."""
     proof = PROOFS[row]
-    shop.done.clear()
-    began = time.perf_counter()
-    found = list(proof.prove(shop))
-    claims = [each.record() for each in found if isinstance(each, Claim)]
+    runner.done.clear()
+    start = time.perf_counter()
+    results = list(proof.prove(runner))
+    claims = [each.record() for each in results if isinstance(each, Claim)]
     return {
         "title": proof.title,
         "claims": claims,
-        "notes": [each for each in found if isinstance(each, str)],
+        "notes": [each for each in results if isinstance(each, str)],
         "trainings": [
             {
-                "command": f"{each.training.command()} --out {each.run.folder} --overwrite",
+                "command": f"{each.command.line()} --out {each.run.folder} --overwrite",
                 "seconds": round(each.seconds),
             }
-            for each in shop.done
+            for each in runner.done
         ],
-        "measuring_seconds": round(time.perf_counter() - began),
-        "seeds": max(len(each["reached"]) for each in claims),
+        "measuring_seconds": round(time.perf_counter() - start),
+        "seeds": max(len(each["measured"]) for each in claims),
         "machine": machine(),
     }
 
 
 def main() -> int:
-    """Proves the rows that are named and writes the page; 1 where a claim does not hold."""
+    """Runs the proofs of the given recipes and writes the page; 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(PROOFS)}")
-    parser.add_argument("--seeds", type=int, default=5, help="trainings behind a median")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of {', '.join(PROOFS)}")
+    parser.add_argument("--seeds", type=int, default=5, help="trainings for a median")
     parser.add_argument("--runs", type=Path, default=Path("runs/proof"), help="folder of the runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder of the page")
-    trial = parser.add_argument_group("to try a proof out; its figures then mean nothing")
-    trial.add_argument("--steps", type=int, help="of each training, at most")
-    trial.add_argument("--images", type=int, help="and samples measured, at most")
-    trial.add_argument("--data", default="mnist", help="what stands for MNIST")
-    given = parser.parse_args()
-    if unknown := [row for row in given.rows if row not in PROOFS]:
-        parser.error(f"no proof of {', '.join(unknown)}; there are: {', '.join(PROOFS)}")
-    shop = Workshop(given.runs, given.seeds, given.steps, given.images, given.data)
-    kept, holds = given.out / "proof.json", True
-    given.out.mkdir(parents=True, exist_ok=True)
-    for row in given.rows or PROOFS:
-        record = prove(row, shop)
+    test = parser.add_argument_group("to test a proof; its results then mean nothing")
+    test.add_argument("--steps", type=int, help="most steps of each training")
+    test.add_argument("--images", type=int, help="most images and samples to measure")
+    test.add_argument("--data", default="mnist", help="data that replace MNIST")
+    arguments = parser.parse_args()
+    if unknown := [row for row in arguments.rows if row not in PROOFS]:
+        parser.error(f"there is no proof of {', '.join(unknown)}; there are: {', '.join(PROOFS)}")
+    runner = ProofRunner(
+        arguments.runs, arguments.seeds, arguments.steps, arguments.images, arguments.data
+    )
+    file, holds = arguments.out / "proof.json", True
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for row in arguments.rows or PROOFS:
+        record = prove(row, runner)
         for claim in record["claims"]:
             holds &= claim["holds"]
-            reached = ", ".join(f"{value:.4g}" for value in claim["reached"])
+            measured = ", ".join(f"{value:.4g}" for value in claim["measured"])
             print(
-                f"{row}: {claim['what']}\n  asked {claim['asked']}"
+                f"{row}: {claim['what']}\n  required {claim['required']}"
                 f"{', published ' + claim['published'] if claim['published'] else ''}, "
-                f"reached {reached}: {'holds' if claim['holds'] else 'DOES NOT HOLD'}",
+                f"measured {measured}: {'holds' if claim['holds'] else 'DOES NOT HOLD'}",
                 flush=True,
             )
         for note in record["notes"]:
             print(f"  {note}")
-        before = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-        found = {
-            name: {**before, row: record}[name] for name in PROOFS if name in {**before, row: 0}
-        }
-        kept.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (given.out / "proof.md").write_text(page(found), encoding="utf-8")
+        records = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        records[row] = record
+        records = {name: records[name] for name in PROOFS if name in records}
+        file.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (arguments.out / "proof.md").write_text(page(records), encoding="utf-8")
     return 0 if holds else 1
 
 

@@ -1,4 +1,4 @@
-"""Every command and every line of Python that the README and the docs show is run."""
+"""Every command and every line of Python in the README and the docs runs."""
 
 import importlib.util
 import re
@@ -21,13 +21,13 @@ def blocks(page, language):
 
 
 def commands(page):
-    """Each `autoencode …` that a page shows, in its order."""
-    shown = [line for body in blocks(page, "sh") for line in body.splitlines()]
-    shown += INLINE.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
-    # Upper-case words are for the reader to fill in.
+    """The `autoencode …` commands of a page, in order."""
+    lines = [line for body in blocks(page, "sh") for line in body.splitlines()]
+    lines += INLINE.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
+    # Words in capitals are placeholders.
     lines = [
         line
-        for line in shown
+        for line in lines
         if line.startswith("autoencode ") and not re.search(r"\b[A-Z]{3,}\b", line)
     ]
     return [shlex.split(line, comments=True)[1:] for line in lines]
@@ -62,7 +62,7 @@ def test_pages_show_commands():
 
 
 def quick_and_slow(page):
-    """The recipes train every row there is, proofs and studies many; measures takes them all."""
+    """Pages with many trainings, or with all metrics, are slow."""
     many = page.stem in ("recipes", "proof", "measures") or page.parent.name == "studies"
     return pytest.param(page, marks=pytest.mark.slow if many else ())
 
@@ -79,9 +79,9 @@ def test_commands_run(page, tmp_path, monkeypatch):
         "autoencode.train.many.jobs.default_workers", lambda jobs: 1
     )  # starts nothing
     for command in commands(page):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as end:
             main(shortened(command))
-        assert left.value.code == 0, command
+        assert end.value.code == 0, command
 
 
 @pytest.mark.long
@@ -93,7 +93,7 @@ def test_python_runs(page, tmp_path, monkeypatch):
         exec(compile(re.sub(r"steps=\d+", "steps=20", body), page.name, "exec"), names)
 
 
-def test_pages_made_from_the_table_are_current():
+def test_generated_pages_are_current():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     generate = importlib.util.module_from_spec(spec)
@@ -104,7 +104,7 @@ def test_pages_made_from_the_table_are_current():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
+def test_links_have_targets(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target

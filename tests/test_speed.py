@@ -1,4 +1,4 @@
-"""The benchmark of speed runs, its networks are ours, and its page says what was found."""
+"""The benchmark of speed runs, its networks are those of the package, and its page is current."""
 
 import importlib
 import json
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def speed():
-    """Imports a module of the package, which lies in benchmarks/."""
+    """Imports a module of the package `speed` in benchmarks/."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     yield lambda name: importlib.import_module(f"speed.{name}")
     sys.path.remove(str(ROOT / "benchmarks"))
@@ -26,68 +26,69 @@ def speed():
 @pytest.mark.parametrize(
     ("recipe", "shape"), [("ae", (28, 28)), ("conv-ae", (28, 28)), ("conv-ae", (3, 64, 64))]
 )
-def test_networks_by_hand_compute_what_ours_do(speed, recipe, shape):
-    nets = speed("contenders.nets")
+def test_plain_networks_are_those_of_the_recipes(speed, recipe, shape):
+    nets = speed("workloads.nets")
     image = (1, *shape) if len(shape) == 2 else shape
     with torch.random.fork_rng(devices=[]):
         net = nets.course_net(2) if recipe == "ae" else nets.conv_net(image, 2)
     row = RECIPES[recipe]
     model = build(row, sizes_for(row, shape, n=10), seed=0)
     with torch.no_grad():
-        for theirs, mine in zip(net.parameters(), model.parameters(), strict=True):
-            theirs.copy_(mine)
+        for parameter, value in zip(net.parameters(), model.parameters(), strict=True):
+            parameter.copy_(value)
         x = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
-        theirs = net.eval()(x.reshape(4, *image)).reshape(4, *shape)
-        mine = model.eval()(x).images
-    torch.testing.assert_close(theirs, mine, atol=1e-5, rtol=1e-5)
+        plain = net.eval()(x.reshape(4, *image)).reshape(4, *shape)
+        images = model.eval()(x).images
+    torch.testing.assert_close(plain, images, atol=1e-5, rtol=1e-5)
 
 
-def test_the_floor_is_the_arithmetic_of_a_step(speed):
-    """Counted by torch's own counter, over a whole step of the net by hand."""
+def test_lower_bounds_are_the_arithmetic_of_a_step(speed):
+    """Counted by torch's FlopCounterMode, over a complete step of the plain network."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    floor, nets = speed("contenders.floor"), speed("contenders.nets")
+    bounds, nets = speed("workloads.lower_bounds"), speed("workloads.nets")
     shape = (1, 28, 28)
     with torch.random.fork_rng(devices=[]):
-        for net, alone in (
-            (nets.course_net(2), floor.products(2, "float32", "oneDNN")),
-            (nets.conv_net(shape, 2), floor.convolutions(shape, 2, "float32", "channels last")),
+        for net, bound in (
+            (nets.course_net(2), bounds.products(2, "float32", "oneDNN")),
+            (nets.conv_net(shape, 2), bounds.convolutions(shape, 2, "float32", "channels last")),
         ):
-            with FlopCounterMode(display=False) as whole:
-                net(torch.rand(floor.BATCH, *shape)).sum().backward()
-            alone.advance(1)  # once before: oneDNN's float32 products are tried first
-            with FlopCounterMode(display=False) as least:
-                alone.advance(1)
-            assert least.get_total_flops() == whole.get_total_flops()
+            with FlopCounterMode(display=False) as complete:
+                net(torch.rand(bounds.BATCH, *shape)).sum().backward()
+            bound.advance(1)  # the first call also tests oneDNN's float32 products
+            with FlopCounterMode(display=False) as arithmetic:
+                bound.advance(1)
+            assert arithmetic.get_total_flops() == complete.get_total_flops()
 
 
-def test_a_trainer_that_owns_its_loop_does_as_many_steps_as_it_is_told(speed):
+def test_a_trainer_with_its_own_loop_is_paused_between_blocks(speed):
     done = []
 
-    def train(stepped):
+    def train(on_step):
         for number in range(5):
             done.append(number)
-            stepped()
+            on_step()
 
-    training = speed("contenders.steps").Paused(train)
+    training = speed("workloads.steps").ThreadedTrainer(train)
     assert done == []
     training.advance(2)
     assert done == [0, 1]
     training.advance(3)
     assert done == [0, 1, 2, 3, 4]
-    with pytest.raises(RuntimeError, match="came to its end"):
+    with pytest.raises(RuntimeError, match="the training has ended"):
         training.advance(1)
 
 
-def test_what_a_process_cannot_do_is_said(speed):
+def test_a_process_says_why_a_request_fails(speed):
     process = speed("process")
-    with pytest.raises(process.Failed, match=r"there is no \.venv-peers"):
-        process.Process(Path("/nowhere/.venv-peers/bin/python"))
-    there = process.Process(Path(sys.executable))
-    with pytest.raises(process.Failed, match="ModuleNotFoundError"):
-        there.ask("call", what="nothing:nothing", args={})
-    assert "torch" in there.ask("call", what="libraries:versions", args={})["result"]
-    there.end()
+    with pytest.raises(process.WorkloadError, match=r"there is no \.venv-peers"):
+        process.WorkerProcess(Path("/nowhere/.venv-peers/bin/python"))
+    worker = process.WorkerProcess(Path(sys.executable))
+    with pytest.raises(process.WorkloadError, match="ModuleNotFoundError"):
+        worker.request("call", function="nothing:nothing", args={})
+    versions = worker.request("call", function="libraries:versions", args={})["result"]
+    assert "torch" in versions
+    worker.end()
 
 
 def test_ratios_are_of_medians_and_of_single_images(speed):
@@ -101,22 +102,22 @@ def test_ratios_are_of_medians_and_of_single_images(speed):
     assert figures.times_faster(rows, "a", "c") is None
     assert "| b | 3.00 | 3.00 to 3.00 | 33,333 | 3.00 |" in figures.table(rows, "a")
     assert "| c | not measured: why |" in figures.table(rows, "a")
-    assert figures.at_least(1, "", 1.9, 2).holds is False
-    assert figures.at_most(1, "", 1.3, 1.4).holds is True
-    assert figures.at_least(1, "", None, 2).holds is None
+    assert figures.at_least(1, "", 1.9, 2).reached is False
+    assert figures.at_most(1, "", 1.3, 1.4).reached is True
+    assert figures.at_least(1, "", None, 2).reached is None
 
 
 def quick(folder, *words):
     command = [sys.executable, str(ROOT / "benchmarks" / "speed"), "--quick", "--out", str(folder)]
-    # Without the other libraries: whether they can be had must not matter.
+    # Without the other libraries, which need not be installed.
     command += ["--peers", str(folder / ".venv-peers" / "bin" / "python"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
-    kept = json.loads((folder / "benchmarks.json").read_text(encoding="utf-8"))
-    return kept, (folder / "benchmarks.md").read_text(encoding="utf-8")
+    records = json.loads((folder / "benchmarks.json").read_text(encoding="utf-8"))
+    return records, (folder / "benchmarks.md").read_text(encoding="utf-8")
 
 
-def test_a_gpu_is_measured_where_there_is_one(speed):
+def test_the_page_of_a_gpu(speed):
     gpu = speed("sections.gpu")
     assert "No GPU has been measured" in gpu.page({"name": None})
     rows = [
@@ -126,23 +127,32 @@ def test_a_gpu_is_measured_where_there_is_one(speed):
     page = gpu.page({"name": "A GPU", "rows": rows, "plain": 3e-4})
     assert "| off | 50,000 | 21.0 | 0.0 | 32.00 |" in page
     assert "| on | 50,000 | 9.0 | 4.0 | 32.10 |" in page
-    assert "300 µs a step, 15 s for 50,000" in page
+    assert "300 µs per step, 15 s for 50,000 steps" in page
+
+
+def test_the_page_is_written_from_the_records(speed):
+    records = json.loads((ROOT / "docs" / "benchmarks.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert page == speed("page").page(records)
+    assert list(records) == [name for name in speed("sections").SECTIONS if name in records]
 
 
 @pytest.mark.slow
 def test_the_benchmark_runs_without_other_libraries(tmp_path):
-    kept, page = quick(tmp_path)
-    assert {"training", "parity", "convolutions", "variational", "use", "start"} <= set(kept)
-    for row in kept["training"]["d=2"]:
+    records, page = quick(tmp_path)
+    assert {"training", "parity", "convolutions", "variational", "use", "start"} <= set(records)
+    for row in records["training"]["d=2"]:
         assert ("Pythae" in row["name"]) <= ("not_measured" in row)
         assert all(each > 0 for each in row.get("ms", ()))
-    assert "MLP training, d=2, bf16: times Pythae | at least 4 | not measured" in page
+    assert "2 latent dimensions, bf16, relative to Pythae | at least 4 | not measured" in page
     assert "Pythae VAE | not measured: there is no .venv-peers" in page
-    assert "these figures mean nothing" in page
-    assert [row["compile"] for row in kept["gpu"]["rows"]] == ["off"]
-    assert {row["name"] for row in kept["optimizer"]["rows"]} == set(kept["optimizer"]["alone"])
-    assert "no GPU, a processor; the course's net" in page
+    assert "these results mean nothing" in page
+    assert [row["compile"] for row in records["gpu"]["rows"]] == ["off"]
+    assert {row["name"] for row in records["optimizer"]["rows"]} == set(
+        records["optimizer"]["startup"]
+    )
+    assert "no GPU; measured on a CPU; the network" in page
     again, _ = quick(tmp_path, "--only", "variational")
-    assert list(again) == list(kept)
-    assert again["variational"] != kept["variational"]
-    assert {**again, "variational": 0} == {**kept, "variational": 0}
+    assert list(again) == list(records)
+    assert again["variational"] != records["variational"]
+    assert {**again, "variational": 0} == {**records, "variational": 0}

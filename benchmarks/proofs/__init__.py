@@ -1,4 +1,4 @@
-"""Proofs: what each family claims, measured on MNIST beside what its paper reports."""
+"""Proofs: recipes trained on MNIST and compared with the results of their papers."""
 
 from proofs.claim import Proof
 from proofs.clusters import mixture_prior
@@ -12,35 +12,37 @@ PROOFS = {
     proof.row: proof
     for proof in (
         Proof(
-            "vae", "One layer of 50 codes reaches the likelihood of the first papers.", one_layer
+            "vae",
+            "One layer with 50 latent dimensions reaches the likelihood of the first papers.",
+            one_layer,
         ),
         Proof(
             "iwae",
-            "Fifty importance samples in training: a better likelihood.",
+            "Fifty importance samples in training give a better likelihood.",
             importance_weighted,
         ),
-        Proof("vamp-vae", "A prior made of posteriors: a better likelihood.", vamp),
-        Proof("flow-vae", "A prior that is a learned flow: a better likelihood.", flow),
-        Proof("ladder-vae", "Two layers of codes: a better likelihood.", ladder),
-        Proof("mog-vae", "A mixture as prior finds the digits without labels.", mixture_prior),
+        Proof("vamp-vae", "A mixture of posteriors as prior gives a better likelihood.", vamp),
+        Proof("flow-vae", "A learned flow as prior gives a better likelihood.", flow),
+        Proof("ladder-vae", "Two latent layers give a better likelihood.", ladder),
+        Proof("mog-vae", "A mixture prior finds the digits without labels.", mixture_prior),
         Proof(
             "m2",
-            "A classifier from a hundred labels.",
+            "A classifier is learned from a hundred labels.",
             semi_supervised("m2", 0.15, "0.1197 (Kingma 2014)"),
         ),
         Proof(
             "m1-m2",
-            "The same on the codes of a VAE: better.",
+            "On the codes of a VAE, a hundred labels give a better classifier.",
             semi_supervised("m1-m2", 0.06, "0.0333 (Kingma 2014)"),
         ),
         Proof(
             "rae-l2",
-            "A mixture fitted to the codes generates better than a prior.",
+            "A mixture fitted to the codes generates better images than the prior of a VAE.",
             fitted_mixtures,
         ),
-        Proof("conv-denoising-ae", "Noise taken away, beside classical filters.", denoising),
-        Proof("cvae", "Digits drawn as asked.", conditional),
-        Proof("contractive-ae", "An encoder that moves little.", contractive),
-        Proof("sparse-top-k", "Twenty-five active numbers of a thousand.", top_k),
+        Proof("conv-denoising-ae", "Denoising is better than with classical filters.", denoising),
+        Proof("cvae", "Generated digits are of the given class.", conditional),
+        Proof("contractive-ae", "Codes change less when pixels change.", contractive),
+        Proof("sparse-top-k", "Twenty-five of a thousand dimensions are active.", top_k),
     )
 }

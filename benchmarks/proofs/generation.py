@@ -1,4 +1,4 @@
-"""Codes drawn from a mixture that was fitted to them, and from a prior."""
+"""Generation from a mixture fitted to the codes, and from a prior."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from autoencode.data import load_data
 from autoencode.evaluation import frechet_distance, trained_classifier
 from autoencode.models.inference import decode, seeded
 from proofs.claim import Claim
-from proofs.training import Training, Workshop
+from proofs.runner import ProofRunner, TrainCommand
 
-ROWS = ("rae-l2", "ae-mixture", "vae-mixture")
+RECIPES = ("rae-l2", "ae-mixture", "vae-mixture")
 
 
-def fitted_mixtures(shop: Workshop) -> list[Claim | str]:
-    """The Fréchet distance of 10,000 drawn images to the test images, by where codes came from."""
-    data = load_data(shop.data)
-    judge = trained_classifier(data)
-    n = shop.few(len(data.test))
-    real = judge.features(data.test.x[:n])
-    found: dict[str, float] = {}
-    for row in ROWS:
-        model = shop.train(Training(row)).model
+def fitted_mixtures(runner: ProofRunner) -> list[Claim | str]:
+    """Fréchet distances of 10,000 generated images to the test images, for each source of codes."""
+    data = load_data(runner.data)
+    classifier = trained_classifier(data)
+    n = runner.limit(len(data.test))
+    real = classifier.features(data.test.x[:n])
+    distances: dict[str, float] = {}
+    for row in RECIPES:
+        model = runner.train(TrainCommand(row)).model
         sources = {"mixture": model.sampler()}
         if row == "vae-mixture":
             sources["prior"] = model.prior()
         for source, codes in sources.items():
             with seeded(0, torch.device("cpu")):
                 images = decode(model, codes.sample((n,)))
-            found[f"{row}, {source}"] = frechet_distance(judge.features(images), real)
-    prior = found["vae-mixture, prior"]
-    same = frechet_distance(judge.features(data.train.x[:n]), real)
+            distances[f"{row}, {source}"] = frechet_distance(classifier.features(images), real)
+    prior = distances["vae-mixture, prior"]
+    same = frechet_distance(classifier.features(data.train.x[:n]), real)
     return [
         Claim(
-            f"Fréchet distance of {name} as a multiple of that of the VAE's own prior",
-            [found[f"{name}, mixture"] / prior],
+            f"Fréchet distance of {name}, divided by the Fréchet distance of the VAE with its "
+            "prior",
+            [distances[f"{name}, mixture"] / prior],
             at_most=1.0,
             published=published,
         )
@@ -44,8 +45,9 @@ def fitted_mixtures(shop: Workshop) -> list[Claim | str]:
         )
     ] + [
         "Fréchet distances of 10,000 images: "
-        + "; ".join(f"{name} {value:.2f}" for name, value in found.items())
-        + f"; training images, for reference, {same:.2f}. In the features of a classifier trained "
-        f"on the training images, which is right on {judge.accuracy:.2%} of the test images; such "
-        "a distance compares with no other classifier's.",
+        + "; ".join(f"{name} {value:.2f}" for name, value in distances.items())
+        + f"; training images, for reference, {same:.2f}. The features are those of a classifier "
+        f"trained on the training images, with a test accuracy of {classifier.accuracy:.2%}. "
+        "Such a distance can be compared only with distances in the features of the same "
+        "classifier.",
     ]

@@ -1,6 +1,8 @@
-"""Labels: digits drawn as asked, and classes learned from a hundred of them."""
+"""Labels: generation of a given class, and classification from a hundred labels."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 
@@ -11,66 +13,73 @@ from autoencode.models.inference import decode, seeded
 from autoencode.parts.networks import network_class
 from proofs.claim import Claim
 from proofs.likelihoods import gain
-from proofs.training import Trained, Training, Workshop
+from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
-CVAE = Training("cvae", {"binarise": "dynamic"})
-FEW = 100
+CVAE = TrainCommand("cvae", {"binarise": "dynamic"})
+LABELLED = 100
 
 
-def conditional(shop: Workshop) -> list[Claim | str]:
-    """Digits drawn as asked; and what the label is worth in nats."""
-    told, untold = shop.train(CVAE), shop.train(CVAE.but(sets={"context": "none"}))
-    classes = len(told.data.classes)
-    asked = torch.arange(shop.few(10_000)) % classes
+def conditional(runner: ProofRunner) -> list[Claim | str]:
+    """Label fidelity of generated digits, and the gain in likelihood from the labels."""
+    conditional_vae = runner.train(CVAE)
+    plain = runner.train(CVAE.but(sets={"context": "none"}))
+    classes = len(conditional_vae.data.classes)
+    labels = torch.arange(runner.limit(10_000)) % classes
     with seeded(0, torch.device("cpu")):
-        codes = told.model.sampler().sample((len(asked),))
-    images = decode(told.model, codes, asked)
-    judge = trained_classifier(load_data(shop.data))
+        codes = conditional_vae.model.sampler().sample((len(labels),))
+    images = decode(conditional_vae.model, codes, labels)
+    classifier = trained_classifier(load_data(runner.data))
     return [
         Claim(
-            "share of 10,000 generated digits that a classifier recognises as the digit asked for",
-            [label_fidelity(judge, images, asked)],
+            "label fidelity: share of 10,000 generated digits that a classifier assigns to their "
+            "label",
+            [label_fidelity(classifier, images, labels)],
             at_least=0.98,
         ),
-        Claim("test accuracy of that classifier", [judge.accuracy], at_least=0.99),
-        *gain(untold, told, shop, "the same net that is told no label", 0.0),
+        Claim("test accuracy of that classifier", [classifier.accuracy], at_least=0.99),
+        *gain(plain, conditional_vae, runner, "the same network without labels", 0.0),
     ]
 
 
-def semi_supervised(row: str, bound: float, published: str):
-    """M2 or M1+M2 with a hundred labels, over several draws of the labels."""
+def semi_supervised(
+    row: str, bound: float, published: str
+) -> Callable[[ProofRunner], list[Claim | str]]:
+    """M2 or M1+M2 with a hundred labels, over several random choices of the labelled images."""
 
-    def prove(shop: Workshop) -> list[Claim | str]:
-        errors, alone = [], []
-        for seed in range(shop.seeds):
-            trained = shop.train(Training(row, {"labelled": FEW, "split_seed": seed, "seed": seed}))
+    def prove(runner: ProofRunner) -> list[Claim | str]:
+        errors, supervised = [], []
+        for seed in range(runner.seeds):
+            options = {"labelled": LABELLED, "split_seed": seed, "seed": seed}
+            trained = runner.train(TrainCommand(row, options))
             errors.append(trained.metrics["classification_error"])
-            alone.append(_labels_alone(trained, seed))
-            print(f"  {errors[-1]:.2%} wrong; labels alone {alone[-1]:.2%}", flush=True)
+            supervised.append(_supervised_error(trained, seed))
+            print(f"  error {errors[-1]:.2%}; supervised {supervised[-1]:.2%}", flush=True)
         return [
             Claim(
-                f"error on test images with {FEW} labels, median over draws of the labels",
+                f"classification error on test images with {LABELLED} labels; median over random "
+                "choices of the labelled images",
                 errors,
                 at_most=bound,
                 published=published,
             ),
             Claim(
-                "that error as a multiple of that of the same classifier, trained on the labels "
-                "alone",
-                [one / other for one, other in zip(errors, alone, strict=True)],
+                "classification error, divided by the error of the same classifier trained only on "
+                "the labelled images",
+                [error / other for error, other in zip(errors, supervised, strict=True)],
                 at_most=0.75,
             ),
-            f"The classifier on the labels alone: {', '.join(f'{each:.2%}' for each in alone)}.",
+            "Errors of the classifier trained only on the labelled images: "
+            f"{', '.join(f'{error:.2%}' for error in supervised)}.",
         ]
 
     return prove
 
 
-def _labels_alone(trained: Trained, seed: int, steps: int = 300) -> float:
-    """The test error of the row's own network as a classifier of the labelled images only."""
+def _supervised_error(trained: TrainedRun, seed: int, steps: int = 300) -> float:
+    """Test error of the network of the recipe, trained as a classifier on the labelled images."""
     data, recipe = trained.data, trained.run.recipe
-    told = data.train.y >= 0
-    x, y = data.train.x[told].float() / 255, data.train.y[told]
+    labelled = data.train.y >= 0
+    x, y = data.train.x[labelled].float() / 255, data.train.y[labelled]
     with seeded(seed, torch.device("cpu")):
         network = network_class(recipe.network.kind)(**recipe.network.args)
         net = network.encoder(Sizes(data.shape, (recipe.latent,)), len(data.classes))
@@ -82,5 +91,7 @@ def _labels_alone(trained: Trained, seed: int, steps: int = 300) -> float:
             optimizer.step()
     net.eval()
     with torch.no_grad():
-        found = torch.cat([net(b.float() / 255, None).argmax(-1) for b in data.test.x.split(2000)])
-    return (found != data.test.y).double().mean().item()
+        predicted = torch.cat(
+            [net(b.float() / 255, None).argmax(-1) for b in data.test.x.split(2000)]
+        )
+    return (predicted != data.test.y).double().mean().item()

@@ -1,4 +1,4 @@
-"""Codes that are calm, and codes that are mostly zero."""
+"""Contractive and sparse codes."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ import torch
 
 from autoencode.evaluation import embed, linear_probe
 from proofs.claim import Claim
-from proofs.training import Trained, Training, Workshop
+from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
 
-def contractive(shop: Workshop) -> list[Claim | str]:
-    """The encoder's Jacobian with and without its price, in the same net."""
-    calm = shop.train(Training("contractive-ae"))
-    plain = shop.train(Training("contractive-ae", sets={"terms.contractive": "none"}))
-    (norm, free), (norm0, free0) = _slopes(calm, shop), _slopes(plain, shop)
-    error, error0 = (each.metrics["squared_error"] for each in (calm, plain))
+def contractive(runner: ProofRunner) -> list[Claim | str]:
+    """The norm of the encoder's Jacobian with and without the contractive term."""
+    contractive_ae = runner.train(TrainCommand("contractive-ae"))
+    plain = runner.train(TrainCommand("contractive-ae", sets={"terms.contractive": "none"}))
+    both = (contractive_ae, plain)
+    (norm, relative), (norm0, relative0) = (_jacobian_norms(each, runner) for each in both)
+    error, error0 = (each.metrics["squared_error"] for each in both)
     return [
         Claim(
-            "mean norm of the encoder's Jacobian ‖∂z/∂x‖ on test images, as a share of that of "
-            "the same net without the term",
+            "mean norm of the encoder's Jacobian ‖∂z/∂x‖ on test images, divided by that of the "
+            "same network without the term",
             [norm / norm0],
             at_most=0.5,
         ),
         Claim(
-            "squared error on test images, as a multiple of that of the same net without the term",
+            "squared error on test images, divided by that of the same network without the term",
             [error / error0],
             at_most=1.1,
         ),
-        f"Norms {norm0:.3f} and {norm:.3f}, squared errors {error0:.3f} and {error:.3f}. Part of "
-        "the fall is that codes shrink: divided by the codes' own root mean square, the norm is "
-        f"{free / free0:.3f} of the plain net's.",
+        f"Without and with the term: norms {norm0:.3f} and {norm:.3f}, squared errors {error0:.3f} "
+        f"and {error:.3f}. The norm is smaller in part because the codes are smaller: divided by "
+        f"the root mean square of the codes, the norm is {relative / relative0:.3f} of that "
+        "without the term.",
     ]
 
 
-def _slopes(trained: Trained, shop: Workshop) -> tuple[float, float]:
-    """Mean norm of ∂z/∂x over test images, and the same over the codes' root mean square."""
-    model, x = trained.model, trained.data.test.x[: shop.few(2_000)].float() / 255
+def _jacobian_norms(trained: TrainedRun, runner: ProofRunner) -> tuple[float, float]:
+    """Mean norm of ∂z/∂x over test images; the same, divided by the codes' root mean square."""
+    model, x = trained.model, trained.data.test.x[: runner.limit(2_000)].float() / 255
     norms = []
     for batch in x.split(100):
         jacobian = torch.func.vmap(torch.func.jacrev(lambda one: model.encoder(one[None])[0]))
@@ -46,16 +48,16 @@ def _slopes(trained: Trained, shop: Workshop) -> tuple[float, float]:
     return norm, norm / spread
 
 
-def top_k(shop: Workshop) -> list[Claim | str]:
-    """Exactly k numbers are active, and a linear classifier reads the class off them."""
-    trained = shop.train(Training("sparse-top-k"))
+def top_k(runner: ProofRunner) -> list[Claim | str]:
+    """The number of active dimensions, and the error of a linear probe."""
+    trained = runner.train(TrainCommand("sparse-top-k"))
     data, k = trained.data, trained.model.encoder.bottleneck.k
     codes = embed(trained.model, data.train.x), embed(trained.model, data.test.x)
     active = (codes[1] != 0).sum(1)
     wrong = 1 - linear_probe(codes[0], data.train.y, codes[1], data.test.y)
     return [
         Claim(
-            f"share of test images with exactly k = {k} active numbers of {codes[1].shape[1]:,}",
+            f"share of test images with exactly k = {k} of {codes[1].shape[1]:,} dimensions active",
             [(active == k).double().mean().item()],
             at_least=1.0,
         ),

@@ -1,1 +1,1 @@
-"""Speed beside other libraries and beside the machine's limit: `make bench`."""
+"""Speed of this package, of other libraries, and of lower bounds of the machine: `make bench`."""

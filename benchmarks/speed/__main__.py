@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# Python put this folder first; the package and its neighbour machine.py are one above it.
+# Python put this folder first; the package and machine.py are in the folder above.
 sys.path[0] = str(Path(__file__).parents[1])
 
 from speed.command import main  # noqa: E402

@@ -1,9 +1,8 @@
-"""One run: processes that take turns, and the figures that they give.
+"""One run of the benchmark: workloads in separate processes that take turns, and their times.
 
-Each contender lives in a process of its own, of one of three kinds ("places"), so that none
-profits or suffers from what another arranges for itself. All blocks of all contenders take turns,
-round after round, so that a machine that speeds up or slows down does so for all; only one process
-computes at a time.
+Each workload runs in its own process, in one of three environments, so that the settings of one
+workload do not affect another. Only one process computes at a time. The workloads take turns, a
+block of steps each, round after round, so that a change of the machine's speed affects all of them.
 """
 
 from __future__ import annotations
@@ -19,51 +18,60 @@ from typing import Any
 
 import numpy as np
 
-from speed.process import Failed, Process
+from speed.process import WorkerProcess, WorkloadError
 
 BATCH = 200
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One that is timed.
+class Workload:
+    """What is timed: a function that makes a loop, and the environment in which it runs.
 
-    place: "ours" (the process is set up as `autoencode` sets up its own), "plain" (the same
-        Python, nothing set up) or "peers" (the Python that has the other libraries).
-    make: "module:function" of `speed.contenders`; it is called there with `args`.
-    images: images in one step.
-    block: steps in a round, where one step takes long; None is the bench's own block.
+    name: the name of its row in the tables.
+    environment: "ours" (a process with the settings of the command `autoencode`), "plain" (the same
+        Python without these settings) or "peers" (the Python with the other libraries).
+    factory: "module:function" of `speed.workloads`; it is called in the process with `args`.
+    images: number of images in one step.
+    block: steps in a round, for workloads with long steps; None is the block of the benchmark.
     """
 
     name: str
-    place: str
-    make: str
+    environment: str
+    factory: str
     args: Mapping[str, Any] = field(default_factory=dict)
     images: int = BATCH
     block: int | None = None
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How much is measured.   quick: as little as shows that it works."""
+class BenchmarkSize:
+    """How much is measured.
+
+    rounds: rounds that are measured.   block: steps of each workload in a round.
+    quick: measure only as much as is needed to test the benchmark.
+    """
 
     rounds: int
     block: int
     quick: bool = False
 
     @property
-    def training(self) -> int:
-        """Steps of the training that ours are part of: whether one is compiled depends on it."""
-        return self.of(15_000, 100)
+    def training_steps(self) -> int:
+        """Steps of the complete training that is timed: compiling depends on its length."""
+        return self.choose(15_000, 100)
 
-    def of(self, full: int, tiny: int) -> int:
-        """A number of the full run, or that of the quick one."""
-        return tiny if self.quick else full
+    def choose(self, full: int, quick: int) -> int:
+        """`full`, or `quick` in a quick run."""
+        return quick if self.quick else full
 
 
 @dataclass(frozen=True)
-class Images:
-    """A data set on disk: what `load_data` takes, and its parts as .npy for everyone else."""
+class ImagesOnDisk:
+    """A data set on disk.
+
+    source: what `load_data` reads.   folder: the same parts as .npy, for the other libraries.
+    shape: of one image.
+    """
 
     source: str
     folder: str
@@ -71,48 +79,49 @@ class Images:
 
 
 class Bench:
-    """What a section measures with.
+    """Makes data sets and times workloads; each section measures with it.
 
-    folder: where it may write.   peers: the Python of the other libraries; it may be missing.
+    folder: for files of the benchmark.
+    peers: the Python with the other libraries; it need not exist.
     """
 
-    def __init__(self, pace: Pace, peers: Path, folder: Path) -> None:
-        self.pace, self.folder = pace, folder
+    def __init__(self, size: BenchmarkSize, peers: Path, folder: Path) -> None:
+        self.size, self.folder = size, folder
         self.pythons = {"ours": Path(sys.executable), "plain": Path(sys.executable), "peers": peers}
 
-    def about(self) -> dict[str, Any]:
-        """What the figures were measured with."""
+    def conditions(self) -> dict[str, Any]:
+        """Machine, threads, libraries and number of rounds of this run, as JSON."""
         from machine import machine
 
-        waiting = {n: os.environ[n] for n in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+        environment = {n: os.environ[n] for n in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
         try:
             peers = self.call("peers", "libraries:versions")
-        except Failed as failure:
-            peers = f"none: {failure}"
+        except WorkloadError as error:
+            peers = f"none: {error}"
         return {
             "machine": machine(),
             "threads": int(os.environ["OMP_NUM_THREADS"]),
-            "environment": waiting,
+            "environment": environment,
             "peers": peers,
-            "rounds": self.pace.rounds,
-            "block": self.pace.block,
-            "quick": self.pace.quick,
+            "rounds": self.size.rounds,
+            "block": self.size.block,
+            "quick": self.size.quick,
         }
 
     @cached_property
-    def mnist(self) -> Images:
-        """MNIST; in a quick run, made images of its size."""
-        return self.made((28, 28), 3_000) if self.pace.quick else self.images("mnist")
+    def mnist(self) -> ImagesOnDisk:
+        """MNIST; in a quick run, noise images of the same shape."""
+        return self.noise((28, 28), 3_000) if self.size.quick else self.on_disk("mnist")
 
-    def made(self, shape: tuple[int, ...], n: int) -> Images:
-        """`n` images of uniform noise, from a seed."""
+    def noise(self, shape: tuple[int, ...], n: int) -> ImagesOnDisk:
+        """`n` images of uniform noise with a fixed seed."""
         x = np.random.default_rng(0).integers(0, 256, (n, *shape), np.uint8)
         file = self.folder / f"{'x'.join(map(str, (n, *shape)))}.npz"
         np.savez(file, x=x, y=np.arange(n) % 10)
-        return self.images(str(file))
+        return self.on_disk(str(file))
 
-    def images(self, source: str) -> Images:
-        """A source that `load_data` knows."""
+    def on_disk(self, source: str) -> ImagesOnDisk:
+        """Writes the parts of a data source to .npy files."""
         from autoencode.data import load_data
 
         data = load_data(source)
@@ -122,92 +131,96 @@ class Bench:
             part = getattr(data, name)
             np.save(folder / f"{name}.npy", part.x.numpy())
             np.save(folder / f"{name}-labels.npy", part.y.numpy())
-        return Images(source, str(folder), data.shape)
+        return ImagesOnDisk(source, str(folder), data.shape)
 
     def parameters(self, recipe: str, shape: tuple[int, ...], latent: int) -> int:
-        """How many numbers training can change in a model of ours."""
+        """The number of trainable parameters of a recipe."""
         from autoencode.models.build import build, parameter_count, sizes_for
         from autoencode.models.recipes.table import RECIPES
 
         row = RECIPES[recipe].but(latent=latent)
         return parameter_count(build(row, sizes_for(row, shape, n=1), seed=0))
 
-    def race(self, contenders: Sequence[Candidate], rounds: int | None = None) -> list[dict]:
-        """Times contenders against each other: a row each, in their order.
+    def time_in_turns(
+        self, workloads: Sequence[Workload], rounds: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Times workloads that take turns; returns one row for each, in the same order.
 
-        A row holds "name", "images" (in a step), "block" and "ms" (milliseconds a step, a number
-        for each round), or "name" and "not_measured", which says why. The first round only warms
-        up, and so does one step before each block of several.
+        A row has "name", "images" (in a step), "block" and "ms" (milliseconds per step, one value
+        for each round), or "name" and "not_measured" (the reason). The first round is a warm-up and
+        is not timed; neither is the first step before each block of several steps.
         """
-        rows = {each.name: self._row(each) for each in contenders}
-        processes: dict[str, Process] = {}
+        rows = {each.name: self._row(each) for each in workloads}
+        processes: dict[str, WorkerProcess] = {}
         try:
-            for turn in range((rounds or self.pace.rounds) + 1):
-                for each in contenders:
+            for turn in range((rounds or self.size.rounds) + 1):
+                for each in workloads:
                     row = rows[each.name]
                     if "not_measured" in row:
                         continue
                     try:
-                        took = self._turn(each, row, processes, first=turn == 0)
+                        milliseconds = self._turn(each, row, processes, first=turn == 0)
                         if turn:
-                            row["ms"].append(took)
-                    except Failed as failure:
-                        rows[each.name] = {"name": each.name, "not_measured": str(failure)}
+                            row["ms"].append(milliseconds)
+                    except WorkloadError as error:
+                        rows[each.name] = {"name": each.name, "not_measured": str(error)}
         finally:
             for process in processes.values():
                 process.end()
         return list(rows.values())
 
-    def _row(self, each: Candidate) -> dict[str, Any]:
-        block = min(each.block or self.pace.block, self.pace.block)
+    def _row(self, each: Workload) -> dict[str, Any]:
+        block = min(each.block or self.size.block, self.size.block)
         return {"name": each.name, "images": each.images, "block": block, "ms": []}
 
     def _turn(
-        self, each: Candidate, row: dict[str, Any], processes: dict[str, Process], first: bool
+        self, each: Workload, row: dict[str, Any], processes: dict[str, WorkerProcess], first: bool
     ) -> float:
-        """Milliseconds a step of one block."""
-        # Trainings that own their loop would otherwise wait in threads of one process, and what
-        # one thread's share of the processors is would depend on the others.
+        """Times one block; milliseconds per step."""
+        # One process for each workload: several trainers in threads of one process would share its
+        # cores, and their speed would depend on each other.
         if each.name not in processes:
-            processes[each.name] = Process(self.pythons[each.place])
+            processes[each.name] = WorkerProcess(self.pythons[each.environment])
         process = processes[each.name]
         if first:
-            process.ask("open", key=each.name, make=each.make, args=dict(each.args))
-        lead = 1 if row["block"] > 1 else 0
-        took = process.ask("run", key=each.name, steps=row["block"], lead=lead)
-        return took["seconds"] / row["block"] * 1e3
+            process.request("open", key=each.name, factory=each.factory, args=dict(each.args))
+        untimed = 1 if row["block"] > 1 else 0
+        answer = process.request("run", key=each.name, steps=row["block"], untimed=untimed)
+        return float(answer["seconds"] / row["block"] * 1e3)
 
-    def alone(self, each: Candidate, steps: int) -> dict[str, float]:
-        """One contender in a fresh process: seconds from its start to its first step, and memory.
+    def time_startup(self, each: Workload, steps: int) -> dict[str, float]:
+        """Times one workload in a new process: start-up and memory.
 
-        Gives "first_step" and "third_step" (seconds; some compile in between), "imported" and
-        "peak" (MB resident, with the libraries alone and at most in so many steps), and
-        "own_imported" and "own" (the same without what lies in files, at the end of the steps).
+        Returns seconds from the start of the process to the end of the first and of the third step
+        ("first_step", "third_step"; some workloads compile in between), and memory in MB: resident
+        after the import of the libraries ("imported"), highest resident memory ("peak"), and memory
+        that is not backed by files, after the import ("private_imported") and after `steps` steps
+        ("private").
 
         Raises:
-            Failed: it cannot be run.
+            WorkloadError: the workload cannot run.
         """
-        began = time.perf_counter()
-        process = Process(self.pythons[each.place])
+        start = time.perf_counter()
+        process = WorkerProcess(self.pythons[each.environment])
         try:
-            process.ask("open", key=each.name, make=each.make, args=dict(each.args))
-            process.ask("run", key=each.name, steps=1, lead=0)
-            first = time.perf_counter() - began
-            process.ask("run", key=each.name, steps=2, lead=0)
-            third = time.perf_counter() - began
-            process.ask("run", key=each.name, steps=steps, lead=0)
-            return {"first_step": first, "third_step": third, **process.ask("memory")}
+            process.request("open", key=each.name, factory=each.factory, args=dict(each.args))
+            process.request("run", key=each.name, steps=1, untimed=0)
+            first = time.perf_counter() - start
+            process.request("run", key=each.name, steps=2, untimed=0)
+            third = time.perf_counter() - start
+            process.request("run", key=each.name, steps=steps, untimed=0)
+            return {"first_step": first, "third_step": third, **process.request("memory")}
         finally:
             process.end()
 
-    def call(self, place: str, what: str, **args: Any) -> Any:
-        """What a function of `speed.contenders` returns in a fresh process of a place.
+    def call(self, environment: str, function: str, **args: Any) -> Any:
+        """Calls "module:function" of `speed.workloads` in a new process; returns its result.
 
         Raises:
-            Failed: it cannot be run.
+            WorkloadError: the function cannot run.
         """
-        process = Process(self.pythons[place])
+        process = WorkerProcess(self.pythons[environment])
         try:
-            return process.ask("call", what=what, args=args)["result"]
+            return process.request("call", function=function, args=args)["result"]
         finally:
             process.end()

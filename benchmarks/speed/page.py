@@ -1,57 +1,59 @@
-"""docs/benchmarks.md, made of the figures that docs/benchmarks.json keeps."""
+"""docs/benchmarks.md, written from the results in docs/benchmarks.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from speed.figures import Claim
+from speed.figures import Target
 from speed.sections import SECTIONS
 
 HEAD = """# Speed
 
-`make bench` makes this page, all of it in one run; one section anew:
-`python benchmarks/speed --only training`. Contenders work on the same images with the same network
-and as many threads. They take turns, a block of steps each, round after round, so that a machine
-that slows down does so for all. Times are medians over the rounds, ratios are ratios of medians.
-Loading, building and the first block of each are left out, unless a table is about them.
+`make bench` measures everything on this page in one run. To measure one section again, run for
+example `python benchmarks/speed --only training`. All programs use the same images, the same
+network and the same number of threads. They take turns, a block of steps each, round after round,
+so that a change of the machine's speed affects all of them. Times are medians over the rounds;
+ratios are ratios of medians. Unless a table is about them, loading the data, building the model and
+the first block are not timed.
 
-Each contender is in a process of its own: this program's set up as the command `autoencode` sets up
-its own, loops by hand in the same Python with nothing set up, other libraries in an environment of
-their own (`benchmarks/speed/peers.txt`). How threads wait is the same for all.
+Each program runs in its own process: this package in a process with the settings of the command
+`autoencode`, plain loops in the same Python without these settings, other libraries in their own
+environment (`benchmarks/speed/peers.txt`). The settings for waiting threads are the same for all.
 """
 
 
-def whole_page(found: Mapping[str, Any]) -> str:
+def page(records: Mapping[str, Any]) -> str:
     """The page of all sections that were measured."""
-    parts = [HEAD, _claims(found)]
-    for name, record in found.items():
-        parts += [SECTIONS[name].page(record), _about(record["about"])]
+    parts = [HEAD, _targets(records)]
+    for name, record in records.items():
+        parts += [SECTIONS[name].page(record), _conditions(record["conditions"])]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def _claims(found: Mapping[str, Any]) -> str:
-    claims = [each for name, record in found.items() for each in SECTIONS[name].claims(record)]
+def _targets(records: Mapping[str, Any]) -> str:
+    targets = [each for name, record in records.items() for each in SECTIONS[name].targets(record)]
     lines = [
-        "## What was asked, and what was seen",
+        "## Targets and results",
         "",
-        "| | asked | seen | |",
+        "| target | required | measured | |",
         "|---|---|---|---|",
-        *(_line(each) for each in sorted(claims, key=lambda claim: claim.number)),
+        *(_line(each) for each in sorted(targets, key=lambda target: target.number)),
     ]
     return "\n".join(lines)
 
 
-def _line(claim: Claim) -> str:
-    words = {True: "holds", False: "**not met**", None: "not measured"}
-    return f"| {claim.number}. {claim.what} | {claim.asked} | {claim.seen} | {words[claim.holds]} |"
+def _line(target: Target) -> str:
+    verdict = {True: "reached", False: "**not reached**", None: "not measured"}[target.reached]
+    verdict = verdict if target.required else ""  # a result without a bound
+    return f"| {target.number}. {target.what} | {target.required} | {target.measured} | {verdict} |"
 
 
-def _about(about: Mapping[str, Any]) -> str:
-    quick = "A trial run: these figures mean nothing. " if about["quick"] else ""
-    waiting = ", ".join(f"{name}={value}" for name, value in about["environment"].items())
+def _conditions(conditions: Mapping[str, Any]) -> str:
+    quick = "A quick run: these results mean nothing. " if conditions["quick"] else ""
+    environment = ", ".join(f"{name}={value}" for name, value in conditions["environment"].items())
     return (
-        f"{quick}{about['machine']}; {about['threads']} threads, {waiting}; peers: "
-        f"{about['peers']}. {about['rounds']} rounds of {about['block']} steps each, of fewer "
-        "where a step is long."
+        f"{quick}{conditions['machine']}; {conditions['threads']} threads, {environment}; peers: "
+        f"{conditions['peers']}. {conditions['rounds']} rounds of {conditions['block']} steps, "
+        "fewer where a step is long."
     )

@@ -1,4 +1,4 @@
-"""The two ends of the pipe to a process that computes: a line of JSON there, a line back."""
+"""Worker processes: a request is one line of JSON on standard input, an answer one line back."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from speed.memory import own, resident
+from speed.memory import peak_resident, private
 
 HERE = Path(__file__).parents[1]
 
 
-class Failed(Exception):
-    """What was asked of a process could not be done there; says why."""
+class WorkloadError(Exception):
+    """A worker process cannot carry out a request; the text is the reason."""
 
 
-class Process:
-    """The end that asks."""
+class WorkerProcess:
+    """A process that runs workloads, seen from the benchmark."""
 
     def __init__(self, python: Path) -> None:
         if not python.exists():
-            raise Failed(f"there is no {python.parent.parent.name}, which `make bench` makes")
+            raise WorkloadError(f"there is no {python.parent.parent.name}; `make bench` creates it")
         self._popen = subprocess.Popen(
             [python, "-m", "speed.process"],
             cwd=HERE,
@@ -38,29 +38,29 @@ class Process:
             text=True,
         )
 
-    def ask(self, action: str, **request: Any) -> dict[str, Any]:
-        """The answer to a request.
+    def request(self, action: str, **arguments: Any) -> dict[str, Any]:
+        """Sends a request, a method of `Worker`, and returns the answer.
 
         Raises:
-            Failed: the other end could not do it.
+            WorkloadError: the worker cannot carry it out.
         """
         assert self._popen.stdin
         assert self._popen.stdout
         try:
-            self._popen.stdin.write(json.dumps({"action": action, **request}) + "\n")
+            self._popen.stdin.write(json.dumps({"action": action, **arguments}) + "\n")
             self._popen.stdin.flush()
             line = self._popen.stdout.readline()
         except BrokenPipeError:
             line = ""
         if not line:
-            raise Failed(f"its process ended with {self._popen.wait()}")
+            raise WorkloadError(f"its process ended with {self._popen.wait()}")
         answer: dict[str, Any] = json.loads(line)
         if "failed" in answer:
-            raise Failed(answer["failed"])
+            raise WorkloadError(answer["failed"])
         return answer
 
     def end(self) -> None:
-        """Lets the process go."""
+        """Ends the process."""
         assert self._popen.stdin
         assert self._popen.stdout
         self._popen.stdin.close()
@@ -69,73 +69,70 @@ class Process:
 
 
 class Worker:
-    """The end that computes."""
+    """Carries out requests in the worker process; its methods are the requests."""
 
     def __init__(self) -> None:
-        self.contenders: dict[str, Any] = {}
-        self.imported, self.own_imported = 0.0, 0.0
+        self.loops: dict[str, Any] = {}
+        self.imported, self.private_imported = 0.0, 0.0
 
-    def open(self, key: str, make: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Makes a contender ready."""
-        function = _function(make)
-        self.imported, self.own_imported = resident() / 2**20, own() / 2**20
-        self.contenders[key] = function(**args)
+    def open(self, key: str, factory: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Imports the libraries of a workload and makes its loop."""
+        function = _function(factory)
+        self.imported, self.private_imported = peak_resident() / 2**20, private() / 2**20
+        self.loops[key] = function(**args)
         return {}
 
-    def run(self, key: str, steps: int, lead: int) -> dict[str, Any]:
-        """Seconds of so many steps, after `lead` that are not timed."""
-        contender = self.contenders[key]
-        if lead:
-            contender.advance(lead)
-        began = time.perf_counter()
-        contender.advance(steps)
-        return {"seconds": time.perf_counter() - began}
+    def run(self, key: str, steps: int, untimed: int) -> dict[str, Any]:
+        """Runs `untimed` steps, then times `steps` steps; seconds."""
+        loop = self.loops[key]
+        if untimed:
+            loop.advance(untimed)
+        start = time.perf_counter()
+        loop.advance(steps)
+        return {"seconds": time.perf_counter() - start}
 
-    def call(self, what: str, args: dict[str, Any]) -> dict[str, Any]:
-        """What a function returns."""
-        return {"result": _function(what)(**args)}
+    def call(self, function: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Calls a function and returns its result."""
+        return {"result": _function(function)(**args)}
 
     def memory(self) -> dict[str, Any]:
-        """MB that were resident, at most: with the libraries alone, and since.
-
-        "own_imported" and "own" are those that lie in no file, then and now.
-        """
+        """Memory in MB; the keys are those of `Bench.time_startup`."""
         return {
             "imported": self.imported,
-            "peak": resident() / 2**20,
-            "own_imported": self.own_imported,
-            "own": own() / 2**20,
+            "peak": peak_resident() / 2**20,
+            "private_imported": self.private_imported,
+            "private": private() / 2**20,
         }
 
 
 def _inherited() -> dict[str, str]:
-    """The environment, without the settings of malloc: each contender has them from its own."""
+    """The environment variables without those of malloc: each environment sets its own."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
 
 
 def _function(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(
-        importlib.import_module(f"speed.contenders.{module}"), function
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(
+        importlib.import_module(f"speed.workloads.{module}"), attribute
     )
-    return found
+    return function
 
 
 def answer() -> None:
-    """Answers requests until there are no more."""
-    # What libraries print must not come between the answers.
+    """Answers requests until standard input ends."""
+    # Output of libraries must not be mixed with the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     worker = Worker()
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            found = getattr(worker, request.pop("action"))(**request)
+            result = getattr(worker, request.pop("action"))(**request)
         except Exception as error:
             traceback.print_exc()
-            found = {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
-        print(json.dumps(found), file=answers, flush=True)
-    os._exit(0)  # trainings that own their loop still wait in their threads
+            result = {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(result), file=answers, flush=True)
+    os._exit(0)  # trainers may still wait in their threads
 
 
 if __name__ == "__main__":

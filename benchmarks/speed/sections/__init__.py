@@ -1,7 +1,7 @@
-"""What is measured, a module for each section.
+"""The sections of the benchmark, a module for each.
 
-A section has `measure(bench)`, which gives its record, fit for JSON; `page(record)`, its part of
-the page; and `claims(record)`, what it says about what was asked of the program.
+A section has `measure(bench)`, which returns its results as JSON (the record); `page(record)`, its
+part of the page; and `targets(record)`, the targets of this package with the measured results.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from speed.bench import Bench
-from speed.figures import Claim
+from speed.figures import Target
 from speed.sections import (
     convolutions,
     gpu,
@@ -19,24 +19,24 @@ from speed.sections import (
     quality,
     seeds,
     start,
+    time_limit,
     training,
     use,
     variational,
-    within,
 )
 
 
 class Section(Protocol):
-    """The shape of these modules."""
+    """The functions of these modules."""
 
     def measure(self, bench: Bench) -> dict[str, Any]:
-        """Its figures, fit for JSON."""
+        """Measures and returns the results as JSON."""
 
     def page(self, record: dict[str, Any]) -> str:
-        """Its part of the page, from a heading of the second level on."""
+        """Its part of the page, with a heading of the second level."""
 
-    def claims(self, record: dict[str, Any]) -> list[Claim]:
-        """What was asked of the program that these figures answer."""
+    def targets(self, record: dict[str, Any]) -> list[Target]:
+        """The targets of this section and whether they are reached."""
 
 
 SECTIONS: dict[str, Section] = {
@@ -44,8 +44,8 @@ SECTIONS: dict[str, Section] = {
     "optimizer": optimizer,
     "parity": parity,
     "quality": quality,
-    "plane": within.PLANE,
-    "wider": within.WIDER,
+    "plane": time_limit.PLANE,
+    "wider": time_limit.WIDER,
     "convolutions": convolutions,
     "variational": variational,
     "seeds": seeds,

@@ -1,12 +1,12 @@
-"""Training convolutional networks."""
+"""Training of convolutional networks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, Candidate, Images
-from speed.figures import Claim, at_least, milliseconds, table, times_faster
-from speed.process import Failed
+from speed.bench import Bench, ImagesOnDisk, Workload
+from speed.figures import Target, at_least, milliseconds, table, times_faster
+from speed.process import WorkloadError
 
 PLAIN = "the same network in a plain loop: one tensor in memory, Adam"
 FLOAT32, BF16 = "autoencode conv-ae, float32", "autoencode conv-ae, bf16"
@@ -15,27 +15,27 @@ SHAPES = {"grey": (1, 28, 28), "colour": (3, 64, 64)}
 LATENT = 2
 
 
-def floor(dtype: str, layout: str) -> str:
-    """The name of a floor."""
-    return f"convolutions and matrix products alone, {dtype}, {layout}"
+def lower_bound(dtype: str, layout: str) -> str:
+    """The name of the row of a lower bound."""
+    return f"convolutions and matrix products only, {dtype}, {layout}"
 
 
-def contenders(
-    bench: Bench, images: Images, shape: tuple[int, ...], block: int | None = None
-) -> list[Candidate]:
-    """The network in the plain loop, in ours, and its floors."""
-    by_hand = {"folder": images.folder, "latent": LATENT}
+def workloads(
+    bench: Bench, images: ImagesOnDisk, shape: tuple[int, ...], block: int | None = None
+) -> list[Workload]:
+    """The network in a plain loop and in this package, and lower bounds of its time."""
+    plain = {"folder": images.folder, "latent": LATENT}
     ours = {
         "source": images.source,
         "recipe": "conv-ae",
         "latent": LATENT,
-        "steps": bench.pace.training,
+        "steps": bench.size.training_steps,
     }
-    floors = [
-        Candidate(
-            floor({"float32": "float32", "bfloat16": "bf16"}[dtype], layout),
+    lower_bounds = [
+        Workload(
+            lower_bound({"float32": "float32", "bfloat16": "bf16"}[dtype], layout),
             "ours",
-            "floor:convolutions",
+            "lower_bounds:convolutions",
             {"shape": shape, "latent": LATENT, "dtype": dtype, "layout": layout},
             block=block,
         )
@@ -43,20 +43,23 @@ def contenders(
         for layout in ("contiguous", "channels last")
     ]
     return [
-        Candidate(PLAIN, "plain", "plain:conv", by_hand, block=block),
-        Candidate(FLOAT32, "ours", "ours:training", {**ours, "precision": "float32"}, block=block),
-        Candidate(BF16, "ours", "ours:training", {**ours, "precision": "bf16"}, block=block),
-        *floors,
+        Workload(PLAIN, "plain", "plain:conv", plain, block=block),
+        Workload(FLOAT32, "ours", "ours:training", {**ours, "precision": "float32"}, block=block),
+        Workload(BF16, "ours", "ours:training", {**ours, "precision": "bf16"}, block=block),
+        *lower_bounds,
     ]
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    grey = contenders(bench, bench.mnist, SHAPES["grey"])
-    by_them = {"folder": bench.mnist.folder, "latent": LATENT}
-    grey.append(Candidate(PYTHAE, "peers", "with_pythae:conv", by_them, block=1))
-    made = bench.made(SHAPES["colour"], bench.pace.of(2_500, 600))
-    colour = contenders(bench, made, SHAPES["colour"], block=10)
-    record: dict[str, Any] = {"grey": bench.race(grey), "colour": bench.race(colour)}
+    grey = workloads(bench, bench.mnist, SHAPES["grey"])
+    args = {"folder": bench.mnist.folder, "latent": LATENT}
+    grey.append(Workload(PYTHAE, "peers", "with_pythae:conv", args, block=1))
+    noise = bench.noise(SHAPES["colour"], bench.size.choose(2_500, 600))
+    colour = workloads(bench, noise, SHAPES["colour"], block=10)
+    record: dict[str, Any] = {
+        "grey": bench.time_in_turns(grey),
+        "colour": bench.time_in_turns(colour),
+    }
     record["parameters"] = {
         name: bench.parameters("conv-ae", shape, LATENT) for name, shape in SHAPES.items()
     }
@@ -64,12 +67,12 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _errors(bench: Bench, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Test errors of ours and of Pythae's after as many seconds of training."""
-    seconds = bench.pace.of(30, 1)
+    """Test errors of this package and of Pythae after the same training time."""
+    seconds = bench.size.choose(30, 1)
     step = milliseconds(rows, BF16)
     assert step is not None
-    steps = bench.pace.of(max(1, int(seconds * 1e3 / step)), 4)
-    found = {
+    steps = bench.size.choose(max(1, int(seconds * 1e3 / step)), 4)
+    errors = {
         BF16: bench.call(
             "ours",
             "ours:trained",
@@ -80,13 +83,13 @@ def _errors(bench: Bench, rows: list[dict[str, Any]]) -> dict[str, Any]:
         )
         | {"images": 10_000}
     }
-    images = bench.pace.of(1_000, 50)
+    images = bench.size.choose(1_000, 50)
     args = {"folder": bench.mnist.folder, "latent": LATENT, "seconds": seconds, "images": images}
     try:
-        found[PYTHAE] = bench.call("peers", "with_pythae:conv_error", **args) | {"images": images}
-    except Failed as failure:
-        found[PYTHAE] = {"not_measured": str(failure)}
-    return found
+        errors[PYTHAE] = bench.call("peers", "with_pythae:conv_error", **args) | {"images": images}
+    except WorkloadError as error:
+        errors[PYTHAE] = {"not_measured": str(error)}
+    return errors
 
 
 def page(record: dict[str, Any]) -> str:
@@ -94,18 +97,19 @@ def page(record: dict[str, Any]) -> str:
     lines = [
         "## Training: convolutional networks, batches of 200",
         "",
-        f"28×28, grey (MNIST), codes of {LATENT} numbers, {counts['grey']:,} parameters:",
+        f"MNIST, 28×28, {LATENT} latent dimensions, {counts['grey']:,} trainable parameters:",
         "",
         table(record["grey"], BF16),
         "",
-        f"64×64, colour (noise from a seed), {counts['colour']:,} parameters:",
+        f"Colour noise, 64×64, {LATENT} latent dimensions, {counts['colour']:,} trainable "
+        "parameters:",
         "",
         table(record["colour"], BF16),
         "",
-        "What as many seconds of training give, start-up excluded, squared error summed over the "
-        "pixels of test images:",
+        "Test error after a limited training time, without start-up. The test error is the squared "
+        "error, summed over pixels in [0, 1], mean over test images:",
         "",
-        "| | parameters | steps | seconds | test error | images |",
+        "| | trainable parameters | steps | seconds | test error | test images |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, each in record["errors"].items():
@@ -118,21 +122,19 @@ def page(record: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def claims(record: dict[str, Any]) -> list[Claim]:
+def targets(record: dict[str, Any]) -> list[Target]:
     rows, errors = record["grey"], record["errors"]
     ratio = times_faster(rows, BF16, PYTHAE)
     theirs, ours = errors[PYTHAE], errors[BF16]
-    seen = "not measured"
+    measured = "not measured"
     if ratio is not None and "error" in theirs:
-        seen = (
-            f"{ratio:.0f} times; {ours['parameters']:,} parameters, error {ours['error']:.1f} "
-            f"after {ours['seconds']:.0f} s, against {theirs['parameters']:,} and "
-            f"{theirs['error']:.1f} after {theirs['seconds']:.0f} s"
+        measured = (
+            f"{ratio:.0f}. conv-ae: {ours['parameters']:,} parameters, test error "
+            f"{ours['error']:.1f} after {ours['seconds']:.0f} s. Pythae: {theirs['parameters']:,} "
+            f"parameters, {theirs['error']:.1f} after {theirs['seconds']:.0f} s"
         )
-    what = "Conv 28×28: times the same network in the plain loop"
+    what = "Speed of conv-ae, 28×28, relative to the same network in a plain loop"
     return [
         at_least(3, what, times_faster(rows, BF16, PLAIN), 2),
-        Claim(
-            3, "Conv 28×28: times Pythae's network", "stated", seen, None if ratio is None else True
-        ),
+        Target(3, "Speed of conv-ae, 28×28, relative to Pythae's network", "", measured, None),
     ]

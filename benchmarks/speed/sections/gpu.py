@@ -1,31 +1,31 @@
-"""A GPU, where there is one: the course's training, compiled and not."""
+"""Training on a GPU, if there is one: the course's network, compiled and not compiled."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from speed.bench import Bench
-from speed.figures import Claim
+from speed.figures import Target
 
 LATENT, STEPS = 2, 50_000
 
 
 def measure(bench: Bench) -> dict[str, Any]:
     name = bench.call("ours", "gpu:name")
-    if name is None and not bench.pace.quick:
+    if name is None and not bench.size.quick:
         return {"name": None}
-    # A trial run shows the path on a processor.
-    given = {
+    # A quick run tests this section on a CPU if there is no GPU.
+    args = {
         "source": bench.mnist.source,
         "device": "cpu" if name is None else "cuda",
         "latent": LATENT,
     }
-    steps = bench.pace.of(STEPS, 4)
-    ways = ("off",) if name is None else ("off", "on")
+    steps = bench.size.choose(STEPS, 4)
+    modes = ("off",) if name is None else ("off", "on")
     return {
-        "name": name or "no GPU, a processor",
-        "rows": [bench.call("ours", "gpu:trained", **given, steps=steps, compile=w) for w in ways],
-        "plain": bench.call("ours", "gpu:plain", **given, steps=bench.pace.of(2_000, 2)),
+        "name": name or "no GPU; measured on a CPU",
+        "rows": [bench.call("ours", "gpu:trained", **args, steps=steps, compile=m) for m in modes],
+        "plain": bench.call("ours", "gpu:plain", **args, steps=bench.size.choose(2_000, 2)),
     }
 
 
@@ -35,9 +35,9 @@ def page(record: dict[str, Any]) -> str:
     lines = [
         "## On a GPU",
         "",
-        f"{record['name']}; the course's net, d={LATENT}, batches of 200, one training.",
+        f"{record['name']}; the network 784-512-{LATENT}-512-784, batches of 200, one training:",
         "",
-        "| `--compile` | steps | s | of that compiling | squared error |",
+        "| `--compile` | steps | s, total | s, compiling | squared error |",
         "|---|---:|---:|---:|---:|",
         *(
             f"| {row['compile']} | {row['steps']:,} | {row['seconds']:.1f} "
@@ -45,12 +45,12 @@ def page(record: dict[str, Any]) -> str:
             for row in record["rows"]
         ),
         "",
-        f"A plain loop over a tensor on the device takes {1e6 * record['plain']:,.0f} µs a step, "
-        f"{record['plain'] * STEPS:,.0f} s for {STEPS:,}.",
+        f"A plain loop over a tensor on the device takes {1e6 * record['plain']:,.0f} µs per step, "
+        f"{record['plain'] * STEPS:,.0f} s for {STEPS:,} steps.",
         "",
     ]
     return "\n".join(lines)
 
 
-def claims(record: dict[str, Any]) -> list[Claim]:
+def targets(record: dict[str, Any]) -> list[Target]:
     return []

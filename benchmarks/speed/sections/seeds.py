@@ -1,4 +1,4 @@
-"""Many models at once: eight seeds side by side against one after another."""
+"""Many models: eight seeds in parallel, compared with one after another."""
 
 from __future__ import annotations
 
@@ -6,64 +6,65 @@ from statistics import median
 from typing import Any
 
 from speed.bench import Bench
-from speed.figures import Claim, at_least
+from speed.figures import Target, at_least
 
 RECIPE, LATENT = "ae", 2
 ROWS = {
-    "one by one": "one after another, all threads: `fit`",
-    "side by side": "side by side, one thread each: `fit_many`",
-    "start": "of that the start of the processes: two runs of one step",
+    "one after another": "one after another, all threads: `fit`",
+    "in parallel": "in parallel, one thread each: `fit_many`",
+    "start": "start of the processes, included above: two runs of one step",
 }
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    asked = {
+    args = {
         "source": bench.mnist.source,
         "recipe": RECIPE,
         "latent": LATENT,
-        "steps": bench.pace.of(1_000, 4),
-        "seeds": bench.pace.of(8, 2),
-        "rounds": bench.pace.of(2, 1),
+        "steps": bench.size.choose(1_000, 4),
+        "seeds": bench.size.choose(8, 2),
+        "rounds": bench.size.choose(2, 1),
     }
-    return {**asked, "seconds": bench.call("ours", "seeds:by_turns", **asked)}
+    return {**args, "seconds": bench.call("ours", "seeds:by_turns", **args)}
 
 
 def page(record: dict[str, Any]) -> str:
     steps = record["steps"]
     lines = [
-        "## Many models at once",
+        "## Many models in parallel",
         "",
-        f"{record['seeds']} seeds of `{record['recipe']}`, d={record['latent']}, {steps:,} steps "
-        f"each, runs on disk with their checkpoints and validations; by turns, {record['rounds']} "
-        "rounds. The ratio is that of the medians, without the start.",
+        f"{record['seeds']} seeds of `{record['recipe']}`, {record['latent']} latent dimensions, "
+        f"{steps:,} steps each, with run folders, checkpoints and validation; in turns, "
+        f"{record['rounds']} rounds. The ratio is one of medians, without the start.",
         "",
-        "| | s, median | min to max | runs a minute |",
+        "| | s, median | min to max | runs per minute |",
         "|---|---:|---:|---:|",
     ]
     for name, words in ROWS.items():
         seconds = record["seconds"][name]
-        rate = "" if name == "start" else f"{60 * record['seeds'] / median(seconds):.1f}"
+        per_minute = "" if name == "start" else f"{60 * record['seeds'] / median(seconds):.1f}"
         lines.append(
             f"| {words} | {median(seconds):.1f} | {min(seconds):.1f} to {max(seconds):.1f} "
-            f"| {rate} |"
+            f"| {per_minute} |"
         )
     return "\n".join(
         [
             *lines,
             "",
-            f"Side by side is {ratio(record):.2f} times as fast, "
-            f"{ratio(record, start=True):.2f} times with the start.",
+            f"In parallel is {ratio(record):.2f} times as fast, and "
+            f"{ratio(record, start=True):.2f} times including the start.",
             "",
         ]
     )
 
 
 def ratio(record: dict[str, Any], start: bool = False) -> float:
-    """How many times as fast they are side by side."""
-    took = {name: median(seconds) for name, seconds in record["seconds"].items()}
-    return took["one by one"] / (took["side by side"] - (0 if start else took["start"]))
+    """The speed in parallel, relative to one after another.   start: include the start."""
+    times = {name: median(seconds) for name, seconds in record["seconds"].items()}
+    in_parallel = times["in parallel"] - (0 if start else times["start"])
+    return times["one after another"] / in_parallel
 
 
-def claims(record: dict[str, Any]) -> list[Claim]:
-    what = f"{record['seeds']} seeds side by side against one after another, MLP, d=2"
+def targets(record: dict[str, Any]) -> list[Target]:
+    what = f"Speed of {record['seeds']} seeds of `ae` in parallel, relative to one after another"
     return [at_least(5, what, ratio(record), 1.6)]

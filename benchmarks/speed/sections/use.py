@@ -1,114 +1,112 @@
-"""Using a model: codes, new images, likelihoods. Its weights are fresh: they cost no time."""
+"""Inference: codes, new images, likelihoods, with weights that are not trained."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from speed.bench import Bench, Candidate
-from speed.figures import Claim, at_least, for_image, table, times_faster
+from speed.bench import Bench, Workload
+from speed.figures import Target, at_least, milliseconds_per_image, table, times_faster
 
 EMBED = "autoencode embed"
 ITEMS = "DataLoader loop, PIL images"
 IN_MEMORY = "DataLoader loop, TensorDataset"
 GENERATE, NLL = "autoencode generate", "autoencode log_likelihood"
 PYTHAE_NLL = "Pythae get_nll"
-NLL_FLOOR = "floor: the decoder's products alone, float32 by oneDNN"
+NLL_BOUND = "lower bound: matrix products of the decoder only, float32 by oneDNN"
 LATENT = 2
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    mnist, of = bench.mnist, bench.pace.of
-    by_hand = {"folder": mnist.folder, "latent": LATENT}
+    mnist, choose = bench.mnist, bench.size.choose
+    plain = {"folder": mnist.folder, "latent": LATENT}
     ours = {"source": mnist.source, "latent": LATENT}
-    many = of(60_000, 2_000)
+    many = choose(60_000, 2_000)
     embedding = [
-        Candidate(ITEMS, "plain", "plain:embed_items", by_hand, many, 1),
-        Candidate(IN_MEMORY, "plain", "plain:embed_tensor", by_hand, many, 1),
-        Candidate("Pythae embed", "peers", "with_pythae:embedding", by_hand, many, 1),
-        Candidate(EMBED, "ours", "ours:embedding", {**ours, "recipe": "ae"}, many, 1),
+        Workload(ITEMS, "plain", "plain:embed_items", plain, many, 1),
+        Workload(IN_MEMORY, "plain", "plain:embed_tensor", plain, many, 1),
+        Workload("Pythae embed", "peers", "with_pythae:embedding", plain, many, 1),
+        Workload(EMBED, "ours", "ours:embedding", {**ours, "recipe": "ae"}, many, 1),
     ]
-    new = of(10_000, 400)
+    new = choose(10_000, 400)
     codes = {"latent": LATENT, "images": new}
     prior = {"shape": mnist.shape, "recipe": "vae", **codes}
     generation = [
-        Candidate("Pythae NormalSampler", "peers", "with_pythae:generating", codes, new, 4),
-        Candidate("decoder in a plain loop", "plain", "plain:generate", codes, new, 4),
-        Candidate(GENERATE, "ours", "ours:generating", prior, new, 4),
+        Workload("Pythae NormalSampler", "peers", "with_pythae:generating", codes, new, 4),
+        Workload("decoder in a plain loop", "plain", "plain:generate", codes, new, 4),
+        Workload(GENERATE, "ours", "ours:generating", prior, new, 4),
     ]
-    samples, theirs, few = of(1_000, 100), of(10, 2), of(100, 4)
-    weights = {"samples": samples, "latent": LATENT}
+    samples, theirs, few = choose(1_000, 100), choose(10, 2), choose(100, 4)
+    size = {"samples": samples, "latent": LATENT}
     likelihood = [
-        Candidate(
+        Workload(
             PYTHAE_NLL,
             "peers",
             "with_pythae:likelihood",
-            {"folder": mnist.folder, "images": theirs, **weights},
+            {"folder": mnist.folder, "images": theirs, **size},
             theirs,
             1,
         ),
-        Candidate(
+        Workload(
             NLL,
             "ours",
             "ours:likelihood",
-            {"source": mnist.source, "recipe": "vae", "images": few, **weights},
+            {"source": mnist.source, "recipe": "vae", "images": few, **size},
             few,
             1,
         ),
-        Candidate(NLL_FLOOR, "ours", "floor:decoding", {"images": few, **weights}, few, 1),
+        Workload(NLL_BOUND, "ours", "lower_bounds:decoding", {"images": few, **size}, few, 1),
     ]
     return {
-        "embedding": bench.race(embedding),
-        "generation": bench.race(generation),
-        "likelihood": bench.race(likelihood),
+        "embedding": bench.time_in_turns(embedding),
+        "generation": bench.time_in_turns(generation),
+        "likelihood": bench.time_in_turns(likelihood),
         "samples": samples,
     }
 
 
 def page(record: dict[str, Any]) -> str:
     samples, rows = record["samples"], record["likelihood"]
-    hours = [
+    totals = [
         f"{name} {each * 10_000 / 1e3:,.0f} s"
         for name in (PYTHAE_NLL, NLL)
-        if (each := for_image(rows, name)) is not None
+        if (each := milliseconds_per_image(rows, name)) is not None
     ]
     few = ", ".join(
         f"{row['name']} {row['images']}"
         for row in rows
-        if "images" in row and row["name"] != NLL_FLOOR
+        if "images" in row and row["name"] != NLL_BOUND
     )
-    most = times_faster(rows, NLL_FLOOR, PYTHAE_NLL)
+    limit = times_faster(rows, NLL_BOUND, PYTHAE_NLL)
     return "\n".join(
         [
-            "## Use",
+            "## Inference",
             "",
-            "Codes of the training and validation images by the course's encoder, 784-512-2:",
+            "Codes of the training and validation images, with the encoder 784-512-2:",
             "",
             table(record["embedding"], EMBED, "all images once"),
             "",
-            "New images from the prior, 2-512-784:",
+            "New images from the prior, with the decoder 2-512-784:",
             "",
             table(record["generation"], GENERATE, "all images once"),
             "",
-            f"ln p(x) of test images from {samples:,} importance samples each, VAE 784-512-2:",
+            f"ln p(x) of test images, {samples:,} importance samples each, VAE 784-512-2:",
             "",
             table(rows, NLL, "all images once"),
             "",
-            f"Measured on so many images: {few}. Either takes each image alone, so that 10,000 "
-            f"take, in proportion: {', '.join(hours)}."
-            + (f" The products alone take {most:.1f} times less than Pythae." if most else ""),
+            f"Number of images in the measurement: {few}. Both process one image after another, so "
+            f"the time for 10,000 images is, in proportion: {', '.join(totals)}."
+            + (f" The lower bound is {limit:.1f} times as fast as Pythae." if limit else ""),
             "",
         ]
     )
 
 
-def claims(record: dict[str, Any]) -> list[Claim]:
-    embedding = record["embedding"]
+def targets(record: dict[str, Any]) -> list[Target]:
+    embedding, speed = record["embedding"], "Speed of embedding, relative to the {}".format
     nll = times_faster(record["likelihood"], NLL, PYTHAE_NLL)
-    what = f"NLL from {record['samples']:,} samples: times Pythae's get_nll"
+    what = f"Speed of NLL, {record['samples']:,} samples, relative to Pythae's get_nll"
     return [
-        at_least(6, f"Embedding: times the {ITEMS}", times_faster(embedding, EMBED, ITEMS), 4),
-        at_least(
-            6, f"Embedding: times the {IN_MEMORY}", times_faster(embedding, EMBED, IN_MEMORY), 4
-        ),
+        at_least(6, speed(ITEMS), times_faster(embedding, EMBED, ITEMS), 4),
+        at_least(6, speed(IN_MEMORY), times_faster(embedding, EMBED, IN_MEMORY), 4),
         at_least(6, what, nll, 10),
     ]

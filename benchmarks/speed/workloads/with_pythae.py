@@ -1,4 +1,4 @@
-"""Pythae's trainer and models, as its documentation uses them."""
+"""Trainer and models of Pythae, used as in its documentation."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
 from torch import nn
 
-from speed.contenders.nets import floats
-from speed.contenders.steps import Paused, Steps
+from speed.workloads.nets import floats
+from speed.workloads.steps import Steps, ThreadedTrainer
 
 GREY = (1, 28, 28)
 
 
-class Stepped(TrainingCallback):
-    """Says when a step is done."""
+class StepCallback(TrainingCallback):
+    """Calls a function after each step."""
 
-    def __init__(self, stepped: Any) -> None:
-        self.stepped = stepped
+    def __init__(self, on_step: Any) -> None:
+        self.on_step = on_step
 
     def on_train_step_end(self, training_config: Any, **kwargs: Any) -> None:
-        """Pythae calls it."""
-        self.stepped()
+        """Called by Pythae."""
+        self.on_step()
 
 
-def _training(model: Any, x: torch.Tensor) -> Paused:
-    def train(stepped: Any) -> None:
+def _training(model: Any, x: torch.Tensor) -> ThreadedTrainer:
+    def train(on_step: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = BaseTrainerConfig(
                 output_dir=folder,
@@ -45,49 +45,49 @@ def _training(model: Any, x: torch.Tensor) -> Paused:
                 per_device_train_batch_size=200,
             )
             images = BaseDataset(x, torch.zeros(len(x)))
-            BaseTrainer(model, images, None, config, [Stepped(stepped)]).train()
+            BaseTrainer(model, images, None, config, [StepCallback(on_step)]).train()
 
-    return Paused(train)
+    return ThreadedTrainer(train)
 
 
-def ae(folder: str, latent: int) -> Paused:
-    """The autoencoder with the networks it comes with, 784-512-d-512-784."""
+def ae(folder: str, latent: int) -> ThreadedTrainer:
+    """The autoencoder with its default networks, 784-512-d-512-784."""
     return _training(AE(AEConfig(input_dim=GREY, latent_dim=latent)), floats(folder))
 
 
-def vae(folder: str, latent: int) -> Paused:
-    """The VAE with the networks it comes with and Bernoulli pixels."""
+def vae(folder: str, latent: int) -> ThreadedTrainer:
+    """The VAE with its default networks and a Bernoulli likelihood."""
     return _training(_vae(latent), floats(folder))
 
 
-def vq_vae(folder: str, latent: int, dim: int, entries: int) -> Paused:
-    """The VQ-VAE over dense layers of 512, its book learned by averages."""
+def vq_vae(folder: str, latent: int, dim: int, entries: int) -> ThreadedTrainer:
+    """The VQ-VAE with dense layers of 512; its codebook is learned by moving averages."""
     config = VQVAEConfig(input_dim=GREY, latent_dim=latent, num_embeddings=entries, use_ema=True)
     return _training(VQVAE(config, _Groups(latent, dim), _FromGroups(latent)), floats(folder))
 
 
-def conv(folder: str, latent: int) -> Paused:
-    """Its convolutional network for MNIST."""
+def conv(folder: str, latent: int) -> ThreadedTrainer:
+    """The convolutional autoencoder for MNIST."""
     return _training(_conv(latent), floats(folder))
 
 
 def conv_error(folder: str, latent: int, seconds: float, images: int) -> dict[str, Any]:
-    """Squared error of that network on test images after so many seconds of training."""
+    """Squared error of the convolutional autoencoder on test images after a training time."""
     model = _conv(latent)
     training, steps = _training(model, floats(folder)), 0
     training.advance(1)
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
         training.advance(1)
         steps += 1
-    took = time.perf_counter() - began
+    elapsed = time.perf_counter() - start
     model.eval()
     x = floats(folder, "test")[:images]
     with torch.no_grad():
         y = torch.cat([model.reconstruct(each) for each in x.split(100)])
     error = (x - y).square().flatten(1).sum(1).mean().item()
     parameters = sum(p.numel() for p in model.parameters())
-    return {"error": error, "steps": steps, "seconds": took, "parameters": parameters}
+    return {"error": error, "steps": steps, "seconds": elapsed, "parameters": parameters}
 
 
 def embedding(folder: str, latent: int) -> Steps:
@@ -105,7 +105,7 @@ def embedding(folder: str, latent: int) -> Steps:
 
 
 def generating(latent: int, images: int) -> Steps:
-    """Its normal sampler, with the batches it takes unless told otherwise."""
+    """`NormalSampler` with its default batch size."""
     sampler = NormalSampler(_vae(latent).eval())
 
     def steps() -> Iterator[None]:
@@ -118,7 +118,7 @@ def generating(latent: int, images: int) -> Steps:
 
 
 def likelihood(folder: str, latent: int, images: int, samples: int) -> Steps:
-    """`get_nll` of test images, with the batches it takes unless told otherwise."""
+    """`get_nll` of test images with its default batch size."""
     model = _vae(latent).eval()
     x = floats(folder, "test")[:images].bernoulli()
 
@@ -141,7 +141,7 @@ def _conv(latent: int) -> AE:
 
 
 class _Groups(BaseEncoder):
-    """784-512 and groups of numbers, as the map whose places are quantised."""
+    """784-512 and groups of latent dimensions, as the feature map that is quantised."""
 
     def __init__(self, latent: int, dim: int) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class _Groups(BaseEncoder):
 
 
 class _FromGroups(BaseDecoder):
-    """Groups to 512-784."""
+    """From the groups to 512-784."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()

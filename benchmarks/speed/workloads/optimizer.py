@@ -1,4 +1,4 @@
-"""The course's net trained by our AdamW and by torch's, in the same plain loop."""
+"""The course's network in a plain loop, with AdamW of this package and of torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from speed.contenders.nets import course_net, floats
-from speed.contenders.steps import Steps
+from speed.workloads.nets import course_net, floats
+from speed.workloads.steps import Steps
 
 BATCH = 200
 
@@ -20,7 +20,7 @@ def ours(folder: str, latent: int) -> Steps:
     return _steps(net, FusedAdamW(net.parameters(), lr=1e-3), folder)
 
 
-def torchs(folder: str, latent: int) -> Steps:
+def torch_fused(folder: str, latent: int) -> Steps:
     """With `torch.optim.AdamW(fused=True)`."""
     net = course_net(latent)
     return _steps(net, torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True), folder)

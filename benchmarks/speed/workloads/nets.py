@@ -1,4 +1,4 @@
-"""The networks, written by hand as a notebook writes them."""
+"""The networks, written in plain torch as in a notebook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def course_net(latent: int) -> nn.Sequential:
 
 
 def conv_encoder(shape: tuple[int, int, int], latent: int) -> nn.Sequential:
-    """Convolutions that halve to 7×7 or 8×8, then 256 and the code, with batch normalisation."""
+    """Strided convolutions down to 7×7 or 8×8, then 256 units and the code; batch normalisation."""
     channels, side = shape[0], shape[1]
     layers: list[nn.Module] = []
     width = 8
@@ -53,7 +53,7 @@ def conv_encoder(shape: tuple[int, int, int], latent: int) -> nn.Sequential:
 
 
 def conv_decoder(shape: tuple[int, int, int], latent: int) -> nn.Sequential:
-    """The encoder's mirror image, with a sigmoid."""
+    """The mirror image of the encoder, with a sigmoid."""
     side, width = shape[1], 4
     while side > 8:
         side, width = side // 2, width * 2
@@ -83,7 +83,7 @@ def conv_net(shape: tuple[int, int, int], latent: int) -> nn.Sequential:
 
 
 class VAE(nn.Module):
-    """784-512-(d, d) and d-512-784, Bernoulli pixels, a standard normal prior."""
+    """784-512-(d, d) and d-512-784, Bernoulli likelihood, standard normal prior."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
@@ -96,10 +96,10 @@ class VAE(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Minus the ELBO, nats for an image."""
+        """The negative ELBO, in nats per image."""
         mean, log_variance = self.encoder(x).chunk(2, 1)
         z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         y = self.decoder(z)
         pixels = nn.functional.binary_cross_entropy(y, x.flatten(1), reduction="sum")
-        rate = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
-        return (pixels + rate) / len(x)
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
+        return (pixels + kl) / len(x)

@@ -6,26 +6,26 @@ from typing import Any
 
 import keras
 
-from speed.contenders.nets import floats
-from speed.contenders.steps import Paused
+from speed.workloads.nets import floats
+from speed.workloads.steps import ThreadedTrainer
 
 
-class Stepped(keras.callbacks.Callback):
-    """Says when a step is done."""
+class StepCallback(keras.callbacks.Callback):
+    """Calls a function after each step."""
 
-    def __init__(self, stepped: Any) -> None:
+    def __init__(self, on_step: Any) -> None:
         super().__init__()
-        self.stepped = stepped
+        self.on_step = on_step
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keras calls it."""
-        self.stepped()
+        """Called by Keras."""
+        self.on_step()
 
 
-def training(folder: str, latent: int) -> Paused:
+def training(folder: str, latent: int) -> ThreadedTrainer:
     """`fit` on an array in memory."""
 
-    def train(stepped: Any) -> None:
+    def train(on_step: Any) -> None:
         assert keras.backend.backend() == "torch"
         x = floats(folder).flatten(1).numpy()
         model = keras.Sequential(
@@ -38,6 +38,6 @@ def training(folder: str, latent: int) -> Paused:
             ]
         )
         model.compile(keras.optimizers.Adam(1e-3), "mse")
-        model.fit(x, x, batch_size=200, epochs=10**6, verbose=0, callbacks=[Stepped(stepped)])
+        model.fit(x, x, batch_size=200, epochs=10**6, verbose=0, callbacks=[StepCallback(on_step)])
 
-    return Paused(train)
+    return ThreadedTrainer(train)

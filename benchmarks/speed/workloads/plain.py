@@ -1,4 +1,4 @@
-"""Loops that people write by hand: torch alone."""
+"""Plain loops in torch, without a library for training."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from speed.contenders.nets import VAE, conv_net, course_net, floats
-from speed.contenders.steps import Steps
+from speed.workloads.nets import VAE, conv_net, course_net, floats
+from speed.workloads.steps import Steps
 
 BATCH = 200
 
 
 class ImageSet(Dataset):
-    """One PIL image and its label an item, made a tensor by the steps of torchvision's classes.
+    """Items are PIL images, converted to tensors as in torchvision, and labels.
 
-    torchvision itself replaces torch where it is installed, so `datasets.MNIST` and
-    `transforms.ToTensor` are followed step by step; they take a sixth longer than this.
+    torchvision is not used, because installing it replaces torch. The operations are those of
+    `datasets.MNIST` and `transforms.ToTensor`, which take a sixth longer than this class.
     """
 
     def __init__(self, folder: str, parts: tuple[str, ...] = ("train",)) -> None:
-        read = [np.load(Path(folder) / f"{part}.npy") for part in parts]
+        images = [np.load(Path(folder) / f"{part}.npy") for part in parts]
         labels = [np.load(Path(folder) / f"{part}-labels.npy") for part in parts]
-        self.images = torch.from_numpy(np.concatenate(read))
+        self.images = torch.from_numpy(np.concatenate(images))
         self.labels = torch.from_numpy(np.concatenate(labels))
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ def tensor(folder: str, latent: int) -> Steps:
 
 
 def prepared_tensor(folder: str, latent: int) -> Steps:
-    """The same loop in a process that keeps freed memory, as `autoencode` arranges it."""
+    """The same loop in a process with the memory settings of `autoencode`."""
     from autoencode.cli.process import prepare
 
     prepare()
@@ -79,7 +79,7 @@ def prepared_tensor(folder: str, latent: int) -> Steps:
 
 
 def conv(folder: str, latent: int) -> Steps:
-    """The convolutional network in that loop."""
+    """The convolutional network in the loop of `tensor`."""
     x = floats(folder)
     _, *shape = x.shape
     channels, height, width = shape
@@ -87,12 +87,12 @@ def conv(folder: str, latent: int) -> Steps:
 
 
 def vae(folder: str, latent: int) -> Steps:
-    """The VAE in that loop."""
+    """The VAE in the loop of `tensor`."""
     return _in_memory(VAE(latent), lambda model, x: model(x), floats(folder))
 
 
 def _in_memory(
-    model: nn.Module, cost: Callable[[nn.Module, torch.Tensor], torch.Tensor], x: torch.Tensor
+    model: nn.Module, loss: Callable[[nn.Module, torch.Tensor], torch.Tensor], x: torch.Tensor
 ) -> Steps:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
@@ -100,14 +100,14 @@ def _in_memory(
         while True:
             for rows in torch.randperm(len(x)).split(BATCH):
                 if len(rows) == BATCH:
-                    step(optimizer, cost(model, x[rows]))
+                    step(optimizer, loss(model, x[rows]))
                     yield
 
     return Steps(steps())
 
 
 def embed_items(folder: str, latent: int) -> Steps:
-    """Codes of all training and validation images, one PIL image an item."""
+    """Codes of all training and validation images, from a Dataset of PIL images."""
     images = ImageSet(folder, ("train", "validation"))
     return _embedding(images, latent)
 
@@ -131,7 +131,7 @@ def _embedding(images: Dataset, latent: int) -> Steps:
 
 
 def generate(latent: int, images: int) -> Steps:
-    """Images from random codes, a batch at a time."""
+    """Images from random codes, in batches."""
     decoder = VAE(latent).decoder.eval()
 
     def steps() -> Iterator[None]:

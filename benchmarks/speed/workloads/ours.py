@@ -1,4 +1,4 @@
-"""This program, in a process that is set up as its command sets up its own."""
+"""This package, in a process with the settings of its command."""
 
 from __future__ import annotations
 
@@ -7,42 +7,48 @@ from typing import Any
 
 from autoencode.cli.process import prepare
 
-prepare()  # before torch is loaded
+prepare()  # before torch is imported
 
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from autoencode.data import load_data  # noqa: E402
-from autoencode.evaluation import decode, embed, log_likelihood, squared_error  # noqa: E402
-from autoencode.evaluation import reconstruct as restored  # noqa: E402
+from autoencode.evaluation import (  # noqa: E402
+    decode,
+    embed,
+    log_likelihood,
+    reconstruct,
+    squared_error,
+)
 from autoencode.models.build import Model, build, parameter_count, sizes_for  # noqa: E402
 from autoencode.models.inference import seeded  # noqa: E402
 from autoencode.models.recipe import Recipe  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.train.settings import Settings  # noqa: E402
+from autoencode.train.step import StepOutput  # noqa: E402
 from autoencode.train.trainer import Trainer  # noqa: E402
-from speed.contenders.steps import Paused, Steps  # noqa: E402
+from speed.workloads.steps import Steps, ThreadedTrainer  # noqa: E402
 
 
-def _row(recipe: str, latent: int | None) -> Recipe:
-    row = RECIPES[recipe]
-    return row if latent is None else row.but(latent=latent)
+def _recipe(name: str, latent: int | None) -> Recipe:
+    recipe = RECIPES[name]
+    return recipe if latent is None else recipe.but(latent=latent)
 
 
-def _trainer(source: str, recipe: str, latent: int | None, **given: Any) -> Trainer:
-    data, row = load_data(source), _row(recipe, latent)
-    settings = Settings.of(row, {"device": "cpu", **given})
-    model = build(row, sizes_for(row, data.shape, n=len(data.train)), seed=settings.seed)
-    return Trainer(model, row, data, settings, None, False)
+def _trainer(source: str, name: str, latent: int | None, **options: Any) -> Trainer:
+    data, recipe = load_data(source), _recipe(name, latent)
+    settings = Settings.of(recipe, {"device": "cpu", **options})
+    model = build(recipe, sizes_for(recipe, data.shape, n=len(data.train)), seed=settings.seed)
+    return Trainer(model, recipe, data, settings, None, False)
 
 
-def _model(shape: list[int], recipe: str, latent: int | None) -> Model:
-    row = _row(recipe, latent)
-    return build(row, sizes_for(row, tuple(shape), n=1), seed=0)
+def _model(shape: list[int], name: str, latent: int | None) -> Model:
+    recipe = _recipe(name, latent)
+    return build(recipe, sizes_for(recipe, tuple(shape), n=1), seed=0)
 
 
 def train(
-    stepped: Callable[[], object],
+    on_step: Callable[[], object],
     source: str,
     recipe: str,
     precision: str,
@@ -50,38 +56,38 @@ def train(
     compile: str = "auto",
     latent: int | None = None,
 ) -> None:
-    """A training of so many steps, with its log, without validation and checkpoints.
+    """Trains a recipe with its log, without validation and checkpoints.
 
-    stepped: is called after each step.
+    on_step: is called after each step.
     """
-    given = {"precision": precision, "compile": compile, "validate_every": 10**9}
-    trainer = _trainer(source, recipe, latent, steps=steps, **given)
+    options = {"precision": precision, "compile": compile, "validate_every": 10**9}
+    trainer = _trainer(source, recipe, latent, steps=steps, **options)
     update = trainer.update
 
-    def watched() -> Any:
-        found = update()
-        stepped()
-        return found
+    def update_and_call() -> StepOutput:
+        output = update()
+        on_step()
+        return output
 
-    trainer.update = watched  # type: ignore[method-assign]
+    trainer.update = update_and_call  # type: ignore[method-assign]
     trainer.run()
 
 
-def training(**given: Any) -> Paused:
-    """That training, a block of steps at a time."""
-    return Paused(lambda stepped: train(stepped, **given))
+def training(**arguments: Any) -> ThreadedTrainer:
+    """`train`, a block of steps at a time."""
+    return ThreadedTrainer(lambda on_step: train(on_step, **arguments))
 
 
 def trained(
     source: str, recipe: str, settings: dict[str, Any], latent: int | None = None
 ) -> dict[str, Any]:
-    """Squared error on all test images after a training, its steps and seconds, and parameters."""
+    """Trains a recipe; its squared error on all test images, parameters, steps and seconds."""
     trainer = _trainer(source, recipe, latent, **settings)
     torch.manual_seed(trainer.settings.seed)
     trainer.run()
     x = trainer.data.test.x
     return {
-        "error": squared_error(x, restored(trainer.model.eval(), x)).mean().item(),
+        "error": squared_error(x, reconstruct(trainer.model.eval(), x)).mean().item(),
         "parameters": parameter_count(trainer.model),
         "steps": trainer.step,
         "seconds": trainer.state.seconds,
@@ -89,23 +95,23 @@ def trained(
 
 
 def errors(source: str, precision: str, steps: int, seeds: list[int], latent: int) -> list[float]:
-    """The test error of the course's net for each seed."""
-    given = {"precision": precision, "steps": steps}
-    return [trained(source, "ae", {**given, "seed": seed}, latent)["error"] for seed in seeds]
+    """The test error of the course's network for each seed."""
+    options = {"precision": precision, "steps": steps}
+    return [trained(source, "ae", {**options, "seed": seed}, latent)["error"] for seed in seeds]
 
 
-def twin_errors(source: str, steps: int, seeds: list[int], latent: int) -> list[float]:
-    """The same of a loop by hand, with Adam at 1e-3 that falls to 0 along a cosine, in float32.
+def plain_errors(source: str, steps: int, seeds: list[int], latent: int) -> list[float]:
+    """The test error of a plain float32 loop for each seed: Adam, 1e-3 with a cosine schedule.
 
-    Weights begin as ours do and batches come in the same order: another order alone changes the
-    error by some percent where codes are two numbers.
+    Initial weights and order of the batches are those of this package: with two latent dimensions,
+    another order changes the error by some percent.
     """
-    return [_twin_error(source, steps, seed, latent) for seed in seeds]
+    return [_plain_error(source, steps, seed, latent) for seed in seeds]
 
 
-def _twin_error(source: str, steps: int, seed: int, latent: int) -> float:
-    from speed.contenders.nets import course_net
-    from speed.contenders.plain import step
+def _plain_error(source: str, steps: int, seed: int, latent: int) -> float:
+    from speed.workloads.nets import course_net
+    from speed.workloads.plain import step
 
     ours = _trainer(source, "ae", latent, steps=steps, seed=seed)
     net = course_net(latent)

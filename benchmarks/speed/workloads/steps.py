@@ -1,4 +1,4 @@
-"""Two shapes that a contender can have; `advance(n)` carries out `n` steps of either."""
+"""Two kinds of loops to time; `advance(n)` runs `n` steps of either."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from threading import Semaphore, Thread
 
 
 class Steps:
-    """A loop of one's own: a generator that yields after each step."""
+    """A loop written as a generator that yields after each step."""
 
-    def __init__(self, each: Iterator[None]) -> None:
-        self._each = each
+    def __init__(self, steps: Iterator[None]) -> None:
+        self._steps = steps
 
     def advance(self, steps: int) -> None:
-        """Carries out `steps` steps."""
+        """Runs `steps` steps."""
         for _ in range(steps):
-            next(self._each)
+            next(self._steps)
 
 
-class Paused:
-    """A trainer that owns its loop: it runs in a thread, and stops there between two blocks.
+class ThreadedTrainer:
+    """A trainer with its own loop: it runs in a thread and is paused between two blocks.
 
-    train: begins the training; calls what it is given after each step.
+    train: runs the training, and calls the function that it receives after each step.
     """
 
     def __init__(self, train: Callable[[Callable[[], None]], object]) -> None:
-        self._train, self._left = train, 0
+        self._train, self._remaining = train, 0
         self._go, self._done = Semaphore(0), Semaphore(0)
         self._error: BaseException | None = None
         Thread(target=self._run, daemon=True).start()
 
     def advance(self, steps: int) -> None:
-        """Carries out `steps` steps."""
-        self._left = steps
+        """Runs `steps` steps."""
+        self._remaining = steps
         self._go.release()
         self._done.acquire()
         if self._error:
@@ -41,14 +41,14 @@ class Paused:
     def _run(self) -> None:
         self._go.acquire()
         try:
-            self._train(self._stepped)
-            self._error = RuntimeError("the training came to its end")
+            self._train(self._on_step)
+            self._error = RuntimeError("the training has ended")
         except BaseException as error:
             self._error = error
         self._done.release()
 
-    def _stepped(self) -> None:
-        self._left -= 1
-        if not self._left:
+    def _on_step(self) -> None:
+        self._remaining -= 1
+        if not self._remaining:
             self._done.release()
             self._go.acquire()

@@ -1,4 +1,4 @@
-"""Lightning, with what it would log and save by itself switched off."""
+"""Lightning, with its log and checkpoints switched off."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from speed.contenders.nets import course_net, floats
-from speed.contenders.steps import Paused
+from speed.workloads.nets import course_net, floats
+from speed.workloads.steps import ThreadedTrainer
 
 
 class Course(lightning.LightningModule):
-    """The course's net."""
+    """The course's network."""
 
-    def __init__(self, latent: int, stepped: Any) -> None:
+    def __init__(self, latent: int, on_step: Any) -> None:
         super().__init__()
-        self.net, self.stepped = course_net(latent), stepped
+        self.net, self.on_step = course_net(latent), on_step
 
     def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
         """The mean squared error of a batch."""
@@ -26,18 +26,18 @@ class Course(lightning.LightningModule):
         return nn.functional.mse_loss(self.net(x), x.flatten(1))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, index: int) -> None:
-        """Lightning calls it."""
-        self.stepped()
+        """Called by Lightning."""
+        self.on_step()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, as everywhere."""
+        """Adam, as in the other loops."""
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-def training(folder: str, latent: int) -> Paused:
+def training(folder: str, latent: int) -> ThreadedTrainer:
     """Its Trainer over a DataLoader of a tensor in memory."""
 
-    def train(stepped: Any) -> None:
+    def train(on_step: Any) -> None:
         images = TensorDataset(floats(folder))
         trainer = lightning.Trainer(
             accelerator="cpu",
@@ -48,6 +48,6 @@ def training(folder: str, latent: int) -> Paused:
             enable_model_summary=False,
         )
         loader = DataLoader(images, batch_size=200, shuffle=True, drop_last=True)
-        trainer.fit(Course(latent, stepped), loader)
+        trainer.fit(Course(latent, on_step), loader)
 
-    return Paused(train)
+    return ThreadedTrainer(train)

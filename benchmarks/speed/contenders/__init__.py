@@ -1,1 +1,0 @@
-"""What is timed. A module is imported only in the process whose libraries it needs."""
