@@ -18,7 +18,7 @@ from autoencode.report.charts import (
     image_rows,
     matrix,
 )
-from autoencode.report.charts.fit import apart, figure_of, folded, inches
+from autoencode.report.charts.fit import separated, text_width, tick_label, wrapped
 from autoencode.report.style import colours
 
 SIZES = [1, 2, 4, 8, 16, 32]
@@ -102,7 +102,7 @@ def test_lines_that_end_early_or_lie_too_thick_have_a_legend():
     check(curves(many))
 
 
-def test_points_without_a_value_are_left_out_and_the_others_sorted():
+def test_points_without_a_value_are_omitted_dimensions_and_the_others_sorted():
     figure = curves([Series("one", [3, 1, 2, 4], [30, 10, np.nan, 40])])
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 10], [3, 30], [4, 40]]
     check(curves([Series("none", [], []), Series("one", [1], [2])]))
@@ -268,22 +268,22 @@ def test_points_of_a_frontier_are_named_beside_them():
 
 
 def test_words_in_lines_that_fit():
-    assert folded("one two", 9) == "one two"
-    lines = folded("a variational autoencoder of some width", 1.2)
+    assert wrapped("one two", 9) == "one two"
+    lines = wrapped("a variational autoencoder of some width", 1.2)
     assert lines.count("\n") == 2
-    assert inches(lines) <= 1.2
-    assert folded("unbreakable", 0.1) == "unbreakable"
+    assert text_width(lines) <= 1.2
+    assert wrapped("unbreakable", 0.1) == "unbreakable"
 
 
 def test_things_move_apart_as_little_as_needed():
-    assert apart([0.1, 0.5, 0.9], [0.2] * 3, 0, 1) == pytest.approx([0.1, 0.5, 0.9])
-    assert apart([0.5, 0.5], [0.2, 0.2], 0, 1) == pytest.approx([0.4, 0.6])
-    assert apart([0.0, 0.0], [0.2, 0.4], 0, 1) == pytest.approx([0.1, 0.4])
-    assert apart([1.0, 0.9], [0.2, 0.2], 0, 1) == pytest.approx([0.9, 0.7])
+    assert separated([0.1, 0.5, 0.9], [0.2] * 3, 0, 1) == pytest.approx([0.1, 0.5, 0.9])
+    assert separated([0.5, 0.5], [0.2, 0.2], 0, 1) == pytest.approx([0.4, 0.6])
+    assert separated([0.0, 0.0], [0.2, 0.4], 0, 1) == pytest.approx([0.1, 0.4])
+    assert separated([1.0, 0.9], [0.2, 0.2], 0, 1) == pytest.approx([0.9, 0.7])
 
 
 def test_figures_of_an_axis():
-    assert [figure_of(v) for v in (0, 0.25, -3.0, 20_000, 1e12)] == [
+    assert [tick_label(v) for v in (0, 0.25, -3.0, 20_000, 1e12)] == [
         "0",
         "0.25",
         "−3",

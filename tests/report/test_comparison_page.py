@@ -15,16 +15,20 @@ from autoencode.evaluation.metrics.significance import t_interval
 from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
 from autoencode.report import write_comparison_page
-from autoencode.report.figures.side import draws, sheet, ways
+from autoencode.report.figures.comparison.interpolation import PAIRS, ComparedInterpolation
+from autoencode.report.figures.comparison.reconstructions import ComparedReconstructions
+from autoencode.report.figures.comparison.samples import ComparedSamples
+from autoencode.report.figures.interpolation import POSITION, STEPS
 from autoencode.report.pages.compared import groups, table
 from autoencode.report.tables import joined_code_columns
-from autoencode.report.view import look
+from autoencode.report.view import View
 
 pytestmark = pytest.mark.long
 
 COMMAND = "autoencode compare 'a & b'"
 HEAD = "data:text/csv;charset=utf-8,"
-STORY = ["intervals", "reconstructions", "plane", "paths", "samples", "grid"]
+FIGURES = ["confidence-intervals", "reconstructions", "latent-space", "interpolation"]
+FIGURES += ["samples", "decoded-grid"]
 # Of two seeds each: in squared error one model is better, in k-NN accuracy none.
 ERRORS = {"ae": (9.0, 9.1), "vae": (12.0, 12.1)}
 ACCURACIES = {"ae": (0.5, 0.7), "vae": (0.6, 0.9)}
@@ -61,7 +65,7 @@ def page(trials, few, tmp_path_factory, read_page):
 
 
 def test_the_page_tells_its_story_and_loads_nothing(page):
-    assert page.sections == ["numbers", *STORY, "model", "made"]
+    assert page.sections == ["metrics", *FIGURES, "recipes", "reproduction"]
     assert "<title>2 models on digits</title>" in page.text
     assert page.loads
     assert all(load.startswith("data:") for load in page.loads)
@@ -102,20 +106,20 @@ def test_says_how_to_make_it_again(page):
     assert COMMAND in said
     assert said.count("autoencode train ae & co") == 4  # one of each training
     assert said.count("seed 0, 1") == 2
-    assert "Its seed is, of ae: 0, vae: 0." in said
-    assert "How each figure was measured" in said
+    assert "Seeds of these runs: 0 (ae), 0 (vae)." in said
+    assert "How each metric was measured" in said
 
 
 def test_every_figure_has_words_and_its_data(page, trials):
     of = [figure["section"] for figure in page.figures]
-    assert [of.count(section) for section in STORY] == [1, 1, 2, 1, 1, 2]
+    assert [of.count(section) for section in FIGURES] == [1, 1, 2, 1, 1, 2]
     for figure in page.figures:
         assert figure["src"].startswith("data:image/webp;base64,UklGR")
         assert len(figure["alt"]) > 20
         assert rows_of(figure["link"])
     links = {figure["link"]["download"]: figure["link"] for figure in page.figures}
     assert len(links) == len(page.figures)
-    rows = rows_of(links["compare-intervals.csv"])
+    rows = rows_of(links["compare-confidence-intervals.csv"])
     (error,) = [r for r in rows if r["figure"] == "squared_error" and r["model"] == "vae"]
     assert float(error["mean"]) == 12.05
     assert (error["seeds"], error["better"], error["best"]) == ("2", "lower", "")
@@ -152,42 +156,42 @@ def views(few):
     for name, latent in (("ae", 2), ("vae", 3), ("fsq", 2)):
         recipe = RECIPES[name].but(latent=latent).set("network.hidden", (16,))
         model = build(recipe, Sizes((8, 8), (latent,), n=100), seed=0).eval()
-        made[name] = look(model, few.test.x, few.test.y, few.classes)
+        made[name] = View.of(model, few.test.x, few.test.y, few.classes)
     return made
 
 
 def test_the_same_examples_go_through_each_model(views):
-    chosen = sheet.chosen(views)
+    chosen = ComparedReconstructions(views).chosen()
     mean = torch.stack([view.errors for view in views.values()]).mean(0)
-    assert torch.equal(mean[chosen["hardest"]], mean.topk(10).values)
-    columns = sheet.table(views).columns
+    assert torch.equal(mean[chosen["highest error"]], mean.topk(10).values)
+    columns = ComparedReconstructions(views).table().columns
     first = int(columns["position in the test set"][0])
     for name, view in views.items():
         assert columns[f"squared error, {name}"][0] == view.errors[first]
-    assert sheet.draw(views).get_size_inches()[0] == 6
+    assert ComparedReconstructions(views).draw().get_size_inches()[0] == 6
 
 
 def test_ways_lead_between_the_same_two_examples(views):
-    assert list(ways.going(views)) == ["ae", "vae"]
-    assert "fsq has no codes between" in ways.about(views)
-    columns = ways.table(views).columns
-    ends = set(zip(columns["left end, position in the test set"],
-                   columns["right end, position in the test set"], strict=True))  # fmt: skip
-    assert len(ends) == ways.PAIRS
-    assert np.isnan(columns["code 3"][: ways.PAIRS * ways.STEPS]).all()
-    assert np.isfinite(columns["code 3"][ways.PAIRS * ways.STEPS :]).all()
-    assert ways.draw(views).get_size_inches()[0] == 6
+    assert list(ComparedInterpolation(views).continuous) == ["ae", "vae"]
+    assert "fsq has discrete codes" in ComparedInterpolation(views).caption()
+    columns = ComparedInterpolation(views).table().columns
+    ends = set(zip(columns[POSITION.format("left")],
+                   columns[POSITION.format("right")], strict=True))  # fmt: skip
+    assert len(ends) == PAIRS
+    assert np.isnan(columns["z3"][: PAIRS * STEPS]).all()
+    assert np.isfinite(columns["z3"][PAIRS * STEPS :]).all()
+    assert ComparedInterpolation(views).draw().get_size_inches()[0] == 6
 
 
 def test_random_codes_of_each_model(views):
     views = {name: views[name] for name in ("ae", "vae")}
-    columns = draws.table(views).columns
+    columns = ComparedSamples(views).table().columns
     assert columns["model"] == [name for name in views for _ in range(20)]
-    assert "ae, from the box of the test codes" in draws.see(views)
-    assert "vae, from the prior" in draws.see(views)
+    sources = "the bounding box of the test codes (ae), the prior (vae)"
+    assert f"sampled from {sources}." in ComparedSamples(views).findings()
 
 
 def test_codes_of_several_sizes_in_one_table():
     columns = joined_code_columns([torch.ones(2, 1), torch.full((1, 2), 3.0)])
-    assert columns["code 1"].tolist() == [1, 1, 3]
-    assert np.array_equal(columns["code 2"], [np.nan, np.nan, 3], equal_nan=True)
+    assert columns["z1"].tolist() == [1, 1, 3]
+    assert np.array_equal(columns["z2"], [np.nan, np.nan, 3], equal_nan=True)

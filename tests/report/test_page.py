@@ -16,8 +16,10 @@ from autoencode.report import write_card, write_report
 pytestmark = pytest.mark.long
 
 EVIL = "<script>alert(1)</script>"
-STORY = ["reconstructions", "extremes", "by-class", "plane", "samples", "grid", "paths", "wanted"]
-AFTER = ["measured", "model", "made"]
+FIGURES = ["reconstructions", "best-and-worst", "class-errors", "latent-space", "samples"]
+FIGURES += ["decoded-grid", "interpolation", "class-samples"]
+OF_TRAINING = ["training-curves", "training-progress"]
+LAST = ["all-metrics", "recipe", "reproduction"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_asks_nothing_of_the_network(page):
 
 
 def test_tells_the_story_in_order(page):
-    assert page.sections == ["numbers", *STORY, "rates", "curves", "tracking", *AFTER]
+    assert page.sections == ["metrics", *FIGURES, "kl-by-dimension", *OF_TRAINING, *LAST]
 
 
 def test_every_figure_has_a_picture_an_alt_and_a_caption(page):
@@ -59,7 +61,7 @@ def test_the_data_of_every_figure_lie_in_the_page(page):
     head = "data:text/csv;charset=utf-8,"
     linked = {f["section"]: f["link"] for f in page.figures if "link" in f}
     # Its figure is images alone.
-    assert list(linked) == [name for name in page.sections[1:-3] if name != "tracking"]
+    assert list(linked) == [name for name in page.sections[1:-3] if name != "training-progress"]
     for section, link in linked.items():
         assert link["download"] == f"vae-{section}.csv"
         assert link["href"].startswith(head)
@@ -82,10 +84,11 @@ def test_is_a_page_for_every_screen(page):
 
 def test_says_what_was_measured_and_how_it_was_made(page, runs):
     metrics, said = runs["vae"].metrics(), page.said()
-    assert f"{metrics['squared_error']:.3g} summed over 64 values" in said
-    assert "mean of 120 test examples" in said
-    assert f"k-NN accuracy {metrics['knn_accuracy']:.1%}" in said
-    assert f"KL {metrics['terms']['kl']:.3g} nats" in said
+    error, sizes = metrics["squared_error"], runs["vae"].sizes
+    assert f"MSE {error:.2f} summed over {sizes.pixels} pixels" in said
+    assert f"KL {metrics['terms']['kl']:.3g}" in said
+    assert "bernoulli likelihood" in said
+    assert "Aim of the recipe (not measured)" in said
     assert "Training time 1 min 15 s for 40 steps" in said
     assert "12,345" in said
     assert "loss = −ln p(x|z) + KL(q(z|x) ‖ p(z))" in said
@@ -105,9 +108,9 @@ def test_all_figures_are_grouped_and_say_their_interval(page, runs):
     titles = [said.rindex(f" {title} ") for title in ("Reconstruction MSE", "Objective", "Codes")]
     assert titles == sorted(titles)
     link = page.of_page["link"]
-    assert link["download"] == "vae-figures.csv"
+    assert link["download"] == "vae-metrics.csv"
     lines = csv.DictReader(unquote(link["href"].split(",", 1)[1]).splitlines())
-    found = {line["figure"]: line for line in lines}
+    found = {line["metric"]: line for line in lines}
     assert float(found["terms.kl"]["value"]) == pytest.approx(metrics["terms"]["kl"], rel=1e-4)
     assert found["squared_error"]["unit"] == metrics["units"]["squared_error"]
     assert float(found["knn_accuracy"]["lower end of 95 % interval"]) == pytest.approx(
@@ -123,21 +126,21 @@ def test_a_map_is_drawn_where_one_is_kept(fresh_run, few, read_page):
     (fresh_run.folder / "figures" / "training" / "originals.png").unlink()
     found = projected(fresh_run, few, method="tsne")
     page = read_page(write_report(fresh_run, data=few))
-    assert page.sections[page.sections.index("plane") + 1] == "map-tsne"
-    (link,) = [f["link"] for f in page.figures if f["section"] == "map-tsne"]
-    assert link["download"] == "ae-map-tsne.csv"
+    assert page.sections[page.sections.index("latent-space") + 1] == "projection-tsne"
+    (link,) = [f["link"] for f in page.figures if f["section"] == "projection-tsne"]
+    assert link["download"] == "ae-projection-tsne.csv"
     lines = list(csv.DictReader(unquote(link["href"].split(",", 1)[1]).splitlines()))
     assert [float(line["t-SNE 1"]) for line in lines] == pytest.approx(
         found.points[:, 0].tolist(), rel=1e-3
     )
-    assert "Who is whose neighbour, by t-SNE" in page.said()
-    assert "mean nothing here" in page.said()
+    assert "t-SNE projection of the codes" in page.said()
+    assert "have no meaning" in page.said()
     # A map of other weights is not this model's.
     model = fresh_run.load_model()
     torch.nn.init.zeros_(next(model.parameters()))
     fresh_run.write_weights(model)
     page = read_page(write_report(fresh_run, data=few))
-    assert "map-tsne" not in page.sections
+    assert "projection-tsne" not in page.sections
 
 
 def test_the_card_has_the_figures_by_kind(runs):
@@ -158,10 +161,10 @@ def test_a_bare_run_has_a_shorter_report(fresh_run, few, read_page):
     data = replace(few, test=replace(few.test, y=None))
     page = read_page(write_report(fresh_run, data=data))
     # Neither measured by class, nor of classes.
-    story = [name for name in STORY if name not in ("by-class", "wanted")]
-    assert page.sections == ["numbers", *story, "model", "made"]
-    assert "Squared error" not in page.said()
-    assert "Parameters" in page.said()
+    figures = [name for name in FIGURES if name not in ("class-errors", "class-samples")]
+    assert page.sections == ["metrics", *figures, "recipe", "reproduction"]
+    assert "MSE" not in page.said()
+    assert "Trainable parameters" in page.said()
 
 
 def test_a_full_disk_leaves_the_old_page(fresh_run, few):

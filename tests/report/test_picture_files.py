@@ -52,7 +52,7 @@ def test_saved_and_read_again(tmp_path):
 
 def test_what_cannot_be_written(tmp_path):
     picture = strip_picture(torch.rand(2, 8, 8))
-    with pytest.raises(AutoencodeError, match=r'ending "\.doc".*\.png'):
+    with pytest.raises(AutoencodeError, match=r'extension "\.doc".*\.png'):
         save_picture(picture, tmp_path / "a.doc")
     with pytest.raises(RunError, match=r"nowhere/a\.png cannot be written"):
         save_picture(picture, tmp_path / "nowhere" / "a.png")

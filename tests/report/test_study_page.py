@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from autoencode.report.charts import bars
-from autoencode.report.pages.facts import Fact
+from autoencode.report.figures.base import ChartFigure
+from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 
 EVIL = "<script>alert(1)</script>"
@@ -82,7 +82,7 @@ def study():
     )
     chart = bars(["d = 2", "d = 16"], [36.2, 8.4], "squared error")
     words = "Bars of errors.", "The second is lower.", "Two bars."
-    plate = Plate("The error falls", chart, *words, table)
+    figure = ChartFigure("The error falls", chart, *words, table)
     return StudyPage(
         title="How many latent dimensions?",
         question="From which size on does more gain little?",
@@ -93,11 +93,11 @@ def study():
             ("Seeds agree.", "not supported", "They differ by 6.2 %."),
         ],
         tables={"by_model": table, "more": Table({"x": [1]})},
-        plates={"size": plate, "again": replace(plate, title="Once more", table=None)},
+        figures={"size": figure, "again": replace(figure, title="Once more", data=None)},
         models=[("d = 2", "autoencode train ae --latent 2 --set a|b", 95), ("d = 16", "ae", 31)],
         command="autoencode study size --data digits",
-        data=[Fact("name", "digits")],
-        versions=[Fact("torch", "2.10", "on two cores")],
+        data=[Detail("name", "digits")],
+        versions=[Detail("torch", "2.10", "on two cores")],
     )
 
 
@@ -126,12 +126,12 @@ def test_question_and_findings_come_first(page, study):
         "by_model-table",
         "more-table",
         "trained",
-        "made",
+        "reproduction",
     ]
     score = "Hypotheses: 1 supported, 1 not supported, 1 undecided."
     order = [study.title, study.question, score, "The error falls"]
     order += ["Bars of errors. The second is lower.", "Once more", "All figures", "More"]
-    order += ["2 trainings, 2 min 6 s together.", study.command, "digits", "2.10"]
+    order += ["2 training runs, 2 min 6 s in total.", study.command, "digits", "2.10"]
     said, at = page.said(), 0
     for words in order:
         at = said.index(words, at) + len(words)
@@ -145,7 +145,7 @@ def test_every_verdict_is_a_word_and_an_icon(page):
         "not supported Seeds agree. They differ by 6.2 %.",
     ]
     assert [finding["icons"] for finding in page.findings] == [1, 1, 1]
-    assert [finding["class"] for finding in page.findings] == ["held", "open", "failed"]
+    assert [finding["class"] for finding in page.findings] == ["supported", "open", "contradicted"]
 
 
 def test_tables_are_tables_with_their_numbers_on_the_right(page):
@@ -202,4 +202,4 @@ def test_cells_as_people_read_them():
         {"a": [True, np.float32(0.5)], "b": [-20_000, np.int64(3)], "c": [None, "x|y"]},
     )
     assert table.rows() == [["yes", "−20,000", "–"], ["0.500", "3", "x|y"]]
-    assert table.of_numbers() == [False, True, False]
+    assert table.is_numeric() == [False, True, False]

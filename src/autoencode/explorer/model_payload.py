@@ -27,7 +27,7 @@ from autoencode.models.describe import formula
 from autoencode.models.inference import measuring
 from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
-from autoencode.report.view import View, look
+from autoencode.report.view import View
 
 # Random codes on a page.
 RANDOM_CODES = 256
@@ -56,12 +56,12 @@ def model_payload(explored: ExploredModel, container: Container) -> dict[str, An
     """Return the header entry of a model; its arrays are added to the container.
 
     Raises:
-        DataError, Diverged: as `report.view.look`.
+        DataError, Diverged: as `report.view.View.of`.
         AutoencodeError: the latent space has one dimension, so there is no plane.
     """
     model, recipe, test = explored.model, explored.run.recipe, explored.data.test
     y = None if test.y is None else test.y[explored.rows]
-    view = look(model, test.x[explored.rows], y, explored.data.classes, explored.context)
+    view = View.of(model, test.x[explored.rows], y, explored.data.classes, explored.context)
     plane, corruption = view.plane, recipe.corruption
     quantised = _quantised(model)
     found: dict[str, Any] = {
@@ -190,12 +190,12 @@ def _context(view: View, container: Container) -> dict[str, Any] | None:
     """The labels or the feature vectors of the examples, for a conditional model."""
     if view.context is None:
         return None
-    labels = view.context.numpy().astype(np.uint16) if view.by_label else view.context
+    labels = view.context.numpy().astype(np.uint16) if view.class_conditional else view.context
     return {
-        "kind": "labels" if view.by_label else "vectors",
+        "kind": "labels" if view.class_conditional else "vectors",
         "size": view.model.sizes.context,
         "values": container.add(labels),
-        "predicted": view.by_label and view.tells,
+        "predicted": view.class_conditional and view.learns_labels,
     }
 
 

@@ -1,12 +1,14 @@
-"""Numbers as people read them."""
+"""Numbers as text for readers: rounded, with units and intervals."""
 
 from __future__ import annotations
 
 from math import floor, log10
 
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
 
 def count(n: int) -> str:
-    """A whole number with its thousands apart.
+    """An integer with thousands separators.
 
     >>> count(10000)
     '10,000'
@@ -14,17 +16,26 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
-def numbers(d: int) -> str:
+def latent_dimensions(d: int) -> str:
     """The size of a code.
 
-    >>> numbers(1), numbers(30)
-    ('1 number', '30 numbers')
+    >>> latent_dimensions(1), latent_dimensions(30)
+    ('1 latent dimension', '30 latent dimensions')
     """
-    return f"{count(d)} number{'' if d == 1 else 's'}"
+    return f"{count(d)} latent dimension{'' if d == 1 else 's'}"
+
+
+def z_name(i: int) -> str:
+    """The name of a latent dimension, counted from 1.
+
+    >>> z_name(1), z_name(12)
+    ('z₁', 'z₁₂')
+    """
+    return f"z{i}".translate(SUBSCRIPTS)
 
 
 def short(value: float) -> str:
-    """Three digits, or all those before the point.
+    """Three significant digits, or all digits before the decimal point.
 
     >>> short(31.074), short(17), short(0.0398), short(483.56), short(-1234.5), short(0)
     ('31.1', '17.0', '0.0398', '484', '−1,234', '0')
@@ -40,7 +51,9 @@ def measure(
     *,
     share: bool = False,
 ) -> str:
-    """A figure with its interval, to the digit in which half of that begins; shares in percent.
+    """A value with its interval, rounded to the leading digit of half its width.
+
+    share: show a fraction as a percentage.
 
     >>> measure(31.074, "nats", (30.81, 31.36)), measure(0.97126, "", (0.968, 0.9744), share=True)
     ('31.1 nats (30.8 to 31.4)', '97.1% (96.8 to 97.4)')
@@ -61,15 +74,15 @@ def measure(
 
 
 def duration(seconds: float) -> str:
-    """A time in the two units that matter.
+    """A time in its two largest units.
 
     >>> duration(31.1), duration(150), duration(7260)
     ('31 s', '2 min 30 s', '2 h 1 min')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(whole, 60)
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s" if total >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(total, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)

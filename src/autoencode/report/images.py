@@ -1,4 +1,4 @@
-"""From tensors to small pictures: every kind of example becomes a tile of red, green and blue."""
+"""Examples of every kind as RGB tiles, and tiles in grids."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch.nn.functional import adaptive_avg_pool1d
 
 Tiles = UInt8[np.ndarray, "n h w 3"]
 
-# A vector is drawn as a profile so many pixels high and at least and at most so many wide.
+# Height, and minimum and maximum width, in pixels, of the bar chart of a vector.
 PROFILE_HEIGHT, PROFILE_WIDTH = 40, (40, 80)
 _BAR, _GROUND = np.array([47, 111, 176]), np.array([243, 245, 248])
 
 
 def tiles(x: Tensor, *, kind: int) -> Tiles:
-    """Examples [N, *X] with values in [0, 1] as pictures; `kind` is the number of dimensions of X.
+    """Examples [N, *X] with values in [0, 1] as RGB tiles; `kind` is the number of dimensions of X.
 
-    Grey and colour images as they are; a fourth channel is transparency, over white; other numbers
-    of channels are averaged to grey. Vectors become bar profiles, one bar a number. What lies
-    outside of [0, 1] is cut off there.
+    Grey and RGB images are unchanged; a fourth channel is an alpha channel over white; other
+    numbers of channels are averaged to grey. Vectors become bar charts with a bar for each value.
+    Values are clipped to [0, 1].
     """
     x = x.detach().to("cpu", torch.float32).nan_to_num(0.0).clamp(0, 1)
     if kind == 1:
@@ -39,11 +39,11 @@ def _profiles(x: Tensor) -> Tiles:
     if numbers > high:
         x = adaptive_avg_pool1d(x, high)
     x = x.repeat_interleave(max(1, -(-low // x.shape[1])), dim=1)
-    # How much of each pixel of a column its bar covers, from the top row down.
+    # The share of each pixel that the bar of its column covers, from the top row down.
     levels = torch.arange(PROFILE_HEIGHT - 1, -1, -1).view(1, -1, 1)
     cover = (x.view(count, 1, -1) * PROFILE_HEIGHT - levels).clamp(0, 1).unsqueeze(-1).numpy()
     bars = (cover * _BAR + (1 - cover) * _GROUND).round().astype(np.uint8)
-    # A white frame, or the bars of two profiles would run into each other.
+    # A white frame separates the bars of neighbouring tiles.
     return np.pad(bars, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
 
 
@@ -53,7 +53,7 @@ def enlarge(pictures: Tiles, factor: int) -> Tiles:
 
 
 def squarer(pictures: Tiles, ratio: float) -> Tiles:
-    """Pictures with white added, so that no side is longer than `ratio` times the other."""
+    """Tiles padded with white, so that no side is longer than `ratio` times the other."""
     height, width = pictures.shape[1:3]
     down = max(0, int(width / ratio) - height)
     across = max(0, int(height / ratio) - width)
@@ -64,7 +64,7 @@ def squarer(pictures: Tiles, ratio: float) -> Tiles:
 def montage(
     pictures: Tiles, columns: int, gap: int = 0, ground: int = 255
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Pictures in reading order on one sheet, `gap` pixels of grey level `ground` between them."""
+    """Tiles in reading order in one image, `gap` pixels of grey level `ground` between them."""
     count, height, width, _ = pictures.shape
     rows = -(-count // columns)
     down, across = height + gap, width + gap
@@ -76,7 +76,7 @@ def montage(
 
 
 def pairs(originals: Tiles, copies: Tiles, gap: int = 0) -> Tiles:
-    """Each original above its copy, `gap` white pixels between them, as one tall picture."""
+    """Each original above its copy, `gap` white pixels between them, as one tile."""
     count, _, width, _ = originals.shape
     between = np.full((count, gap, width, 3), 255, np.uint8)
     return np.concatenate([originals, between, copies], axis=1)

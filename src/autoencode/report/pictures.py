@@ -1,4 +1,4 @@
-"""Pictures without words, as the command line writes them: every pixel a sharp square."""
+"""Image files that the command line writes: grids and pairs of examples, without text."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from autoencode.errors import AutoencodeError, DataError
 from autoencode.io.store import write_bytes
 from autoencode.report.images import Tiles, enlarge, montage, pairs, tiles
 
-# Pixels of one image's longer side, at least.
+# Minimum length of the longer side of one image, in pixels.
 SIDE = 112
-# Between two images, as a fraction of one.
+# Between two images, as a fraction of their width.
 GAP = 1 / 28
 FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}
 
 
 def grid_picture(images: Tensor, columns: int | None = None) -> Image.Image:
-    """Images [N, *X] in reading order, by default in a square: samples, for instance.
-
-    Images are uint8, or float in [0, 1].
+    """Images [N, *X] (uint8, or float in [0, 1]) in reading order, by default in a square.
 
     Raises:
-        DataError: there are none.
+        DataError: no images.
     """
     pictures, gap = _sharp(images)
     columns = ceil(sqrt(len(pictures))) if columns is None else columns
@@ -35,7 +33,7 @@ def grid_picture(images: Tensor, columns: int | None = None) -> Image.Image:
 
 
 def strip_picture(images: Tensor) -> Image.Image:
-    """Images [N, *X] in one row: the way from one to another, for instance."""
+    """Images [N, *X] in one row, an interpolation for example."""
     return grid_picture(images, len(images))
 
 
@@ -43,11 +41,12 @@ def pairs_picture(originals: Tensor, reconstructions: Tensor, columns: int = 10)
     """Each original [N, *X] above its reconstruction [N, *X], in rows of pairs.
 
     Raises:
-        DataError: there are none, or not one reconstruction for each original.
+        DataError: no images, or not one reconstruction for each original.
     """
     if len(originals) != len(reconstructions):
         raise DataError(
-            f"There are {len(originals)} originals and {len(reconstructions)} reconstructions"
+            f"There are {len(originals)} originals and {len(reconstructions)} reconstructions",
+            "Give one reconstruction for each original.",
         )
     above, gap = _sharp(originals)
     below, _ = _sharp(reconstructions)
@@ -56,16 +55,16 @@ def pairs_picture(originals: Tensor, reconstructions: Tensor, columns: int = 10)
 
 
 def save_picture(picture: Image.Image, path: str | Path) -> Path:
-    """Writes a picture whole or not at all; the name's ending says the format, mostly .png.
+    """Write an image file, completely or not at all, in the format of its extension.
 
     Raises:
-        AutoencodeError: the ending is of no format that can be written.
+        AutoencodeError: no image format has this extension.
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise AutoencodeError(
-            f'{path} has the ending "{path.suffix}", which is of no picture that can be written',
+            f'{path} has the extension "{path.suffix}", which is not that of an image format',
             f"Use one of: {', '.join(FORMATS)}.",
         )
     buffer = BytesIO()
@@ -76,7 +75,7 @@ def save_picture(picture: Image.Image, path: str | Path) -> Path:
 
 def _sharp(images: Tensor) -> tuple[Tiles, int]:
     if not len(images):
-        raise DataError("There are no images to draw")
+        raise DataError("There are no images to draw", "Give one image or more.")
     pictures = tiles(scaled(images), kind=images.dim() - 1)
     factor = max(1, ceil(SIDE / max(pictures.shape[1:3])))
     return enlarge(pictures, factor), max(1, round(GAP * factor * pictures.shape[2]))

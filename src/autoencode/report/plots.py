@@ -1,7 +1,6 @@
-"""The course's pictures: `plot`, `plot_latent`, `plot_reconstructed`, `interpolate`.
+"""Plots for notebooks: `plot`, `plot_latent`, `plot_reconstructed`, `interpolate`.
 
-Each returns a matplotlib figure, which notebooks show by themselves; `figure.savefig("a.png")`
-keeps it.
+Each returns a matplotlib figure, which notebooks display; `figure.savefig("a.png")` saves it.
 """
 
 from __future__ import annotations
@@ -17,28 +16,29 @@ from autoencode.contract import Autoencoder
 from autoencode.errors import DataError
 from autoencode.evaluation import decode
 from autoencode.explore import lattice
-from autoencode.report.figures import paths, plane
-from autoencode.report.figures.grid import draw_grid
+from autoencode.report.figures.decoded_grid import draw_grid
+from autoencode.report.figures.interpolation import strip
+from autoencode.report.figures.latent_space import LatentSpace
 from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.formatting import short
+from autoencode.report.formatting import short, z_name
 from autoencode.report.images import enlarge, montage, pairs, tiles
 from autoencode.report.style import WIDTH, Picture, new_figure, styled
-from autoencode.report.view import View, look
+from autoencode.report.view import View
 
-# Examples that `plot` shows with their reconstructions: columns and rows.
+# Columns and rows of the examples in `plot`.
 COLUMNS, ROWS = 5, 3
-# Labels that are whole numbers up to here are taken for the numbers of the classes.
-MOST_CLASSES = 1_000
+# Integer labels below this are class numbers.
+MAX_CLASSES = 1_000
 
 
 @styled()
 def plot(model: Autoencoder, samples: Any) -> Picture:
-    """Originals above their reconstructions, beside the code plane of all samples.
+    """Originals above their reconstructions, next to the latent space of all samples.
 
     samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]).
 
     Raises:
-        DataError: no samples, of another shape than the model's, or other than one label each.
+        DataError: no samples, samples of another shape than the model's, or not one label for each.
     """
     view = _view(model, samples)
     shown = torch.arange(min(COLUMNS * ROWS, len(view.x)))
@@ -52,18 +52,18 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     left.imshow(montage(two, COLUMNS, 3 * gap))
     left.set_axis_off()
     left.set_title("originals above their reconstructions")
-    plane.show_codes(figure, right, view)
-    right.set_title(f"their codes, and those of all {len(view.codes):,} samples")
+    LatentSpace(view).draw_into(figure, right)
+    right.set_title(f"codes of all {len(view.codes):,} samples")
     return figure
 
 
 def plot_latent(model: Autoencoder, samples: Any) -> Picture:
-    """The code plane: a dot for the code of each sample, coloured by label.
+    """The latent space: a point for the code of each sample, coloured by label.
 
-    Codes of more than two numbers are shown on the plane of their principal components, codes of
-    one number as histograms. `samples` and errors as for `plot`.
+    Codes of more than two dimensions are projected to their first two principal components, codes
+    of one dimension are shown as histograms. `samples` and errors as for `plot`.
     """
-    return plane.draw(_view(model, samples))
+    return LatentSpace(_view(model, samples)).draw()
 
 
 @styled()
@@ -74,11 +74,11 @@ def plot_reconstructed(
     n: int = 12,
     context: Any = None,
 ) -> Picture:
-    """What the decoder draws on an n × n grid of codes.
+    """Images decoded from an n × n grid of codes.
 
-    r0, r1: lowest and highest value of the code's first and second number. All others are 0; codes
-        of one number give a single row of n, and r1 is not used.
-    c: what a conditional model is told, the same for all: a label, or features [C].
+    r0, r1: lowest and highest value of z₁ and of z₂. All other dimensions are 0; of one latent
+        dimension, the result is a row of n images, and r1 is not used.
+    context: the condition of a conditional model for all images: a label, or features [C].
 
     Raises:
         AutoencodeError: n is less than 1.
@@ -88,12 +88,12 @@ def plot_reconstructed(
     if latent == 1:
         values = points[:n, :1]
         pictures = _pictures(model, values, context)
-        return draw_rows([Row(pictures, notes=[short(v) for v in values.flatten().tolist()])])
+        return draw_rows([Row(pictures, below=[short(v) for v in values.flatten().tolist()])])
     codes = torch.zeros(n * n, latent)
     codes[:, :2] = points
     figure, axes = draw_grid(_pictures(model, codes, context), points)
     rest = ", all others 0" if latent > 2 else ""
-    axes.set(xlabel=f"first number of the code{rest}", ylabel=f"second number of the code{rest}")
+    axes.set(xlabel=f"{z_name(1)}{rest}", ylabel=f"{z_name(2)}{rest}")
     return figure
 
 
@@ -101,55 +101,56 @@ def plot_reconstructed(
 def interpolate(
     model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, context: Tensor | None = None
 ) -> Picture:
-    """n decoded codes at equal steps between the codes of two examples, which stand at the ends.
+    """Images decoded at equal steps between the codes of two examples, with these at the ends.
 
     x_1, x_2: one example each, [*X] or [1, *X] (uint8, or float in [0, 1]).
-    c: what is known of the two, for a conditional model: labels [2] or features [2, C].
+    n: number of decoded images.
+    context: of the two examples, for a conditional model: labels [2] or features [2, C].
 
     Raises:
         DataError: an example of another shape than the model's.
         AutoencodeError: n is less than 2.
     """
     two = [_example(model, x) for x in (x_1, x_2)]
-    return draw_rows([paths.strip(look(model, torch.stack(two), context=context), 0, 1, n)])
+    return draw_rows([strip(View.of(model, torch.stack(two), context=context), 0, 1, n)])
 
 
 def _view(model: Autoencoder, samples: Any) -> View:
     x, y = samples if isinstance(samples, tuple) and len(samples) == 2 else (samples, None)
     x = torch.as_tensor(x)
     if y is None:
-        return look(model, x)
+        return View.of(model, x)
     labels = np.asarray(y)
     if labels.shape != (len(x),):
         raise DataError(
             f"There are {len(x):,} samples, and the labels have shape {labels.shape}",
             "Give one label for each: plot(model, (x, y)).",
         )
-    whole = labels.dtype.kind in "iu"
-    if whole and labels.size and labels.min() >= 0 and labels.max() < MOST_CLASSES:
-        # Class 3 has the same colour whether or not the samples hold classes 0 to 2.
-        known, places = np.arange(labels.max() + 1), labels
+    integers = labels.dtype.kind in "iu"
+    if integers and labels.size and labels.min() >= 0 and labels.max() < MAX_CLASSES:
+        # Class 3 has the same colour whether or not the samples include classes 0 to 2.
+        classes, indices = np.arange(labels.max() + 1), labels
     else:
-        known, places = np.unique(labels, return_inverse=True)
-    y = torch.as_tensor(places.astype(np.int64))
-    # A conditional model takes the labels of the samples for what is known of them.
-    context = torch.as_tensor(labels.astype(np.int64)) if whole and model.sizes.context else None
-    return look(model, x, y, [str(name) for name in known], context)
+        classes, indices = np.unique(labels, return_inverse=True)
+    y = torch.as_tensor(indices.astype(np.int64))
+    # A conditional model is conditioned on the labels of the samples.
+    context = torch.as_tensor(labels.astype(np.int64)) if integers and model.sizes.context else None
+    return View.of(model, x, y, [str(name) for name in classes], context)
 
 
 def _example(model: Autoencoder, x: Any) -> Tensor:
-    x = torch.as_tensor(x)
-    if x.numel() != model.sizes.pixels:
+    example: Tensor = torch.as_tensor(x)
+    if example.numel() != model.sizes.pixels:
         raise DataError(
-            f"This model takes one example of shape {model.sizes.x}, and this is {tuple(x.shape)}",
+            f"The model needs one example of shape {model.sizes.x}, and this has shape "
+            f"{tuple(example.shape)}",
             "Give one image, as in interpolate(model, x[0], x[1]).",
         )
-    return x.reshape(model.sizes.x)
+    return example.reshape(model.sizes.x)
 
 
 def _pictures(model: Autoencoder, codes: Tensor, context: Any) -> np.ndarray:
-    told = None
     if context is not None:
         one = torch.as_tensor(context)
-        told = one.expand(len(codes), *one.shape)
-    return tiles(decode(model, codes, told), kind=len(model.sizes.x))
+        context = one.expand(len(codes), *one.shape)
+    return tiles(decode(model, codes, context), kind=len(model.sizes.x))

@@ -1,4 +1,4 @@
-"""How every figure looks: one set of colours, letters and lines, whatever the user's own style."""
+"""The style of all figures: colours, fonts and lines, independent of the user's own style."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,19 +20,19 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-# Inches. Figures are drawn small with letters of ordinary size, so that they can still be read when
-# a telephone shows them at half their width.
+# Inches. Figures are small with text of normal size, so that they are readable at half their width,
+# on a phone.
 WIDTH = 6.0
-# Dots per inch of a figure as wide as a page's column, and of screens with two dots for one.
+# Dots per inch of a figure as wide as the column of a page, and the same for high-density screens.
 DPI, SHARP = 120, 240
 
 INK, SOFT, RULE, FAINT, PAPER = "#1f2933", "#52606d", "#9aa5b1", "#e8ecf0", "#ffffff"
 BLUE, ORANGE = "#2f6fb0", "#d9730d"
-# Where round numbers are wanted on an axis.
+# Leading digits of the ticks of an axis.
 ROUND = [1, 2, 2.5, 5, 10]
 SMALL, NORMAL = 8.5, 10.0
 
-# Ten colours that stay apart on white with normal vision and with each kind of colour blindness:
+# Ten colours that differ on white with normal vision and with each kind of colour blindness:
 # CIEDE2000 differences of at least 17 and 11. The set is from M. A. Petroff, "Accessible color
 # sequences for data visualization" (2021); the order is ours.
 TEN = (
@@ -45,63 +47,26 @@ TEN = (
     "#e76300",
     "#94a4a2",
 )
-# What a second and a third round of the ten do to lightness.
+# Lightness of the first ten classes, of the second ten, and of the third ten.
 ROUNDS = (1.0, 0.62, 0.4)
 
-_GROUPS = (
-    "axes figure font grid hatch image legend lines mathtext patch path savefig scatter text xaxis "
-    "xtick yaxis ytick"
-).split()
-STYLE: dict[str, Any] = {
-    **{k: v for k, v in matplotlib.rcParamsDefault.items() if k.split(".")[0] in _GROUPS},
-    "font.family": ["DejaVu Sans"],
-    "font.size": NORMAL,
-    # A class may be called "$5": names are text, never formulas.
-    "text.parse_math": False,
-    "text.color": INK,
-    "axes.labelcolor": SOFT,
-    "axes.labelsize": NORMAL,
-    "axes.labelpad": 5.0,
-    "axes.edgecolor": RULE,
-    "axes.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": NORMAL,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "grid.color": FAINT,
-    "grid.linewidth": 0.8,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": SOFT,
-    "ytick.labelcolor": SOFT,
-    "xtick.labelsize": SMALL + 0.5,
-    "ytick.labelsize": SMALL + 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": SMALL + 0.5,
-    "legend.handletextpad": 0.2,
-    "legend.columnspacing": 1.1,
-    "lines.linewidth": 1.6,
-}
+_FILE = Path(__file__).with_name("report.mplstyle")
+_PARAMETERS = matplotlib.rc_params_from_file(str(_FILE), use_default_template=False)
+STYLE: dict[str, Any] = {str(name): value for name, value in _PARAMETERS.items()}
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """What is drawn within is drawn in the house's style; nothing outside changes.
-
-    Also a decorator, `@styled()`.
-    """
-    with matplotlib.rc_context(STYLE):
+    """Draw in this style inside the context; also a decorator, `@styled()`."""
+    with style.context(["default", STYLE]):
         yield
 
 
 class Picture(Figure):
-    """A matplotlib figure that notebooks show by themselves, with no pyplot behind it."""
+    """A matplotlib figure that notebooks display, without pyplot."""
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw in the house's style: some of it is looked up only now."""
+        """Draw in this style: matplotlib looks up a part of it only now."""
         with styled():
             super().draw(renderer)
 
@@ -110,10 +75,10 @@ class Picture(Figure):
         before = self.dpi
         self.set_dpi(dpi)
         canvas = FigureCanvasAgg(self)
-        canvas.draw()
-        image = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib has no types for Agg
+        rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]  # nor here
         self.set_dpi(before)
-        return image
+        return rgba[..., :3].copy()
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = self.get_size_inches()
@@ -123,13 +88,13 @@ class Picture(Figure):
 
 
 def new_figure(width: float = WIDTH, height: float = WIDTH, *, fitted: bool = False) -> Picture:
-    """An empty figure of so many inches; `fitted` makes room for what its axes say."""
+    """An empty figure, sizes in inches; `fitted` makes room for the text of its axes."""
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08) if fitted else None
     return Picture(figsize=(width, height), dpi=DPI, layout=layout)
 
 
 def colours(n: int) -> list[str]:
-    """One colour for each of n classes; from the eleventh on, darker rounds of the ten."""
+    """One colour for each of n classes; from the eleventh on, darker versions of the ten."""
     chosen = []
     for i in range(n):
         hsv = rgb_to_hsv(to_rgb(TEN[i % len(TEN)]))
@@ -139,7 +104,7 @@ def colours(n: int) -> list[str]:
 
 
 def names(classes: Sequence[str], longest: int = 14) -> list[str]:
-    """Class names that fit into a figure: shortened, and by number where the font lacks a letter.
+    """Class names for a figure: shortened, and by number where the font has no glyph for a letter.
 
     >>> names(["cat", "ankle boot, left or right", "猫"])
     ['cat', 'ankle boot, l…', 'class 2']
@@ -159,7 +124,7 @@ def _glyphs() -> frozenset[int]:
 
 
 def number(value: float) -> str:
-    """A tick's number, with the sign that is as wide as a plus.
+    """A number of a tick, with a minus sign instead of a hyphen.
 
     >>> number(-0.5), number(12.0)
     ('−0.5', '12')
@@ -168,7 +133,7 @@ def number(value: float) -> str:
 
 
 def legend_rows(labels: Sequence[str]) -> int:
-    """How many rows a legend of these names takes under a figure of the usual width."""
+    """Number of rows of a legend below a figure of the standard width."""
     if not labels:
         return 0
     columns = max(1, int(66 / (max(len(label) for label in labels) + 4.5)))
@@ -176,7 +141,7 @@ def legend_rows(labels: Sequence[str]) -> int:
 
 
 def legend_below(figure: Figure, axes: Axes, labels: Sequence[str], paint: Sequence[str]) -> None:
-    """A legend of coloured dots under the figure, in rows of equal length."""
+    """Add a legend of coloured dots below the figure, in rows of equal length."""
     dots = [
         axes.plot([], [], "o", color=colour, markersize=6, label=label)[0]
         for label, colour in zip(labels, paint, strict=True)

@@ -1,4 +1,4 @@
-"""The numbers behind a figure, as a table that every program reads."""
+"""The numbers behind a figure as a table, for pages and for CSV files."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from torch import Tensor
 
 from autoencode.report.formatting import count, short
 
-# Longer codes would make a page too long: of them the first numbers are given.
-MOST_NUMBERS = 64
+# Longer codes would make a page too large: only their first dimensions are in a table.
+MAX_DIMENSIONS = 64
+
+Column = Sequence[Any] | np.ndarray
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length; the name of each says its unit, where it has one.
+    """Columns of one length; the name of each contains its unit, where it has one.
 
-    columns: name -> numbers or text; what is None or not finite is left empty.
-    digits: of a float that count.   note: what is not in the table, for the page to say.
-    title: of a table that is shown as such.
+    columns: name -> numbers or text; cells that are None or not finite are empty.
+    digits: significant digits of a float in CSV.   note: what the table omits, a phrase.
+    title: the heading where the table itself is shown.
     """
 
-    columns: Mapping[str, Sequence[Any] | np.ndarray]
+    columns: Mapping[str, Column]
     digits: int = 4
     note: str = ""
     title: str = ""
@@ -45,13 +47,13 @@ class Table:
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
-        # From arrays to Python's own numbers: faster to write, one by one.
+        # Python numbers are faster to write one by one than those of arrays.
         columns = [np.asarray(column, dtype=object) for column in self.columns.values()]
         writer.writerows(zip(*(map(self._cell, column) for column in columns), strict=True))
         return text.getvalue()
 
     def rows(self) -> list[list[str]]:
-        """The table as people read it, row by row.
+        """The cells as text for readers, row by row.
 
         >>> Table({"model": ["ae", "vae"], "images": [60000, None], "error": [1 / 3, 0.5]}).rows()
         [['ae', '60,000', '0.333'], ['vae', '–', '0.500']]
@@ -59,8 +61,8 @@ class Table:
         columns = [map(_shown, column) for column in self.columns.values()]
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def of_numbers(self) -> list[bool]:
-        """Which of the columns hold numbers."""
+    def is_numeric(self) -> list[bool]:
+        """Whether each column has only numbers."""
         return [
             all(value is None or _is_number(value) for value in column)
             for column in self.columns.values()
@@ -87,39 +89,39 @@ def _shown(value: Any) -> str:
 
 
 def code_columns(codes: Tensor) -> dict[str, np.ndarray]:
-    """Codes [N, d] as columns, one for each of their numbers or of the first 64.
+    """Codes [N, d] as columns "z1", "z2" and so on, at most 64.
 
-    All are rounded to the fourth digit of the largest: what lies near 0 takes no more room.
+    All are rounded to the fourth digit of the largest value, to save space.
     """
-    kept = codes[:, :MOST_NUMBERS].double().numpy()
-    largest = float(np.abs(kept).max(initial=0))
-    kept = np.round(kept, 3 - math.floor(math.log10(largest)) if largest else 0) + 0.0
-    return {f"code {i}": column for i, column in enumerate(kept.T, 1)}
+    values = codes[:, :MAX_DIMENSIONS].double().numpy()
+    largest = float(np.abs(values).max(initial=0))
+    values = np.round(values, 3 - math.floor(math.log10(largest)) if largest else 0) + 0.0
+    return {f"z{i}": column for i, column in enumerate(values.T, 1)}
 
 
 def joined_code_columns(each: Sequence[Tensor]) -> dict[str, np.ndarray]:
-    """Codes of several models, [N, d] each with a d of its own, one below the other.
+    """Codes of several models, [N, d] with a d for each model, one below the other.
 
-    Where a model's codes have no such number its cells stay empty.
+    Cells of latent dimensions that a model does not have are empty.
     """
-    known = [code_columns(codes) for codes in each]
+    columns_of = [code_columns(codes) for codes in each]
     return {
         name: np.concatenate(
             [
                 columns.get(name, np.full(len(codes), np.nan))
-                for columns, codes in zip(known, each, strict=True)
+                for columns, codes in zip(columns_of, each, strict=True)
             ]
         )
-        for name in max(known, key=len)
+        for name in max(columns_of, key=len)
     }
 
 
-def left_out(latent: int) -> str:
-    """What `code_columns` left out of codes of so many numbers.
+def omitted_dimensions(latent: int) -> str:
+    """A note on the latent dimensions that `code_columns` omits.
 
-    >>> left_out(3136), left_out(2)
-    ('the first 64 of the 3,136 numbers of each code', '')
+    >>> omitted_dimensions(3136), omitted_dimensions(2)
+    ('the first 64 of 3,136 latent dimensions', '')
     """
-    if latent <= MOST_NUMBERS:
+    if latent <= MAX_DIMENSIONS:
         return ""
-    return f"the first {MOST_NUMBERS} of the {count(latent)} numbers of each code"
+    return f"the first {MAX_DIMENSIONS} of {count(latent)} latent dimensions"

@@ -9,8 +9,8 @@ from autoencode.models.build import build, parameter_count, sizes_for
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, bars, curves
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import short
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
@@ -144,22 +144,22 @@ class ArchitectureStudy(Study):
         quantity = f"Squared error of the deep minus that of the convolutional network{uneven}"
         return ADVANTAGE.finding(quantity, [compared])
 
-    def _bars(self, results: Results, table: Table) -> Plate:
+    def _bars(self, results: Results, table: Table) -> ChartFigure:
         names = results.models()
         values = results.means("squared_error")
         intervals = [seed_interval(results.values(name, "squared_error")) for name in names]
-        return Plate(
+        return ChartFigure(
             title="Error of each network",
             picture=bars(names, values, "squared error", intervals, best="low"),
-            about=f"Squared error of test examples with {LATENT} latent dimensions; mean over "
+            text=f"Squared error of test examples with {LATENT} latent dimensions; mean over "
             "seeds with its 95 % interval. Equal parameters: the same number of steps for all. "
             "Equal time: as many steps as fit in the training time of the slowest.",
-            see="Lower is better.",
-            alt="Bars of squared error for each network.",
-            table=table,
+            note="Lower is better.",
+            alt_text="Bars of squared error for each network.",
+            data=table,
         )
 
-    def _training_curves(self, results: Results) -> Plate:
+    def _training_curves(self, results: Results) -> ChartFigure:
         series, columns = [], dict[str, list[float]]()
         for kind in KINDS:
             lines = [each for each in results.first(_name(kind, TIME)).run.log() if "loss" in each]
@@ -169,15 +169,15 @@ class ArchitectureStudy(Study):
             columns |= {f"{kind}, seconds": seconds, f"{kind}, squared error": errors}
         longest = max(map(len, columns.values()))
         padded = {k: [*v, *[None] * (longest - len(v))] for k, v in columns.items()}
-        return Plate(
+        return ChartFigure(
             title="Training progress",
             picture=curves(
                 series, x="seconds of one core", y="squared error, training", log_y=True
             ),
-            about="Squared error of training batches over time, at equal time; first seeds.",
-            see="Where curves cross, the better network depends on the training time.",
-            alt="Curves of training error over time, one for each network.",
-            table=Table(padded),
+            text="Squared error of training batches over time, at equal time; first seeds.",
+            note="Where curves cross, the better network depends on the training time.",
+            alt_text="Curves of training error over time, one for each network.",
+            data=Table(padded),
         )
 
 

@@ -8,7 +8,7 @@ from autoencode.evaluation import QUICK
 from autoencode.evaluation.metric_info import Better
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import frontier, image_rows
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import originals, reconstructions, samples
 from autoencode.studies.results import Results, StudyPlan, StudyRun, metric_name
@@ -76,18 +76,18 @@ class BetaStudy(Study):
             self.findings(results),
             {"Along β": table},
             {
-                "curve": Plate(
+                "curve": ChartFigure(
                     title="Rate–distortion curve",
                     picture=frontier(
                         points,
                         x="rate KL(q(z|x) ‖ p(z)), nats",
                         y="distortion −ln p(x|z), nats",
                     ),
-                    about="Each point is a VAE with its weight β of the KL term; means over test "
+                    text="Each point is a VAE with its weight β of the KL term; means over test "
                     "examples and seeds. Lower and further left is better.",
-                    see="Along a straight line of slope −1 the bound on −ln p(x) is constant.",
-                    alt="A falling curve of distortion over rate, one point for each weight.",
-                    table=table,
+                    note="Along a straight line of slope −1 the bound on −ln p(x) is constant.",
+                    alt_text="A falling curve of distortion over rate, one point for each weight.",
+                    data=table,
                 ),
                 "pictures": self._pictures(plan, results),
             },
@@ -125,20 +125,20 @@ class BetaStudy(Study):
             BOUND.test(results, [(_name(1.0), _name(weight)) for weight in far_from_one]),
         ]
 
-    def _pictures(self, plan: StudyPlan, results: Results) -> Plate:
+    def _pictures(self, plan: StudyPlan, results: Results) -> ChartFigure:
         rows = [("original", originals(plan.data))]
         for weight in (WEIGHTS[0], 1.0, WEIGHTS[-1]):
             each = results.first(_name(weight))
             rows.append((f"β = {weight:g}, reconstructed", reconstructions(each, plan.data)))
             rows.append((f"β = {weight:g}, random codes", samples(each, plan.data)))
-        return Plate(
+        return ChartFigure(
             title="Reconstructions and samples",
             picture=image_rows(rows),
-            about="The first test examples, their reconstructions, and decoded samples of the "
+            text="The first test examples, their reconstructions, and decoded samples of the "
             "prior, for the smallest weight, β = 1 and the largest weight.",
-            see="Compare reconstructions with the originals, and samples with test examples.",
-            alt="Rows of originals, reconstructions and samples.",
-            table=None,
+            note="Compare reconstructions with the originals, and samples with test examples.",
+            alt_text="Rows of originals, reconstructions and samples.",
+            data=None,
         )
 
 

@@ -18,7 +18,7 @@ from autoencode.models.inference import BATCH_SIZE, split
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import Series, code_planes, curves
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
@@ -212,9 +212,9 @@ def _fully(size: int) -> str:
     return f"d = {size}, trained fully"
 
 
-def _curve(table: Table, sizes: Sequence[int], chosen: int) -> Plate:
+def _curve(table: Table, sizes: Sequence[int], chosen: int) -> ChartFigure:
     mean, low, high, pca = map(list[float], list(table.columns.values())[1:])
-    return Plate(
+    return ChartFigure(
         title="Error against latent dimensions",
         picture=curves(
             [Series("autoencoder", sizes, mean, low, high), Series("PCA", sizes, pca, dashed=True)],
@@ -224,15 +224,15 @@ def _curve(table: Table, sizes: Sequence[int], chosen: int) -> Plate:
             log_y=True,
             marked=((chosen, f"elbow: {chosen}"),),
         ),
-        about="Squared error of test examples, summed over all values of an example; mean over "
+        text="Squared error of test examples, summed over all values of an example; mean over "
         "seeds with its 95 % interval. Both axes are logarithmic.",
-        see=f"The elbow of the curve is at {chosen} latent dimensions.",
-        alt="Curves of squared error over latent dimensions, of the autoencoder and of PCA.",
-        table=table,
+        note=f"The elbow of the curve is at {chosen} latent dimensions.",
+        alt_text="Curves of squared error over latent dimensions, of the autoencoder and of PCA.",
+        data=table,
     )
 
 
-def _codes(data: Data, y: Tensor, ends: Mapping[int, Result]) -> Plate:
+def _codes(data: Data, y: Tensor, ends: Mapping[int, Result]) -> ChartFigure:
     panels: list[tuple[str, Tensor, Tensor | None]] = []
     x, y = data.test.x[:MAX_PLOTTED], y[:MAX_PLOTTED]
     columns: dict[str, list[str] | list[float]] = {"class": [data.classes[int(k)] for k in y]}
@@ -242,12 +242,12 @@ def _codes(data: Data, y: Tensor, ends: Mapping[int, Result]) -> Plate:
         points = codes if size == 2 else project(codes, "tsne")
         panels.append((title, points, y))
         columns |= {f"{title}, {axis}": points[:, i].tolist() for i, axis in enumerate("xy")}
-    return Plate(
+    return ChartFigure(
         title="Latent space",
         picture=code_planes(panels, data.classes),
-        about=f"The codes of {len(x):,} test examples, one colour for each class. In a t-SNE plot "
+        text=f"The codes of {len(x):,} test examples, one colour for each class. In a t-SNE plot "
         "the distances between groups and the sizes of groups have no meaning.",
-        see="Separate groups of one colour are classes that the codes separate.",
-        alt="Scatter plots of codes coloured by class.",
-        table=Table(columns),
+        note="Separate groups of one colour are classes that the codes separate.",
+        alt_text="Scatter plots of codes coloured by class.",
+        data=Table(columns),
     )

@@ -17,8 +17,8 @@ from autoencode.models.inference import BATCH_SIZE, seeded, split
 from autoencode.models.recipes.table import recipe_named
 from autoencode.parts.networks import network_class
 from autoencode.report.charts import Series, curves, image_rows
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.formatting import count
-from autoencode.report.plates import Plate
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
@@ -189,7 +189,7 @@ def _labels(data: Data) -> tuple[int, ...]:
     return tuple(n for n in LABELS if len(data.classes) <= n <= len(data.train) // 2)
 
 
-def _class_samples(data: Data, result: Result) -> Plate:
+def _class_samples(data: Data, result: Result) -> ChartFigure:
     """Random codes, each decoded with every class."""
     model, shown = result.run.load_model(), min(len(data.classes), MAX_CLASSES)
     with torch.no_grad(), seeded(0, CPU):
@@ -200,19 +200,19 @@ def _class_samples(data: Data, result: Result) -> Plate:
         (f"code {i + 1}", decode(model, code.expand(shown, -1), torch.arange(shown)).clamp(0, 1))
         for i, code in enumerate(codes)
     ]
-    return Plate(
+    return ChartFigure(
         title="One code in every class",
-        picture=image_rows(rows, heads=data.classes[:shown]),
-        about="Each row is one random code, decoded with each class in turn.",
-        see="Images of a row share their code; images of a column share their class.",
-        alt="A grid of decoded codes, one row for each code and one column for each class.",
-        table=None,
+        picture=image_rows(rows, column_titles=data.classes[:shown]),
+        text="Each row is one random code, decoded with each class in turn.",
+        note="Images of a row share their code; images of a column share their class.",
+        alt_text="A grid of decoded codes, one row for each code and one column for each class.",
+        data=None,
     )
 
 
-def _curve(table: Table) -> Plate:
+def _curve(table: Table) -> ChartFigure:
     numbers, semi, alone = map(list[float], table.columns.values())
-    return Plate(
+    return ChartFigure(
         title="Error against the number of labels",
         picture=curves(
             [
@@ -224,12 +224,12 @@ def _curve(table: Table) -> Plate:
             log_x=True,
             log_y=True,
         ),
-        about="Classification error on test examples of the semi-supervised model, which has all "
+        text="Classification error on test examples of the semi-supervised model, which has all "
         "training examples and the given number of labels, and of the same classifier trained on "
         "the labelled examples only.",
-        see="The gap is the benefit of the examples without labels.",
-        alt="Two curves of classification error over the number of labels.",
-        table=table,
+        note="The gap is the benefit of the examples without labels.",
+        alt_text="Two curves of classification error over the number of labels.",
+        data=table,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from autoencode.errors import RunError
 from autoencode.io.store import read_json, write_bytes, write_json, write_text
 from autoencode.models.describe import slots
-from autoencode.report.pages.facts import Fact
+from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.study import Conclusion, Study
@@ -109,7 +109,7 @@ def _page(
         ),
         findings=[(each.hypothesis, each.verdict, each.sentence) for each in conclusion.findings],
         tables=conclusion.tables,
-        plates=conclusion.figures,
+        figures=conclusion.figures,
         models=[
             (
                 f"{each.training.model}, seed {each.training.seed}",
@@ -120,12 +120,12 @@ def _page(
         ],
         command=command,
         data=[
-            Fact("name", data.name),
-            Fact("training, validation, test", ", ".join(f"{len(part):,}" for part in parts)),
-            Fact("fingerprint (SHA-256)", data.fingerprint),
+            Detail("name", data.name),
+            Detail("training, validation, test", ", ".join(f"{len(part):,}" for part in parts)),
+            Detail("fingerprint (SHA-256)", data.fingerprint),
         ],
         versions=[
-            Fact(name, str(value))
+            Detail(name, str(value))
             for name, value in {**environment(), "threads": _threads(results)}.items()
             if name != "command"
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autoencode.evaluation import QUICK
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.studies.pictures import sample_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import Hypothesis
@@ -93,16 +93,16 @@ class GenerationStudy(Study):
             self.findings(results),
             {"Random codes": table},
             {
-                "gaps": Plate(
+                "gaps": ChartFigure(
                     title="Implausible images",
                     picture=bars(results.models(), shares, "% of random codes"),
-                    about="The share of images of random codes that are farther from every "
+                    text="The share of images of random codes that are farther from every "
                     "training example, in features, than all but 1 % of test examples are. Codes "
                     "of the AE are drawn from the bounding box of its training codes, of the VAE "
                     "from its prior, of the others from the mixture.",
-                    see="A model that draws from the distribution of the data would have 1 %.",
-                    alt="Bars of the share of implausible images for each model.",
-                    table=table,
+                    note="A model that draws from the distribution of the data would have 1 %.",
+                    alt_text="Bars of the share of implausible images for each model.",
+                    data=table,
                 ),
                 "samples": sample_figure(
                     plan.data,

@@ -18,7 +18,7 @@ from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import recipe_named
 from autoencode.parts import CORRUPTIONS
 from autoencode.report.charts import bars, image_rows, matrix
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import CPU
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
@@ -103,7 +103,7 @@ class NoiseStudy(Study):
             self._findings(errors),
             {"Squared error of restored test examples": table},
             {
-                "matrix": Plate(
+                "matrix": ChartFigure(
                     title="Training noise and test noise",
                     picture=matrix(
                         list(means.values()),
@@ -114,12 +114,12 @@ class NoiseStudy(Study):
                         "tested under",
                         best="low",
                     ),
-                    about=f"Squared error of {len(clean):,} restored test examples against the "
+                    text=f"Squared error of {len(clean):,} restored test examples against the "
                     "clean ones. The setting of each filter is the best on validation examples "
                     "under that noise; a model has only its training noise.",
-                    see="The best of each column is marked.",
-                    alt="A table of errors, models and filters by noises.",
-                    table=table,
+                    note="The best of each column is marked.",
+                    alt_text="A table of errors, models and filters by noises.",
+                    data=table,
                 ),
                 "restored": _pictures(results, clean, tested),
                 "gaussian": _bars(means, tested.index(_gaussian(0.5))),
@@ -244,30 +244,30 @@ def _level(errors: Errors, low: str, high: str) -> Evidence:
     )
 
 
-def _pictures(results: Results, clean: Tensor, tested: Sequence[str]) -> Plate:
+def _pictures(results: Results, clean: Tensor, tested: Sequence[str]) -> ChartFigure:
     rows = [("clean", clean[:SHOWN])]
     for noise in tested:
         noisy = corrupted(noise, clean, seed=1)[:SHOWN]
         rows += [(noise, noisy), ("restored", _restored(results.first(noise), noisy))]
-    return Plate(
+    return ChartFigure(
         title="Denoising",
         picture=image_rows(rows),
-        about="The first test examples under each noise, and restored by the model trained on it.",
-        see="Details that the noise hides are the model's guess.",
-        alt="Rows of noisy and restored examples.",
-        table=None,
+        text="The first test examples under each noise, and restored by the model trained on it.",
+        note="Details that the noise hides are the model's guess.",
+        alt_text="Rows of noisy and restored examples.",
+        data=None,
     )
 
 
-def _bars(means: Mapping[str, Sequence[float]], at: int) -> Plate:
+def _bars(means: Mapping[str, Sequence[float]], at: int) -> ChartFigure:
     """Errors under one noise, the lowest first."""
     values = dict(sorted(((name, each[at]) for name, each in means.items()), key=lambda x: x[1]))
-    return Plate(
+    return ChartFigure(
         title="Gaussian noise of σ = 0.5",
         picture=bars(list(values), list(values.values()), "squared error", best="low"),
-        about="Squared error of test examples under this noise, restored by models trained on each "
+        text="Squared error of test examples under this noise, restored by models trained on each "
         "noise and by filters.",
-        see=f"Lower is better; a bar longer than “{UNRESTORED}” does harm.",
-        alt="Bars of squared error, the lowest first.",
-        table=Table({"restored by": list(values), "squared error": list(values.values())}),
+        note=f"Lower is better; a bar longer than “{UNRESTORED}” does harm.",
+        alt_text="Bars of squared error, the lowest first.",
+        data=Table({"restored by": list(values), "squared error": list(values.values())}),
     )

@@ -12,7 +12,7 @@ from autoencode.evaluation import decode, reconstruct
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.models.conditions import conditioning
 from autoencode.report.charts import image_rows
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.studies.results import Result
 
 CPU = torch.device("cpu")
@@ -43,29 +43,29 @@ def samples(result: Result, data: Data, n: int = SHOWN) -> Tensor:
     return decode(measured.model, codes, measured.context_of_random(n)).clamp(0, 1)
 
 
-def reconstruction_figure(data: Data, models: Mapping[str, Result]) -> Plate:
+def reconstruction_figure(data: Data, models: Mapping[str, Result]) -> ChartFigure:
     """The first test examples and their reconstructions, one row for each model."""
     rows = [("original", originals(data))]
     rows += [(name, reconstructions(result, data)) for name, result in models.items()]
-    return Plate(
+    return ChartFigure(
         title="Reconstructions",
         picture=image_rows(rows),
-        about="The first test examples and their reconstructions by each model.",
-        see="Compare each row with the first.",
-        alt="Rows of test examples and their reconstructions.",
-        table=None,
+        text="The first test examples and their reconstructions by each model.",
+        note="Compare each row with the first.",
+        alt_text="Rows of test examples and their reconstructions.",
+        data=None,
     )
 
 
-def sample_figure(data: Data, models: Mapping[str, Result], about: str) -> Plate:
+def sample_figure(data: Data, models: Mapping[str, Result], about: str) -> ChartFigure:
     """Test examples and decoded random codes, one row for each model."""
     rows = [("test examples", originals(data))]
     rows += [(name, samples(result, data)) for name, result in models.items()]
-    return Plate(
+    return ChartFigure(
         title="Samples from random codes",
         picture=image_rows(rows),
-        about=about,
-        see="Compare each row with the test examples.",
-        alt="Rows of decoded random codes, one for each model.",
-        table=None,
+        text=about,
+        note="Compare each row with the test examples.",
+        alt_text="Rows of decoded random codes, one for each model.",
+        data=None,
     )

@@ -6,7 +6,7 @@ from autoencode.evaluation import QUICK, embed
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars, code_planes
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import sample_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
@@ -75,14 +75,14 @@ class PriorsStudy(Study):
         names, nll = results.models(), results.means("nll")
         table = results.table("prior", METRICS)
         figures = {
-            "nll": Plate(
+            "nll": ChartFigure(
                 title="Likelihood",
                 picture=bars(names, nll, "nats, less is better"),
-                about=f"−ln p(x) of test examples by importance sampling, with {LATENT} latent "
+                text=f"−ln p(x) of test examples by importance sampling, with {LATENT} latent "
                 "dimensions.",
-                see="A difference of one nat is a factor e in likelihood.",
-                alt="Bars of the negative log-likelihood for each prior.",
-                table=table,
+                note="A difference of one nat is a factor e in likelihood.",
+                alt_text="Bars of the negative log-likelihood for each prior.",
+                data=table,
             ),
             "codes": self._codes(plan, results),
             "samples": sample_figure(
@@ -91,21 +91,21 @@ class PriorsStudy(Study):
         }
         return Conclusion(self.findings(results), {"Priors": table}, figures)
 
-    def _codes(self, plan: StudyPlan, results: Results) -> Plate:
+    def _codes(self, plan: StudyPlan, results: Results) -> ChartFigure:
         x, y = plan.data.test.x[:MAX_PLOTTED], plan.data.test.y
         panels, columns = [], dict[str, list[float]]()
         for name in PRIORS:
             points = embed(results.first(name).run.load_model(), x).flatten(1)
             panels.append((name, points, None if y is None else y[:MAX_PLOTTED]))
             columns |= {f"{name}, z{i + 1}": points[:, i].tolist() for i in range(LATENT)}
-        return Plate(
+        return ChartFigure(
             title="Latent space",
             picture=code_planes(panels, plan.data.classes),
-            about=f"Codes of {len(x):,} test examples under each prior, each panel on its own "
+            text=f"Codes of {len(x):,} test examples under each prior, each panel on its own "
             "scale.",
-            see="Compare the shape of the codes with the prior of the panel.",
-            alt="Scatter plots of codes, one for each prior.",
-            table=Table(columns),
+            note="Compare the shape of the codes with the prior of the panel.",
+            alt_text="Scatter plots of codes, one for each prior.",
+            data=Table(columns),
         )
 
 

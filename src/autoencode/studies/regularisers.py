@@ -7,7 +7,7 @@ from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.table import recipe_named
 from autoencode.report.charts import bars
 from autoencode.report.charts.bars import Better
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun, metric_name
 from autoencode.studies.rules import Hypothesis, some
@@ -94,13 +94,13 @@ class RegularisersStudy(Study):
         """All metrics of all models."""
         names, table = results.models(), results.table("model", METRICS)
         figures = {
-            metric: Plate(
+            metric: ChartFigure(
                 title=metric_name(metric),
                 picture=bars(names, results.means(metric), metric_name(metric), best=best),
-                about=f"{results.first(PLAIN).metrics['notes'][metric]}",
-                see=f"{'Higher' if best == 'high' else 'Lower'} is better.",
-                alt=f"Bars of a metric for each model: {metric_name(metric)}.",
-                table=table,
+                text=f"{results.first(PLAIN).metrics['notes'][metric]}",
+                note=f"{'Higher' if best == 'high' else 'Lower'} is better.",
+                alt_text=f"Bars of a metric for each model: {metric_name(metric)}.",
+                data=table,
             )
             for metric, best in SHOWN_METRICS.items()
             if results.measured(metric)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from autoencode.data import Data
 from autoencode.errors import DataError
-from autoencode.report.plates import Plate
+from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import Finding, Hypothesis
@@ -21,7 +21,7 @@ class Conclusion:
 
     findings: Sequence[Finding]
     tables: Mapping[str, Table]
-    figures: Mapping[str, Plate]
+    figures: Mapping[str, ChartFigure]
 
 
 class Study(ABC):

@@ -1,4 +1,4 @@
-"""General charts in the house's style, for figures that no single model has."""
+"""Charts that are not of a single model: bars, lines, matrices, rows of images."""
 
 from autoencode.report.charts.bars import Better, bars, matrix
 from autoencode.report.charts.frontier import frontier

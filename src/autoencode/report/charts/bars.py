@@ -1,4 +1,4 @@
-"""Charts of one number for each model, or for each pair of things."""
+"""Bar charts, and matrices of numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from autoencode.report.charts.fit import LINE, folded, inches, put_ticks
+from autoencode.report.charts.fit import LINE, put_ticks, text_width, wrapped
 from autoencode.report.formatting import short
 from autoencode.report.style import (
     BLUE,
@@ -27,15 +27,15 @@ from autoencode.report.style import (
     styled,
 )
 
-# Which of several values is the best.
+# Whether the lowest or the highest value is the best.
 Better = Literal["low", "high"]
 PALE = "#a9c6e3"
-# Inches: a bar with the space around it, a cell's height, and names at the left.
+# Inches: a bar with its margin, the height of a cell, and the width of names.
 BAR, CELL, NAME = 0.34, 0.36, 1.9
-# Relative luminance at which white and dark letters stand out alike.
-DARK = 0.22
-# Letters of a cell are at most and at least so large.
-LETTERS = (NORMAL, 6.0)
+# Relative luminance below which white text has more contrast than dark text.
+MAX_DARK = 0.22
+# Maximum and minimum font size in a cell.
+FONT_SIZES = (NORMAL, 6.0)
 
 
 @styled()
@@ -46,40 +46,48 @@ def bars(
     intervals: Sequence[tuple[float, float]] | None = None,
     best: Better | None = None,
 ) -> Picture:
-    """A horizontal bar for each value, which is written beside it; "–" where there is none.
+    """A horizontal bar for each value, with the value next to it; "–" where it is not finite.
 
-    unit: what the values are.   intervals: the two ends of each value's, if there are any.
-    best: whether the lowest or the highest is, which is then set off.
+    unit: what the values are.   intervals: lower and upper end of each value's interval.
+    best: whether the lowest or the highest value is the best, which is then highlighted.
     """
-    known = np.asarray(values, dtype=float)
-    ends = np.column_stack([known, known] if intervals is None else [known, np.asarray(intervals)])
+    numbers = np.asarray(values, dtype=float)
+    ends = np.column_stack(
+        [numbers, numbers] if intervals is None else [numbers, np.asarray(intervals)]
+    )
     ends = np.nan_to_num(ends)
     low, high = np.minimum(ends.min(1), 0), np.maximum(ends.max(1), 0)
-    labels = [folded(name, NAME) for name in names]
+    labels = [wrapped(name, NAME) for name in names]
     tallest = max(label.count("\n") for label in labels)
     figure = new_figure(WIDTH, 0.75 + len(names) * (BAR + LINE * tallest), fitted=True)
     axes = figure.add_subplot()
-    chosen = _best(known, best)
-    rows = np.arange(len(known))
+    chosen = _best(numbers, best)
+    rows = np.arange(len(numbers))
     paint = np.where(chosen, BLUE, PALE) if chosen.any() else BLUE
-    axes.barh(rows, np.nan_to_num(known), height=0.62 / (1 + 0.3 * tallest), color=paint)
+    axes.barh(rows, np.nan_to_num(numbers), height=0.62 / (1 + 0.3 * tallest), color=paint)
     if intervals is not None:
         axes.hlines(rows, *np.asarray(intervals, dtype=float).T, color=INK, linewidth=1.2)
-    said = [short(value) if np.isfinite(value) else "–" for value in known]
-    across = WIDTH - max(map(inches, labels)) - 0.4
-    # Beside the longest bars there is room for what is written there.
+    texts = [short(value) if np.isfinite(value) else "–" for value in numbers]
+    across = WIDTH - max(map(text_width, labels)) - 0.4
+    # Room for the values next to the longest bars.
     rooms = [
-        max((inches(s, NORMAL, "bold") + 0.15 for s, v in zip(said, known, strict=True) if side(v)))
-        if any(side(v) for v in known)
+        max(
+            (
+                text_width(s, NORMAL, "bold") + 0.15
+                for s, v in zip(texts, numbers, strict=True)
+                if side(v)
+            )
+        )
+        if any(side(v) for v in numbers)
         else 0.0
         for side in (lambda v: v < 0, lambda v: not v < 0)
     ]
     inch = (high.max() - low.min() or 1.0) / (across - sum(rooms))
     axes.set_xlim(low.min() - rooms[0] * inch, high.max() + rooms[1] * inch)
-    for row, value in enumerate(known):
+    for row, value in enumerate(numbers):
         left = value < 0
         axes.annotate(
-            said[row],
+            texts[row],
             (low[row] if left else high[row], row),
             (-5 if left else 5, 0),
             textcoords="offset points",
@@ -88,7 +96,7 @@ def bars(
             weight="bold" if chosen[row] else "normal",
         )
     axes.axvline(0, color=RULE, linewidth=0.8)
-    axes.set_ylim(len(known) - 0.4, -0.6)
+    axes.set_ylim(len(numbers) - 0.4, -0.6)
     axes.set_yticks(rows, labels)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(visible=False, axis="y")
@@ -109,38 +117,40 @@ def matrix(
     digits: int | None = None,
     best: Better | None = None,
 ) -> Picture:
-    """A number in each cell, the darker the higher.
+    """A number in each cell, in a darker colour the higher it is.
 
-    values: [rows, columns]; not finite where there is nothing.   unit: what they are.
-    digits: behind the point; None gives as many as tell three digits of the largest.
-    best: whether the lowest or the highest of each column is, which is then framed.
+    values: [rows, columns]; not finite where there is no value.   unit: what they are.
+    digits: decimals; None gives three significant digits of the largest value.
+    best: whether the lowest or the highest of each column is the best, which is then framed.
     """
-    known = np.asarray(values, dtype=float)
-    finite = known[np.isfinite(known)]
+    numbers = np.asarray(values, dtype=float)
+    finite = numbers[np.isfinite(numbers)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
     if digits is None:
         largest = max(abs(low), abs(high)) or 1.0
         digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
-    said = [[_cell(value, digits) for value in row] for row in known]
-    labels = [folded(name, NAME) for name in rows]
-    aside = max(map(inches, labels)) + 0.3 + (0.25 if row_title else 0)
+    texts = [[_cell(value, digits) for value in row] for row in numbers]
+    labels = [wrapped(name, NAME) for name in rows]
+    aside = max(map(text_width, labels)) + 0.3 + (0.25 if row_title else 0)
     cell = (WIDTH - aside) / len(columns)
-    heads, upright = _heads(columns, cell)
-    above = LINE * max(h.count("\n") + 1 for h in heads) if upright else max(map(inches, heads))
+    titles, upright = _column_titles(columns, cell)
+    above = (
+        LINE * max(h.count("\n") + 1 for h in titles) if upright else max(map(text_width, titles))
+    )
     height = max(CELL, LINE * (1.5 + max(label.count("\n") for label in labels)))
     figure = new_figure(WIDTH, above + len(rows) * height + 1.0, fitted=True)
     axes = figure.add_subplot()
     shade = LinearSegmentedColormap.from_list("house", ["#f2f6fa", PALE, BLUE, "#173f6b"])
-    shares = (known - low) / ((high - low) or 1.0)
+    shares = (numbers - low) / ((high - low) or 1.0)
     axes.imshow(np.ma.masked_invalid(shares), cmap=shade, vmin=0, vmax=1, aspect="auto")
-    widest = max(inches(text, NORMAL, "bold") for row in said for text in row)
-    size = float(np.clip(NORMAL * (cell - 0.08) / widest, *LETTERS[::-1]))
-    chosen = np.column_stack([_best(column, best) for column in known.T])
+    widest = max(text_width(text, NORMAL, "bold") for row in texts for text in row)
+    size = float(np.clip(NORMAL * (cell - 0.08) / widest, *FONT_SIZES[::-1]))
+    chosen = np.column_stack([_best(column, best) for column in numbers.T])
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
             column,
             row,
-            said[row][column],
+            texts[row][column],
             ha="center",
             va="center",
             size=size,
@@ -149,7 +159,7 @@ def matrix(
         )
         if chosen[row, column]:
             _frame(axes, row, column)
-    axes.set_xticks(range(len(columns)), heads, rotation=0 if upright else 90)
+    axes.set_xticks(range(len(columns)), titles, rotation=0 if upright else 90)
     axes.set_yticks(range(len(rows)), labels)
     # White lines between the cells.
     axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
@@ -168,7 +178,7 @@ def matrix(
 
 
 def _best(values: np.ndarray, best: Better | None) -> np.ndarray:
-    """Which of the values are the best, [n]: none of one alone."""
+    """Whether each value is the best, [n]; none is if there is only one."""
     finite = values[np.isfinite(values)]
     if best is None or len(finite) < 2:
         return np.zeros(len(values), dtype=bool)
@@ -176,21 +186,21 @@ def _best(values: np.ndarray, best: Better | None) -> np.ndarray:
 
 
 def _dark(colour: tuple[float, ...]) -> bool:
-    """Whether white letters stand out more than dark ones, by relative luminance."""
+    """Whether white text has more contrast than dark text, by relative luminance."""
     linear = (((np.array(colour[:3]) + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
-    return bool(linear < DARK)
+    return bool(linear < MAX_DARK)
 
 
 def _cell(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
-def _heads(columns: Sequence[str], cell: float) -> tuple[list[str], bool]:
-    """The columns' names, in lines that fit the cells; else each in one, to be set on end."""
-    heads = [folded(name, cell - 0.06) for name in columns]
-    if max(map(inches, heads)) <= cell:
-        return heads, True
-    return [folded(name, NAME) for name in columns], False
+def _column_titles(columns: Sequence[str], cell: float) -> tuple[list[str], bool]:
+    """Column titles and whether they are horizontal: if they fit the cells, else vertical."""
+    titles = [wrapped(name, cell - 0.06) for name in columns]
+    if max(map(text_width, titles)) <= cell:
+        return titles, True
+    return [wrapped(name, NAME) for name in columns], False
 
 
 def _frame(axes: Axes, row: int, column: int) -> None:

@@ -1,4 +1,4 @@
-"""Words and numbers that fit: their widths, line breaks, and places where they do not touch."""
+"""Text and ticks of charts: widths, line breaks, and positions without overlaps."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from autoencode.report.style import ROUND, SMALL
 
-# Inches from one line of small letters to the next.
+# Inches from one line of small text to the next.
 LINE = 0.17
-# Of an axis that is not linear: the steps within a factor of ten, from few to many.
+# Ticks within a factor of ten on a logarithmic axis, from few to many.
 SUBS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
-# More values than these are no longer written below an axis one by one.
-FEW = 12
+# At most so many values are written below an axis one by one.
+MAX_VALUES = 12
 
 
 @lru_cache(maxsize=4096)
-def inches(text: str, size: float = SMALL, weight: str = "normal") -> float:
-    """How wide the longest line of a text is."""
+def text_width(text: str, size: float = SMALL, weight: str = "normal") -> float:
+    """The width of the longest line of a text, in inches."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     lines = text.split("\n")
     return float(
@@ -32,24 +32,24 @@ def inches(text: str, size: float = SMALL, weight: str = "normal") -> float:
     )
 
 
-def folded(text: str, room: float, size: float = SMALL) -> str:
-    """A text in as many lines as `room` inches ask for; a word that is longer is not cut.
+def wrapped(text: str, room: float, size: float = SMALL) -> str:
+    """A text in lines of at most `room` inches; a longer word is not cut.
 
-    >>> folded("a variational autoencoder", 1.0)
+    >>> wrapped("a variational autoencoder", 1.0)
     'a variational\\nautoencoder'
     """
     text = " ".join(str(text).split())
     for letters in range(len(text), 3, -1):
         lines = "\n".join(wrap(text, letters, break_long_words=False, break_on_hyphens=True))
-        if inches(lines, size) <= room:
+        if text_width(lines, size) <= room:
             return lines
     return "\n".join(text.split())
 
 
-def figure_of(value: float) -> str:
-    """A number for an axis: not rounded, its thousands apart.
+def tick_label(value: float) -> str:
+    """A number for an axis: not rounded, with thousands separators.
 
-    >>> figure_of(0.5), figure_of(-20000.0), figure_of(1e-5)
+    >>> tick_label(0.5), tick_label(-20000.0), tick_label(1e-5)
     ('0.5', '−20,000', '1e−05')
     """
     text = f"{value:,.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:,.4g}"
@@ -57,7 +57,7 @@ def figure_of(value: float) -> str:
 
 
 def scale(set_scale: Callable[..., None], values: np.ndarray, *, log: bool) -> None:
-    """Make an axis linear or logarithmic; beside a logarithm there is still a place for 0."""
+    """Make an axis linear or logarithmic; symmetric-logarithmic if a value is 0."""
     positive = values[values > 0]
     if not log or not len(positive):
         return
@@ -68,7 +68,7 @@ def scale(set_scale: Callable[..., None], values: np.ndarray, *, log: bool) -> N
 
 
 def put_ticks(axis: Axis, low: float, high: float, *, log: bool) -> None:
-    """Round numbers along an axis from `low` to `high`, written out."""
+    """Set ticks at round numbers from `low` to `high`."""
     if log and low > 0:
         ticks = _steps(low, high)
     else:
@@ -77,9 +77,9 @@ def put_ticks(axis: Axis, low: float, high: float, *, log: bool) -> None:
 
 
 def put_values(axis: Axis, values: Sequence[float]) -> None:
-    """These numbers along an axis and no others."""
+    """Set ticks at these values only."""
     axis.set_major_locator(FixedLocator(list(values)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: figure_of(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
     axis.set_minor_locator(NullLocator())
 
 
@@ -93,12 +93,14 @@ def _steps(low: float, high: float) -> np.ndarray:
     return np.asarray(MaxNLocator(5, steps=ROUND).tick_values(low, high))
 
 
-def apart(places: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Middles of things of these sizes: as near to `places` as may be without touching."""
+def separated(
+    places: Sequence[float], sizes: Sequence[float], low: float, high: float
+) -> list[float]:
+    """Centres of intervals of these sizes, as near to `places` as possible without overlaps."""
     blocks: list[list[int]] = []
 
-    def laid(block: list[int]) -> np.ndarray:
-        """Where each of a block begins, and where the last ends."""
+    def edges_of(block: list[int]) -> np.ndarray:
+        """Where each interval of a block begins, and where the last one ends."""
         edges = np.concatenate([[0.0], np.cumsum([sizes[i] for i in block])])
         middles = (edges[:-1] + edges[1:]) / 2
         start = np.mean([places[i] for i in block] - middles)
@@ -106,12 +108,12 @@ def apart(places: Sequence[float], sizes: Sequence[float], low: float, high: flo
 
     for i in np.argsort(places, kind="stable").tolist():
         blocks.append([i])
-        # Neighbours that touch become one block, until none do.
-        while len(blocks) > 1 and laid(blocks[-2])[-1] > laid(blocks[-1])[0] + 1e-9:
+        # Neighbouring blocks that overlap become one.
+        while len(blocks) > 1 and edges_of(blocks[-2])[-1] > edges_of(blocks[-1])[0] + 1e-9:
             last = blocks.pop()
             blocks[-1] += last
     found = np.zeros(len(places))
     for block in blocks:
-        edges = laid(block)
+        edges = edges_of(block)
         found[block] = (edges[:-1] + edges[1:]) / 2
     return found.tolist()

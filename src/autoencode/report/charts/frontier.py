@@ -1,4 +1,4 @@
-"""A curve through named points."""
+"""A curve through labelled points."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from itertools import pairwise
 
 import numpy as np
 
-from autoencode.report.charts.fit import LINE, folded, inches, put_ticks
+from autoencode.report.charts.fit import LINE, put_ticks, text_width, wrapped
 from autoencode.report.style import BLUE, RULE, SMALL, WIDTH, Picture, new_figure, styled
 
-# Inches: of the whole, and of a name's lines.
+# Inches: height of the figure, and width of a name.
 HEIGHT, NAME = 4.0, 1.35
-# Points: of the names' letters.
-LETTERS = SMALL + 0.5
-# Farther from its point, in inches, a name is tied to it by a line.
-FAR = 0.6
+# Font size of the names.
+FONT_SIZE = SMALL + 0.5
+# A name farther from its point than this, in inches, is connected by a line.
+MAX_GAP = 0.6
 
 
 @styled()
 def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Picture:
-    """A curve through named points in the order given: rate against distortion along beta.
+    """A curve through labelled points in the order given, a rate–distortion curve for example.
 
     points: (name, x, y).   x, y: what the axes are, with the unit.
     """
     figure = new_figure(WIDTH, HEIGHT, fitted=True)
     axes = figure.add_subplot()
-    names = [folded(name, NAME, LETTERS) for name, *_ in points]
+    names = [wrapped(name, NAME, FONT_SIZE) for name, *_ in points]
     places = np.array([point[1:] for point in points], dtype=float)
     axes.plot(*places.T, "o-", color=BLUE, markersize=5.5)
     axes.margins(0.13)
@@ -36,13 +36,13 @@ def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Pict
     put_ticks(axes.yaxis, *axes.get_ylim(), log=False)
     axes.set_xlabel(x)
     axes.set_title(y)
-    # The names need the axes' own size, which their numbers and titles decide.
+    # The positions of the names depend on the size of the axes, which is final only now.
     figure.draw_without_rendering()
     box = np.asarray(axes.get_window_extent().size) / figure.dpi
     at = axes.transLimits.transform(places) * box
-    sizes = [(inches(name, LETTERS), LINE * (name.count("\n") + 1)) for name in names]
-    for name, place, middle in zip(names, at, _beside(at, sizes, box), strict=True):
-        far = np.hypot(*(middle - place)) > FAR
+    sizes = [(text_width(name, FONT_SIZE), LINE * (name.count("\n") + 1)) for name in names]
+    for name, place, middle in zip(names, at, _name_positions(at, sizes, box), strict=True):
+        far = np.hypot(*(middle - place)) > MAX_GAP
         axes.annotate(
             name,
             tuple(place / box),
@@ -52,18 +52,18 @@ def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Pict
             {"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "shrinkB": 4} if far else None,
             ha="center",
             va="center",
-            size=LETTERS,
+            size=FONT_SIZE,
         )
     return figure
 
 
-def _beside(
+def _name_positions(
     points: np.ndarray, sizes: Sequence[tuple[float, float]], box: np.ndarray
 ) -> np.ndarray:
-    """Where names of so many inches stand beside their points [n, 2] in a box: their middles.
+    """Centres of names of these sizes, in inches, next to their points [n, 2] in a box.
 
-    Each takes the nearest place around its point that hides neither another name, nor a point, nor
-    the line through them.
+    Each name takes the nearest place around its point that overlaps no other name, no point and
+    not the line through them.
     """
     steps = np.linspace(0, 1, 40)[:, None]
     along = [a + steps * (b - a) for a, b in pairwise(points)]
@@ -75,8 +75,8 @@ def _beside(
         choices = []
         for distance in (0.08, 0.16, 0.3, 0.5, 0.8):
             for angle in angles:
-                way = np.array([np.cos(angle), np.sin(angle)])
-                middle = point + way * (half + distance)
+                direction = np.array([np.cos(angle), np.sin(angle)])
+                middle = point + direction * (half + distance)
                 hidden = sum(
                     (np.abs(middle - other) < half + other_half + 0.02).all()
                     for other, other_half in taken

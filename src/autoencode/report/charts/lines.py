@@ -1,4 +1,4 @@
-"""Lines over one x, each with its name."""
+"""Line charts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from autoencode.report.charts.fit import (
-    FEW,
     LINE,
-    apart,
-    figure_of,
-    folded,
-    inches,
+    MAX_VALUES,
     put_ticks,
     put_values,
     scale,
+    separated,
+    text_width,
+    tick_label,
+    wrapped,
 )
 from autoencode.report.style import (
     BLUE,
@@ -37,23 +37,23 @@ from autoencode.report.style import (
     styled,
 )
 
-# Inches: of the whole, of the axes in it, and of the names at the ends of lines.
+# Inches: height of the figure, margins of the axes, and width of the names at the ends of lines.
 HEIGHT, AROUND_X, AROUND_Y, NAME = 3.7, 0.85, 1.0, 1.45
-# Points: of all letters but the titles.
-LETTERS = SMALL + 0.5
-# Up to so many points each is marked, and has a bar for its interval; beyond, it is a band.
-MARKED, BARS = 40, 12
-# Names stand at the ends of lines that end from here on, and at most so far above or below: in
-# fractions of the axes.
-END, AWAY = 0.85, 0.25
+# Font size of all text but the titles.
+FONT_SIZE = SMALL + 0.5
+# Up to so many points have a marker, and a bar for the interval; more have a band.
+MAX_MARKERS, MAX_BARS = 40, 12
+# Names are at the ends of lines that end from here on, and at most so far above or below, in
+# fractions of the axes; otherwise in a legend.
+MIN_END, MAX_SHIFT = 0.85, 0.25
 TIE = {"arrowstyle": "-", "linewidth": 0.9, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 3}
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: y [n] at x [n], not finite where there is nothing.
+    """One line: y [n] at x [n], not finite where there is no value.
 
-    low, high: the ends of an interval around each y, if there are any.
+    low, high: ends of an interval around each y, [n]; None without intervals.
     """
 
     name: str
@@ -64,11 +64,11 @@ class Series:
     dashed: bool = False
 
     def array(self, of: Sequence[float] | None) -> np.ndarray:
-        """One of its columns at the points that are there, in the order of x, [m]."""
+        """One of the columns where x and y are finite, in the order of x, [m]."""
         x, y = (np.asarray(column, dtype=float) for column in (self.x, self.y))
-        there = np.isfinite(x) & np.isfinite(y)
+        finite = np.isfinite(x) & np.isfinite(y)
         column = y if of is None else np.asarray(of, dtype=float)
-        found: np.ndarray = column[there][np.argsort(x[there], kind="stable")]
+        found: np.ndarray = column[finite][np.argsort(x[finite], kind="stable")]
         return found
 
 
@@ -81,16 +81,16 @@ def curves(
     log_y: bool = False,
     marked: Sequence[tuple[float, str]] = (),
 ) -> Picture:
-    """Lines over one x; each is named at its end, or below the chart where there is no room.
+    """Lines over one x, with names at their ends, or in a legend if there is no room.
 
-    x, y: what the axes are, with the unit.   marked: places on x, and what is there.
+    x, y: what the axes are, with the unit.   marked: positions on x, with text.
     """
     figure = new_figure(WIDTH, HEIGHT, fitted=True)
     axes = figure.add_subplot()
     paint = [BLUE, ORANGE][: len(series)] if len(series) <= 2 else colours(len(series))
     lines = [_line(axes, each, colour) for each, colour in zip(series, paint, strict=True)]
-    known = np.concatenate([*(each.array(each.x) for each in series), [at for at, _ in marked]])
-    scale(axes.set_xscale, known, log=log_x)
+    x_values = np.concatenate([*(each.array(each.x) for each in series), [at for at, _ in marked]])
+    scale(axes.set_xscale, x_values, log=log_x)
     values = [each.array(c) for each in series for c in (each.y, each.low, each.high)]
     scale(axes.set_yscale, np.concatenate(values), log=log_y)
     axes.margins(x=0.04, y=0.07)
@@ -98,20 +98,20 @@ def curves(
     axes.set_ylim(*axes.get_ylim())
     axes.set_xlabel(x)
     across, down = WIDTH - AROUND_X, HEIGHT - AROUND_Y
-    names = [folded(each.name, NAME, LETTERS) for each in series]
+    names = [wrapped(each.name, NAME, FONT_SIZE) for each in series]
     ends = _ends(axes, series)
     heights = [LINE * (name.count("\n") + 1) / down for name in names]
-    places = apart(ends[:, 1].tolist(), heights, 0, max(1, sum(heights)))
-    if ends[:, 0].min() >= END and np.abs(places - ends[:, 1]).max() <= AWAY:
+    places = separated(ends[:, 1].tolist(), heights, 0, max(1, sum(heights)))
+    if ends[:, 0].min() >= MIN_END and np.abs(places - ends[:, 1]).max() <= MAX_SHIFT:
         _name_ends(axes, names, paint, ends, places)
-        across -= max(inches(name, LETTERS) for name in names) + 0.1
+        across -= max(text_width(name, FONT_SIZE) for name in names) + 0.1
     else:
         rows = legend_rows([each.name for each in series])
         figure.set_figheight(HEIGHT + 0.21 * rows)
         columns = -(-len(series) // rows)
         figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.8)
     put_ticks(axes.yaxis, *axes.get_ylim(), log=log_y)
-    _x_ticks(axes, np.unique(known), across, log=log_x)
+    _x_ticks(axes, np.unique(x_values), across, log=log_x)
     rows = _mark(axes, marked, across, down)
     axes.set_title(y, pad=6 + 72 * LINE * rows)
     return figure
@@ -121,12 +121,12 @@ def _line(axes: Axes, series: Series, colour: str) -> Line2D:
     x, y = series.array(series.x), series.array(series.y)
     if series.low is not None and series.high is not None:
         low, high = series.array(series.low), series.array(series.high)
-        if len(x) > BARS:
+        if len(x) > MAX_BARS:
             axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
         else:
             axes.vlines(x, low, high, color=colour, linewidth=1.2, alpha=0.75)
     style = "--" if series.dashed else "-"
-    marker = "o" if len(x) <= MARKED else ""
+    marker = "o" if len(x) <= MAX_MARKERS else ""
     (line,) = axes.plot(x, y, style, color=colour, marker=marker, label=series.name)
     line.set(markersize=4.5, markeredgewidth=1.3)
     line.set_markerfacecolor(PAPER if series.dashed else colour)
@@ -134,7 +134,7 @@ def _line(axes: Axes, series: Series, colour: str) -> Line2D:
 
 
 def _ends(axes: Axes, series: Sequence[Series]) -> np.ndarray:
-    """Where each line ends, [S, 2], as fractions of the axes; one without points at the left."""
+    """The end of each line, [S, 2], in fractions of the axes; (0, 0) for a line without points."""
     to_fraction = axes.transScale + axes.transLimits
     ends = np.zeros((len(series), 2))
     for end, each in zip(ends, series, strict=True):
@@ -146,7 +146,7 @@ def _ends(axes: Axes, series: Sequence[Series]) -> np.ndarray:
 def _name_ends(
     axes: Axes, names: Sequence[str], paint: Sequence[str], ends: np.ndarray, heights: list[float]
 ) -> None:
-    """Names to the right of the axes, each tied to its line's end."""
+    """Write names to the right of the axes, each connected to the end of its line."""
     for name, colour, end, height in zip(names, paint, ends, heights, strict=True):
         axes.annotate(
             name,
@@ -157,40 +157,40 @@ def _name_ends(
             {"color": colour, **TIE},
             annotation_clip=False,
             va="center",
-            size=LETTERS,
-            # Some of the colours are too light for letters.
+            size=FONT_SIZE,
+            # Some of the colours are too light for text.
             color=to_hex(tuple((np.add(to_rgb(colour), to_rgb(INK)) / 2).tolist())),
         )
 
 
-def _x_ticks(axes: Axes, known: np.ndarray, across: float, *, log: bool) -> None:
-    """The values themselves where they are few and have room, else round ones."""
+def _x_ticks(axes: Axes, x_values: np.ndarray, across: float, *, log: bool) -> None:
+    """Set ticks at the values themselves if there is room for them, else at round numbers."""
     low, high = axes.get_xlim()
-    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in known])[:, 0]
+    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in x_values])[:, 0]
     left, right = axes.transScale.transform([(low, 1), (high, 1)])[:, 0]
-    kept: list[float] = []
+    fitting: list[float] = []
     edge = np.inf
-    # From the right, where values on a linear axis lie apart.
-    for value, place in zip(known[::-1], places[::-1], strict=True):
+    # From the right, where values on a linear axis are farther apart.
+    for value, place in zip(x_values[::-1], places[::-1], strict=True):
         middle = across * (place - left) / (right - left)
-        half = inches(figure_of(value), LETTERS) / 2
+        half = text_width(tick_label(value), FONT_SIZE) / 2
         if middle + half + 0.06 <= edge:
-            kept.append(value)
+            fitting.append(value)
             edge = middle - half
-    if len(known) <= FEW and len(kept) >= 0.6 * len(known):
-        put_values(axes.xaxis, kept[::-1])
+    if len(x_values) <= MAX_VALUES and len(fitting) >= 0.6 * len(x_values):
+        put_values(axes.xaxis, fitting[::-1])
     else:
         put_ticks(axes.xaxis, low, high, log=log)
 
 
 def _mark(axes: Axes, marked: Sequence[tuple[float, str]], across: float, down: float) -> int:
-    """Vertical lines with words beside them, above the axes; how many rows the words take."""
+    """Draw vertical lines with text above the axes; returns the number of rows of text."""
     to_fraction = axes.transScale + axes.transLimits
     starts: list[float] = []
-    # From the right: so a line that goes up past other words has them all on its right.
+    # From the right, so that a line passes other text on its left side only.
     for at, words in sorted(marked, reverse=True):
         line = across * to_fraction.transform((at, axes.get_ylim()[0]))[0]
-        width = inches(words, LETTERS) + 0.06
+        width = text_width(words, FONT_SIZE) + 0.06
         left = line if line + width <= across else line - width
         row = next((i for i, start in enumerate(starts) if left + width <= start), len(starts))
         starts[:row] = [min(start, line) for start in starts[:row]]
@@ -205,7 +205,7 @@ def _mark(axes: Axes, marked: Sequence[tuple[float, str]], across: float, down: 
             axes.get_xaxis_transform(),
             "offset points",
             va="center",
-            size=LETTERS,
+            size=FONT_SIZE,
             color=SOFT,
             annotation_clip=False,
             ha=side,

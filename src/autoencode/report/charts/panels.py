@@ -1,4 +1,4 @@
-"""Charts of many small pictures or planes."""
+"""Charts of many images, or of many scatter plots."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from autoencode.data import scaled
-from autoencode.report.charts.fit import LINE, folded, inches, put_values
-from autoencode.report.figures.plane import window
+from autoencode.report.charts.fit import LINE, put_values, text_width, wrapped
 from autoencode.report.figures.rows import Row, draw_rows
+from autoencode.report.figures.scatter import limits
 from autoencode.report.images import tiles
 from autoencode.report.style import (
     BLUE,
@@ -29,26 +29,26 @@ from autoencode.report.style import (
     styled,
 )
 
-# Inches of a row's name, and of a plane's that stands alone.
-NAME, ALONE = 1.05, 4.2
-# More dots than these only hide each other.
-MOST = 5_000
+# Inches: width of a row name, and side of a single scatter plot.
+NAME, SINGLE = 1.05, 4.2
+# A scatter plot of more points shows nothing more.
+MAX_POINTS = 5_000
 
 
 @styled()
-def image_rows(rows: Sequence[tuple[str, Tensor]], heads: Sequence[str] = ()) -> Picture:
-    """Rows of images [n, *X] of one size (uint8, or float in [0, 1]), each with its name beside it.
+def image_rows(rows: Sequence[tuple[str, Tensor]], column_titles: Sequence[str] = ()) -> Picture:
+    """Rows of images [n, *X] of one size (uint8, or float in [0, 1]), each with its name.
 
-    heads: above the columns, if anything is.
+    column_titles: text above the columns; empty for none.
     """
-    labels = [folded(name, NAME, SMALL + 1) for name, _ in rows]
+    labels = [wrapped(name, NAME, SMALL + 1) for name, _ in rows]
     columns = max(len(images) for _, images in rows)
-    room = (WIDTH - 0.3 - max(map(inches, labels))) / columns - 0.08
-    heads = [folded(head, room) for head in heads]
+    room = (WIDTH - 0.3 - max(map(text_width, labels))) / columns - 0.08
+    above = [wrapped(title, room) for title in column_titles]
     drawn: list[Row] = []
     for label, (_, images) in zip(labels, rows, strict=True):
         pictures = tiles(scaled(images), kind=images.dim() - 1)
-        drawn.append(Row(pictures, label, [] if drawn else heads))
+        drawn.append(Row(pictures, label, [] if drawn else above))
     return draw_rows(drawn)
 
 
@@ -56,18 +56,18 @@ def image_rows(rows: Sequence[tuple[str, Tensor]], heads: Sequence[str] = ()) ->
 def code_planes(
     panels: Sequence[tuple[str, Float[Tensor, "n 2"], Tensor | None]], classes: Sequence[str]
 ) -> Picture:
-    """A small scatter plot for each (name, codes, labels [N] or None), each in limits of its own.
+    """A scatter plot for each (name, codes, labels [N] or None), with limits of its own.
 
-    classes: the names of the labels, which have one colour in all panels.
+    classes: the class names; a class has the same colour in all panels.
     """
     columns = min(len(panels), 2 if len(panels) in (2, 4) else 3)
-    side = WIDTH / columns - 0.42 if len(panels) > 1 else ALONE
-    titles = [folded(name, side, SMALL + 0.5) for name, *_ in panels]
+    side = WIDTH / columns - 0.42 if len(panels) > 1 else SINGLE
+    titles = [wrapped(name, side, SMALL + 0.5) for name, *_ in panels]
     in_rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     lines = sum(max(title.count("\n") + 1 for title in row) for row in in_rows)
-    present = sorted({label for *_, y in panels if y is not None for label in y.unique().tolist()})
-    known, paint = names(classes), colours(len(classes))
-    labels = [known[label] for label in present]
+    present = sorted({label for *_, y in panels if y is not None for label in y.tolist()})
+    class_names, paint = names(classes), colours(len(classes))
+    labels = [class_names[label] for label in present]
     rows = len(in_rows)
     height = rows * (side + 0.35) + LINE * lines + 0.1 + 0.21 * legend_rows(labels)
     figure = new_figure(WIDTH, height, fitted=True)
@@ -84,9 +84,11 @@ def code_planes(
 
 def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
     codes = codes.detach().float().cpu()
-    there = codes.isfinite().all(1).nonzero().flatten()
-    # In random order: drawn class by class, the last would hide all others.
-    drawn = there[torch.randperm(len(there), generator=torch.Generator().manual_seed(0))[:MOST]]
+    finite = codes.isfinite().all(1).nonzero().flatten()
+    # In random order, so that no class hides another.
+    drawn = finite[
+        torch.randperm(len(finite), generator=torch.Generator().manual_seed(0))[:MAX_POINTS]
+    ]
     axes.set_box_aspect(1)
     axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
     if not len(drawn):
@@ -97,7 +99,7 @@ def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
     size = float(np.clip(12_000 / len(drawn), 2.5, 14))
     paint = BLUE if dots is None else dots[drawn.numpy()]
     axes.scatter(x, y, s=size, c=paint, alpha=0.75, linewidths=0, rasterized=True)
-    (left, bottom), (right, top) = (corner.tolist() for corner in window(codes[there]))
+    (left, bottom), (right, top) = (corner.tolist() for corner in limits(codes[finite]))
     axes.set(xlim=(left, right), ylim=(bottom, top))
     for axis, low, high in ((axes.xaxis, left, right), (axes.yaxis, bottom, top)):
         ticks = MaxNLocator(3).tick_values(low, high)

@@ -1,81 +1,54 @@
-"""Originals beside their reconstructions, on test data."""
+"""Test examples above their reconstructions."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import torch
+from torch import Tensor
 
-from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.formatting import count, numbers, short
-from autoencode.report.style import Picture, styled
-from autoencode.report.tables import Table
-from autoencode.report.view import View
-
-TITLE = "What comes back"
-COLUMNS = 8
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
+from autoencode.report.figures.base import ViewFigure
+from autoencode.report.figures.pairs import COLUMNS, PairsFigure
+from autoencode.report.formatting import count, latent_dimensions, short
 
 
-@styled()
-def draw(view: View) -> Picture:
-    """Pairs, the original above: at random, and those of middle error."""
-    rows = []
-    for label, which in _chosen(view).items():
-        for start in range(0, len(which), COLUMNS):
-            block = which[start : start + COLUMNS]
-            rows.append(Row(view.originals(block), "" if start else label, after=0.02))
-            notes = [short(error) for error in view.errors[block].tolist()]
-            pictures = view.decoded(view.codes[block], block)
-            rows.append(Row(pictures, "", notes=notes, after=0.14))
-    return draw_rows(rows)
+@final
+@dataclass(frozen=True)
+class Reconstructions(PairsFigure, ViewFigure):
+    """Pairs at random, and pairs around the median error."""
 
+    key = "reconstructions"
+    title = "Reconstructions"
 
-def _chosen(view: View) -> dict[str, torch.Tensor]:
-    n = len(view.errors)
-    columns = min(COLUMNS, n)
-    middle = (n - columns) // 2
-    drawn = torch.randperm(n, generator=torch.Generator().manual_seed(1))
-    order = view.errors.argsort(stable=True)
-    return {"random": drawn[: 2 * columns], "median": order[middle : middle + columns]}
+    def blocks(self) -> dict[str, Tensor]:
+        n = len(self.view.errors)
+        columns = min(COLUMNS, n)
+        middle = (n - columns) // 2
+        drawn = torch.randperm(n, generator=torch.Generator().manual_seed(1))
+        order = self.view.errors.argsort(stable=True)
+        return {"random": drawn[: 2 * columns], "median": order[middle : middle + columns]}
 
+    def caption(self) -> str:
+        sizes = self.view.model.sizes
+        return (
+            "Each pair is a test example, which the model was not trained on, above its "
+            f"reconstruction from a code of {latent_dimensions(sizes.latent)}. The number below is "
+            f"the squared error, summed over {count(sizes.pixels)} values. The first rows are "
+            "random, the last has the errors around the median of "
+            f"{count(len(self.view.errors))} examples."
+        )
 
-def table(view: View) -> Table:
-    """A row for each pair, in reading order."""
-    chosen = _chosen(view)
-    which = torch.cat(list(chosen.values()))
-    return Table(
-        {
-            "row": [row for row, of_row in chosen.items() for _ in of_row],
-            "position in the test set": view.places[which].numpy(),
-            **view.labels(which),
-            "squared error, summed over one example": view.errors[which].numpy(),
-        }
-    )
+    def findings(self) -> str:
+        median = self.view.errors.median().item()
+        return claims.reconstruction(median, measurements.explained_variance(self.view))
 
-
-def about(view: View) -> str:
-    """What the figure is."""
-    sizes = view.model.sizes
-    return (
-        "Each pair is a test example, never seen in training, above what the model makes of its "
-        f"code of {numbers(sizes.latent)}. The number below a pair is its squared error, summed "
-        f"over {count(sizes.pixels)} values. The first rows are drawn at random; then come those "
-        f"around the median error of {count(len(view.errors))}."
-    )
-
-
-def see(view: View) -> str:
-    """What to see in it."""
-    middle = short(view.errors.median().item())
-    return (
-        f"Half of the errors lie below {middle}. See what the code keeps, what it smooths away, "
-        "and what comes back as something more ordinary."
-    )
-
-
-def alt(view: View) -> str:
-    """The figure in words."""
-    low, middle, high = view.errors.quantile(torch.tensor([0.0, 0.5, 1.0])).tolist()
-    return (
-        "Rows of test examples, each above its reconstruction: random ones, and those at the "
-        f"median. Squared errors reach from {short(low)} over a median of "
-        f"{short(middle)} to {short(high)}."
-    )
+    def alt(self) -> str:
+        low, middle, high = self.view.errors.quantile(torch.tensor([0.0, 0.5, 1.0])).tolist()
+        return (
+            "Rows of test examples, each above its reconstruction: random ones, and those at the "
+            f"median. Squared errors are from {short(low)} to {short(high)}, with a median of "
+            f"{short(middle)}."
+        )

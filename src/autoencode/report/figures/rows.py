@@ -1,4 +1,4 @@
-"""Rows of small pictures with words beside, above and below them: the frame of most figures."""
+"""Rows of images with text beside, above and below them."""
 
 from __future__ import annotations
 
@@ -13,54 +13,56 @@ from autoencode.report.style import SHARP, SMALL, SOFT, WIDTH, Picture, new_figu
 
 # Inches.
 MARGIN, LINE, LETTER = 0.06, 0.17, 0.078
-WIDEST, HIGHEST = 1.15, 1.5
-# Between two pictures, as a fraction of one.
+MAX_WIDTH, MAX_HEIGHT = 1.15, 1.5
+# Of a model's name to the left of a row.
+NAME_WIDTH = 1.0
+# Between two images, as a fraction of their width.
 GAP = 0.07
 
 
 @dataclass(frozen=True)
 class Row:
-    """Pictures side by side.
+    """Images side by side.
 
-    label: beside the row, in as many lines as it has.
-    heads, notes: above and below each picture, or none; a head may have several lines.
-    after: inches of room below.
+    label: text to the left of the row.
+    above, below: text above and below each image, or none; above, several lines are possible.
+    space_below: inches of space below the row.
     """
 
     pictures: Tiles
     label: str = ""
-    heads: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    after: float = 0.05
+    above: Sequence[str] = ()
+    below: Sequence[str] = ()
+    space_below: float = 0.05
 
 
 def draw_rows(rows: Sequence[Row]) -> Picture:
-    """A figure of the rows, one under the other, all pictures of one size."""
+    """A figure of the rows from top to bottom; all images have one size."""
     columns = max(len(row.pictures) for row in rows)
     height, width = rows[0].pictures.shape[1:3]
     longest = max(len(line) for row in rows for line in row.label.split("\n"))
     left = MARGIN + (longest * LETTER + 0.08 if longest else 0)
     across = (WIDTH - left - MARGIN) / (columns + (columns - 1) * GAP)
-    across = min(across, WIDEST, HIGHEST * width / height)
+    across = min(across, MAX_WIDTH, MAX_HEIGHT * width / height)
     down = across * height / width
-    above = [max((head.count("\n") + 1 for head in row.heads), default=0) for row in rows]
-    lines = sum(above) + sum(bool(row.notes) for row in rows)
-    room = sum(row.after for row in rows[:-1])
-    # A label of several lines may be higher than its pictures.
+    title_lines = [max((title.count("\n") + 1 for title in row.above), default=0) for row in rows]
+    lines = sum(title_lines) + sum(bool(row.below) for row in rows)
+    room = sum(row.space_below for row in rows[:-1])
+    # A label of several lines may be higher than its images.
     highs = [max(down, LINE * (row.label.count("\n") + 1)) for row in rows]
     total = 2 * MARGIN + sum(highs) + lines * LINE + room
     figure = new_figure(WIDTH, total)
-    # One pair of axes, in inches: a pair for each row would take longer than all the rest.
+    # One pair of axes, in inches: a pair for each row would take most of the time.
     axes = figure.add_axes((0, 0, 1, 1))
-    # As many dots as the screen has or more, so that pixels stay square and sharp.
+    # As many dots as a screen has or more, so that pixels are square and sharp.
     factor = max(1, int(np.ceil(across * SHARP / width)))
     gap = round(GAP * factor * width)
     top = total - MARGIN
-    for row, head, high in zip(rows, above, highs, strict=True):
+    for row, n_lines, high in zip(rows, title_lines, highs, strict=True):
         middles = [left + across * (i * (1 + GAP) + 0.5) for i in range(len(row.pictures))]
-        if row.heads:
-            _words(axes, middles, top - (head - 0.2) * LINE, row.heads, "bottom")
-            top -= head * LINE
+        if row.above:
+            _words(axes, middles, top - (n_lines - 0.2) * LINE, row.above, "bottom")
+            top -= n_lines * LINE
         sheet = montage(enlarge(row.pictures, factor), len(row.pictures), gap)
         right = left + across * (len(row.pictures) * (1 + GAP) - GAP)
         middle = top - high / 2
@@ -69,10 +71,10 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
         if row.label:
             axes.text(MARGIN, middle, row.label, va="center", size=SMALL + 1)
         top -= high
-        if row.notes:
-            _words(axes, middles, top - 0.55 * LINE, row.notes)
+        if row.below:
+            _words(axes, middles, top - 0.55 * LINE, row.below)
             top -= LINE
-        top -= row.after
+        top -= row.space_below
     axes.set(xlim=(0, WIDTH), ylim=(0, total))
     axes.set_axis_off()
     return figure

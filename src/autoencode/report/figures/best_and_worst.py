@@ -1,0 +1,88 @@
+"""The test examples of lowest and of highest error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import torch
+from torch import Tensor
+
+from autoencode.models.conditions import conditioning
+from autoencode.report.figures.base import ReportContext
+from autoencode.report.figures.pairs import PairsFigure
+from autoencode.report.formatting import count, short
+from autoencode.report.style import names
+from autoencode.report.view import View
+
+# Examples of lowest and of highest error that are shown.
+MAX_BEST, MAX_WORST = 8, 16
+
+
+@final
+@dataclass(frozen=True)
+class BestAndWorst(PairsFigure):
+    """First `best` examples of lowest error, then those of highest; `mean` is over all."""
+
+    view: View
+    best: int
+    mean: float
+
+    key = "best-and-worst"
+    title = "Lowest and highest errors"
+    with_classes = True
+
+    @classmethod
+    def for_run(cls, context: ReportContext) -> Self:
+        """The examples that the evaluation found; without one, of the examples in the view."""
+        view, metrics, test = context.view, context.metrics, context.data.test
+        order = view.positions[view.errors.argsort(stable=True)]
+        best = torch.tensor(metrics.get("best_examples", order.tolist())[:MAX_BEST])
+        worst = torch.tensor(metrics.get("worst_examples", order.flip(0).tolist())[:MAX_WORST])
+        rows = torch.cat([best, worst])
+        y = None if test.y is None else test.y[rows]
+        conditions = conditioning(context.run.recipe, test)
+        shown = View.of(
+            view.model,
+            test.x[rows],
+            y,
+            context.data.classes,
+            None if conditions is None else conditions[rows],
+        )
+        mean = metrics.get("squared_error", view.errors.mean().item())
+        return cls(replace(shown, positions=rows, total=len(test)), len(best), mean)
+
+    def blocks(self) -> dict[str, Tensor]:
+        order = torch.arange(len(self.view.errors))
+        return {"lowest": order[: self.best], "highest": order[self.best :]}
+
+    def caption(self) -> str:
+        view = self.view
+        named = " The class is above each pair." if view.y is not None else ""
+        return (
+            f"Of {count(view.total)} test examples, the {self.best} with the lowest and the "
+            f"{len(view.errors) - self.best} with the highest squared error, each above its "
+            f"reconstruction.{named} The number below is the squared error, summed over "
+            f"{count(view.model.sizes.pixels)} values."
+        )
+
+    def findings(self) -> str:
+        view, worst = self.view, self.view.errors[self.best :]
+        parts = []
+        if self.mean > 0:
+            times = worst.max().item() / self.mean
+            parts.append(f"The highest error is {times:.1f} times the mean of {short(self.mean)}.")
+        if view.y is not None:
+            label, most = Counter(view.y[self.best :].tolist()).most_common(1)[0]
+            if most > 1:
+                name = names(view.classes)[label]
+                parts.append(f"{most} of the {len(worst)} highest are of the class “{name}”.")
+        return " ".join(parts)
+
+    def alt(self) -> str:
+        low, high = self.view.errors.min().item(), self.view.errors.max().item()
+        return (
+            "Test examples above their reconstructions: those of lowest squared error, from "
+            f"{short(low)}, and those of highest, up to {short(high)}."
+        )

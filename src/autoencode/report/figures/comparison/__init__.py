@@ -1,0 +1,1 @@
+"""Figures that show several models on the same examples."""

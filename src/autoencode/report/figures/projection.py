@@ -1,0 +1,113 @@
+"""A projection of the codes that preserves neighbourhoods: t-SNE or UMAP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self, final
+
+from torch import Tensor
+
+import autoencode.report.claims as claims
+import autoencode.report.measurements as measurements
+from autoencode.evaluation import Projection, saved_projection
+from autoencode.report.figures.base import Figure, ReportContext
+from autoencode.report.figures.scatter import class_styles, draw_points
+from autoencode.report.formatting import count
+from autoencode.report.style import (
+    WIDTH,
+    Picture,
+    legend_below,
+    legend_rows,
+    new_figure,
+    styled,
+)
+from autoencode.report.tables import Table
+
+METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
+
+
+@final
+@dataclass(frozen=True)
+class CodeProjection(Figure):
+    """Projected codes with the class of each, `y` [N]; None without labels."""
+
+    projected: Projection
+    y: Tensor | None
+    classes: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """The name of the method."""
+        return METHODS[self.projected.method]
+
+    @property
+    def key(self) -> str:  # type: ignore[override]  # read-only here, as all figures are frozen
+        """One for each method."""
+        return f"projection-{self.projected.method}"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # as above
+        """One for each method."""
+        return f"{self.name} projection of the codes"
+
+    @classmethod
+    def for_run(cls, context: ReportContext, method: Literal["tsne", "umap"]) -> Self | None:
+        """Where the run has a projection of these test examples by that method."""
+        test = context.data.test
+        projected = saved_projection(context.run, method)
+        if projected is None or projected.of != len(test):
+            return None
+        y = None if test.y is None else test.y[projected.rows]
+        return cls(projected, y, context.data.classes)
+
+    @styled()
+    def draw(self) -> Picture:
+        """A point for each code, without axes: positions and distances have no unit."""
+        labels, paint = class_styles(self.classes, self._present())
+        figure = new_figure(WIDTH, WIDTH + 0.1 + 0.2 * legend_rows(labels), fitted=True)
+        axes = figure.add_subplot()
+        draw_points(axes, self.projected.points, self.y, self.classes, outliers=0.0)
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+        if labels:
+            legend_below(figure, axes, labels, paint)
+        return figure
+
+    def _present(self) -> list[int]:
+        return [] if self.y is None else sorted(set(self.y.tolist()))
+
+    def table(self) -> Table:
+        """A row for each projected code, in the order of the test set."""
+        labels = {} if self.y is None else {"label": [self.classes[k] for k in self.y.tolist()]}
+        points = self.projected.points
+        return Table(
+            {
+                "position in the test set": self.projected.rows.numpy(),
+                **{f"{self.name} {i + 1}": points[:, i].numpy() for i in (0, 1)},
+                **labels,
+            }
+        )
+
+    def caption(self) -> str:
+        n = count(len(self.projected.points))
+        if self.projected.of != len(self.projected.points):
+            n = f"{n} of {count(self.projected.of)}"
+        coloured = ", coloured by class" if self.y is not None else ""
+        return (
+            f"A {self.name} projection of the codes of {n} test examples{coloured}. It is made so "
+            "that the nearest neighbours of a code in the latent space are near it. Distances "
+            "between groups, their sizes and densities, and directions have no meaning."
+        )
+
+    def findings(self) -> str:
+        if self.y is None:
+            return ""
+        agreement = measurements.label_agreement(self.projected.points, self.y)
+        return claims.label_agreement("points", *agreement)
+
+    def alt(self) -> str:
+        coloured = f", coloured by {len(self._present())} classes" if self.y is not None else ""
+        n = count(len(self.projected.points))
+        return f"A scatter plot, by {self.name}, of the codes of {n} test examples{coloured}."

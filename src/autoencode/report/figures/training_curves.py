@@ -1,0 +1,176 @@
+"""Squared error and each term of the objective during training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from operator import itemgetter
+from typing import Any, NamedTuple, Self, final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+import autoencode.report.claims as claims
+from autoencode.models.describe import term_unit
+from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.style import BLUE, ORANGE, WIDTH, Picture, legend_below, new_figure, styled
+from autoencode.report.tables import Table
+
+Line = Mapping[str, Any]
+# The values of the first steps are far above all others: axes are scaled to what follows this
+# share of the steps.
+START = 0.05
+# Inches of a panel, and of the first one.
+PANEL, FIRST = 1.75, 2.6
+SQUARED_ERROR = "squared error, summed over one example"
+
+
+class Curve(NamedTuple):
+    """One quantity against the steps, [n, 2] of step and value each."""
+
+    name: str
+    training: np.ndarray
+    validation: np.ndarray
+
+    @property
+    def points(self) -> np.ndarray:
+        """Both parts together."""
+        return np.concatenate([self.training, self.validation])
+
+    def limits(self) -> tuple[float, float] | None:
+        """The lowest and the highest value on the axis; None for a curve without points."""
+        points = self.points
+        if not len(points):
+            return None
+        low = points[:, 1].min()
+        high = points[points[:, 0] >= START * points[:, 0].max(), 1].max()
+        margin = 0.06 * (high - low) or 0.5
+        return low - margin, high + margin
+
+
+@final
+@dataclass(frozen=True)
+class TrainingCurves(ReportFigure):
+    """The lines of a training log; `units` of the terms, "" for a term without one."""
+
+    log: Sequence[Line]
+    units: Mapping[str, str]
+
+    key = "training-curves"
+    title = "Training curves"
+
+    @classmethod
+    def for_run(cls, context: ReportContext) -> Self | None:
+        """Where the run has a log."""
+        if not (log := context.run.log()):
+            return None
+        figure = cls(log, {})
+        units = {name: term_unit(context.run.recipe, name) for name in figure.terms()}
+        return cls(log, units)
+
+    def terms(self) -> list[str]:
+        """The names of the terms in the log."""
+        lines = [*self._training(), *self._validation()]
+        return list({name: None for line in lines for name in line["terms"]})
+
+    def curves(self) -> list[Curve]:
+        """The squared error first, then each term."""
+        return [
+            self._curve(SQUARED_ERROR, itemgetter("squared_error")),
+            *(self._curve(self._title(name), _term(name)) for name in self.terms()),
+        ]
+
+    def _training(self) -> list[Line]:
+        return [line for line in self.log if "loss" in line]
+
+    def _validation(self) -> list[Line]:
+        return [
+            {"step": line["step"], **line["validation"]}
+            for line in self.log
+            if "validation" in line
+        ]
+
+    def _title(self, name: str) -> str:
+        unit = self.units.get(name, "")
+        return f"{name}, {unit} per example" if unit else f"{name}, per example"
+
+    def _curve(self, name: str, value: Callable[[Line], float | None]) -> Curve:
+        validation = _points(self._validation(), value)
+        # A term of labels is 0 on data without labels: that is no measurement.
+        measured = validation if validation[:, 1].any() else validation[:0]
+        return Curve(name, _points(self._training(), value), measured)
+
+    @styled()
+    def draw(self) -> Picture:
+        """A panel for the squared error and one for each term, over one axis of steps."""
+        curves = self.curves()
+        heights = [FIRST, *[PANEL] * (len(curves) - 1)]
+        figure = new_figure(WIDTH, sum(heights) + 0.5, fitted=True)
+        panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False, height_ratios=heights)
+        for axes, curve in zip(panels[:, 0], curves, strict=True):
+            _panel(axes, curve)
+        panels[-1, 0].set_xlabel("step")
+        panels[-1, 0].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        legend_below(figure, panels[0, 0], ["training", "validation"], [BLUE, ORANGE])
+        return figure
+
+    def table(self) -> Table:
+        """A row for each line of the log, first of training and then of validation data."""
+        training, validation = self._training(), self._validation()
+        lines = [*training, *validation]
+        columns: dict[str, list[Any]] = {
+            "data": ["training"] * len(training) + ["validation"] * len(validation),
+            "step": [line["step"] for line in lines],
+            "loss, per example": [line["loss"] for line in lines],
+            SQUARED_ERROR: [line["squared_error"] for line in lines],
+        }
+        for name in self.terms():
+            columns[self._title(name)] = [_term(name)(line) for line in lines]
+        return Table(columns, digits=6)
+
+    def caption(self) -> str:
+        return (
+            "The line is the training data, the dots are the validation data, which the model is "
+            "not trained on. A validation error that rises while the training error falls is a "
+            "sign of overfitting."
+        )
+
+    def findings(self) -> str:
+        curves, parts = self.curves(), []
+        if len(points := curves[0].validation):
+            best = points[points[:, 1].argmin()]
+            (last_step, last), (best_step, lowest) = points[-1].tolist(), best.tolist()
+            parts.append(claims.validation(int(last_step), last, int(best_step), lowest))
+        cut = [
+            curve
+            for curve in curves
+            if (ends := curve.limits()) and curve.points[:, 1].max() > ends[1]
+        ]
+        if cut:
+            parts.append("Values of the first steps are above the axes and are not shown.")
+        return " ".join(parts)
+
+    def alt(self) -> str:
+        names = ", ".join(curve.name.split(",")[0] for curve in self.curves())
+        return f"Curves over the steps of training, for training and validation data: {names}."
+
+
+def _term(name: str) -> Callable[[Line], float | None]:
+    return lambda line: line["terms"].get(name)
+
+
+def _points(lines: Sequence[Line], value: Callable[[Line], float | None]) -> np.ndarray:
+    pairs = [(line["step"], value(line)) for line in lines]
+    finite = [(step, found) for step, found in pairs if found is not None and isfinite(found)]
+    return np.array(finite, dtype=float).reshape(-1, 2)
+
+
+def _panel(axes: Axes, curve: Curve) -> None:
+    axes.plot(*curve.training.T, color=BLUE, linewidth=1.2)
+    axes.plot(*curve.validation.T, "o-", color=ORANGE, markersize=3.5, linewidth=1.0)
+    axes.set_title(curve.name)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    if limits := curve.limits():
+        axes.set_ylim(*limits)

@@ -1,0 +1,161 @@
+"""The metrics, settings and records of a run as names and values for its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from autoencode.evaluation.headlines import headlines
+from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
+from autoencode.evaluation.records import TERM_PREFIX
+from autoencode.io.store import read_json
+from autoencode.models.build import Model, parameter_count
+from autoencode.models.describe import formula, papers, slots
+from autoencode.models.run import Run
+from autoencode.report.formatting import count, duration, measure
+from autoencode.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A name, its value with the unit, and a note: what it was measured on, for example."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DetailGroup:
+    """Details under one heading."""
+
+    title: str
+    details: list[Detail]
+
+
+@dataclass(frozen=True)
+class ModelDetails:
+    """What a page says of a model apart from its metrics and figures.
+
+    commands: one for each training.   versions: software and machine of the first one.
+    """
+
+    name: str
+    about: str
+    formula: str
+    slots: Mapping[str, str]
+    papers: list[str]
+    commands: list[str]
+    settings: list[Detail]
+    data: list[Detail]
+    versions: list[Detail]
+
+
+def model_details(name: str, run: Run, trainings: Sequence[Run]) -> ModelDetails:
+    """The details of a model with one run for each seed, of which `run` is shown."""
+    records = [environment_of(each) for each in trainings]
+    settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
+    if len(trainings) > 1:
+        seeds = ", ".join(str(each.settings["seed"]) for each in trainings)
+        settings = {"seed": seeds} | {k: v for k, v in settings.items() if k != "seed"}
+    return ModelDetails(
+        name=name,
+        about=run.recipe.about,
+        formula=formula(run.recipe),
+        slots=slots(run.recipe),
+        papers=papers(run.recipe),
+        commands=[str(each["command"]) for each in records if "command" in each],
+        settings=[Detail(key, value) for key, value in settings.items()],
+        data=data_details(run),
+        versions=[Detail(k, str(v)) for k, v in records[0].items() if k != "command"],
+    )
+
+
+def environment_of(run: Run) -> dict[str, Any]:
+    """The content of `environment.json`; empty without one."""
+    path = run.folder / "environment.json"
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Detail]:
+    """The values at the top of a report; those that were not measured are left out."""
+    first = headlines(run.recipe, metrics)
+    details = [Detail(each.title, each.value, each.note) for each in first]
+    details.append(Detail("Trainable parameters", count(parameter_count(model))))
+    summary = run.summary
+    if "seconds" in summary:
+        note = f"for {count(summary['steps'])} steps" if "steps" in summary else ""
+        details.append(Detail("Training time", duration(summary["seconds"]), note))
+    if "images_per_second" in summary:
+        where = ", ".join(str(summary[k]) for k in ("device", "precision") if k in summary)
+        where += ", compiled" if summary.get("compiling_seconds") else ""
+        speed = count(round(summary["images_per_second"]))
+        details.append(Detail("Examples per second", speed, f"in training; {where}"))
+    return details
+
+
+def metric_groups(metrics: Mapping[str, Any]) -> list[DetailGroup]:
+    """Every metric of the evaluation, with its unit, its interval and how it was measured."""
+    values = _values(metrics)
+    return [
+        DetailGroup(title, [_metric(metrics, name, values[name]) for name in names])
+        for title, names in groupby(values, key=metric_group)
+    ]
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """A row for each metric of the evaluation, under its name in `metrics.json`."""
+    values = _values(metrics)
+    units, notes, ends = (metrics.get(key, {}) for key in ("units", "notes", "intervals"))
+    return Table(
+        {
+            "metric": list(values),
+            "value": list(values.values()),
+            "lower end of 95 % interval": [ends.get(name, (None,))[0] for name in values],
+            "upper end of 95 % interval": [ends.get(name, (None,))[-1] for name in values],
+            "unit": [units.get(name, "") for name in values],
+            "how": [notes.get(name, "") for name in values],
+        },
+        digits=6,
+    )
+
+
+def _values(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are one number each, in the order in which they are shown."""
+    values = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    values |= {f"{TERM_PREFIX}{name}": value for name, value in metrics.get("terms", {}).items()}
+    values.pop("n_test", None)
+    return {name: values[name] for name in sorted(values, key=metric_order)}
+
+
+def _metric(metrics: Mapping[str, Any], name: str, value: float) -> Detail:
+    unit, note, ends = (metrics.get(key, {}).get(name) for key in ("units", "notes", "intervals"))
+    kind, unit, note = metric_info(name), unit or "", note or ""
+    interval = None if ends is None else tuple(ends)
+    # A unit of several words reads better in the note than behind the number.
+    several = " " in unit
+    text = measure(value, "" if several else unit, interval, share=kind.share)
+    if several:
+        note = f"{unit[0].upper()}{unit[1:]}. {note}".rstrip()
+    return Detail(kind.title, text, note)
+
+
+def data_details(run: Run) -> list[Detail]:
+    """The record of the data."""
+    data = run.data
+    details = [
+        Detail("name", str(data.get("name", ""))),
+        Detail("source", str(data.get("source") or "arrays in memory")),
+        Detail("shape of an example", " × ".join(map(str, run.sizes.x))),
+        Detail("training examples", count(run.sizes.n)),
+    ]
+    if data.get("classes"):
+        classes = ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"]))
+        details.append(Detail("classes", classes))
+    given = {key: value for key, value in data.get("options", {}).items() if value is not None}
+    if given:
+        options = ", ".join(f"{key}={value}" for key, value in given.items())
+        details.append(Detail("options", options))
+    return [*details, Detail("fingerprint (SHA-256)", str(data.get("fingerprint", "")))]
