@@ -24,7 +24,7 @@ def interpolate(z_1: Tensor, z_2: Tensor, n: int, space: Space) -> Tensor:
     """
     if n < 2:
         raise AutoencodeError(
-            f"A path has at least its two ends, and {n} codes were asked for", "Give n of 2 or more"
+            f"A path has at least its two ends, and n is {n}", "Give n of 2 or more"
         )
     if z_1.shape != z_2.shape:
         raise AutoencodeError(
@@ -74,7 +74,7 @@ def lattice(low: Sequence[float], high: Sequence[float], n: int) -> Float[Tensor
         AutoencodeError: fewer than one row.
     """
     if n < 1:
-        raise AutoencodeError(f"A grid has at least one row, and {n} were asked for")
+        raise AutoencodeError(f"A grid has at least one row, and n is {n}")
     x = torch.linspace(float(low[0]), float(high[0]), n)
     y = torch.linspace(float(high[1]), float(low[1]), n)
     rows, columns = torch.meshgrid(y, x, indexing="ij")

@@ -100,7 +100,7 @@ def model_payload(explored: ExploredModel, container: Container) -> dict[str, An
         found["codebook"] = {
             "vectors": container.add(quantised.values_of(torch.arange(quantised.entries))),
             "indices": container.add(indices.numpy().astype(np.uint16)),
-            "positions": quantised.places,
+            "positions": quantised.positions,
         }
     if found["decoder"] is None:
         found["latent_grid"] = _latent_grid(view, container)

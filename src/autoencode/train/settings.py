@@ -76,7 +76,7 @@ class Settings:
     )
     snapshots: Annotated[int, Within(2, 1000)] | None = option(
         None,
-        "Number of snapshots of the weights, which explore shows as a film of the training.",
+        "Number of snapshots of the weights, from which explore shows the training.",
         shown="none",
     )
     seed: Seed = option(0, "Seed of the initial weights, the batches and the noise.")
