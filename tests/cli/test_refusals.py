@@ -26,7 +26,7 @@ TRAIN = "train ae --data digits"
             f"{TRAIN} --latnt 3",
             ["no option --latnt", "Did you mean --latent?", "autoencode train --help"],
         ),
-        (f"{TRAIN} --film 10", ["no option --film. Did you mean --snapshots?"]),
+        (f"{TRAIN} --snapshot 10", ["no option --snapshot. Did you mean --snapshots?"]),
         (f"{TRAIN} --learning-rate 1", ["no option --learning-rate. Did you mean --lr?"]),
         (f"{TRAIN} --xyzxyz", ["no option --xyzxyz. See: autoencode train --help"]),
         (f"{TRAIN} --latent 0", ["latent must be a whole number from 1", "is 0"]),

@@ -119,5 +119,5 @@ def test_few_labels_are_kept_in_the_proportions_of_the_classes():
     assert (data.train.y >= 0).sum() == 50
     assert all(3 <= (data.train.y == k).sum() <= 7 for k in range(10))
     assert (data.test.y >= 0).all()
-    with pytest.raises(DataError, match="Keep fewer"):
+    with pytest.raises(DataError, match="Label fewer"):
         load_data("digits", labelled=10_000)
