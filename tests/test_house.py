@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import time
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -99,6 +100,28 @@ def test_rooms_of_training_import_one_way():
                 assert order.index(rest[0]) < order.index(own[0]), f"{path}: {target}"
 
 
+def test_class_names_are_unique():
+    """Outside the slots of `parts/`, where the slot says which `Gaussian` it is."""
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        if module_of(path).startswith("parts."):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module_of(path))
+    assert not {name: where for name, where in homes.items() if len(where) > 1}
+
+
+def test_metrics_are_pure_functions_of_arrays():
+    allowed = {"arguments", "contract", "errors", "io", "maths"}
+    allowed |= {"evaluation.metrics", "evaluation.thresholds"}
+    for path in (SOURCE / "evaluation" / "metrics").rglob("*.py"):
+        for target in imports_of(path) - {"evaluation"}:
+            room, *rest = target.split(".")
+            known = {room, ".".join([room, *rest[:1]])} & allowed
+            assert known or target in ("data", "data.scaled"), f"{path}: {target}"
+
+
 def test_no_circles():
     modules = {module_of(path) for path in FILES}
     graph = {module_of(path): imports_of(path) & modules - {module_of(path)} for path in FILES}
@@ -183,3 +206,15 @@ def test_help_is_quick():
         subprocess.run([sys.executable, "-m", "autoencode", "--help"], check=True, stdout=-3)
         times.append(time.perf_counter() - began)
     assert min(times) < 0.3
+
+
+@pytest.mark.long
+def test_the_wheel_has_types_and_files(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=SOURCE.parents[1], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    data = ["py.typed", "explorer/assets/explorer.js", "report/templates/page.html"]
+    assert {f"autoencode/{name}" for name in data} <= names
+    assert not [name for name in names if name.startswith("tests/")]
