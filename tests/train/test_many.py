@@ -390,6 +390,6 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
         [sys.executable, "many.py"], cwd=tmp_path, capture_output=True, text=True, timeout=90
     )
     assert done.stderr == ""
-    assert done.stdout.endswith('Put what it does under: if __name__ == "__main__":\n')
+    assert done.stdout.endswith('Put the call under: if __name__ == "__main__":\n')
     assert done.stdout.count("\n") == 1
     assert not (tmp_path / "runs").exists()
