@@ -11,6 +11,8 @@ from typing import IO
 
 from autoencode.errors import DataError
 
+GZIP = b"\x1f\x8b"  # the first bytes of a gzipped file
+
 
 def shown(path: str | Path) -> str:
     r"""A path as one line of text, with escapes for undecodable bytes and line breaks.
@@ -55,6 +57,11 @@ def read_up_to(file: IO[bytes] | GzipFile, size: int) -> bytearray:
     view.release()
     del content[done:]
     return content
+
+
+def unzipped(file: BufferedReader) -> BufferedReader | GzipFile:
+    """The content of a file at its beginning: unpacked if it is gzipped, else the file itself."""
+    return GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file
 
 
 def open_regular(path: str | Path) -> BufferedReader:

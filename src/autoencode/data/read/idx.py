@@ -13,11 +13,10 @@ import numpy as np
 
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.files import open_regular, read_up_to, shown
+from autoencode.io.files import open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import check_memory
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-GZIP = b"\x1f\x8b"
 _DAMAGED = (EOFError, OSError, zlib.error)
 
 
@@ -38,10 +37,8 @@ def read_idx(path: str | Path) -> np.ndarray:
         ResourceError: it is larger than memory allows.
     """
     with open_regular(path) as file:
-        zipped = file.read(2) == GZIP
-        file.seek(0)
         try:
-            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path)
+            return _read(unzipped(file), path)
         except _DAMAGED as error:
             raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
 
