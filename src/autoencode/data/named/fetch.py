@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import zlib
 from functools import partial
 from pathlib import Path
@@ -17,12 +16,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from autoencode.data.cache import cache_errors, cache_folder
+from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.named.catalogue import SOURCES, File, Source
 from autoencode.data.named.download import Unavailable, from_mirror, from_package
 from autoencode.errors import DataError, did_you_mean
 from autoencode.io.files import read_up_to, shown, unzipped
-from autoencode.io.lock import locked
 from autoencode.io.memory import gigabytes
 from autoencode.io.progress import say
 
@@ -124,24 +122,20 @@ def _read(folder: Path, source: Source) -> tuple[Files, str]:
 
 def _fill_cache(root: Path, source: Source) -> Files:
     """Fetch a set into the cache; several processes fetch it only once."""
-    folder, scratch = root / source.name, f".{source.name}-"
-    with cache_errors(source.name, root):
-        root.mkdir(parents=True, exist_ok=True)
-        with locked(root / f".{source.name}.lock", doing=f"fetching {source.name}"):
-            files, damaged = _read(folder, source)
-            if files:
-                return files
-            if damaged:
-                say(f"{shown(folder / damaged)} is damaged; fetching {source.name} again")
-            for stale in root.glob(f"{scratch}*.part"):  # of processes that were killed
-                shutil.rmtree(stale, ignore_errors=True)
-            with TemporaryDirectory(prefix=scratch, suffix=".part", dir=root) as temporary:
-                files = _obtain(Path(temporary), folder, source)
-                folder.mkdir(exist_ok=True)
-                for name, content in files.items():
-                    content.tofile(Path(temporary, name))
-                    os.replace(Path(temporary, name), folder / name)
+    name, folder = source.name, root / source.name
+    with cache_errors(name, root), exclusive_folder(root, name, f"fetching {name}") as temporary:
+        # Another process may have fetched the set while this one waited.
+        files, damaged = _read(folder, source)
+        if files:
             return files
+        if damaged:
+            say(f"{shown(folder / damaged)} is damaged; fetching {name} again")
+        files = _obtain(temporary, folder, source)
+        folder.mkdir(exist_ok=True)
+        for file, content in files.items():
+            content.tofile(temporary / file)
+            os.replace(temporary / file, folder / file)
+        return files
 
 
 def _obtain(temporary: Path, folder: Path, source: Source) -> Files:
