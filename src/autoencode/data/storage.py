@@ -18,7 +18,7 @@ from torch import Tensor
 from autoencode.data.arrays import BLOCK, ValueScaling
 from autoencode.data.cache import cache_errors, disk_full
 from autoencode.data.read.npy import map_npy
-from autoencode.data.read.resize import all_resized
+from autoencode.data.read.resize import resized
 from autoencode.data.split.binarisation import copy_pieces
 from autoencode.io.memory import check_memory, gigabytes
 from autoencode.io.progress import Bar
@@ -38,7 +38,7 @@ class Conversion:
         """Convert some examples."""
         scaled = self.scaling(x)
         same = scaled.shape[1:] == self.shape
-        return scaled if same else all_resized(scaled, (self.shape[-2], self.shape[-1]))
+        return scaled if same else resized(scaled, (self.shape[-2], self.shape[-1]))
 
     @property
     def dtype(self) -> np.dtype:

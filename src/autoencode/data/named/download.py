@@ -17,8 +17,6 @@ import tarfile
 import time
 import zipfile
 import zlib
-from multiprocessing import TimeoutError as NoAnswer
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,6 +86,9 @@ def from_mirror(source: Source, mirror: str, folder: Path) -> None:
     Raises:
         Unavailable: the mirror fails, stalls, is too slow, or sends too many bytes.
     """
+    from multiprocessing import TimeoutError as NoAnswer
+    from multiprocessing.pool import ThreadPool
+
     import pooch
     import requests
 
