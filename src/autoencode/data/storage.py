@@ -244,11 +244,13 @@ class FileStorage:
         Raises:
             ResourceError: the disk is full.
         """
-        n = sum(map(len, selections.values()))
+        n, shape, dtype = sum(map(len, selections.values())), conversion.shape, conversion.dtype
         _check_room(self.folder, n * conversion.example_bytes)
         with ExitStack() as stack, Bar("preparing", n) as bar:
             writers = {
-                part: stack.enter_context(closing(self._writer(part, len(each), conversion)))
+                part: stack.enter_context(
+                    closing(NpyWriter(self.folder / f"{part}.npy", len(each), shape, dtype))
+                )
                 for part, each in selections.items()
             }
             convert(selections, conversion, writers, bar)
@@ -265,9 +267,6 @@ class FileStorage:
             found = writer.result()
         os.replace(path, self.folder / f"{part}.npy")
         return torch.from_numpy(found)
-
-    def _writer(self, part: str, n: int, conversion: Conversion) -> NpyWriter:
-        return NpyWriter(self.folder / f"{part}.npy", n, conversion.shape, conversion.dtype)
 
 
 def _by_size(selections: Mapping[str, Selection]) -> list[str]:

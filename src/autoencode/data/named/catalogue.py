@@ -62,16 +62,8 @@ class Source:
 
     def to_dict(self) -> dict[str, Any]:
         """The description of the data set as a dictionary for JSON."""
-        return {
-            "name": self.name,
-            "about": self.about,
-            "images": self.images,
-            "shape": list(self.shape),
-            "classes": list(self.classes),
-            "licence": self.licence,
-            "origin": self.origin,
-            "download_bytes": self.download,
-        }
+        names = ("name", "about", "images", "shape", "classes", "licence", "origin")
+        return {**{name: getattr(self, name) for name in names}, "download_bytes": self.download}
 
 
 def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ...]:

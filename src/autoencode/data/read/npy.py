@@ -114,7 +114,18 @@ def _checked_header(
     file: IO[bytes], size: int, what: str
 ) -> tuple[tuple[int, ...], Literal["F", "C"], np.dtype, int]:
     """Shape, order, type and size in bytes of the array after the header, all of it in the file."""
-    shape, fortran, dtype = _header(file, what)
+    head = file.read(len(MAGIC))
+    if head != MAGIC:
+        pickled = head[:1] == b"\x80"
+        kind = "a pickled Python object, which is never opened" if pickled else "no array"
+        raise DataError(f"{what} contains {kind}", "Save a plain array with np.save.")
+    version = tuple(file.read(2))
+    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+    if version not in readers:
+        raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
+    shape, fortran, dtype = readers[version](file)
+    if any(not isinstance(n, int) or n < 0 for n in shape):
+        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
     if dtype.hasobject:
         raise DataError(
             f"{what} contains Python objects, which may run code when they are opened",
@@ -130,19 +141,3 @@ def _checked_header(
             "Get or save it again.",
         )
     return shape, "F" if fortran else "C", dtype, needed
-
-
-def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    head = file.read(len(MAGIC))
-    if head != MAGIC:
-        pickled = head[:1] == b"\x80"
-        kind = "a pickled Python object, which is never opened" if pickled else "no array"
-        raise DataError(f"{what} contains {kind}", "Save a plain array with np.save.")
-    version = tuple(file.read(2))
-    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-    if version not in readers:
-        raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
-    shape, fortran, dtype = readers[version](file)
-    if any(not isinstance(n, int) or n < 0 for n in shape):
-        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
-    return shape, fortran, dtype
