@@ -135,9 +135,15 @@ def from_package(package: Package, folder: Path) -> None:
 
 def _run(arguments: list[str], folder: Path) -> bytes:
     """The standard output of a program that runs in a folder."""
-    options: dict[str, Any] = {"capture_output": True, "stdin": subprocess.DEVNULL, "check": True}
     try:
-        done = subprocess.run(arguments, cwd=folder, timeout=MAX_CLIENT_SECONDS, **options)
+        return subprocess.run(
+            arguments,
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            timeout=MAX_CLIENT_SECONDS,
+        ).stdout
     except (FileNotFoundError, PermissionError):
         raise Unavailable(f"{arguments[0]} is not installed") from None
     except subprocess.TimeoutExpired:
@@ -146,7 +152,6 @@ def _run(arguments: list[str], folder: Path) -> bytes:
         lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         errors = (line for line in lines if line.lower().startswith(("error", "npm err", "e:")))
         raise Unavailable(next(errors, lines[-1]).strip()[:120]) from None
-    return bytes(done.stdout)
 
 
 def _extract_tar(file: BinaryIO, folder: Path) -> None:

