@@ -158,7 +158,7 @@ def test_nothing_is_unpickled(path):
     assert "allow_pickle=True" not in text
     assert "torch.load" not in text
     # The one reader of a foreign pickle allows numpy arrays only.
-    assert "import pickle" not in text or module_of(path) == "data.named.packages"
+    assert "import pickle" not in text or module_of(path) == "data.named.download"
 
 
 def test_help_of_every_verb_imports_nothing_heavy():

@@ -38,6 +38,10 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked = []
         self.slow = 0.0
+        self.ended = threading.Event()
+
+    def handle_error(self, *_):
+        pass  # a client that has seen enough
 
     def address(self, way="good"):
         return f"http://127.0.0.1:{self.server_port}/{way}"
@@ -70,8 +74,14 @@ class Handler(BaseHTTPRequestHandler):
         if way == "encoded":  # some servers say so, and requests then unpacks
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        if body:
-            self.wfile.write(content[: len(content) // 2] if way == "broken" else content)
+        if not body:
+            return
+        half = len(content) // 2
+        self.wfile.write(content[:half])
+        if way == "stalling":
+            self.server.ended.wait(20)
+        if way != "broken":
+            self.wfile.write(content[half:])
 
 
 @pytest.fixture
@@ -80,6 +90,7 @@ def mirror():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
+    server.ended.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -157,7 +168,7 @@ def test_when_all_fail_one_sentence_tells_what_was_tried(mirror, cache):
     with pytest.raises(DataError) as caught:
         read_files(source)
     told = str(caught.value)
-    for word in ("not reachable", "answers 404", "train-images-idx3-ubyte.gz is damaged"):
+    for word in ("no connection", "404", "train-images-idx3-ubyte.gz is damaged"):
         assert word in told
     assert "--data FOLDER with train-images-idx3-ubyte" in told
     assert "AUTOENCODE_DATA" in told
@@ -169,7 +180,7 @@ def test_when_all_fail_one_sentence_tells_what_was_tried(mirror, cache):
 def test_mirrors_that_do_not_answer_cost_a_bounded_time(cache, monkeypatch):
     import socket
 
-    monkeypatch.setattr("autoencode.data.named.mirrors.MAX_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("autoencode.data.named.download.MAX_ANSWER_SECONDS", 0.3)
     with socket.socket() as mute:  # takes connections and says nothing
         mute.bind(("127.0.0.1", 0))
         mute.listen(8)
@@ -178,6 +189,30 @@ def test_mirrors_that_do_not_answer_cost_a_bounded_time(cache, monkeypatch):
         with pytest.raises(DataError, match="no answer"):
             read_files(made(address, address + "2", address + "3"))
         assert time.monotonic() - begun < 1.5
+
+
+def test_a_mirror_that_stalls_is_left_in_a_bounded_time(mirror, cache, monkeypatch):
+    monkeypatch.setattr("autoencode.data.named.download.STALL_SECONDS", 0.3)
+    begun = time.monotonic()
+    assert is_whole(read_files(made(mirror.address("stalling"), mirror.address())))
+    assert time.monotonic() - begun < 3
+
+
+def test_a_file_has_a_limited_time(mirror, cache, monkeypatch):
+    monkeypatch.setattr("autoencode.data.named.download.MAX_FILE_SECONDS", -1.0)
+    with pytest.raises(DataError, match="takes longer"):
+        read_files(made(mirror.address()))
+
+
+def test_a_look_up_of_a_name_that_hangs_costs_a_bounded_time(cache, monkeypatch):
+    hang = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: hang.wait(20) or [])
+    monkeypatch.setattr("autoencode.data.named.download.MAX_ANSWER_SECONDS", 0.3)
+    begun = time.monotonic()
+    with pytest.raises(DataError, match=r"one.example \(no answer\); two.example \(no answer\)"):
+        read_files(made("https://one.example", "https://two.example"))
+    assert time.monotonic() - begun < 3
+    hang.set()
 
 
 def test_offline_means_no_request(mirror, cache, monkeypatch, capfd):
@@ -246,7 +281,7 @@ def test_files_of_the_operating_system_are_taken_without_network(tmp_path, cache
     lay(tmp_path / "system", True)
     assert is_whole(read_files(made("http://127.0.0.1:9", folders=(str(tmp_path / "system"),))))
     assert capfd.readouterr().err == ""
-    assert (cache / "made" / "t10k-labels-idx1-ubyte").exists()
+    assert not cache.exists()
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path, cache, mirror):

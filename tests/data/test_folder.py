@@ -270,6 +270,7 @@ def test_a_good_link_is_followed(images, tmp_path):
 def test_files_and_folders_without_permission_are_reported():
     code = (
         "import os, sys, PIL.Image, autoencode.data as d, autoencode.data.read.folder\n"
+        "import autoencode.data.load\n"
         "import autoencode.errors as e\n"
         "PIL.Image.init()\n"  # while modules can still be read
         "if not os.geteuid(): os.setgid(65534); os.setuid(65534)\n"

@@ -35,7 +35,7 @@ def little_memory(monkeypatch):
 
 
 def left(cache):
-    return sorted(path.name for path in cache.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in cache.iterdir() if path.name != ".data.lock")
 
 
 def check_same(mapped, held):

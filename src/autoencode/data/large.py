@@ -10,9 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,17 @@ import numpy as np
 import torch
 
 from autoencode.data.arrays import as_array, blocks
-from autoencode.data.cache import cache_errors, cache_folder
+from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.options import Options
 from autoencode.data.read.npy import map_npy, read_npy
 from autoencode.data.records import PARTS, Data, RawData, Split
 from autoencode.data.storage import FileStorage
 from autoencode.errors import DataError
 from autoencode.io.files import shown
-from autoencode.io.lock import locked
 from autoencode.io.memory import gigabytes
 
 # Raised when the same source and options would be prepared differently.
 FORMAT = 1
-PARTIAL = ".part"
 _PER_EXAMPLE = ("y", "context", "factors")
 
 
@@ -44,16 +41,8 @@ def temporary_storage() -> Iterator[FileStorage]:
     Raises:
         DataError: the cache folder cannot be used.
     """
-    root = _root()
-    with ExitStack() as stack:
-        with cache_errors("the data", root):
-            root.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(root / ".lock", doing="preparing data"))
-            for stale in root.glob(f"*{PARTIAL}"):  # of processes that were killed
-                shutil.rmtree(stale, ignore_errors=True)
-            folder = tempfile.mkdtemp(suffix=PARTIAL, dir=root)
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield FileStorage(Path(folder))
+    with exclusive_folder(_root(), "data", "preparing data") as folder:
+        yield FileStorage(folder)
 
 
 def prepared_folder(content: str, options: Options) -> Path:

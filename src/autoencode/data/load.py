@@ -27,13 +27,13 @@ from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.options import Binarise, MemoryMode, OnBad, Options
 from autoencode.data.prepare import prepare
 from autoencode.data.read.cifar import read_archive, read_batches
-from autoencode.data.read.idx import GZIP, is_idx, read_idx, read_idx_file, read_idx_folder
+from autoencode.data.read.idx import is_idx, read_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.npy import MAGIC, map_npy, read_npy, read_npz
 from autoencode.data.records import Data, RawData, scaled
 from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory
-from autoencode.io.files import open_regular, reason, shown
+from autoencode.io.files import GZIP, open_regular, reason, shown
 from autoencode.io.memory import TooLarge
 
 _KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"

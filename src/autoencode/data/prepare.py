@@ -181,12 +181,10 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 
 def _overlaps(parts: dict[str, Split]) -> list[str]:
     """A notice for each part that shares examples with the training part."""
-    train = np.sort(digests(parts["train"].x.numpy()))
+    hashes = {part: digests(split.x.numpy()) for part, split in parts.items()}
     notices = []
     for part in ("validation", "test"):
-        hashes = digests(parts[part].x.numpy())
-        nearest = np.searchsorted(train, hashes).clip(max=len(train) - 1)
-        shared = int((train[nearest] == hashes).sum())
+        shared = int(np.isin(hashes[part], hashes["train"]).sum())
         if shared:
             notices.append(
                 f"{shared:,} of {len(parts[part]):,} {part} examples also appear in the training "

@@ -18,7 +18,7 @@ from torch import Tensor
 from autoencode.data.arrays import BLOCK, ValueScaling
 from autoencode.data.cache import cache_errors, disk_full
 from autoencode.data.read.npy import map_npy
-from autoencode.data.read.resize import all_resized
+from autoencode.data.read.resize import resized
 from autoencode.data.split.binarisation import copy_pieces
 from autoencode.io.memory import check_memory, gigabytes
 from autoencode.io.progress import Bar
@@ -38,7 +38,7 @@ class Conversion:
         """Convert some examples."""
         scaled = self.scaling(x)
         same = scaled.shape[1:] == self.shape
-        return scaled if same else all_resized(scaled, (self.shape[-2], self.shape[-1]))
+        return scaled if same else resized(scaled, (self.shape[-2], self.shape[-1]))
 
     @property
     def dtype(self) -> np.dtype:
@@ -244,11 +244,13 @@ class FileStorage:
         Raises:
             ResourceError: the disk is full.
         """
-        n = sum(map(len, selections.values()))
+        n, shape, dtype = sum(map(len, selections.values())), conversion.shape, conversion.dtype
         _check_room(self.folder, n * conversion.example_bytes)
         with ExitStack() as stack, Bar("preparing", n) as bar:
             writers = {
-                part: stack.enter_context(closing(self._writer(part, len(each), conversion)))
+                part: stack.enter_context(
+                    closing(NpyWriter(self.folder / f"{part}.npy", len(each), shape, dtype))
+                )
                 for part, each in selections.items()
             }
             convert(selections, conversion, writers, bar)
@@ -265,9 +267,6 @@ class FileStorage:
             found = writer.result()
         os.replace(path, self.folder / f"{part}.npy")
         return torch.from_numpy(found)
-
-    def _writer(self, part: str, n: int, conversion: Conversion) -> NpyWriter:
-        return NpyWriter(self.folder / f"{part}.npy", n, conversion.shape, conversion.dtype)
 
 
 def _by_size(selections: Mapping[str, Selection]) -> list[str]:

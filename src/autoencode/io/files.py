@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gzip import GzipFile
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
 from autoencode.errors import DataError
+
+GZIP = b"\x1f\x8b"  # the first bytes of a gzipped file
+# What Python's decoders raise at damaged content.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, NotImplementedError),
+    *(zlib.error, zipfile.BadZipFile, tarfile.TarError),
+)
 
 
 def shown(path: str | Path) -> str:
@@ -57,16 +69,25 @@ def read_up_to(file: IO[bytes] | GzipFile, size: int) -> bytearray:
     return content
 
 
-def open_regular(path: str | Path) -> BufferedReader:
-    """Open a regular file that the user named, see `open_file`.
+def unzipped(file: BufferedReader) -> BufferedReader | GzipFile:
+    """The content of a file at its beginning: unpacked if it is gzipped, else the file itself."""
+    return GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file
+
+
+@contextmanager
+def open_regular(path: str | Path) -> Iterator[BufferedReader]:
+    """Open a regular file that the user named, see `open_file`, to decode it in the block.
 
     Raises:
-        DataError: it cannot be opened, or is not a regular file.
+        DataError: it cannot be opened, is not a regular file, or is damaged.
     """
     try:
-        return open_file(path)
+        with open_file(path) as file:
+            yield file
     except Unusable as error:
         raise DataError(f"{shown(path)} cannot be read: {error}") from error
+    except _DAMAGED as error:
+        raise DataError(f"{shown(path)} is damaged: {error}", "Get or save it again.") from error
 
 
 def reason(error: OSError) -> str:

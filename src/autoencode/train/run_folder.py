@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy
 import torch
+from filelock import FileLock, Timeout
 
 from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
 from autoencode.io.files import shown
-from autoencode.io.lock import locked as lock_file
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
@@ -78,13 +78,14 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another process is training in it, or it cannot be written to.
     """
-    refusal = RunError(
-        f"Another process is training in {folder}", "Wait for it, or choose another --out."
-    )
     lock = folder / "run.lock"
     with ExitStack() as stack:
         with writing(lock):
-            stack.enter_context(lock_file(lock, refusal=refusal))
+            try:
+                stack.enter_context(FileLock(lock).acquire(timeout=0))
+            except Timeout:
+                what = f"Another process is training in {folder}"
+                raise RunError(what, "Wait for it, or choose another --out.") from None
         yield
 
 

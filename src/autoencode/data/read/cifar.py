@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
-import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -30,19 +29,16 @@ def read_archive(source: Path | np.ndarray) -> RawData:
     """
     what = shown(source) if isinstance(source, Path) else "cifar10"
     content = {}
-    with open_regular(source) if isinstance(source, Path) else io.BytesIO(source.data) as file:
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as archive:
-                for member in archive:
-                    name = Path(member.name).name
-                    if member.isfile() and _NAME.fullmatch(name):
-                        check_memory(
-                            member.size, f"{what}: {name}", "Give the archive of CIFAR-10."
-                        )
-                        opened = archive.extractfile(member)
-                        content[name] = opened.read() if opened else b""
-        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{what} is damaged: {error}", "Get it again.") from error
+    with (
+        open_regular(source) if isinstance(source, Path) else io.BytesIO(source.data) as file,
+        tarfile.open(fileobj=file, mode="r:*") as archive,
+    ):
+        for member in archive:
+            name = Path(member.name).name
+            if member.isfile() and _NAME.fullmatch(name):
+                check_memory(member.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
+                opened = archive.extractfile(member)
+                content[name] = opened.read() if opened else b""
     return _parts(content, what)
 
 
@@ -54,14 +50,10 @@ def read_batches(folder: Path) -> RawData | None:
     content = {}
     for name in names:
         with open_regular(folder / name) as file:
-            content[name] = _all(file, f"{shown(folder)}: {name}")
+            size = os.fstat(file.fileno()).st_size
+            check_memory(size, f"{shown(folder)}: {name}", "Give the files of CIFAR-10.")
+            content[name] = file.read()
     return _parts(content, shown(folder))
-
-
-def _all(file: BinaryIO, what: str) -> bytes:
-    check_memory(file.seek(0, 2), what, "Give the files of CIFAR-10.")
-    file.seek(0)
-    return file.read()
 
 
 def _parts(content: dict[str, bytes], what: str) -> RawData:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import groupby
@@ -25,9 +25,7 @@ from autoencode.io.files import Unusable, open_file, shown
 from autoencode.io.progress import Bar
 
 BATCH = 32  # files given to the threads at a time; the pixels of all may be in memory
-T = TypeVar("T")
 R = TypeVar("R")
-Headers = list[tuple[ImageFile, Header]]
 
 
 def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
@@ -42,56 +40,51 @@ def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
         ResourceError: the images do not fit into memory, or on the disk.
     """
     scan = FolderScan(folder)
-    examined = scan.examined
-    if not examined:
+    if not scan.examined:
         raise DataError(
             f"{shown(folder)} contains no images",
             f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
         )
-    _refuse_bad(scan, examined, folder, options)
+    _refuse_bad(scan, options)
     with quiet_pillow():
-        headers: Headers = []
-        for file, head in _in_threads(
-            lambda f: _try(header, f.path), scan.images, "reading headers"
-        ):
+        headers: dict[ImageFile, Header] = {}
+        for file, head in _in_threads(lambda f: header(f.path), scan.images, "reading headers"):
             if isinstance(head, BadFile):
                 scan.bad.append(head)
             else:
-                headers.append((file, head))
-        _refuse_bad(scan, examined, folder, options)
-        _refuse_all_bad(headers, scan, folder)
-        size, size_notices = _common_size([(file, head.size) for file, head in headers], options)
-        colour, dtype, type_notices = _common_type([head for _, head in headers], options)
+                headers[file] = head
+        _refuse_bad(scan, options)
+        _refuse_all_bad(headers, scan)
+        size, size_notices = _common_size(headers, options)
+        colour, dtype, type_notices = _common_type(headers, options)
         shape = (*((3,) if colour else ()), *size)
         files: list[ImageFile] = []
         what = f"{len(headers):,} images of {size[0]}×{size[1]}"
         fix = "Make them smaller with --size, or give fewer."
         with closing(storage.writer(len(headers), shape, dtype, what, fix)) as writer:
-            for (file, _), image in _in_threads(
-                lambda item: _try(_decode, item[0].path, item[1], size, dtype),
-                headers,
-                "decoding images",
+            for file, image in _in_threads(
+                lambda f: _decode(f.path, headers[f], size, dtype), [*headers], "decoding images"
             ):
                 if isinstance(image, BadFile):
                     scan.bad.append(image)
-                    _refuse_bad(scan, examined, folder, options)
+                    _refuse_bad(scan, options)
                     continue
                 # Grey is copied to the three channels.
                 writer.add(np.broadcast_to(image, (1, *shape)))
                 files.append(file)
-            _refuse_all_bad(files, scan, folder)
+            _refuse_all_bad(files, scan)
             x = writer.result()
-    notices = [*_skip_notices(scan, examined, folder, options), *size_notices, *type_notices]
+    notices = [*_skip_notices(scan, options), *size_notices, *type_notices]
     parts, classes = _labelled_parts(files, x)
     return RawData(
         parts,
         classes,
         # The range that 16-bit images have by their format.
-        (0, 65535) if {head.dtype.name for _, head in headers} == {"uint16"} else None,
+        (0, 65535) if {head.dtype.name for head in headers.values()} == {"uint16"} else None,
         tuple(notices),
         names=[shown(file.path) for file in files] if "all" in parts else (),
         bad=tuple(scan.bad),
-        examined=examined,
+        examined=scan.examined,
     )
 
 
@@ -99,7 +92,7 @@ def hash_folder(folder: Path) -> str | None:
     """SHA-256 over parts, classes, names and bytes of all images; None if there are none."""
     images = FolderScan(folder).images
     sha = hashlib.sha256()
-    for file, result in _in_threads(lambda f: _try(_hash, f.path), images, "looking for changes"):
+    for file, result in _in_threads(lambda f: _hash(f.path), images, "looking for changes"):
         content = result.reason if isinstance(result, BadFile) else result
         name = os.path.relpath(file.path, folder)
         sha.update(repr((file.part, file.label, name, content)).encode())
@@ -111,23 +104,25 @@ def _hash(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _try(read: Callable[..., R], path: str, *arguments: object) -> R | BadFile:
-    try:
-        return read(path, *arguments)
-    except Unusable as error:
-        return BadFile(shown(path), str(error))
+def _in_threads(
+    work: Callable[[ImageFile], R], files: Sequence[ImageFile], what: str
+) -> Iterator[tuple[ImageFile, R | BadFile]]:
+    """Each file with its result, in order; decoders release Python's global lock."""
 
-
-def _in_threads(work: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[tuple[T, R]]:
-    """Each item with its result, in order; decoders release Python's global lock."""
-    workers = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool, Bar(what, len(items)) as bar:
+    def attempt(file: ImageFile) -> R | BadFile:
         try:
-            for start in range(0, len(items), BATCH):
-                batch = items[start : start + BATCH]
-                for item, result in zip(batch, pool.map(work, batch), strict=True):
+            return work(file)
+        except Unusable as error:
+            return BadFile(shown(file.path), str(error))
+
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool, Bar(what, len(files)) as bar:
+        try:
+            for start in range(0, len(files), BATCH):
+                batch = files[start : start + BATCH]
+                for file, result in zip(batch, pool.map(attempt, batch), strict=True):
                     bar.update(1)
-                    yield item, result
+                    yield file, result
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -142,35 +137,36 @@ def _decode(path: str, head: Header, size: tuple[int, int], dtype: np.dtype) -> 
     return image / np.float32(white)
 
 
-def _refuse_all_bad(good: Sequence[object], scan: FolderScan, folder: Path) -> None:
+def _refuse_all_bad(good: Sized, scan: FolderScan) -> None:
     if not good:
         raise DataError(
-            f"None of the {len(scan.bad):,} files in {shown(folder)} is an image that can be read",
+            f"None of the {len(scan.bad):,} files in {shown(scan.folder)} is an image that can be "
+            "read",
             f"The first: {scan.bad[0].path}, {scan.bad[0].reason}.",
         )
 
 
-def _refuse_bad(scan: FolderScan, examined: int, folder: Path, options: Options) -> None:
+def _refuse_bad(scan: FolderScan, options: Options) -> None:
     bad = scan.bad
     if bad and options.on_bad == "fail":
-        more = f" (and {len(bad) - 1:,} more of {examined:,} files)" if len(bad) > 1 else ""
+        more = f" (and {len(bad) - 1:,} more of {scan.examined:,} files)" if len(bad) > 1 else ""
         raise DataError(
             f"{bad[0].path} cannot be used: {bad[0].reason}{more}",
             "Repair or remove it, or skip such files with --on-bad skip; "
-            f"`autoencode data check {shown(folder)}` lists them all.",
+            f"`autoencode data check {shown(scan.folder)}` lists them all.",
         )
 
 
 def _common_size(
-    sizes: list[tuple[ImageFile, tuple[int, int]]], options: Options
+    headers: Mapping[ImageFile, Header], options: Options
 ) -> tuple[tuple[int, int], list[str]]:
     """The size of all images, after resizing if the options ask for it, and notices."""
-    counts = Counter(size for _, size in sizes)
+    counts = Counter(head.size for head in headers.values())
     if options.size is not None:
         height, width = options.size
-        other = len(sizes) - counts[height, width]
+        other = len(headers) - counts[height, width]
         notice = (
-            f"{other:,} of {len(sizes):,} images were resized to {height}×{width} (height × "
+            f"{other:,} of {len(headers):,} images were resized to {height}×{width} (height × "
             "width): scaled to cover the new size, then cropped about the centre."
         )
         return (height, width), [notice] if other else []
@@ -180,7 +176,7 @@ def _common_size(
     (h, w), _ = common[0]
     listed = ", ".join(f"{a}×{b} ({n:,})" for (a, b), n in common[:5])
     more = f" and {len(common) - 5} more sizes" if len(common) > 5 else ""
-    other_file = next(file.path for file, size in sizes if size != (h, w))
+    other_file = next(file.path for file, head in headers.items() if head.size != (h, w))
     raise DataError(
         f"The images have {len(common)} sizes (height × width): {listed}{more}; "
         f"{shown(other_file)} is the first that differs",
@@ -188,8 +184,11 @@ def _common_size(
     )
 
 
-def _common_type(heads: list[Header], options: Options) -> tuple[bool, np.dtype, list[str]]:
+def _common_type(
+    headers: Mapping[ImageFile, Header], options: Options
+) -> tuple[bool, np.dtype, list[str]]:
     """Whether the set is in colour, the type of its values, and notices of conversions."""
+    heads = headers.values()
     colours = sum(head.colour for head in heads)
     types = Counter(head.dtype for head in heads)
     notices = []
@@ -214,7 +213,7 @@ def _common_type(heads: list[Header], options: Options) -> tuple[bool, np.dtype,
     return colours > 0, np.dtype(np.float32), notices
 
 
-def _skip_notices(scan: FolderScan, examined: int, folder: Path, options: Options) -> list[str]:
+def _skip_notices(scan: FolderScan, options: Options) -> list[str]:
     """Notices about files that are not used; too many bad files are refused."""
     notices = []
     if scan.ignored:
@@ -222,8 +221,10 @@ def _skip_notices(scan: FolderScan, examined: int, folder: Path, options: Option
     if scan.bad:
         first = "; ".join(f"{bad.path}: {bad.reason}" for bad in scan.bad[:3])
         more = " and so on" if len(scan.bad) > 3 else ""
-        count = f"{len(scan.bad):,} of {examined:,} files in {shown(folder)} cannot be used"
-        if len(scan.bad) > options.max_bad * examined:
+        count = (
+            f"{len(scan.bad):,} of {scan.examined:,} files in {shown(scan.folder)} cannot be used"
+        )
+        if len(scan.bad) > options.max_bad * scan.examined:
             raise DataError(
                 f"{count}, more than the {options.max_bad:.3g} that max_bad allows ({first}{more})",
                 "Repair or remove them, or allow more with --max-bad.",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.files import open_regular, read_up_to, shown
+from autoencode.io.files import open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import check_memory
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-GZIP = b"\x1f\x8b"
-_DAMAGED = (EOFError, OSError, zlib.error)
 
 
 def is_idx(head: bytes) -> bool:
@@ -37,33 +32,25 @@ def read_idx(path: str | Path) -> np.ndarray:
         DataError: it is not an IDX file, is cut short, or is too long.
         ResourceError: it is larger than memory allows.
     """
-    with open_regular(path) as file:
-        zipped = file.read(2) == GZIP
-        file.seek(0)
-        try:
-            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path)
-        except _DAMAGED as error:
-            raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
-
-
-def _read(file: BinaryIO | gzip.GzipFile, path: str | Path) -> np.ndarray:
-    head = file.read(4)
-    if not is_idx(head):
-        raise DataError(f"{shown(path)} is not an IDX file", "It should begin with 00 00 08.")
-    lengths = file.read(4 * head[3])
-    if len(lengths) < 4 * head[3]:
-        raise DataError(f"{shown(path)} is cut short in its header", "Get it again.")
-    shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
-    dtype = np.dtype(TYPES[head[2]])
-    size = math.prod(shape) * dtype.itemsize
-    check_memory(size, shown(path), "Give a smaller file.")
-    body = read_up_to(file, size)
-    if len(body) != size or file.read(1):
-        state = "cut short" if len(body) < size else "too long"
-        raise DataError(
-            f"{shown(path)} is {state}: its header says {shape}, which is {size:,} bytes",
-            "Get it again.",
-        )
+    with open_regular(path) as opened:
+        file = unzipped(opened)
+        head = file.read(4)
+        if not is_idx(head):
+            raise DataError(f"{shown(path)} is not an IDX file", "It should begin with 00 00 08.")
+        lengths = file.read(4 * head[3])
+        if len(lengths) < 4 * head[3]:
+            raise DataError(f"{shown(path)} is cut short in its header", "Get it again.")
+        shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
+        dtype = np.dtype(TYPES[head[2]])
+        size = math.prod(shape) * dtype.itemsize
+        check_memory(size, shown(path), "Give a smaller file.")
+        body = read_up_to(file, size)
+        if len(body) != size or file.read(1):
+            state = "cut short" if len(body) < size else "too long"
+            raise DataError(
+                f"{shown(path)} is {state}: its header says {shape}, which is {size:,} bytes",
+                "Get it again.",
+            )
     array = np.frombuffer(body, dtype).astype(dtype.newbyteorder("="), copy=False)
     return array.reshape(shape)
 

@@ -25,15 +25,16 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_PIXELS = 50_000_000  # of one image: 150 MB as RGB
 _GREY = {"1", "L", "LA", "La"}
 _ORIENTATION = 0x0112
-# EXIF orientations: whether to transpose, then whether to reverse rows and columns.
+_Turn = Image.Transpose
+# The operations that undo EXIF orientations; the last four exchange height and width.
 _TURNS = {
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
+    2: _Turn.FLIP_LEFT_RIGHT,
+    3: _Turn.ROTATE_180,
+    4: _Turn.FLIP_TOP_BOTTOM,
+    5: _Turn.TRANSPOSE,
+    6: _Turn.ROTATE_270,
+    7: _Turn.TRANSVERSE,
+    8: _Turn.ROTATE_90,
 }
 
 
@@ -62,7 +63,7 @@ def header(path: str | Path) -> Header:
         # For a TIFF, Pillow gives the upright size. It would decode a complete PNG to find metadata
         # behind the pixels; `decode` checks these.
         has_exif = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        if has_exif and _turn(image)[0]:
+        if has_exif and _orientation(image) in (5, 6, 7, 8):
             width, height = height, width
         return Header(
             (height, width),
@@ -96,7 +97,8 @@ def decode(path: str | Path, expected: Header) -> np.ndarray:
 def pixels(image: Image.Image) -> np.ndarray:
     """A loaded image as an array: uint8, uint16 or float32, [H, W] grey or [3, H, W] colour."""
     dtype, colour = _depth(image.mode), _is_colour(image)
-    swap, down, back = _turn(image)
+    if (turn := _TURNS.get(_orientation(image))) is not None:
+        image = image.transpose(turn)
     if dtype != np.uint8:
         array = np.asarray(image)
         if array.dtype.kind in "iu" and (array.min() < 0 or array.max() > 65535):
@@ -108,9 +110,7 @@ def pixels(image: Image.Image) -> np.ndarray:
             image = Image.alpha_composite(Image.new("RGBA", front.size, "white"), front)
         array = np.asarray(image.convert("RGB" if colour else "L"))
         array = np.moveaxis(array, -1, 0) if colour else array
-    array = array.swapaxes(-2, -1) if swap else array
-    array = array[..., ::-1, :] if down else array
-    return np.ascontiguousarray(array[..., ::-1] if back else array)
+    return np.ascontiguousarray(array)
 
 
 @contextmanager
@@ -163,8 +163,8 @@ def _depth(mode: str) -> np.dtype:
     return np.dtype(np.float32 if mode == "F" else np.uint8)
 
 
-def _turn(image: Image.Image) -> tuple[bool, bool, bool]:
+def _orientation(image: Image.Image) -> int:
     try:
-        return _TURNS.get(image.getexif().get(_ORIENTATION, 1), (False, False, False))
+        return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged metadata are ignored
-        return False, False, False
+        return 1

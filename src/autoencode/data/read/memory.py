@@ -58,7 +58,7 @@ def _dataset(dataset: Dataset[Any]) -> RawData:
                     f"{xs[0].dtype} of shape {xs[0].shape}",
                     "Convert all to one shape and type.",
                 )
-            if (y is None) != (len(ys) == 0 and i > 0) and i > 0:
+            if i and (y is None) == bool(ys):
                 raise DataError(f"Item {i} of the data set lacks a label, or item 0 does", "")
             if i == 0 and total:
                 check_memory(x.nbytes * total, "The data set", "Give fewer or smaller items.")
@@ -80,13 +80,10 @@ def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:
     """The items in order; an error in the data set is reported with the number of the item."""
     i = 0
     try:
-        if isinstance(dataset, IterableDataset):
-            for item in dataset:
-                yield item
-                i += 1
-        else:
-            for i in range(total):
-                yield dataset[i]
+        by_number = map(dataset.__getitem__, range(total))
+        for item in dataset if isinstance(dataset, IterableDataset) else by_number:
+            yield item
+            i += 1
     except DataError:
         raise
     except Exception as error:

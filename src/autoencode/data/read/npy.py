@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Literal
@@ -29,7 +29,6 @@ _PRIVATE: dict[str, int] = (
     if sys.platform == "linux"
     else {"access": mmap.ACCESS_COPY}
 )
-_DAMAGED = (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError)
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -40,9 +39,7 @@ def read_npy(path: Path) -> np.ndarray:
         ResourceError: it is too large for the memory.
     """
     with open_regular(path) as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        return _array(file, size, shown(path))
+        return _array(file, os.fstat(file.fileno()).st_size, shown(path))
 
 
 def map_npy(path: Path) -> np.ndarray:
@@ -54,12 +51,8 @@ def map_npy(path: Path) -> np.ndarray:
     """
     what = shown(path)
     with open_regular(path) as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        try:
-            shape, order, dtype, needed = _checked_header(file, size, what)
-        except _DAMAGED as error:
-            raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+        size = os.fstat(file.fileno()).st_size
+        shape, order, dtype, needed = _checked_header(file, size, what)
         if not needed:
             return np.zeros(shape, dtype)
         try:
@@ -75,13 +68,8 @@ def map_npy(path: Path) -> np.ndarray:
 
 def read_npz(path: Path) -> RawData:
     """The arrays of one .npz file, by their names: x and y, x_train …, or a single array."""
-    with open_regular(path) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = _Members(archive, shown(path))
-                parts, notices = raw_parts(members, shown(path))
-        except zipfile.BadZipFile as error:
-            raise DataError(f"{shown(path)} is damaged: {error}", "Get it again.") from error
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        parts, notices = raw_parts(_Members(archive, shown(path)), shown(path))
     return RawData(parts, notices=notices)
 
 
@@ -113,23 +101,31 @@ class _Members(Mapping[str, np.ndarray]):
 
 def _array(file: IO[bytes], size: int, what: str) -> np.ndarray:
     """One array in numpy's format from a file of `size` bytes."""
-    try:
-        shape, order, dtype, needed = _checked_header(file, size, what)
-        # Before unpacking, because a few kilobytes can contain a terabyte of zeros.
-        check_memory(needed, what, "Give a smaller file.")
-        content = read_up_to(file, needed)
-        if len(content) < needed:
-            raise DataError(f"{what} is cut short", "Get or save it again.")
-        return np.frombuffer(content, dtype).reshape(shape, order=order)
-    except _DAMAGED as error:
-        raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
+    shape, order, dtype, needed = _checked_header(file, size, what)
+    # Before unpacking, because a few kilobytes can contain a terabyte of zeros.
+    check_memory(needed, what, "Give a smaller file.")
+    content = read_up_to(file, needed)
+    if len(content) < needed:
+        raise DataError(f"{what} is cut short", "Get or save it again.")
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
 def _checked_header(
     file: IO[bytes], size: int, what: str
 ) -> tuple[tuple[int, ...], Literal["F", "C"], np.dtype, int]:
     """Shape, order, type and size in bytes of the array after the header, all of it in the file."""
-    shape, fortran, dtype = _header(file, what)
+    head = file.read(len(MAGIC))
+    if head != MAGIC:
+        pickled = head[:1] == b"\x80"
+        kind = "a pickled Python object, which is never opened" if pickled else "no array"
+        raise DataError(f"{what} contains {kind}", "Save a plain array with np.save.")
+    version = tuple(file.read(2))
+    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+    if version not in readers:
+        raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
+    shape, fortran, dtype = readers[version](file)
+    if any(not isinstance(n, int) or n < 0 for n in shape):
+        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
     if dtype.hasobject:
         raise DataError(
             f"{what} contains Python objects, which may run code when they are opened",
@@ -145,19 +141,3 @@ def _checked_header(
             "Get or save it again.",
         )
     return shape, "F" if fortran else "C", dtype, needed
-
-
-def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    head = file.read(len(MAGIC))
-    if head != MAGIC:
-        pickled = head[:1] == b"\x80"
-        kind = "a pickled Python object, which is never opened" if pickled else "no array"
-        raise DataError(f"{what} contains {kind}", "Save a plain array with np.save.")
-    version = tuple(file.read(2))
-    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-    if version not in readers:
-        raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
-    shape, fortran, dtype = readers[version](file)
-    if any(not isinstance(n, int) or n < 0 for n in shape):
-        raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
-    return shape, fortran, dtype

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 
 
 def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """One image [H, W] or [C, H, W] in a new height and width, of the same type.
+    """Images [..., H, W] in a new height and width, of the same type.
 
     Scaled to cover the new size with the same aspect ratio, then cropped about the centre; bicubic,
     with antialiasing. All values stay in the range of the original values.
@@ -24,11 +24,3 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         values = values if x.dtype.kind == "f" else np.rint(values)
         new[...] = values.clip(old.min(), old.max())
     return out.reshape(*x.shape[:-2], *size)
-
-
-def all_resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """All images [N, ...] of an array in a new size, see `resized`."""
-    out = np.empty((*x.shape[:-2], *size), x.dtype)
-    for old, new in zip(x, out, strict=True):
-        new[...] = resized(old, size)
-    return out

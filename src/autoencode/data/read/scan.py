@@ -27,11 +27,13 @@ class FolderScan:
     """The files below a folder.
 
     images: in order of parts and classes.
-    bad: files and folders that cannot be used.
+    bad: files and folders that cannot be used; a reader of the images adds to them.
+    examined: number of images and of bad files found by the scan.
     ignored: number of files without the suffix of an image.
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.images: list[ImageFile] = []
         self.bad: list[BadFile] = []
         self.ignored = 0
@@ -44,11 +46,7 @@ class FolderScan:
                 self._add_classes(name, part, *self._list(name))
         else:
             self._add_classes(str(folder), "all", files, folders)
-
-    @property
-    def examined(self) -> int:
-        """Number of images and bad files."""
-        return len(self.images) + len(self.bad)
+        self.examined = len(self.images) + len(self.bad)
 
     def _add_classes(self, folder: str, part: str, files: list[str], folders: list[str]) -> None:
         inside = [
