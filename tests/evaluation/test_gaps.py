@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.metrics.copying import nearest
+from autoencode.evaluation.metrics.copying import nearest_distances
 from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
 
 
@@ -13,9 +13,8 @@ def cloud(n, d=3, seed=0):
 
 
 def gaps(reference, held_out, drawn, **options):
-    return gap_share(
-        nearest(held_out, reference).distance, nearest(drawn, reference).distance, **options
-    )
+    of_test, of_drawn = (nearest_distances(x, reference) for x in (held_out, drawn))
+    return gap_share(of_test, of_drawn, **options)
 
 
 def sure(*highest):

@@ -155,13 +155,12 @@ def _measured(
     """A run with the metrics of these measures, which are saved in its folder."""
     from dataclasses import replace
 
-    from autoencode.cli.measure import save_metrics
-    from autoencode.evaluation import MetricsCache, evaluate
+    from autoencode.cli.measure import measure_run, save_metrics
+    from autoencode.evaluation import MetricsCache
 
     run = trial.run
-    cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
-    found = evaluate(run.load_model(), data, measures, cache, **options)
-    metrics = {**found.to_dict(), "data": data.name}
+    found = measure_run(run, data, run.load_model(), measures, **options)
+    metrics = found.to_dict()
     try:
         save_metrics(run, data, metrics)
     except AutoencodeError as error:  # the metrics are compared all the same

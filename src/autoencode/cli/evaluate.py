@@ -52,7 +52,8 @@ def evaluate(
     is_own = loaded.fingerprint == opened.data["fingerprint"]
     names = measures_named(measures)
     method = _projection_method(opened, names, projection, is_own)
-    metrics = measure_run(opened, loaded, model, names, samples=samples, images=images)
+    found = measure_run(opened, loaded, model, names, samples=samples, images=images)
+    metrics = found.to_dict()
     if json:
         print_json(metrics)
     else:

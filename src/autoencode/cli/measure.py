@@ -7,7 +7,7 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
+from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, evaluate
 from autoencode.evaluation.headlines import headlines, number
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import write_json
@@ -17,15 +17,14 @@ from autoencode.models.run import Run
 
 def measure_run(
     run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
-) -> dict[str, Any]:
+) -> Evaluation:
     """Evaluates the model of a run on the test part of `data`.
 
     On its own data, what was measured before is taken as it is, and each measure is kept in the
     folder of the run as soon as it is taken, where that can be written to.
     """
     cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
-    found = evaluate(model, data, measures, cache, **options)
-    return {**found.to_dict(), "data": data.name}
+    return evaluate(model, data, measures, cache, **options)
 
 
 def measures_named(measures: str) -> list[str]:

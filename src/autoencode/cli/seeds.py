@@ -89,7 +89,7 @@ def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     saved = run.metrics()
     if saved is not None and (not report or (run.folder / "report.html").exists()):
         return saved
-    metrics = measure_run(run, fitted.data, fitted.model)
+    metrics = measure_run(run, fitted.data, fitted.model).to_dict()
     save_metrics(run, fitted.data, metrics)
     if report:
         write_card(run)

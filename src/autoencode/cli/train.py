@@ -99,7 +99,7 @@ def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
 
     run = fitted.run
     assert run is not None
-    metrics = measure_run(run, fitted.data, fitted.model)
+    metrics = measure_run(run, fitted.data, fitted.model).to_dict()
     if json:
         print_json({"run": str(run.folder), **fitted.summary, **metrics})
     else:

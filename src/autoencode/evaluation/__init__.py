@@ -7,7 +7,7 @@ from autoencode.evaluation.features import Features, features_of
 from autoencode.evaluation.headlines import Headline, headlines
 from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.evaluation.measures import MEASURES, QUICK
-from autoencode.evaluation.metrics.class_probes import knn_accuracy, linear_probe
+from autoencode.evaluation.metrics.class_probes import knn_hits, linear_probe_hits
 from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
@@ -70,10 +70,10 @@ __all__ = [
     "intrinsic_dimension",
     "kl_per_dimension",
     "kmeans_clusters",
-    "knn_accuracy",
+    "knn_hits",
     "label_fidelity",
     "likelihood_bounds",
-    "linear_probe",
+    "linear_probe_hits",
     "log_likelihood",
     "matched_accuracy",
     "maximum_mean_discrepancy",

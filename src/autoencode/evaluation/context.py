@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Split
 from autoencode.evaluation.features import ReferenceData, reference_data
-from autoencode.evaluation.metrics.copying import nearest
+from autoencode.evaluation.metrics.copying import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like
@@ -35,14 +35,13 @@ Found = TypeVar("Found")
 class GeneratedImages:
     """Random codes and the images that they decode to, in features.
 
-    codes: [N, d].  features: [N, F].
+    features: [N, F].
     probabilities: of each class, [N, K]; None without a classifier.
     distances: to the nearest training example in features, [N].
     labels: the class that a conditional model was given, [N]; else None.
     source: where the codes come from, a phrase.
     """
 
-    codes: Tensor
     features: Tensor
     probabilities: Tensor | None
     distances: Tensor
@@ -80,11 +79,6 @@ class EvaluationContext:
         return reference_data(self.data)
 
     @property
-    def train(self) -> Split:
-        """The training part; of pixels that are drawn at random, one draw."""
-        return self.reference.train
-
-    @property
     def test(self) -> Split:
         """The test part."""
         return self.data.test
@@ -112,7 +106,7 @@ class EvaluationContext:
     @cached_property
     def train_codes(self) -> Tensor:
         """Codes of the training examples."""
-        return self._embedded(self.train)
+        return self._embedded(self.reference.train)
 
     def labelled_codes(self, most: int | None = None) -> tuple[Tensor, Tensor]:
         """Codes and labels of the first `most` training examples with a label."""
@@ -208,10 +202,9 @@ class EvaluationContext:
                 probabilities.append(found)
         features = torch.cat(chunks)
         return GeneratedImages(
-            codes,
             features,
             torch.cat(probabilities) if probabilities else None,
-            nearest(features, reference.train_features).distance,
+            nearest_distances(features, reference.train_features),
             context if context is not None and context.dim() == 1 else None,
             source,
         )

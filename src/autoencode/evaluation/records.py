@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autoencode.errors import Diverged, RunError
+from autoencode.errors import Diverged
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
 VERSION = 2
@@ -57,24 +57,25 @@ class Record:
         """The record that `to_dict` was called on.
 
         Raises:
-            RunError: the mapping is not a record.
+            TypeError: the mapping is not a record.
         """
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in given.items()
         }
-        try:
-            return cls(**fields, per_example=per_example)
-        except TypeError as error:
-            raise RunError(f"This is not the record of a metric: {error}") from error
+        return cls(**fields, per_example=per_example)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured for one model; metrics without a meaning for it are left out."""
+    """Everything that was measured for one model; metrics without a meaning for it are left out.
+
+    n_test, data: the number of test examples, and the name of the data.
+    """
 
     records: tuple[Record, ...]
     n_test: int
+    data: str
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: name -> value, and `terms`, `units`, `notes` and `intervals` by name."""
@@ -91,6 +92,7 @@ class Evaluation:
             "units": {record.name: record.unit for record in self.records},
             "notes": {record.name: record.note for record in self.records},
             "intervals": {r.name: list(r.interval) for r in self.records if r.interval is not None},
+            "data": self.data,
         }
 
     def per_example(self) -> dict[str, Tensor]:

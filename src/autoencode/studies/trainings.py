@@ -41,12 +41,11 @@ def train_all(
         )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    variants = _variants(trainings, data)
     by_folder = {folder / each.folder: each for each in trainings}
     jobs = [
         Job(
             each.recipe,
-            variants[_key(each)],
+            load_data(data.source, **{**data.options, **each.options}) if each.options else data,
             out,
             {**_intervals(each), **each.settings, "seed": each.seed},
             overwrite=True,
@@ -71,26 +70,12 @@ def train_all(
     return [results[job.out] for job in jobs]
 
 
-def _key(training: StudyRun) -> str:
-    return repr(sorted(training.options.items()))
-
-
-def _variants(trainings: Sequence[StudyRun], data: Data) -> dict[str, Data]:
-    """The data of a study for each set of options that replace its own."""
-    return {
-        _key(each): load_data(data.source, **{**data.options, **each.options})
-        if each.options
-        else data
-        for each in {_key(each): each for each in trainings}.values()
-    }
-
-
 def _measure(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
     """Measures a run and stores the metrics in its folder."""
     run = fitted.run
     assert run is not None
-    found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run)).to_dict()
-    metrics = {**found, "data": fitted.data.name}
+    found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run))
+    metrics = found.to_dict()
     write_json(run.folder / "metrics.json", metrics)
     return metrics
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import torch
 from sklearn.neighbors import NearestNeighbors
@@ -20,27 +19,8 @@ NEAR_QUANTILE = 0.01
 MAX_PARTNERS = 100
 
 
-@dataclass(frozen=True)
-class Nearest:
-    """distance: Euclidean, to the nearest reference, [N], float64.    index: which it is, [N]."""
-
-    distance: Tensor
-    index: Tensor
-
-
-class Copies(NamedTuple):
-    """ratio: of median distances, 1 where nothing is copied, 0 where all is.
-
-    share: of generated images as near to a training image as the nearest 1 % of test images,
-        in [0, 1]; 0.01 is expected where nothing is copied.
-    """
-
-    ratio: float
-    share: float
-
-
-def nearest(queries: Tensor, references: Tensor) -> Nearest:
-    """The nearest of the references [M, F] to each query [N, F], and its distance.
+def nearest_distances(queries: Tensor, references: Tensor) -> Tensor:
+    """The distance of each query [N, F] to the nearest of the references [M, F]: [N], float64.
 
     Euclidean, over all references; memory is bounded. The distance of a query that is a reference
     itself is 0.
@@ -56,19 +36,20 @@ def nearest(queries: Tensor, references: Tensor) -> Nearest:
     found = neighbours.kneighbors((a - centre).numpy(), return_distance=False)
     index = torch.from_numpy(found[:, 0])
     # The products give copies a distance slightly above 0; the difference itself gives 0.
-    return Nearest((a - b[index]).norm(dim=1), index)
+    distances: Tensor = (a - b[index]).norm(dim=1)
+    return distances
 
 
-def copies(test_distances: Tensor, generated_distances: Tensor) -> Copies:
-    """Whether generated images are nearer to training images than test images are.
+def copies(test_distances: Tensor, generated_distances: Tensor) -> tuple[float, float]:
+    """The ratio of median distances to training images, and the share of possible copies.
 
     Compares the distance of each generated image to its nearest training image [M] with that of
-    each test image [N], see `nearest`: both have the same distribution if the model draws new
-    images from the distribution of the data. The ratio is the median of the generated images over
-    the median of the test images: below 1 for copies and for images with less detail than real
-    ones, above 1 for images unlike the data. The share counts the generated images that are as
-    near as the nearest 1 % of the test images, which detects a few copies among many new images.
-    The distances should be to all training images.  After the idea of [meehan2020].
+    each test image [N], see `nearest_distances`: both have the same distribution if the model
+    draws new images from the distribution of the data. The ratio is the median of the generated
+    images over the median of the test images: below 1 for copies and for images with less detail
+    than real ones, above 1 for images unlike the data. The share counts the generated images that
+    are as near as the nearest 1 % of the test images, which detects a few copies among many new
+    images. The distances should be to all training images.  After the idea of [meehan2020].
 
     Raises:
         DataError: tensors that are not lists of distances, or empty ones; or half of the test
@@ -82,7 +63,7 @@ def copies(test_distances: Tensor, generated_distances: Tensor) -> Copies:
             "images too"
         )
     share = (generated_distances <= test_distances.quantile(NEAR_QUANTILE)).double().mean()
-    return Copies((generated_distances.quantile(0.5) / median).item(), share.item())
+    return (generated_distances.quantile(0.5) / median).item(), share.item()
 
 
 def diversity(features: Tensor, seed: int = 0) -> float:

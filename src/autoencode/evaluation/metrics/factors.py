@@ -12,8 +12,8 @@ from torch import Tensor
 
 from autoencode.arguments import check_value
 from autoencode.contract import Within
-from autoencode.errors import DataError, Diverged
-from autoencode.evaluation.metrics.arrays import Array
+from autoencode.errors import DataError
+from autoencode.evaluation.metrics.arrays import Array, check_finite
 
 
 def checked_factors(
@@ -44,10 +44,7 @@ def checked_factors(
                 f"Training codes of shape {tuple(parts[0][0].shape[1:])} do not fit test "
                 f"codes of shape {tuple(codes.shape[1:])}"
             )
-        if not codes.isfinite().all():
-            raise Diverged(
-                "Some codes are not finite numbers", "Train the model again, with a smaller lr."
-            )
+        check_finite(codes, "codes")
     if not set(unordered) <= set(range(width)):
         raise DataError(f"The unordered factors are {[*unordered]}, of {width} columns from 0 on")
     varying = np.all([(f != f[:1]).any(0).cpu().numpy() for _, f in parts], 0)

@@ -37,7 +37,7 @@ def gap_share(
 
     An image is implausible if its nearest training image is farther away than that of a share
     `level` of the test images. Arguments are these distances, of test images [N] and of the images
-    of random codes [M], see `nearest`. For a model without gaps, 1 − `level` is expected.
+    of random codes [M], see `nearest_distances`. For a model without gaps, 1 − `level` is expected.
 
     The share depends on the distribution of the random codes (the prior, a box around the training
     codes). An image that looks real and is new counts as real.

@@ -6,8 +6,7 @@ estimate where its distribution has mass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -22,22 +21,8 @@ MAX_DISTANCES = 2**23
 ROUNDING = 1e-12
 
 
-class PrecisionRecall(NamedTuple):
-    """precision, recall: shares in [0, 1]."""
-
-    precision: float
-    recall: float
-
-
-class DensityCoverage(NamedTuple):
-    """density: from 0 up, 1 expected of real examples.    coverage: a share, in [0, 1]."""
-
-    density: float
-    coverage: float
-
-
-def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRecall:
-    """The share of generated examples among the real, and of real among the generated.
+def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float, float]:
+    """The share of generated examples among the real, and of real among the generated: in [0, 1].
 
     Precision: the share of generated features [M, F] that lie in the ball of any real one [N, F],
     whose radius is the distance of its kth nearest neighbour among the real; implausible images
@@ -53,10 +38,10 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> PrecisionRe
     """
     a, b = _centred(real, generated, k)
     precision, recall = _inside(b, a, k).any(1), _inside(a, b, k).any(1)
-    return PrecisionRecall(precision.double().mean().item(), recall.double().mean().item())
+    return precision.double().mean().item(), recall.double().mean().item()
 
 
-def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCoverage:
+def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> tuple[float, float]:
     """How many balls of real examples each generated one lies in, and the share of balls in use.
 
     The ball of a real example reaches to its kth nearest neighbour among the real features [N, F].
@@ -76,7 +61,7 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> DensityCove
     a, b = _centred(real, generated, k)
     inside = _inside(b, a, k)
     density = int(inside.sum()) / (k * len(inside))
-    return DensityCoverage(density, inside.any(0).double().mean().item())
+    return density, inside.any(0).double().mean().item()
 
 
 def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -93,22 +78,13 @@ def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _inside(queries: Tensor, centres: Tensor, k: int) -> Tensor:
     """Whether each query [M, F] lies in the ball of each centre [N, F]: [M, N], bool."""
-    radii = _squared_radii(centres, k)
-    return torch.cat([distances <= radii for distances in _squared_distances(queries, centres)])
-
-
-def _squared_radii(x: Tensor, k: int) -> Tensor:
-    """The squared distance of each to its kth nearest neighbour among the others, [N]."""
-    # The nearest of each is itself; copies of it count as neighbours.
-    nearest = [d.topk(k + 1, largest=False).values for d in _squared_distances(x, x)]
-    radii = torch.cat(nearest)[:, -1]
+    rows = max(1, MAX_DISTANCES // len(centres))
+    # The nearest of each centre is itself; copies of it count as neighbours.
+    nearest = [
+        torch.cdist(some, centres).topk(k + 1, largest=False).values[:, -1]
+        for some in torch.split(centres, rows)
+    ]
+    squares = torch.cat(nearest).square()
     # An example on the edge is inside, however both distances were rounded.
-    return radii + ROUNDING * (radii + x.square().sum(1))
-
-
-def _squared_distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """‖aᵢ − bⱼ‖² of points [N, F] and [M, F], in chunks of i: [n, M] each time."""
-    squares = b.square().sum(1)
-    for rows in a.split(max(1, MAX_DISTANCES // len(b))):  # type: ignore[no-untyped-call]
-        products = torch.addmm(squares, rows, b.T, alpha=-2)
-        yield products.add_(rows.square().sum(1, keepdim=True)).clamp_(min=0)
+    radii = (squares + ROUNDING * (squares + centres.square().sum(1))).sqrt()
+    return torch.cat([torch.cdist(some, centres) <= radii for some in torch.split(queries, rows)])
