@@ -14,6 +14,17 @@ from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 
+# The figures of a summary that only `autoencode evaluate` measures, by the title of their line.
+FURTHER = {
+    "likelihood": ("negative_elbo", "nll", "bits_per_dimension"),
+    "classes": ("linear_probe_accuracy", "kmeans_accuracy", "own_accuracy", "silhouette"),
+    "neighbours": ("trustworthiness", "continuity", "intrinsic_dimension"),
+    "prior": ("active_units", "aggregate_kl", "mutual_information"),
+    "generation": ("frechet_distance", "precision", "recall", "coverage", "label_fidelity"),
+    "plausibility": ("gaps", "gaps_in_box"),
+    "disentanglement": ("mig", "dci_disentanglement", "sap"),
+}
+
 
 def measure_run(
     run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
@@ -79,52 +90,21 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def value_words(name: str, value: float) -> str:
+    """A metric for a person: a share in percent, another number with four significant digits."""
+    if metric_info(name).share:
+        return f"{value:.2%}"
+    return f"{value:,}" if isinstance(value, int) else number(value)
+
+
 def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
     """What only `autoencode evaluate` measures, several figures a line."""
-    groups: dict[str, dict[str, tuple[str, str]]] = {
-        "likelihood": {
-            "negative_elbo": ("−ELBO", "{:.2f} nats"),
-            "nll": ("−log p(x)", "{:.2f} nats"),
-            "bits_per_dimension": ("", "{:.3f} bits per dimension"),
-        },
-        "classes": {
-            "linear_probe_accuracy": ("linear probe", "{:.4f}"),
-            "kmeans_accuracy": ("k-means", "{:.4f}"),
-            "own_accuracy": ("the model's clusters", "{:.4f}"),
-            "silhouette": ("silhouette", "{:.3f}"),
-        },
-        "neighbours": {
-            "trustworthiness": ("trustworthiness", "{:.3f}"),
-            "continuity": ("continuity", "{:.3f}"),
-            "intrinsic_dimension": ("intrinsic dimension", "{:.1f}"),
-        },
-        "prior": {
-            "active_units": ("active units", "{:d}"),
-            "aggregate_kl": ("KL(q(z) ‖ p(z))", "{:.2f} nats"),
-            "mutual_information": ("I(x; z)", "{:.2f} nats"),
-        },
-        "generation": {
-            "frechet_distance": ("Fréchet", "{:.2f}"),
-            "precision": ("precision", "{:.3f}"),
-            "recall": ("recall", "{:.3f}"),
-            "coverage": ("coverage", "{:.3f}"),
-            "label_fidelity": ("label fidelity", "{:.2%}"),
-        },
-        "implausible images": {
-            "gaps": ("", "{:.1%} of random codes"),
-            "gaps_in_box": ("", "{:.1%} of codes in the box of the training codes"),
-        },
-        "disentanglement": {
-            "mig": ("MIG", "{:.3f}"),
-            "dci_disentanglement": ("DCI", "{:.3f}"),
-            "sap": ("SAP", "{:.3f}"),
-        },
-    }
-    for title, figures in groups.items():
+    for title, names in FURTHER.items():
         words = [
-            f"{name} {form.format(metrics[key])}".strip()
-            for key, (name, form) in figures.items()
-            if key in metrics
+            f"{metric_info(name).title} {value_words(name, metrics[name])}"
+            + (" nats" if metrics["units"][name] == "nats" else "")
+            for name in names
+            if name in metrics
         ]
         if words:
-            yield f"{title:20s} {', '.join(words)}"
+            yield f"{title:20s} {'; '.join(words)}"

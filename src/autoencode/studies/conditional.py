@@ -206,7 +206,6 @@ def _class_samples(data: Data, result: Result) -> ChartFigure:
         text="Each row is one random code, decoded with each class in turn.",
         note="Images of a row share their code; images of a column share their class.",
         alt_text="A grid of decoded codes, one row for each code and one column for each class.",
-        data=None,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from autoencode.errors import RunError
 from autoencode.io.store import read_json, write_bytes, write_json, write_text
@@ -91,7 +90,24 @@ def _write(
         write_bytes(figures / f"{key}.png", figure.picture._repr_png_()[0])
         names[key] = f"figures/{key}.png"
     write_text(folder / "study.md", study_markdown(page, names))
-    write_json(folder / "study.json", _record(study, plan, results, conclusion, command))
+    record = {
+        "study": study.name,
+        "data": plan.data.name,
+        "fingerprint": plan.data.fingerprint,
+        "command": command,
+        "findings": [asdict(each) for each in conclusion.findings],
+        "trainings": [
+            {
+                "model": each.training.model,
+                "seed": each.training.seed,
+                "run": f"{RUNS}/{each.training.folder}",
+                "summary": dict(each.run.summary),
+                "metrics": dict(each.metrics),
+            }
+            for each in results
+        ],
+    }
+    write_json(folder / "study.json", record)
 
 
 def _page(
@@ -142,25 +158,3 @@ def _description(result: Result) -> str:
     """The number of steps of a training and the parts of its model."""
     parts = ", ".join(f"{slot} {filled}" for slot, filled in slots(result.training.recipe).items())
     return f"{result.run.summary['steps']:,} steps; {parts}"
-
-
-def _record(
-    study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
-) -> dict[str, Any]:
-    return {
-        "study": study.name,
-        "data": plan.data.name,
-        "fingerprint": plan.data.fingerprint,
-        "command": command,
-        "findings": [asdict(each) for each in conclusion.findings],
-        "trainings": [
-            {
-                "model": each.training.model,
-                "seed": each.training.seed,
-                "run": f"{RUNS}/{each.training.folder}",
-                "summary": dict(each.run.summary),
-                "metrics": dict(each.metrics),
-            }
-            for each in results
-        ],
-    }
