@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoencode.arguments import check_value
-from autoencode.contract import Sizes, Within
+from autoencode.arguments import Count, Seed, check_value
+from autoencode.contract import Sizes
 from autoencode.data import Data, Split, scaled
 from autoencode.data.cache import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
@@ -114,8 +114,8 @@ def trained_classifier(
             a label.
         RecipeError: `seed` or `steps` is out of range.
     """
-    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
-    check_value(steps, Annotated[int, Within(1, 10**9)] | None, "steps")
+    check_value(seed, Seed, "seed")
+    check_value(steps, Count | None, "steps")
     x, y = _labelled(data.train, "training", data)
     test, truth = _labelled(data.test, "test", data)
     if (y == y[0]).all():

@@ -94,9 +94,10 @@ class EvaluationContext:
             return None
         return train, test
 
-    def conditioning(self, part: Split) -> Tensor | None:
-        """The labels or vectors that condition the model, for the examples of a part."""
-        return conditioning(self.recipe, part)
+    @cached_property
+    def context(self) -> Tensor | None:
+        """The labels or vectors of the test examples that condition the model."""
+        return conditioning(self.recipe, self.test)
 
     @cached_property
     def codes(self) -> Tensor:
@@ -120,9 +121,7 @@ class EvaluationContext:
         model = self.model
         if not isinstance(model, LabelModel):
             return None
-        return torch.cat(
-            self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting", conditioned=False)
-        )
+        return torch.cat(self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting"))
 
     @cached_property
     def generated(self) -> GeneratedImages:
@@ -157,17 +156,15 @@ class EvaluationContext:
         """What conditions a model for n random codes: the classes or test vectors in turn."""
         if self.recipe.context is None:
             return None
-        source = self.conditioning(self.test)
-        if source is None or source.dim() == 1:
+        if self.context is None or self.context.dim() == 1:
             return torch.arange(n) % len(self.data.classes)
-        return source[torch.arange(n) % len(source)]
+        return self.context[torch.arange(n) % len(self.context)]
 
     def in_batches(
-        self, measure: Callable[[Tensor, Tensor | None], Found], what: str, conditioned: bool = True
+        self, measure: Callable[[Tensor, Tensor | None], Found], what: str
     ) -> list[Found]:
         """The result of `measure` for each batch of test examples, see `inference.in_batches`."""
-        context = self.conditioning(self.test) if conditioned else None
-        return in_batches(self.model, self.test.x, measure, what, self.batch_size, context)
+        return in_batches(self.model, self.test.x, measure, what, self.batch_size, self.context)
 
     def evenly_spread(self, most: int) -> slice:
         """About `most` test examples, evenly spread: parts of a test set may be harder."""
@@ -184,7 +181,7 @@ class EvaluationContext:
         return Record(name, value, unit, n, note, bootstrap(each), per_example)
 
     def _embedded(self, part: Split) -> Tensor:
-        context = self.conditioning(part)
+        context = conditioning(self.recipe, part)
         return embed(self.model, part.x, context, self.batch_size).flatten(1).float().cpu()
 
     def _generated(self, codes: Tensor, source: str) -> GeneratedImages:

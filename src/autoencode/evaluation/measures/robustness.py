@@ -27,8 +27,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """How far codes move when the inputs change, and the k-NN accuracy of the moved codes."""
     rows = ctx.evenly_spread(MAX_TEST)
     clean, codes = scaled(ctx.test.x[rows]), ctx.codes[rows]
-    context = ctx.conditioning(ctx.test)
-    context = None if context is None else context[rows]
+    context = None if ctx.context is None else ctx.context[rows]
     spread = (codes - codes.mean(0)).norm(dim=1).mean()
     for name, what, transform in _transforms(ctx):
         with seeded(SEED, torch.device("cpu")):

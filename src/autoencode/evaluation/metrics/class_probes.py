@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from autoencode.arguments import check_value
+from autoencode.arguments import Count, check_value
 from autoencode.contract import Within
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation.metrics.arrays import Array, check_finite
@@ -43,7 +43,7 @@ def knn_hits(
         RecipeError: `k` is not a positive whole number.
         Diverged: codes that are not finite.
     """
-    check_value(k, Annotated[int, Within(1, 10**9)], "k")
+    check_value(k, Count, "k")
     codes, labels, queries, truth = _checked(train_codes, train_labels, test_codes, test_labels)
     # A tree is faster for a few dimensions, and far slower for many or for codes that coincide.
     neighbours = KNeighborsClassifier(min(k, len(codes)), algorithm="brute")

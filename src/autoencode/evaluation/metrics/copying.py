@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from autoencode.arguments import check_value
-from autoencode.contract import Within
+from autoencode.arguments import Seed, check_value
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import as_features, check_distances
 
@@ -77,7 +74,7 @@ def diversity(features: Tensor, seed: int = 0) -> float:
         Diverged: features that are not finite.
         RecipeError: `seed` is out of range.
     """
-    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
+    check_value(seed, Seed, "seed")
     (x,) = as_features(features, least=2)
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))]
     # In a circle of random order, each is paired with the next ones: all count equally.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
-from autoencode.arguments import check_value
-from autoencode.contract import Within
+from autoencode.arguments import Share, check_value
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import check_distances
 from autoencode.evaluation.thresholds import IMPLAUSIBLE_QUANTILE
@@ -46,7 +45,7 @@ def gap_share(
         DataError: tensors that are not lists of distances, or empty ones.
         RecipeError: `level` is not between 0 and 1.
     """
-    check_value(level, Annotated[float, Within(0, 1)], "level")
+    check_value(level, Share, "level")
     check_distances(test_distances, generated_distances)
     return (generated_distances > test_distances.quantile(level)).double().mean().item()
 

@@ -6,13 +6,10 @@ estimate where its distribution has mass.
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 from torch import Tensor
 
-from autoencode.arguments import check_value
-from autoencode.contract import Within
+from autoencode.arguments import Count, check_value
 from autoencode.evaluation.metrics.arrays import as_features
 
 # Distances in memory at once: 64 MB.
@@ -70,7 +67,7 @@ def _centred(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Raises:
         DataError, Diverged, RecipeError: see `precision_recall`.
     """
-    check_value(k, Annotated[int, Within(1, 10**6)], "k")
+    check_value(k, Count, "k")
     a, b = as_features(real, generated, least=k + 1)
     centre = a.mean(0)
     return a - centre, b - centre
