@@ -5,7 +5,7 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation.metrics.copying import copies, diversity, nearest_distances
+from autoencode.evaluation.metrics.generation import copies, diversity, nearest_distances
 
 
 def cloud(n, d=6, seed=0):

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.metrics.copying import nearest_distances
-from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
+from autoencode.evaluation.metrics.generation import gap_share, nearest_distances, uncertain_share
 
 
 def cloud(n, d=3, seed=0):

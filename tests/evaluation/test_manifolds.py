@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation.metrics import manifolds
-from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
+from autoencode.evaluation.metrics import generation
+from autoencode.evaluation.metrics.generation import density_coverage, precision_recall
 
 
 def cloud(n, d=4, seed=0, shift=0.0):
@@ -34,8 +34,8 @@ def test_the_definitions_by_loops(n, m, k, monkeypatch):
     real, generated = cloud(n), cloud(m, seed=1, shift=0.5)
     expected = by_loops(real, generated, k)
     assert 0 < min(expected[:2]) < 1  # else nothing would be compared
-    for most in (manifolds.MAX_DISTANCES, 40):  # in one block, and in blocks of a few
-        monkeypatch.setattr(manifolds, "MAX_DISTANCES", most)
+    for most in (generation.MAX_DISTANCES, 40):  # in one block, and in blocks of a few
+        monkeypatch.setattr(generation, "MAX_DISTANCES", most)
         found = (*precision_recall(real, generated, k), *density_coverage(real, generated, k))
         assert found == pytest.approx(expected)
 

@@ -15,7 +15,6 @@ from autoencode.evaluation.metrics.clusters import (
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.metrics.copying import copies, diversity
 from autoencode.evaluation.metrics.disentanglement import (
     dci,
     factor_vae_score,
@@ -23,10 +22,16 @@ from autoencode.evaluation.metrics.disentanglement import (
     mutual_information_gap,
     sap,
 )
-from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
-from autoencode.evaluation.metrics.generation import frechet_distance
+from autoencode.evaluation.metrics.generation import (
+    copies,
+    density_coverage,
+    diversity,
+    frechet_distance,
+    gap_share,
+    precision_recall,
+    uncertain_share,
+)
 from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of
-from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.metrics.neighbourhoods import (
     continuity,
     intrinsic_dimension,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Split
 from autoencode.evaluation.features import ReferenceData, reference_data
-from autoencode.evaluation.metrics.copying import nearest_distances
+from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like

@@ -16,7 +16,7 @@ from autoencode.data import Data, Split, still
 from autoencode.errors import DataError
 from autoencode.evaluation.classifier import trained_classifier
 from autoencode.evaluation.metrics.arrays import as_images
-from autoencode.evaluation.metrics.copying import nearest_distances
+from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import BATCH_SIZE, split
 

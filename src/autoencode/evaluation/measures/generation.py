@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autoencode.evaluation.context import MAX_GENERATED, EvaluationContext
-from autoencode.evaluation.metrics.copying import copies, diversity
-from autoencode.evaluation.metrics.generation import frechet_distance
+from autoencode.evaluation.metrics.generation import (
+    copies,
+    density_coverage,
+    diversity,
+    frechet_distance,
+    precision_recall,
+)
 from autoencode.evaluation.metrics.intervals import bootstrap
-from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.records import Record
 
 # Fewer examples have no meaningful neighbourhoods.
