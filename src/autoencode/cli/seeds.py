@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autoencode.cli.output import aligned, print_json, print_line, print_message
+from autoencode.cli.output import aligned, print_message, print_result
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -64,14 +64,9 @@ def train_seeds(
         ) from stopped
     done = [outcome for outcome in outcomes if outcome.error is None]
     command = f"autoencode compare {join([str(folder)])}/*"
-    if json:
-        print_json(_record(folder, outcomes, command))
-    else:
-        for line in _table(done):
-            print_line(line)
-        print_line(f"runs     {folder}")
-        if len(done) > 1:
-            print_line(f"compare  {command}")
+    lines = [*_table(done), f"runs     {folder}"]
+    lines += [f"compare  {command}"] if len(done) > 1 else []
+    print_result(_record(folder, outcomes, command), lines, json)
     errors = [(outcome, outcome.error) for outcome in outcomes if outcome.error is not None]
     for outcome, error in errors:
         print_message("error", f"{outcome.job.out}: {error}")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +51,9 @@ def run_study(
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
         raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
 
-    def train(trainings: Sequence[StudyRun]) -> list[Result]:
-        start, number = time.monotonic(), count(1)
-
-        def on_result(result: Result) -> None:
-            training = result.training
-            on_line(
-                f"[{next(number)}/{len(trainings)}] {training.model}, seed {training.seed}: "
-                f"squared error {result['squared_error']:.2f}, "
-                f"{time.monotonic() - start:.0f} s since the start"
-            )
-
-        return _train_all(trainings, folder / RUNS, plan.data, workers, on_result)
-
+    train = partial(
+        _train_all, folder=folder / RUNS, data=plan.data, workers=workers, on_line=on_line
+    )
     results = Results(train(study.trainings(plan)))
     while more := [
         each
@@ -73,7 +62,31 @@ def run_study(
     ]:
         results = Results([*results, *train(more)])
     conclusion = study.conclude(plan, results)
-    _write(study, plan, results, conclusion, folder, command)
+    page = _page(study, plan, results, conclusion, command)
+    write_study_page(page, folder / "report.html")
+    (folder / "figures").mkdir(exist_ok=True)
+    names = {key: f"figures/{key}.png" for key in conclusion.figures}
+    for key, figure in conclusion.figures.items():
+        write_bytes(folder / names[key], figure.picture._repr_png_()[0])
+    write_text(folder / "study.md", study_markdown(page, names))
+    record = {
+        "study": study.name,
+        "data": plan.data.name,
+        "fingerprint": plan.data.fingerprint,
+        "command": command,
+        "findings": [asdict(each) for each in conclusion.findings],
+        "trainings": [
+            {
+                "model": each.training.model,
+                "seed": each.training.seed,
+                "run": f"{RUNS}/{each.training.folder}",
+                "summary": dict(each.run.summary),
+                "metrics": dict(each.metrics),
+            }
+            for each in results
+        ],
+    }
+    write_json(folder / "study.json", record)
     return conclusion
 
 
@@ -82,14 +95,12 @@ def _train_all(
     folder: Path,
     data: Data,
     workers: int | None,
-    on_result: Callable[[Result], None],
+    on_line: Callable[[str], None],
 ) -> list[Result]:
     """Trains and measures all models in parallel, as `fit_many` does; finished runs are reused.
 
     All trainings have one thread each and as many others next to them, so that their times can be
     compared.
-
-    on_result: is called with each result when its training ends.
 
     Raises:
         RunError: the data are arrays in memory, which a study cannot load again.
@@ -115,12 +126,17 @@ def _train_all(
         for out, each in by_folder.items()
     ]
     results: dict[Path, Result] = {}
+    start = time.monotonic()
 
     def on_outcome(outcome: Outcome) -> None:
         if outcome.error is None and outcome.run is not None:
-            out = outcome.job.out
-            results[out] = Result(by_folder[out], outcome.run, outcome.result)
-            on_result(results[out])
+            training = by_folder[outcome.job.out]
+            results[outcome.job.out] = Result(training, outcome.run, outcome.result)
+            on_line(
+                f"[{len(results)}/{len(trainings)}] {training.model}, seed {training.seed}: "
+                f"squared error {outcome.result['squared_error']:.2f}, "
+                f"{time.monotonic() - start:.0f} s since the start"
+            )
 
     measures = {out: training.measures for out, training in by_folder.items()}
     outcomes = fit_many(
@@ -146,43 +162,6 @@ def _intervals(training: StudyRun) -> dict[str, int]:
     """Few validations and checkpoints, as trainings of a study are short."""
     steps = Settings.of(training.recipe, training.settings).steps
     return {"validate_every": max(1, steps // 5), "checkpoint_every": max(1, steps // 3)}
-
-
-def _write(
-    study: Study,
-    plan: StudyPlan,
-    results: Results,
-    conclusion: Conclusion,
-    folder: Path,
-    command: str,
-) -> None:
-    page = _page(study, plan, results, conclusion, command)
-    write_study_page(page, folder / "report.html")
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
-    names = {}
-    for key, figure in conclusion.figures.items():
-        write_bytes(figures / f"{key}.png", figure.picture._repr_png_()[0])
-        names[key] = f"figures/{key}.png"
-    write_text(folder / "study.md", study_markdown(page, names))
-    record = {
-        "study": study.name,
-        "data": plan.data.name,
-        "fingerprint": plan.data.fingerprint,
-        "command": command,
-        "findings": [asdict(each) for each in conclusion.findings],
-        "trainings": [
-            {
-                "model": each.training.model,
-                "seed": each.training.seed,
-                "run": f"{RUNS}/{each.training.folder}",
-                "summary": dict(each.run.summary),
-                "metrics": dict(each.metrics),
-            }
-            for each in results
-        ],
-    }
-    write_json(folder / "study.json", record)
 
 
 def _page(
