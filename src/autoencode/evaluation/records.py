@@ -49,8 +49,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The record without the values of single examples, ready for JSON."""
-        given = {name: value for name, value in vars(self).items() if name != "per_example"}
-        return {name: _plain(value) for name, value in given.items()}
+        return {name: value for name, value in vars(self).items() if name != "per_example"}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any], per_example: Tensor | None = None) -> Record:
@@ -85,13 +84,13 @@ class Evaluation:
             if record.name.startswith(TERM_PREFIX):
                 terms[record.name.removeprefix(TERM_PREFIX)] = record.value
             else:
-                metrics[record.name] = _plain(record.value)
+                metrics[record.name] = record.value
         return {
             **metrics,
             "terms": terms,
             "units": {record.name: record.unit for record in self.records},
             "notes": {record.name: record.note for record in self.records},
-            "intervals": {r.name: list(r.interval) for r in self.records if r.interval is not None},
+            "intervals": {r.name: r.interval for r in self.records if r.interval is not None},
             "data": self.data,
         }
 
@@ -106,7 +105,3 @@ class Evaluation:
             KeyError: it was not measured.
         """
         return {record.name: record.value for record in self.records}[name]
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

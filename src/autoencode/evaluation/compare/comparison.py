@@ -252,17 +252,14 @@ def _metric(metric: ComparedMetric) -> dict[str, Any]:
         "why": metric.why,
         "models": {model.name: _estimate(model.figures[metric.name]) for model in metric.models},
         "reference": metric.reference,
-        "differences": {
-            name: {**asdict(each), "interval": each.interval and list(each.interval)}
-            for name, each in metric.differences.items()
-        },
+        "differences": {name: asdict(each) for name, each in metric.differences.items()},
     }
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:
     return {
         "mean": found.mean,
-        "interval": found.interval and list(found.interval),
+        "interval": found.interval,
         "over": found.over,
-        "values": list(found.values),
+        "values": found.values,
     }
