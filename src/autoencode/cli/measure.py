@@ -14,8 +14,12 @@ from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 
-# The figures of a summary that only `autoencode evaluate` measures, by the title of their line.
-FURTHER = {
+# The units that a summary shows; the others are sentences.
+UNITS = ("nats", "bits", "dB")
+# The figures of a summary besides the headlines, by the title of their line.
+SUMMARY = {
+    "reconstruction": ("psnr", "ssim"),
+    "codes": ("knn_accuracy",),
     "likelihood": ("negative_elbo", "nll", "bits_per_dimension"),
     "classes": ("linear_probe_accuracy", "kmeans_accuracy", "own_accuracy", "silhouette"),
     "neighbours": ("trustworthiness", "continuity", "intrinsic_dimension"),
@@ -75,11 +79,14 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         if metric not in {each.metric for each in first}:
             unit = metrics["units"][metric]
             yield f"{metric_info(metric).title:20s} {number(value)} {unit}".rstrip()
-    if "psnr" in metrics and "ssim" in metrics:
-        yield f"{'PSNR, SSIM':20s} {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
-    if "knn_accuracy" in metrics:
-        yield f"{'k-NN accuracy':20s} {metrics['knn_accuracy']:.2%}, of the codes"
-    yield from _further(metrics)
+    for title, names in SUMMARY.items():
+        words = [
+            " ".join([metric_info(name).title, value_words(name, metrics[name], metrics["units"])])
+            for name in names
+            if name in metrics
+        ]
+        if words:
+            yield f"{title:20s} {'; '.join(words)}"
     summary = run.summary
     compiling = summary.get("compiling_seconds", 0.0)
     compiled = f", compiled in {compiling:.0f} s" if compiling else ""
@@ -90,21 +97,9 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def value_words(name: str, value: float) -> str:
+def value_words(name: str, value: float, units: Mapping[str, str]) -> str:
     """A metric for a person: a share in percent, another number with four significant digits."""
     if metric_info(name).share:
         return f"{value:.2%}"
-    return f"{value:,}" if isinstance(value, int) else number(value)
-
-
-def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """What only `autoencode evaluate` measures, several figures a line."""
-    for title, names in FURTHER.items():
-        words = [
-            f"{metric_info(name).title} {value_words(name, metrics[name])}"
-            + (" nats" if metrics["units"][name] == "nats" else "")
-            for name in names
-            if name in metrics
-        ]
-        if words:
-            yield f"{title:20s} {'; '.join(words)}"
+    words = f"{value:,}" if isinstance(value, int) else number(value)
+    return f"{words} {units[name]}" if units.get(name) in UNITS else words

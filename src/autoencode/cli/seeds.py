@@ -171,9 +171,9 @@ def _table(done: Sequence[Outcome]) -> Iterator[str]:
         metrics = _columns(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
-        rows.append([seed, *(value_words(name, metrics[name]) for name in statistics), seconds])
+        rows.append([seed, *(value_words(name, metrics[name], {}) for name in statistics), seconds])
     if len(done) > 1:
         for row in ("mean", "standard_deviation"):
-            cells = [value_words(name, each[row]) for name, each in statistics.items()]
+            cells = [value_words(name, each[row], {}) for name, each in statistics.items()]
             rows.append([row.replace("_", " "), *cells, ""])
     yield from aligned(rows)
