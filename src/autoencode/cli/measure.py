@@ -14,8 +14,8 @@ from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 
-# The units that a summary shows; the others are sentences.
-UNITS = ("nats", "bits", "dB")
+# The units that a summary shows; others are sentences, or part of the title.
+UNITS = ("nats", "dB")
 # The figures of a summary besides the headlines, by the title of their line.
 SUMMARY = {
     "reconstruction": ("psnr", "ssim"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from autoencode.data import Data
 from autoencode.models.build import build, parameter_count, sizes_for
@@ -186,17 +187,13 @@ def _network(kind: str, units: int) -> Recipe:
 
 def _fitted(kind: str, wanted: int, data: Data) -> Recipe:
     """The network of a kind whose number of parameters is nearest to the one wanted."""
-    low, high = MIN_UNITS, MAX_UNITS
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _parameters(_network(kind, middle), data) > wanted:
-            high = middle
-        else:
-            low = middle
-    return min(
-        (_network(kind, units) for units in (low, high)),
-        key=lambda recipe: abs(_parameters(recipe, data) - wanted),
-    )
+
+    def parameters(units: int) -> int:
+        return _parameters(_network(kind, units), data)
+
+    sizes = range(MIN_UNITS, MAX_UNITS)
+    above = bisect_right(sizes, wanted, lo=1, key=parameters) + MIN_UNITS
+    return _network(kind, min(above - 1, above, key=lambda units: abs(parameters(units) - wanted)))
 
 
 def _intervals(results: Results) -> list[tuple[float, float]]:
