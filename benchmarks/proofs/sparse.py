@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoencode.evaluation import embed, linear_probe
+from autoencode.evaluation import embed, linear_probe_hits
 from proofs.claim import Claim
 from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
@@ -54,7 +54,8 @@ def top_k(runner: ProofRunner) -> list[Claim | str]:
     data, k = trained.data, trained.model.encoder.bottleneck.k
     codes = embed(trained.model, data.train.x), embed(trained.model, data.test.x)
     active = (codes[1] != 0).sum(1)
-    wrong = 1 - linear_probe(codes[0], data.train.y, codes[1], data.test.y)
+    hits = linear_probe_hits(codes[0], data.train.y, codes[1], data.test.y)
+    wrong = 1 - hits.double().mean().item()
     return [
         Claim(
             f"share of test images with exactly k = {k} of {codes[1].shape[1]:,} dimensions active",

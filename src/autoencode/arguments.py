@@ -49,6 +49,8 @@ class Within:
 
 # Seeds that torch, numpy and the standard library all take.
 Seed = Annotated[int, Within(0, 2**63 - 1)]
+Count = Annotated[int, Within(1, 10**9)]
+Share = Annotated[float, Within(0.0, 1.0)]
 
 
 def option(default: Any, text: str, *, shown: str = "", metavar: str = "", flag: str = "") -> Any:

@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_and_leaves_torch_alone(digits, cache):
     for path in cache.iterdir():
         path.unlink()
     torch.rand(5)
-    again = trained_classifier(digits, steps=STEPS, progress=False)
+    again = trained_classifier(digits, steps=STEPS)
     torch.manual_seed(3)
     assert torch.equal(before, torch.get_rng_state())
     trained_classifier(digits, steps=STEPS)

@@ -7,7 +7,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from autoencode.contract import Code
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import kl_per_dimension, knn_accuracy
+from autoencode.evaluation import kl_per_dimension, knn_hits
 
 
 def test_kl_per_dimension_by_hand_and_by_monte_carlo(make_model, make_data):
@@ -47,7 +47,7 @@ def test_a_posterior_that_is_no_product_of_normals_has_no_kl_per_dimension(make_
     assert kl_per_dimension(model, torch.zeros(2, 4)) is None
 
 
-def test_knn_accuracy_by_hand():
+def test_knn_hits_by_hand():
     rng = np.random.default_rng(0)
     labels, asked = rng.integers(0, 4, 150), rng.integers(0, 4, 40)
     codes = rng.normal(size=(150, 2, 3)) + labels[:, None, None]
@@ -57,31 +57,33 @@ def test_knn_accuracy_by_hand():
     for query, label in zip(queries, asked, strict=True):
         nearest = ((codes - query) ** 2).sum((1, 2)).argsort()[:10]
         right += np.bincount(labels[nearest]).argmax() == label
-    found = knn_accuracy(*map(torch.from_numpy, (codes, labels, queries, asked)))
-    assert 0.3 < found < 1
-    assert found == right / 40
+    found = knn_hits(*map(torch.from_numpy, (codes, labels, queries, asked)))
+    assert found.dtype == torch.bool
+    assert 12 < found.sum() < 40
+    assert found.sum() == right
 
 
 def test_fewer_codes_than_neighbours_all_vote():
     codes, labels = torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([1, 1, 0])
-    assert knn_accuracy(codes, labels, codes, labels) == pytest.approx(2 / 3)
-    assert knn_accuracy(codes, labels, codes, labels, k=1) == 1
+    assert knn_hits(codes, labels, codes, labels).tolist() == [True, True, False]
+    assert knn_hits(codes, labels, codes, labels, k=1).all()
 
 
 def test_a_class_that_training_lacks_counts_as_missed():
     codes = torch.tensor([[0.0], [1.0]])
-    assert knn_accuracy(codes, torch.tensor([0, 0]), codes, torch.tensor([0, 5]), k=1) == 0.5
+    found = knn_hits(codes, torch.tensor([0, 0]), codes, torch.tensor([0, 5]), k=1)
+    assert found.tolist() == [True, False]
 
 
 def test_codes_and_labels_that_cannot_be_used():
     codes, labels = torch.zeros(3, 2), torch.zeros(3).long()
     with pytest.raises(DataError, match=r"one label.*3 training codes and 2 labels"):
-        knn_accuracy(codes, labels[:2], codes, labels)
+        knn_hits(codes, labels[:2], codes, labels)
     with pytest.raises(DataError, match="3 test codes and 1 labels"):
-        knn_accuracy(codes, labels, codes, labels[:1])
+        knn_hits(codes, labels, codes, labels[:1])
     with pytest.raises(DataError, match="0 test codes"):
-        knn_accuracy(codes, labels, codes[:0], labels[:0])
+        knn_hits(codes, labels, codes[:0], labels[:0])
     with pytest.raises(RecipeError, match="k must be a whole number"):
-        knn_accuracy(codes, labels, codes, labels, k=0)
+        knn_hits(codes, labels, codes, labels, k=0)
     with pytest.raises(Diverged, match="test codes are not finite"):
-        knn_accuracy(codes, labels, codes / 0, labels)
+        knn_hits(codes, labels, codes / 0, labels)

@@ -25,7 +25,6 @@ from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.metrics.significance import (
     EXAMPLES,
     SEEDS,
-    differ,
     difference,
     estimate,
     t_interval,
@@ -69,6 +68,11 @@ def trial(recipe="ae", seed=0, folder=None, test="t", sets=(), data=None, settin
 
 def seeds(recipe, values, name="squared_error", **more):
     return [trial(recipe, i, **{name: value}, **more) for i, value in enumerate(values)]
+
+
+def differ(one, other):
+    found = difference(one, other)
+    return found is not None and found.significant
 
 
 def figure(found, name):

@@ -79,7 +79,14 @@ def test_what_has_a_meaning_is_there_and_the_rest_is_not(
     several |= {"best_examples", "worst_examples"}
     several |= {"squared_error_by_class"} if labels else set()
     terms = {"reconstruction", "kl"} if random else {"reconstruction"}
-    assert set(found) == single | several | {"n_test", "terms", "units", "notes", "intervals"}
+    assert set(found) == single | several | {
+        "data",
+        "n_test",
+        "terms",
+        "units",
+        "notes",
+        "intervals",
+    }
     assert all(isinstance(found[key], float) for key in single)
     assert set(found["terms"]) == terms
     described = single | several | {f"terms.{term}" for term in terms}

@@ -14,7 +14,7 @@ def quickly(monkeypatch, tmp_path):
     """A cache of each test's own, and classifiers that take no time."""
     monkeypatch.setenv("AUTOENCODE_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        features, "trained_classifier", lambda data, progress: trained_classifier(data, steps=10)
+        features, "trained_classifier", lambda data: trained_classifier(data, steps=10)
     )
 
 

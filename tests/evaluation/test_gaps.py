@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from autoencode.errors import DataError, RecipeError
-from autoencode.evaluation.metrics.copying import nearest
-from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
+from autoencode.evaluation.metrics.generation import gap_share, nearest_distances, uncertain_share
 
 
 def cloud(n, d=3, seed=0):
@@ -13,9 +12,8 @@ def cloud(n, d=3, seed=0):
 
 
 def gaps(reference, held_out, drawn, **options):
-    return gap_share(
-        nearest(held_out, reference).distance, nearest(drawn, reference).distance, **options
-    )
+    of_test, of_drawn = (nearest_distances(x, reference) for x in (held_out, drawn))
+    return gap_share(of_test, of_drawn, **options)
 
 
 def sure(*highest):

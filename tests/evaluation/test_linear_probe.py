@@ -4,8 +4,12 @@ import torch
 from scipy.optimize import minimize
 
 from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation import linear_probe
+from autoencode.evaluation import linear_probe_hits
 from autoencode.evaluation.metrics import class_probes as module
+
+
+def linear_probe(*codes_and_labels, **options):
+    return linear_probe_hits(*codes_and_labels, **options).double().mean().item()
 
 
 def clouds(n, seed, d=4, classes=3, spread=1.0):

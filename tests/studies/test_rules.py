@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,11 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from autoencode.data import load_data
+from autoencode.models.recipes.table import RECIPES
 from autoencode.report.formatting import short
 from autoencode.studies import Verdict
 from autoencode.studies.bottleneck import pca_errors
+from autoencode.studies.results import Result, Results, StudyRun
 from autoencode.studies.rules import (
     by_seed,
     cluster_agreement,
@@ -15,7 +19,6 @@ from autoencode.studies.rules import (
     elbow,
     every,
     evidence,
-    seed_interval,
     some,
 )
 
@@ -109,8 +112,16 @@ def test_words_for_clusters(ari, words):
 def test_the_interval_over_seeds_is_students():
     values = [1.0, 2.0, 4.0]
     low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
-    assert seed_interval(values) == pytest.approx((low, high))
-    assert seed_interval([3.0]) == (3.0, 3.0)
+    run = SimpleNamespace(summary={})
+    results = Results(
+        [
+            Result(StudyRun(model, RECIPES["ae"], {}, seed), run, {"error": error})
+            for model, errors in (("three", values), ("one", [3.0]))
+            for seed, error in enumerate(errors)
+        ]
+    )
+    assert results.seed_interval("three", "error") == pytest.approx((low, high))
+    assert results.seed_interval("one", "error") == (3.0, 3.0)
 
 
 def test_pca_errors_against_scikit_learn(source):

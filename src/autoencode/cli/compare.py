@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autoencode.cli.options import Images, Json, Measures, Overwrite, RunFolders, Samples
-from autoencode.cli.output import aligned, print_json, print_line, print_message
+from autoencode.cli.output import aligned, print_message, print_result
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
@@ -58,13 +58,8 @@ def compare(
         out.mkdir(parents=True, exist_ok=True)
     page = write_comparison_page(found, out / PAGE, command=command)
     write_json(out / TABLE, found.to_dict())
-    if json:
-        print_json(found.to_dict())
-        return
-    for line in lines_of(found):
-        print_line(line)
-    print_line(f"page     {page}")
-    print_line(f"figures  {out / TABLE}")
+    lines = [*lines_of(found), f"page     {page}", f"figures  {out / TABLE}"]
+    print_result(found.to_dict(), lines, json)
 
 
 def folders_of(given: Sequence[str]) -> list[Path]:
@@ -155,13 +150,12 @@ def _measured(
     """A run with the metrics of these measures, which are saved in its folder."""
     from dataclasses import replace
 
-    from autoencode.cli.measure import save_metrics
-    from autoencode.evaluation import MetricsCache, evaluate
+    from autoencode.cli.measure import measure_run, save_metrics
+    from autoencode.evaluation import MetricsCache
 
     run = trial.run
-    cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
-    found = evaluate(run.load_model(), data, measures, cache, **options)
-    metrics = {**found.to_dict(), "data": data.name}
+    found = measure_run(run, data, run.load_model(), measures, **options)
+    metrics = found.to_dict()
     try:
         save_metrics(run, data, metrics)
     except AutoencodeError as error:  # the metrics are compared all the same

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoencode.cli.options import Json, takes
-from autoencode.cli.output import print_json, print_line
+from autoencode.cli.output import print_result
 from autoencode.data.options import Options
 
 if TYPE_CHECKING:
@@ -26,15 +26,14 @@ def list_sources(json: Json = False) -> None:
     from autoencode.data import SOURCES, located
 
     rows = [{**source.to_dict(), "where": located(source.name)} for source in SOURCES.values()]
-    if json:
-        print_json(rows)
-        return
+    lines = []
     for row in rows:
         shape = "×".join(map(str, row["shape"]))
         place = "on this machine" if row["where"] else f"{row['download_bytes'] / 1e6:.0f} MB"
-        print_line(
+        lines.append(
             f"{row['name']:14s} {row['images']:>7,} images {shape:9s}  {place:16s} {row['about']}"
         )
+    print_result(rows, lines, json)
 
 
 @app.command("fetch")
@@ -51,10 +50,8 @@ def fetch_source(
     from autoencode.data import fetch
 
     place = fetch(name)
-    if json:
-        print_json({"name": name, "where": place})
-    else:
-        print_line(f"{name} is installed" if place == "installed" else f"{name} is at {place}")
+    words = f"{name} is installed" if place == "installed" else f"{name} is at {place}"
+    print_result({"name": name, "where": place}, [words], json)
 
 
 @app.command("check")
@@ -78,11 +75,7 @@ def check(
     from autoencode.data import check_source
 
     found = check_source(source, **options)
-    if json:
-        print_json(found.to_dict())
-    else:
-        for line in _lines(found):
-            print_line(line)
+    print_result(found.to_dict(), _lines(found), json)
     if not found.usable:
         raise typer.Exit(2)
 

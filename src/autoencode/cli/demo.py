@@ -40,7 +40,7 @@ def demo(
         )
         fitted = fit(recipe, loaded, latent=2, steps=steps, out=out / recipe, overwrite=overwrite)
         assert fitted.run is not None
-        metrics = measure_run(fitted.run, loaded, fitted.model)
+        metrics = measure_run(fitted.run, loaded, fitted.model).to_dict()
         for line in summary_lines(fitted.run, metrics):
             print_line(f"      {line}")
         save_metrics(fitted.run, loaded, metrics)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autoencode.cli.options import Images, Json, Measures, OtherSource, RunFolder, Samples
-from autoencode.cli.output import print_json, print_line, print_message, print_row
+from autoencode.cli.output import print_line, print_message, print_result, row
 from autoencode.errors import AutoencodeError, did_you_mean
 
 if TYPE_CHECKING:
@@ -52,12 +52,9 @@ def evaluate(
     is_own = loaded.fingerprint == opened.data["fingerprint"]
     names = measures_named(measures)
     method = _projection_method(opened, names, projection, is_own)
-    metrics = measure_run(opened, loaded, model, names, samples=samples, images=images)
-    if json:
-        print_json(metrics)
-    else:
-        for line in summary_lines(opened, metrics):
-            print_line(line)
+    found = measure_run(opened, loaded, model, names, samples=samples, images=images)
+    metrics = found.to_dict()
+    print_result(metrics, summary_lines(opened, metrics), json)
     try:
         save_metrics(opened, loaded, metrics)
     except AutoencodeError as error:  # the metrics have been printed
@@ -107,7 +104,9 @@ def _project(run: Run, data: Data, model: Model, method: str, json: bool) -> Non
         print_message("note", f"{error.what}, so the codes are not projected")
         return
     if not json:
-        print_row("projection", f"{method} of {len(found.points):,} of {found.of:,} test codes")
+        print_line(
+            row("projection", f"{method} of {len(found.points):,} of {found.of:,} test codes")
+        )
 
 
 def _update_report(run: Run, data: Data, json: bool) -> None:
@@ -120,4 +119,4 @@ def _update_report(run: Run, data: Data, json: bool) -> None:
         print_message("warning", f"{error.what}, so the report is not updated")
         return
     if not json:
-        print_row("report", path)
+        print_line(row("report", path))

@@ -76,11 +76,17 @@ def _serve(
     import webbrowser
     from signal import SIGTERM, default_int_handler, signal
 
+    from autoencode.explorer.page import html, title_of
+    from autoencode.explorer.page_payload import page_payload
     from autoencode.explorer.server import ExplorerServer
     from autoencode.explorer.watch import Watch
 
     watched = Watch(runs, points, data) if watch else None
-    page, models = _made(runs, points, data) if watched is None else watched.page()
+    if watched is None:
+        models: Sequence[Model] = [run.load_model() for run in runs]
+        page = html(page_payload(runs, points, data, models), title_of(runs), live=True)
+    else:
+        page, models = watched.page()
     with ExplorerServer(page, models, port) as server:
         print_line(f"explorer {server.address}")
         print_line("         Ctrl-C stops it")
@@ -94,14 +100,6 @@ def _serve(
             server.serve_forever()
         except KeyboardInterrupt:
             print_line("stopped")
-
-
-def _made(runs: Sequence[Run], points: int, data: Data | None) -> tuple[str, Sequence[Model]]:
-    from autoencode.explorer.page import html, title_of
-    from autoencode.explorer.page_payload import page_payload
-
-    models = [run.load_model() for run in runs]
-    return html(page_payload(runs, points, data, models), title_of(runs), live=True), models
 
 
 def _check_file(path: Path, overwrite: bool) -> None:

@@ -7,25 +7,39 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.evaluation import MEASURES, QUICK, MetricsCache, evaluate
+from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, evaluate
 from autoencode.evaluation.headlines import headlines, number
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
 
+# The units that a summary shows; others are sentences, or part of the title.
+UNITS = ("nats", "dB")
+# The figures of a summary besides the headlines, by the title of their line.
+SUMMARY = {
+    "reconstruction": ("psnr", "ssim"),
+    "codes": ("knn_accuracy",),
+    "likelihood": ("negative_elbo", "nll", "bits_per_dimension"),
+    "classes": ("linear_probe_accuracy", "kmeans_accuracy", "own_accuracy", "silhouette"),
+    "neighbours": ("trustworthiness", "continuity", "intrinsic_dimension"),
+    "prior": ("active_units", "aggregate_kl", "mutual_information"),
+    "generation": ("frechet_distance", "precision", "recall", "coverage", "label_fidelity"),
+    "plausibility": ("gaps", "gaps_in_box"),
+    "disentanglement": ("mig", "dci_disentanglement", "sap"),
+}
+
 
 def measure_run(
     run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
-) -> dict[str, Any]:
+) -> Evaluation:
     """Evaluates the model of a run on the test part of `data`.
 
     On its own data, what was measured before is taken as it is, and each measure is kept in the
     folder of the run as soon as it is taken, where that can be written to.
     """
     cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
-    found = evaluate(model, data, measures, cache, **options)
-    return {**found.to_dict(), "data": data.name}
+    return evaluate(model, data, measures, cache, **options)
 
 
 def measures_named(measures: str) -> list[str]:
@@ -65,11 +79,14 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         if metric not in {each.metric for each in first}:
             unit = metrics["units"][metric]
             yield f"{metric_info(metric).title:20s} {number(value)} {unit}".rstrip()
-    if "psnr" in metrics and "ssim" in metrics:
-        yield f"{'PSNR, SSIM':20s} {metrics['psnr']:.2f} dB, {metrics['ssim']:.4f}"
-    if "knn_accuracy" in metrics:
-        yield f"{'k-NN accuracy':20s} {metrics['knn_accuracy']:.2%}, of the codes"
-    yield from _further(metrics)
+    for title, names in SUMMARY.items():
+        words = [
+            " ".join([metric_info(name).title, value_words(name, metrics[name], metrics["units"])])
+            for name in names
+            if name in metrics
+        ]
+        if words:
+            yield f"{title:20s} {'; '.join(words)}"
     summary = run.summary
     compiling = summary.get("compiling_seconds", 0.0)
     compiled = f", compiled in {compiling:.0f} s" if compiling else ""
@@ -80,52 +97,9 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _further(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """What only `autoencode evaluate` measures, several figures a line."""
-    groups: dict[str, dict[str, tuple[str, str]]] = {
-        "likelihood": {
-            "negative_elbo": ("−ELBO", "{:.2f} nats"),
-            "nll": ("−log p(x)", "{:.2f} nats"),
-            "bits_per_dimension": ("", "{:.3f} bits per dimension"),
-        },
-        "classes": {
-            "linear_probe_accuracy": ("linear probe", "{:.4f}"),
-            "kmeans_accuracy": ("k-means", "{:.4f}"),
-            "own_accuracy": ("the model's clusters", "{:.4f}"),
-            "silhouette": ("silhouette", "{:.3f}"),
-        },
-        "neighbours": {
-            "trustworthiness": ("trustworthiness", "{:.3f}"),
-            "continuity": ("continuity", "{:.3f}"),
-            "intrinsic_dimension": ("intrinsic dimension", "{:.1f}"),
-        },
-        "prior": {
-            "active_units": ("active units", "{:d}"),
-            "aggregate_kl": ("KL(q(z) ‖ p(z))", "{:.2f} nats"),
-            "mutual_information": ("I(x; z)", "{:.2f} nats"),
-        },
-        "generation": {
-            "frechet_distance": ("Fréchet", "{:.2f}"),
-            "precision": ("precision", "{:.3f}"),
-            "recall": ("recall", "{:.3f}"),
-            "coverage": ("coverage", "{:.3f}"),
-            "label_fidelity": ("label fidelity", "{:.2%}"),
-        },
-        "implausible images": {
-            "gaps": ("", "{:.1%} of random codes"),
-            "gaps_in_box": ("", "{:.1%} of codes in the box of the training codes"),
-        },
-        "disentanglement": {
-            "mig": ("MIG", "{:.3f}"),
-            "dci_disentanglement": ("DCI", "{:.3f}"),
-            "sap": ("SAP", "{:.3f}"),
-        },
-    }
-    for title, figures in groups.items():
-        words = [
-            f"{name} {form.format(metrics[key])}".strip()
-            for key, (name, form) in figures.items()
-            if key in metrics
-        ]
-        if words:
-            yield f"{title:20s} {', '.join(words)}"
+def value_words(name: str, value: float, units: Mapping[str, str]) -> str:
+    """A metric for a person: a share in percent, another number with four significant digits."""
+    if metric_info(name).share:
+        return f"{value:.2%}"
+    words = f"{value:,}" if isinstance(value, int) else number(value)
+    return f"{words} {units[name]}" if units.get(name) in UNITS else words

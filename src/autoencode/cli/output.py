@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from json import dumps
 from typing import Any, Literal, TextIO
 
 from autoencode.errors import ResourceError
@@ -27,9 +27,9 @@ def print_line(text: str = "") -> None:
         raise ResourceError(f"The output cannot be written: {error.strerror}") from error
 
 
-def print_row(title: str, value: object) -> None:
-    """Prints a title and a value, in the columns of the summary of a run."""
-    print_line(f"{title:20s} {value}")
+def row(title: str, value: object) -> str:
+    """A line with a title and a value, in the columns of the summary of a run."""
+    return f"{title:20s} {value}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -42,10 +42,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Prints indented JSON and nothing else."""
-    plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() != "utf-8"
-    print_line(json.dumps(content, indent=2, ensure_ascii=plain, allow_nan=False))
+def print_result(
+    content: Mapping[str, Any] | Sequence[Any], lines: Iterable[str], json: bool
+) -> None:
+    """Prints what a verb has found: in lines for a person, or as indented JSON and nothing else."""
+    if json:
+        plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() != "utf-8"
+        lines = [dumps(content, indent=2, ensure_ascii=plain, allow_nan=False)]
+    for line in lines:
+        print_line(line)
 
 
 def print_message(kind: Literal["error", "warning", "note"], text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autoencode.cli.options import Json
-from autoencode.cli.output import print_json, print_line
+from autoencode.cli.output import print_result
 
 
 def recipes(
@@ -25,24 +25,21 @@ def recipes(
     from autoencode.models.recipes.table import RECIPES, recipe_named
 
     found = list(RECIPES.values()) if name is None else [recipe_named(name)]
-    if json:
-        records = [{**recipe.to_dict(), "formula": formula(recipe)} for recipe in found]
-        print_json(records if name is None else records[0])
-        return
+    records = [{**recipe.to_dict(), "formula": formula(recipe)} for recipe in found]
     if name is None:
         width = max(len(recipe.name) for recipe in found)
-        for recipe in found:
-            print_line(f"{recipe.name:{width}s}  {recipe.about}")
+        print_result(records, [f"{each.name:{width}s}  {each.about}" for each in found], json)
         return
     recipe = found[0]
-    print_line(f"{recipe.name}: {recipe.about}\n")
-    print_line(f"  {formula(recipe)}\n")
     settings = ", ".join(f"{key} {value}" for key, value in recipe.training.items())
     rows = {**slots(recipe), "latent": str(recipe.latent)}
     rows |= {"training": settings} if settings else {}
     width = max(map(len, rows))
-    for title, words in rows.items():
-        print_line(f"  {title:{width}s} {words}")
-    print_line("\n  Values that --set can change: " + ", ".join(recipe.addresses()) + "\n")
-    for paper in papers(recipe):
-        print_line(f"  {paper}")
+    lines = [
+        f"{recipe.name}: {recipe.about}\n",
+        f"  {formula(recipe)}\n",
+        *(f"  {title:{width}s} {words}" for title, words in rows.items()),
+        "\n  Values that --set can change: " + ", ".join(recipe.addresses()) + "\n",
+        *(f"  {paper}" for paper in papers(recipe)),
+    ]
+    print_result(records[0], lines, json)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from autoencode.cli.output import aligned, print_json, print_line, print_message
+from autoencode.cli.output import aligned, print_message, print_result
 from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -64,14 +64,9 @@ def train_seeds(
         ) from stopped
     done = [outcome for outcome in outcomes if outcome.error is None]
     command = f"autoencode compare {join([str(folder)])}/*"
-    if json:
-        print_json(_record(folder, outcomes, command))
-    else:
-        for line in _table(done):
-            print_line(line)
-        print_line(f"runs     {folder}")
-        if len(done) > 1:
-            print_line(f"compare  {command}")
+    lines = [*_table(done), f"runs     {folder}"]
+    lines += [f"compare  {command}"] if len(done) > 1 else []
+    print_result(_record(folder, outcomes, command), lines, json)
     errors = [(outcome, outcome.error) for outcome in outcomes if outcome.error is not None]
     for outcome, error in errors:
         print_message("error", f"{outcome.job.out}: {error}")
@@ -89,7 +84,7 @@ def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     saved = run.metrics()
     if saved is not None and (not report or (run.folder / "report.html").exists()):
         return saved
-    metrics = measure_run(run, fitted.data, fitted.model)
+    metrics = measure_run(run, fitted.data, fitted.model).to_dict()
     save_metrics(run, fitted.data, metrics)
     if report:
         write_card(run)
@@ -128,7 +123,7 @@ def _columns(metrics: Mapping[str, Any]) -> dict[str, float]:
     return found | {name: metrics[name] for name in COLUMNS[1:] if metrics.get(name) is not None}
 
 
-def _statistics(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float | None]]:
+def _statistics(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Mean and standard deviation over the seeds of each metric that all runs have."""
     rows = [_columns(outcome.result) for outcome in outcomes]
     names = [name for name in (rows[0] if rows else ()) if all(name in row for row in rows)]
@@ -161,6 +156,7 @@ def _record(folder: Path, outcomes: Sequence[Outcome], command: str) -> dict[str
 
 def _table(done: Sequence[Outcome]) -> Iterator[str]:
     """A line for each run, then mean and standard deviation."""
+    from autoencode.cli.measure import value_words
     from autoencode.evaluation.metric_info import metric_info
 
     if not done:
@@ -175,16 +171,9 @@ def _table(done: Sequence[Outcome]) -> Iterator[str]:
         metrics = _columns(each.result)
         seconds = f"{each.run.summary['seconds']:.0f}"
         seed = str(each.job.settings["seed"])
-        rows.append([seed, *(_number(name, metrics[name]) for name in statistics), seconds])
+        rows.append([seed, *(value_words(name, metrics[name], {}) for name in statistics), seconds])
     if len(done) > 1:
-        means = [_number(name, of["mean"]) for name, of in statistics.items()]
-        deviations = [_number(name, of["standard_deviation"]) for name, of in statistics.items()]
-        rows += [["mean", *means, ""], ["standard deviation", *deviations, ""]]
+        for row in ("mean", "standard_deviation"):
+            cells = [value_words(name, each[row], {}) for name, each in statistics.items()]
+            rows.append([row.replace("_", " "), *cells, ""])
     yield from aligned(rows)
-
-
-def _number(name: str, value: float | None) -> str:
-    """A metric with the digits that `train` shows."""
-    is_share = name in ("ssim", "knn_accuracy", "classification_error")
-    digits = 4 if is_share else 3 if name == COLUMNS[0] else 2
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencode.cli.options import Json, Source, flags_of, takes
-from autoencode.cli.output import print_json, print_line, print_message
+from autoencode.cli.output import print_line, print_message, print_result
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, did_you_mean
 
@@ -87,17 +87,14 @@ def study(
         workers,
         (lambda line: None) if json else print_line,
     )
-    if json:
-        print_json(
-            {
-                "study": name,
-                "data": loaded.name,
-                "folder": str(folder),
-                "findings": [asdict(each) for each in found.findings],
-            }
-        )
-        return
-    print_line()
-    for each in found.findings:
-        print_line(f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}")
-    print_line(f"report: {folder / 'report.html'}")
+    record = {
+        "study": name,
+        "data": loaded.name,
+        "folder": str(folder),
+        "findings": [asdict(each) for each in found.findings],
+    }
+    lines = [
+        f"- {each.hypothesis}\n  {each.verdict.capitalize()}. {each.sentence}"
+        for each in found.findings
+    ]
+    print_result(record, ["", *lines, f"report: {folder / 'report.html'}"], json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoencode.cli.options import Json, Overwrite, Report, Source, assignment, takes
-from autoencode.cli.output import print_json, print_line, print_message, print_row
+from autoencode.cli.output import print_line, print_message, print_result, row
 from autoencode.data.options import Options
 from autoencode.train.settings import Settings
 
@@ -99,13 +99,9 @@ def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
 
     run = fitted.run
     assert run is not None
-    metrics = measure_run(run, fitted.data, fitted.model)
-    if json:
-        print_json({"run": str(run.folder), **fitted.summary, **metrics})
-    else:
-        for line in summary_lines(run, metrics):
-            print_line(line)
-        print_row("run", run.folder)
+    metrics = measure_run(run, fitted.data, fitted.model).to_dict()
+    record = {"run": str(run.folder), **fitted.summary, **metrics}
+    print_result(record, [*summary_lines(run, metrics), row("run", run.folder)], json)
     save_metrics(run, fitted.data, metrics)
     if not report:
         return
@@ -114,7 +110,7 @@ def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
     write_card(run)
     path = write_report(run, data=fitted.data)
     if not json:
-        print_row("report", path)
+        print_line(row("report", path))
 
 
 def _unused_folder(text: str) -> Path:

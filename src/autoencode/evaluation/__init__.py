@@ -7,7 +7,7 @@ from autoencode.evaluation.features import Features, features_of
 from autoencode.evaluation.headlines import Headline, headlines
 from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
 from autoencode.evaluation.measures import MEASURES, QUICK
-from autoencode.evaluation.metrics.class_probes import knn_accuracy, linear_probe
+from autoencode.evaluation.metrics.class_probes import knn_hits, linear_probe_hits
 from autoencode.evaluation.metrics.clusters import (
     adjusted_rand,
     kmeans_clusters,
@@ -15,7 +15,6 @@ from autoencode.evaluation.metrics.clusters import (
     normalised_mutual_information,
     silhouette,
 )
-from autoencode.evaluation.metrics.copying import copies, diversity
 from autoencode.evaluation.metrics.disentanglement import (
     dci,
     factor_vae_score,
@@ -23,10 +22,16 @@ from autoencode.evaluation.metrics.disentanglement import (
     mutual_information_gap,
     sap,
 )
-from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
-from autoencode.evaluation.metrics.generation import frechet_distance
+from autoencode.evaluation.metrics.generation import (
+    copies,
+    density_coverage,
+    diversity,
+    frechet_distance,
+    gap_share,
+    precision_recall,
+    uncertain_share,
+)
 from autoencode.evaluation.metrics.intervals import bootstrap, bootstrap_of
-from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.metrics.neighbourhoods import (
     continuity,
     intrinsic_dimension,
@@ -70,10 +75,10 @@ __all__ = [
     "intrinsic_dimension",
     "kl_per_dimension",
     "kmeans_clusters",
-    "knn_accuracy",
+    "knn_hits",
     "label_fidelity",
     "likelihood_bounds",
-    "linear_probe",
+    "linear_probe_hits",
     "log_likelihood",
     "matched_accuracy",
     "maximum_mean_discrepancy",

@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
-
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.store import read_tensors, write_tensors, writing
@@ -59,8 +57,10 @@ class MetricsCache:
             tensors, meta = read_tensors(self.folder / f"{name}{SUFFIX}")
             if meta.get("of") != self._origin:
                 return None
-            return meta["options"], tuple(_record(each, tensors) for each in meta["records"])
-        except (RunError, KeyError):
+            return meta["options"], tuple(
+                Record.from_dict(each, tensors.get(each["name"])) for each in meta["records"]
+            )
+        except (RunError, KeyError, TypeError):
             return None
 
 
@@ -69,7 +69,3 @@ def origin(run: Run) -> dict[str, str]:
     with run.weights.open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {"weights": weights, "data": run.data["fingerprint"]}
-
-
-def _record(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Record:
-    return Record.from_dict(plain, tensors.get(plain["name"]))

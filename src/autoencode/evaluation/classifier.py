@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoencode.arguments import check_value
-from autoencode.contract import Sizes, Within
+from autoencode.arguments import Count, Seed, check_value
+from autoencode.contract import Sizes
 from autoencode.data import Data, Split, scaled
 from autoencode.data.cache import cache_folder
 from autoencode.errors import AutoencodeError, DataError, RunError
@@ -94,9 +94,7 @@ class Classifier(nn.Module):
         )
 
 
-def trained_classifier(
-    data: Data, *, seed: int = 0, steps: int | None = None, progress: bool | None = None
-) -> Classifier:
+def trained_classifier(data: Data, *, seed: int = 0, steps: int | None = None) -> Classifier:
     """A classifier trained on the labelled examples of `data.train`, measured on `data.test`.
 
     On the CPU, by cross-entropy, AdamW and a cosine schedule, with small random shifts and some
@@ -107,15 +105,14 @@ def trained_classifier(
     values, or bits), and check its `accuracy` first.
 
     steps: updates with 128 examples; None trains five epochs, at least 500 steps.
-    progress: False shows no progress bar.
 
     Raises:
         DataError: fewer than two classes have labelled training examples, or no test example has
             a label.
         RecipeError: `seed` or `steps` is out of range.
     """
-    check_value(seed, Annotated[int, Within(0, 2**63 - 1)], "seed")
-    check_value(steps, Annotated[int, Within(1, 10**9)] | None, "steps")
+    check_value(seed, Seed, "seed")
+    check_value(steps, Count | None, "steps")
     x, y = _labelled(data.train, "training", data)
     test, truth = _labelled(data.test, "test", data)
     if (y == y[0]).all():
@@ -126,17 +123,17 @@ def trained_classifier(
     if steps is None:
         steps = max(MIN_STEPS, EPOCHS * (len(x) // BATCH_SIZE))
     identity = {
-        "architecture": ARCHITECTURE,
         "fingerprint": data.fingerprint,
         "seed": seed,
         "steps": steps,
+        "architecture": ARCHITECTURE,
     }
-    name = f"{data.fingerprint}-{seed}-{steps}-{ARCHITECTURE}.safetensors"
-    path = cache_folder() / "classifiers" / name
+    name = "-".join(map(str, identity.values()))
+    path = cache_folder() / "classifiers" / f"{name}.safetensors"
     with seeded(seed, CPU):
         classifier = Classifier(data.shape, data.classes)
         if not _load(classifier, path, identity):
-            _fit(classifier, x, y, data.train.random, steps, progress is not False)
+            _fit(classifier, x, y, data.train.random, steps)
             classifier.accuracy = (classifier.predict(test) == truth).double().mean().item()
             _save(classifier, path, identity)
     return classifier.requires_grad_(False).eval()
@@ -182,9 +179,7 @@ def _labelled(split: Split, which: str, data: Data) -> tuple[Tensor, Tensor]:
     return (split.x, split.y) if known.all() else (split.x[known], split.y[known])
 
 
-def _fit(
-    classifier: Classifier, x: Tensor, y: Tensor, random: bool, steps: int, with_bar: bool
-) -> None:
+def _fit(classifier: Classifier, x: Tensor, y: Tensor, random: bool, steps: int) -> None:
     """Trains on examples and their classes; `random` as in `Split`."""
     size = min(BATCH_SIZE, len(x))
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=LEARNING_RATE)
@@ -204,8 +199,7 @@ def _fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-            if with_bar:
-                bar.update(1)
+            bar.update(1)
 
 
 def _augmented(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Split
 from autoencode.evaluation.features import ReferenceData, reference_data
-from autoencode.evaluation.metrics.copying import nearest
+from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like
@@ -35,14 +35,13 @@ Found = TypeVar("Found")
 class GeneratedImages:
     """Random codes and the images that they decode to, in features.
 
-    codes: [N, d].  features: [N, F].
+    features: [N, F].
     probabilities: of each class, [N, K]; None without a classifier.
     distances: to the nearest training example in features, [N].
     labels: the class that a conditional model was given, [N]; else None.
     source: where the codes come from, a phrase.
     """
 
-    codes: Tensor
     features: Tensor
     probabilities: Tensor | None
     distances: Tensor
@@ -80,11 +79,6 @@ class EvaluationContext:
         return reference_data(self.data)
 
     @property
-    def train(self) -> Split:
-        """The training part; of pixels that are drawn at random, one draw."""
-        return self.reference.train
-
-    @property
     def test(self) -> Split:
         """The test part."""
         return self.data.test
@@ -100,9 +94,10 @@ class EvaluationContext:
             return None
         return train, test
 
-    def conditioning(self, part: Split) -> Tensor | None:
-        """The labels or vectors that condition the model, for the examples of a part."""
-        return conditioning(self.recipe, part)
+    @cached_property
+    def context(self) -> Tensor | None:
+        """The labels or vectors of the test examples that condition the model."""
+        return conditioning(self.recipe, self.test)
 
     @cached_property
     def codes(self) -> Tensor:
@@ -112,7 +107,7 @@ class EvaluationContext:
     @cached_property
     def train_codes(self) -> Tensor:
         """Codes of the training examples."""
-        return self._embedded(self.train)
+        return self._embedded(self.reference.train)
 
     def labelled_codes(self, most: int | None = None) -> tuple[Tensor, Tensor]:
         """Codes and labels of the first `most` training examples with a label."""
@@ -126,9 +121,7 @@ class EvaluationContext:
         model = self.model
         if not isinstance(model, LabelModel):
             return None
-        return torch.cat(
-            self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting", conditioned=False)
-        )
+        return torch.cat(self.in_batches(lambda x, _: model.predict(x).cpu(), "predicting"))
 
     @cached_property
     def generated(self) -> GeneratedImages:
@@ -163,17 +156,15 @@ class EvaluationContext:
         """What conditions a model for n random codes: the classes or test vectors in turn."""
         if self.recipe.context is None:
             return None
-        source = self.conditioning(self.test)
-        if source is None or source.dim() == 1:
+        if self.context is None or self.context.dim() == 1:
             return torch.arange(n) % len(self.data.classes)
-        return source[torch.arange(n) % len(source)]
+        return self.context[torch.arange(n) % len(self.context)]
 
     def in_batches(
-        self, measure: Callable[[Tensor, Tensor | None], Found], what: str, conditioned: bool = True
+        self, measure: Callable[[Tensor, Tensor | None], Found], what: str
     ) -> list[Found]:
         """The result of `measure` for each batch of test examples, see `inference.in_batches`."""
-        context = self.conditioning(self.test) if conditioned else None
-        return in_batches(self.model, self.test.x, measure, what, self.batch_size, context)
+        return in_batches(self.model, self.test.x, measure, what, self.batch_size, self.context)
 
     def evenly_spread(self, most: int) -> slice:
         """About `most` test examples, evenly spread: parts of a test set may be harder."""
@@ -190,7 +181,7 @@ class EvaluationContext:
         return Record(name, value, unit, n, note, bootstrap(each), per_example)
 
     def _embedded(self, part: Split) -> Tensor:
-        context = self.conditioning(part)
+        context = conditioning(self.recipe, part)
         return embed(self.model, part.x, context, self.batch_size).flatten(1).float().cpu()
 
     def _generated(self, codes: Tensor, source: str) -> GeneratedImages:
@@ -208,10 +199,9 @@ class EvaluationContext:
                 probabilities.append(found)
         features = torch.cat(chunks)
         return GeneratedImages(
-            codes,
             features,
             torch.cat(probabilities) if probabilities else None,
-            nearest(features, reference.train_features).distance,
+            nearest_distances(features, reference.train_features),
             context if context is not None and context.dim() == 1 else None,
             source,
         )

@@ -50,7 +50,7 @@ def evaluate(
     for name in names:
         found[name] = _measured(name, ctx, cache)
     ordered = [record for name in MEASURES for record in found.get(name, ())]
-    return Evaluation(tuple(ordered), len(data.test))
+    return Evaluation(tuple(ordered), len(data.test), data.name)
 
 
 def _measured(name: str, ctx: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:

@@ -16,7 +16,7 @@ from autoencode.data import Data, Split, still
 from autoencode.errors import DataError
 from autoencode.evaluation.classifier import trained_classifier
 from autoencode.evaluation.metrics.arrays import as_images
-from autoencode.evaluation.metrics.copying import nearest
+from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import BATCH_SIZE, split
 
@@ -46,7 +46,7 @@ class Features:
         return None if self.predict_proba is None else self.predict_proba(images)
 
 
-def features_of(data: Data, progress: bool | None = None) -> Features:
+def features_of(data: Data) -> Features:
     """The features that images of these data are compared in, always the same for the same data.
 
     The features of a classifier (see `trained_classifier`, which may train for a minute) if
@@ -56,14 +56,12 @@ def features_of(data: Data, progress: bool | None = None) -> Features:
     If the data are drawn anew as bits (`Split.random`), give one draw of the training images
     (`still`), and bits of generated images.
 
-    progress: False shows no progress bar for the training of a classifier.
-
     Raises:
         DataError: as `pixel_features`.
     """
     if _classes(data.train) < 2 or _classes(data.test) < 1:
         return pixel_features(still(data.train).x)
-    classifier = trained_classifier(data, progress=progress)
+    classifier = trained_classifier(data)
     images = "images" if len(data.shape) > 1 else "examples"
     name = (
         f"features of a classifier trained on the training {images}, "
@@ -150,7 +148,7 @@ class ReferenceData:
     @cached_property
     def test_distances(self) -> Tensor:
         """Distance of each test example to the nearest training example in features, [N]."""
-        return nearest(self.test_features, self.train_features).distance
+        return nearest_distances(self.test_features, self.train_features)
 
     @cached_property
     def test_probabilities(self) -> Tensor | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from autoencode.arguments import check_value
-from autoencode.contract import Autoencoder, Within
+from autoencode.arguments import Count, check_value
+from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError
 from autoencode.models.inference import in_batches, measuring, seeded
@@ -71,7 +71,7 @@ def likelihood_bounds(
 ) -> Bounds:
     """ELBO and importance-weighted bound from the same draws; all as in `log_likelihood`."""
     for name, value in (("samples", samples), ("batch_size", batch_size)):
-        check_value(value, Annotated[int, Within(1, 10**9)], name)
+        check_value(value, Count, name)
     if len(x) == 0:
         raise DataError(
             "There are no examples whose ln p(x) could be estimated", "Give at least one."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 from autoencode.evaluation.records import TERM_PREFIX
 
@@ -26,14 +27,7 @@ class MetricInfo:
     density: bool = False
 
 
-def _lower(title: str, *, share: bool = False, density: bool = False) -> MetricInfo:
-    return MetricInfo(title, "lower", share, density)
-
-
-def _higher(title: str, *, share: bool = False) -> MetricInfo:
-    return MetricInfo(title, "higher", share)
-
-
+_lower, _higher = (partial(MetricInfo, better=better) for better in get_args(Better))
 _CHANGES = {
     "noise": "noisy",
     "masking": "masked",
@@ -131,12 +125,8 @@ OTHER = "Other"
 # Another metric in another unit, its standard error, and the number of examples: not compared.
 NOT_COMPARED = ("n_test", "squared_error_per_pixel", "squared_error_stderr", "active_share")
 
-_GROUPS: dict[str, str] = {}
-_INFOS: dict[str, MetricInfo] = {}
-for _group, _metrics in METRICS.items():
-    _INFOS.update(_metrics)
-    _GROUPS.update(dict.fromkeys(_metrics, _group))
-_NAMES = list(_INFOS)
+_INFOS = {name: info for metrics in METRICS.values() for name, info in metrics.items()}
+_GROUPS = {name: group for group, metrics in METRICS.items() for name in metrics}
 
 
 def metric_info(name: str) -> MetricInfo:
@@ -156,9 +146,6 @@ def metric_group(name: str) -> str:
 
 def metric_order(name: str) -> tuple[int, int, str]:
     """A sort key for metrics: by group, in the order of the table, then by name."""
-    groups, group = list(METRICS), metric_group(name)
-    return (
-        groups.index(group) if group in groups else len(groups),
-        _NAMES.index(name) if name in _INFOS else len(_NAMES),
-        name,
-    )
+    groups, names = [*METRICS, OTHER], list(_INFOS)
+    place = names.index(name) if name in _INFOS else len(names)
+    return groups.index(metric_group(name)), place, name

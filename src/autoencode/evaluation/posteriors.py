@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import torch
 from torch import Size, Tensor
@@ -103,19 +104,20 @@ def aggregate_divergence(
         if prior is None or prior.batch_shape:
             return None
 
-        def draw(batch: Tensor, features: Tensor | None) -> _PosteriorDraws | None:
-            return _draw(model.encode(batch, features).q, math.ceil(draws / n))
-
-        found = in_batches(model, x, draw, "posteriors", batch_size, context)
+        k = math.ceil(draws / n)
+        found = in_batches(
+            model, x, lambda b, c: _draw(model.encode(b, c).q, k), "posteriors", batch_size, context
+        )
         parts = [part for part in found if part is not None]
         if not parts:
             return None
         # Each example gives equally many codes; `draws` of all of them are taken at random.
-        rows = torch.randperm(n * math.ceil(draws / n))[:draws].to(device)
+        rows = torch.randperm(n * k)[:draws].to(device)
+        posteriors, codes = zip(*parts, strict=True)
         e, z, log_q, slope = (
-            torch.cat(each, 1).flatten(0, 1)[rows] for each in list(zip(*parts, strict=True))[1:]
+            torch.cat(each, 1).flatten(0, 1)[rows] for each in zip(*codes, strict=True)
         )
-        mixture = _log_mixture([part.q for part in parts], e) - math.log(n)
+        mixture = _log_mixture(posteriors, e) - math.log(n)
         rows_at_once = max(1, MAX_NUMBERS_AT_ONCE // model.sizes.latent)
         log_prior = torch.cat([prior.log_prob(some) for some in torch.split(z, rows_at_once)])
     information = log_q.cpu().double() - mixture
@@ -131,24 +133,12 @@ def aggregate_divergence(
     )
 
 
-class _PosteriorDraws(NamedTuple):
-    """Posteriors of a batch, with codes drawn from each of them.
+def _draw(q: Distribution | None, k: int) -> tuple[Distribution, list[Tensor]] | None:
+    """Posteriors [B], and `k` codes for each example; None if they have no density to compare.
 
-    q: batch [B]; of a posterior in the box, the normal before tanh maps it into the box.
-    e, z: draws from q, and the codes that they are mapped to, [k, B, *Z].
-    log_q: ln q(e|x) of the example that e was drawn for.    slope: ln |det ∂z/∂e|; both [k, B].
-    """
-
-    q: Distribution
-    e: Tensor
-    z: Tensor
-    log_q: Tensor
-    slope: Tensor
-
-
-def _draw(q: Distribution | None, k: int) -> _PosteriorDraws | None:
-    """`k` codes for each example; None without a posterior, or if each has its own flow.
-
+    q: of a posterior in the box, the normal before tanh maps it into the box.
+    codes: draws e from q and the codes z that they are mapped to, [k, B, *Z]; ln q(e|x) of the
+        example that e was drawn for, and ln |det ∂z/∂e|, [k, B].
     Divergences do not change under a map that all posteriors share, such as tanh into the box, and
     before that map no number has been rounded to the edge of the box.
     """
@@ -160,10 +150,10 @@ def _draw(q: Distribution | None, k: int) -> _PosteriorDraws | None:
     e = q.sample(Size((k,)))
     log_q = q.log_prob(e)
     z, slope = (e, torch.zeros_like(log_q)) if bijection is None else bijection.forward(e)
-    return _PosteriorDraws(q, e, z, log_q, slope)
+    return q, [e, z, log_q, slope]
 
 
-def _log_mixture(posteriors: list[Distribution], e: Tensor) -> Tensor:
+def _log_mixture(posteriors: Sequence[Distribution], e: Tensor) -> Tensor:
     """ln Σₙ qₙ(e) of draws [S, *Z] under all posteriors, nats: [S], float64, on the CPU."""
     count = sum(q.batch_shape[0] for q in posteriors)
     total = torch.full((len(e),), -math.inf, dtype=torch.float64)

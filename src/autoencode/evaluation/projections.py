@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -73,7 +72,11 @@ def projected(
     found = Projection(project(codes, method, seed), rows, method, seed, n)
     # A projection that cannot be saved is still returned.
     with suppress(AutoencodeError):
-        _save(run, found)
+        path = _path(run, method)
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+        meta = {"method": method, "seed": seed, "of": n, **origin(run)}
+        write_tensors(path, {"points": found.points, "rows": rows}, meta)
     return found
 
 
@@ -89,19 +92,6 @@ def saved_projection(run: Run, method: str) -> Projection | None:
         return Projection(points, rows, method, int(meta["seed"]), of)
     except (RunError, KeyError, OSError, TypeError, ValueError):  # not there, or damaged
         return None
-
-
-def _save(run: Run, found: Projection) -> None:
-    path = _path(run, found.method)
-    with writing(path):
-        path.parent.mkdir(exist_ok=True)
-    meta: dict[str, Any] = {
-        "method": found.method,
-        "seed": found.seed,
-        "of": found.of,
-        **origin(run),
-    }
-    write_tensors(path, {"points": found.points, "rows": found.rows}, meta)
 
 
 def _path(run: Run, method: str) -> Path:

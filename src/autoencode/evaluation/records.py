@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autoencode.errors import Diverged, RunError
+from autoencode.errors import Diverged
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
 VERSION = 2
@@ -49,32 +49,32 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The record without the values of single examples, ready for JSON."""
-        given = {name: value for name, value in vars(self).items() if name != "per_example"}
-        return {name: _plain(value) for name, value in given.items()}
+        return {name: value for name, value in vars(self).items() if name != "per_example"}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any], per_example: Tensor | None = None) -> Record:
         """The record that `to_dict` was called on.
 
         Raises:
-            RunError: the mapping is not a record.
+            TypeError: the mapping is not a record.
         """
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in given.items()
         }
-        try:
-            return cls(**fields, per_example=per_example)
-        except TypeError as error:
-            raise RunError(f"This is not the record of a metric: {error}") from error
+        return cls(**fields, per_example=per_example)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured for one model; metrics without a meaning for it are left out."""
+    """Everything that was measured for one model; metrics without a meaning for it are left out.
+
+    n_test, data: the number of test examples, and the name of the data.
+    """
 
     records: tuple[Record, ...]
     n_test: int
+    data: str
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: name -> value, and `terms`, `units`, `notes` and `intervals` by name."""
@@ -84,13 +84,14 @@ class Evaluation:
             if record.name.startswith(TERM_PREFIX):
                 terms[record.name.removeprefix(TERM_PREFIX)] = record.value
             else:
-                metrics[record.name] = _plain(record.value)
+                metrics[record.name] = record.value
         return {
             **metrics,
             "terms": terms,
             "units": {record.name: record.unit for record in self.records},
             "notes": {record.name: record.note for record in self.records},
-            "intervals": {r.name: list(r.interval) for r in self.records if r.interval is not None},
+            "intervals": {r.name: r.interval for r in self.records if r.interval is not None},
+            "data": self.data,
         }
 
     def per_example(self) -> dict[str, Tensor]:
@@ -104,7 +105,3 @@ class Evaluation:
             KeyError: it was not measured.
         """
         return {record.name: record.value for record in self.records}[name]
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

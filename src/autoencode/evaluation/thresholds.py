@@ -21,16 +21,11 @@ IMPLAUSIBLE_QUANTILE = 0.99
 # "Few" samples are implausible up to this share of the generated images, "many" from the second.
 MAX_FEW_IMPLAUSIBLE = 0.05
 MIN_MANY_IMPLAUSIBLE = 0.25
-# Samples copy the training images if this share of them is as near to a training image as the
-# nearest 1 % of the test images; so 1 % is expected of a model that copies nothing.
-MIN_COPIED_SHARE = 0.05
 
 # The codes of all examples, q(z), are near the prior up to this squared maximum mean discrepancy
 # (no unit, 2 at most): what a shift of a standard normal by a quarter of its standard deviation
 # gives, in 2 dimensions as in 16.
 MAX_NEAR_PRIOR_MMD = 0.01
-# The same for KL(q(z) ‖ p(z)), in nats for each latent dimension: ½ · 0.25² for that shift.
-MAX_NEAR_PRIOR_KL_NATS = 0.03
 
 # Adjusted Rand index of clusters and classes (1 if they are equal, 0 by chance): they agree in
 # part from the first, and for the most part from the second.

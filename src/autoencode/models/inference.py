@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from autoencode import maths
-from autoencode.arguments import check_value
-from autoencode.contract import Autoencoder, Within
+from autoencode.arguments import Count, check_value
+from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
 
@@ -103,7 +103,7 @@ def split(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     Raises:
         RecipeError: `batch_size` is not a positive integer.
     """
-    check_value(batch_size, Annotated[int, Within(1, 10**9)], "batch_size")
+    check_value(batch_size, Count, "batch_size")
     values = max(1, math.prod(x.shape[1:]))
     batches: tuple[Tensor, ...] = x.split(max(1, min(batch_size, MAX_VALUES_PER_BATCH // values)))  # type: ignore[no-untyped-call]
     return batches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from autoencode.data import Data
 from autoencode.models.build import build, parameter_count, sizes_for
@@ -14,13 +15,7 @@ from autoencode.report.formatting import short
 from autoencode.report.tables import Table
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
-from autoencode.studies.rules import (
-    Finding,
-    Hypothesis,
-    by_seed,
-    evidence,
-    seed_interval,
-)
+from autoencode.studies.rules import Finding, Hypothesis, by_seed, evidence
 from autoencode.studies.study import Conclusion, Study, require_images
 
 # Training times that differ by less than this factor count as equal.
@@ -92,24 +87,22 @@ class ArchitectureStudy(Study):
 
     def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """Errors at equal parameters and at equal time, and what each network costs."""
-        rows = []
-        for name in results.models():
-            first, errors = results.first(name), results.values(name, "squared_error")
-            low, high = seed_interval(errors)
-            rows.append(
-                {
-                    "network": name.split(", ")[0],
-                    "at": name.split(", ")[1],
-                    "parameters": parameter_count(first.run.load_model()),
-                    "steps": first.run.summary["steps"],
-                    "seconds": results.mean(name, "seconds"),
-                    "examples per second": results.mean(name, "images_per_second"),
-                    "squared error": sum(errors) / len(errors),
-                    "lower": low,
-                    "upper": high,
-                }
-            )
-        table = Table({column: [row[column] for row in rows] for column in rows[0]})
+        runs = [first.run for first in results.firsts().values()]
+        names = [name.split(", ") for name in results.models()]
+        intervals = _intervals(results)
+        table = Table(
+            {
+                "network": [network for network, _ in names],
+                "at": [at for _, at in names],
+                "parameters": [parameter_count(run.load_model()) for run in runs],
+                "steps": [run.summary["steps"] for run in runs],
+                "seconds": results.means("seconds"),
+                "examples per second": results.means("images_per_second"),
+                "squared error": results.means("squared_error"),
+                "lower": [low for low, _ in intervals],
+                "upper": [high for _, high in intervals],
+            }
+        )
         return Conclusion(
             self.findings(results),
             {"Networks": table},
@@ -145,12 +138,12 @@ class ArchitectureStudy(Study):
         return ADVANTAGE.finding(quantity, [compared])
 
     def _bars(self, results: Results, table: Table) -> ChartFigure:
-        names = results.models()
         values = results.means("squared_error")
-        intervals = [seed_interval(results.values(name, "squared_error")) for name in names]
         return ChartFigure(
             title="Error of each network",
-            picture=bars(names, values, "squared error", intervals, best="low"),
+            picture=bars(
+                results.models(), values, "squared error", _intervals(results), best="low"
+            ),
             text=f"Squared error of test examples with {LATENT} latent dimensions; mean over "
             "seeds with its 95 % interval. Equal parameters: the same number of steps for all. "
             "Equal time: as many steps as fit in the training time of the slowest.",
@@ -194,17 +187,17 @@ def _network(kind: str, units: int) -> Recipe:
 
 def _fitted(kind: str, wanted: int, data: Data) -> Recipe:
     """The network of a kind whose number of parameters is nearest to the one wanted."""
-    low, high = MIN_UNITS, MAX_UNITS
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _parameters(_network(kind, middle), data) > wanted:
-            high = middle
-        else:
-            low = middle
-    return min(
-        (_network(kind, units) for units in (low, high)),
-        key=lambda recipe: abs(_parameters(recipe, data) - wanted),
-    )
+
+    def parameters(units: int) -> int:
+        return _parameters(_network(kind, units), data)
+
+    sizes = range(MIN_UNITS, MAX_UNITS)
+    above = bisect_right(sizes, wanted, lo=1, key=parameters) + MIN_UNITS
+    return _network(kind, min(above - 1, above, key=lambda units: abs(parameters(units) - wanted)))
+
+
+def _intervals(results: Results) -> list[tuple[float, float]]:
+    return [results.seed_interval(name, "squared_error") for name in results.models()]
 
 
 def _parameters(recipe: Recipe, data: Data) -> int:

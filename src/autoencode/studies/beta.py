@@ -138,7 +138,6 @@ class BetaStudy(Study):
             "prior, for the smallest weight, β = 1 and the largest weight.",
             note="Compare reconstructions with the originals, and samples with test examples.",
             alt_text="Rows of originals, reconstructions and samples.",
-            data=None,
         )
 
 

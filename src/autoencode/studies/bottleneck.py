@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +11,16 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from autoencode.data import Data, scaled
-from autoencode.evaluation import QUICK, embed
+from autoencode.evaluation import QUICK
 from autoencode.evaluation.thresholds import MIN_PARTIAL_AGREEMENT
-from autoencode.explore.projection import project
 from autoencode.models.inference import BATCH_SIZE, split
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
-from autoencode.report.charts import Series, code_planes, curves
+from autoencode.report.charts import Series, curves
 from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
-from autoencode.studies.pictures import reconstruction_figure
-from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
+from autoencode.studies.pictures import code_figure, reconstruction_figure
+from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import (
     Finding,
     Hypothesis,
@@ -31,15 +30,12 @@ from autoencode.studies.rules import (
     elbow,
     evidence,
     percent,
-    seed_interval,
 )
 from autoencode.studies.study import Conclusion, Study
 
 SIZES = (2, 4, 8, 16, 32, 64)
 # Training images that the principal components are fitted to; more change no digit shown.
 MAX_FITTED = 10_000
-# Codes in a scatter plot, since t-SNE takes time.
-MAX_PLOTTED = 3_000
 # Metrics of the two models that are trained fully.
 METRICS = (
     "squared_error",
@@ -101,27 +97,31 @@ class BottleneckStudy(Study):
     def conclude(self, plan: StudyPlan, results: Results) -> Conclusion:
         """The curve, its elbow, and the two fully trained models."""
         sizes, chosen = _sizes(plan.data), _chosen(plan, results)
-        errors = [results.values(_name(size), "squared_error") for size in sizes]
-        intervals = [seed_interval(each) for each in errors]
+        intervals = [results.seed_interval(_name(size), "squared_error") for size in sizes]
         pca = pca_errors(plan.data, sizes)
         table = Table(
             {
                 "latent dimensions": list(sizes),
-                "squared error": [sum(each) / len(each) for each in errors],
+                "squared error": [results.mean(_name(size), "squared_error") for size in sizes],
                 "lower": [low for low, _ in intervals],
                 "upper": [high for _, high in intervals],
                 "squared error of PCA": pca.mean(1).tolist(),
             }
         )
         ends = {size: results.first(_fully(size)) for size in (sizes[0], chosen)}
+        named = {_name(size): result for size, result in ends.items()}
         figures = {
             "curve": _curve(table, sizes, chosen),
-            "reconstructions": reconstruction_figure(
-                plan.data, {f"d = {size}": result for size, result in ends.items()}
-            ),
+            "reconstructions": reconstruction_figure(plan.data, named),
         }
         if plan.data.test.y is not None:
-            figures["codes"] = _codes(plan.data, plan.data.test.y, ends)
+            figures["codes"] = code_figure(
+                plan.data,
+                named,
+                "The codes of {} test examples, one colour for each class. In a t-SNE plot the "
+                "distances between groups and the sizes of groups have no meaning.",
+                "Separate groups of one colour are classes that the codes separate.",
+            )
         tables = {"Error against latent dimensions": table}
         if "kmeans_ari" in ends[chosen]:
             tables["The two models"] = Results([*ends.values()]).table("model", METRICS)
@@ -229,25 +229,4 @@ def _curve(table: Table, sizes: Sequence[int], chosen: int) -> ChartFigure:
         note=f"The elbow of the curve is at {chosen} latent dimensions.",
         alt_text="Curves of squared error over latent dimensions, of the autoencoder and of PCA.",
         data=table,
-    )
-
-
-def _codes(data: Data, y: Tensor, ends: Mapping[int, Result]) -> ChartFigure:
-    panels: list[tuple[str, Tensor, Tensor | None]] = []
-    x, y = data.test.x[:MAX_PLOTTED], y[:MAX_PLOTTED]
-    columns: dict[str, list[str] | list[float]] = {"class": [data.classes[int(k)] for k in y]}
-    for size, each in ends.items():
-        codes = embed(each.run.load_model(), x).flatten(1)
-        title = f"d = {size}: {'the codes themselves' if size == 2 else 't-SNE of the codes'}"
-        points = codes if size == 2 else project(codes, "tsne")
-        panels.append((title, points, y))
-        columns |= {f"{title}, {axis}": points[:, i].tolist() for i, axis in enumerate("xy")}
-    return ChartFigure(
-        title="Latent space",
-        picture=code_planes(panels, data.classes),
-        text=f"The codes of {len(x):,} test examples, one colour for each class. In a t-SNE plot "
-        "the distances between groups and the sizes of groups have no meaning.",
-        note="Separate groups of one colour are classes that the codes separate.",
-        alt_text="Scatter plots of codes coloured by class.",
-        data=Table(columns),
     )

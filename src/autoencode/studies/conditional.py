@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Sizes
-from autoencode.data import Data, load_data, scaled
+from autoencode.data import Data, scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import QUICK, decode
 from autoencode.evaluation.context import EvaluationContext
@@ -151,7 +151,7 @@ def labels_alone(result: Result) -> Tensor:
     It is the recipe's own network, trained on the labelled examples only.
     """
     run = result.run
-    data = load_data(run.data["source"], **run.data["options"])
+    data = run.load_data()
     labels, wanted = data.train.y, data.test.y
     assert labels is not None
     assert wanted is not None
@@ -177,7 +177,7 @@ def labels_alone(result: Result) -> Tensor:
 
 def _wrong(result: Result) -> Tensor:
     """Whether the semi-supervised model classifies each test example wrongly, [N]."""
-    data = load_data(result.run.data["source"], **result.run.data["options"])
+    data = result.run.load_data()
     predicted = EvaluationContext(result.run.load_model(), data).predicted
     assert predicted is not None
     assert data.test.y is not None
@@ -206,7 +206,6 @@ def _class_samples(data: Data, result: Result) -> ChartFigure:
         text="Each row is one random code, decoded with each class in turn.",
         note="Images of a row share their code; images of a column share their class.",
         alt_text="A grid of decoded codes, one row for each code and one column for each class.",
-        data=None,
     )
 
 

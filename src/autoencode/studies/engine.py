@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autoencode.data import Data, load_data
 from autoencode.errors import RunError
-from autoencode.io.store import read_json, write_bytes, write_json, write_text
+from autoencode.evaluation import MetricsCache, evaluate
+from autoencode.io.store import read_json, write_bytes, write_json, write_text, writing
 from autoencode.models.describe import slots
 from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.study import Conclusion, Study
-from autoencode.studies.trainings import train_all
+from autoencode.train import FitResult, Job, Outcome, Settings, fit_many
 from autoencode.train.run_folder import environment
 
 RUNS = "runs"
@@ -49,19 +51,9 @@ def run_study(
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
         raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
 
-    def train(trainings: Sequence[StudyRun]) -> list[Result]:
-        start, number = time.monotonic(), count(1)
-
-        def on_result(result: Result) -> None:
-            training = result.training
-            on_line(
-                f"[{next(number)}/{len(trainings)}] {training.model}, seed {training.seed}: "
-                f"squared error {result['squared_error']:.2f}, "
-                f"{time.monotonic() - start:.0f} s since the start"
-            )
-
-        return train_all(trainings, folder / RUNS, plan.data, workers, on_result)
-
+    train = partial(
+        _train_all, folder=folder / RUNS, data=plan.data, workers=workers, on_line=on_line
+    )
     results = Results(train(study.trainings(plan)))
     while more := [
         each
@@ -70,28 +62,106 @@ def run_study(
     ]:
         results = Results([*results, *train(more)])
     conclusion = study.conclude(plan, results)
-    _write(study, plan, results, conclusion, folder, command)
+    page = _page(study, plan, results, conclusion, command)
+    write_study_page(page, folder / "report.html")
+    (folder / "figures").mkdir(exist_ok=True)
+    names = {key: f"figures/{key}.png" for key in conclusion.figures}
+    for key, figure in conclusion.figures.items():
+        write_bytes(folder / names[key], figure.picture._repr_png_()[0])
+    write_text(folder / "study.md", study_markdown(page, names))
+    record = {
+        "study": study.name,
+        "data": plan.data.name,
+        "fingerprint": plan.data.fingerprint,
+        "command": command,
+        "findings": [asdict(each) for each in conclusion.findings],
+        "trainings": [
+            {
+                "model": each.training.model,
+                "seed": each.training.seed,
+                "run": f"{RUNS}/{each.training.folder}",
+                "summary": dict(each.run.summary),
+                "metrics": dict(each.metrics),
+            }
+            for each in results
+        ],
+    }
+    write_json(folder / "study.json", record)
     return conclusion
 
 
-def _write(
-    study: Study,
-    plan: StudyPlan,
-    results: Results,
-    conclusion: Conclusion,
+def _train_all(
+    trainings: Sequence[StudyRun],
     folder: Path,
-    command: str,
-) -> None:
-    page = _page(study, plan, results, conclusion, command)
-    write_study_page(page, folder / "report.html")
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
-    names = {}
-    for key, figure in conclusion.figures.items():
-        write_bytes(figures / f"{key}.png", figure.picture._repr_png_()[0])
-        names[key] = f"figures/{key}.png"
-    write_text(folder / "study.md", study_markdown(page, names))
-    write_json(folder / "study.json", _record(study, plan, results, conclusion, command))
+    data: Data,
+    workers: int | None,
+    on_line: Callable[[str], None],
+) -> list[Result]:
+    """Trains and measures all models in parallel, as `fit_many` does; finished runs are reused.
+
+    All trainings have one thread each and as many others next to them, so that their times can be
+    compared.
+
+    Raises:
+        RunError: the data are arrays in memory, which a study cannot load again.
+        AutoencodeError: the error of the first training that failed, after the others have ended.
+    """
+    if not data.source:
+        raise RunError(
+            "A study loads its data again, for some trainings with other options, and these are "
+            "arrays in memory",
+            "Save them with numpy.savez_compressed and give the path.",
+        )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    by_folder = {folder / each.folder: each for each in trainings}
+    jobs = [
+        Job(
+            each.recipe,
+            load_data(data.source, **{**data.options, **each.options}) if each.options else data,
+            out,
+            {**_intervals(each), **each.settings, "seed": each.seed},
+            overwrite=True,
+        )
+        for out, each in by_folder.items()
+    ]
+    results: dict[Path, Result] = {}
+    start = time.monotonic()
+
+    def on_outcome(outcome: Outcome) -> None:
+        if outcome.error is None and outcome.run is not None:
+            training = by_folder[outcome.job.out]
+            results[outcome.job.out] = Result(training, outcome.run, outcome.result)
+            on_line(
+                f"[{len(results)}/{len(trainings)}] {training.model}, seed {training.seed}: "
+                f"squared error {outcome.result['squared_error']:.2f}, "
+                f"{time.monotonic() - start:.0f} s since the start"
+            )
+
+    measures = {out: training.measures for out, training in by_folder.items()}
+    outcomes = fit_many(
+        jobs, workers=workers, on_trained=partial(_measure, measures), on_finished=on_outcome
+    )
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    return [results[job.out] for job in jobs]
+
+
+def _measure(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
+    """Measures a run and stores the metrics in its folder."""
+    run = fitted.run
+    assert run is not None
+    found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run))
+    metrics = found.to_dict()
+    write_json(run.folder / "metrics.json", metrics)
+    return metrics
+
+
+def _intervals(training: StudyRun) -> dict[str, int]:
+    """Few validations and checkpoints, as trainings of a study are short."""
+    steps = Settings.of(training.recipe, training.settings).steps
+    return {"validate_every": max(1, steps // 5), "checkpoint_every": max(1, steps // 3)}
 
 
 def _page(
@@ -142,25 +212,3 @@ def _description(result: Result) -> str:
     """The number of steps of a training and the parts of its model."""
     parts = ", ".join(f"{slot} {filled}" for slot, filled in slots(result.training.recipe).items())
     return f"{result.run.summary['steps']:,} steps; {parts}"
-
-
-def _record(
-    study: Study, plan: StudyPlan, results: Results, conclusion: Conclusion, command: str
-) -> dict[str, Any]:
-    return {
-        "study": study.name,
-        "data": plan.data.name,
-        "fingerprint": plan.data.fingerprint,
-        "command": command,
-        "findings": [asdict(each) for each in conclusion.findings],
-        "trainings": [
-            {
-                "model": each.training.model,
-                "seed": each.training.seed,
-                "run": f"{RUNS}/{each.training.folder}",
-                "summary": dict(each.run.summary),
-                "metrics": dict(each.metrics),
-            }
-            for each in results
-        ],
-    }

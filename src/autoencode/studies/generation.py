@@ -9,7 +9,7 @@ from autoencode.report.figures.base import ChartFigure
 from autoencode.studies.pictures import sample_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import Hypothesis
-from autoencode.studies.study import Conclusion, Study
+from autoencode.studies.study import Conclusion, Study, with_network
 
 AE, VAE, MIXTURE, VAE_MIXTURE = "AE", "VAE", "AE + mixture", "VAE + mixture"
 MODELS = {
@@ -20,7 +20,6 @@ MODELS = {
 }
 # Models with a fitted mixture, and those that they are compared with.
 FITTED = ((MIXTURE, AE), (VAE_MIXTURE, VAE))
-NETWORK = {"hidden": (512, 256), "norm": "layer", "activation": "silu"}
 LATENT = 16
 METRICS = (
     "gaps",
@@ -78,9 +77,7 @@ class GenerationStudy(Study):
         """The same network in four models."""
         recipes = {}
         for name, (row, sampler) in MODELS.items():
-            recipe = recipe_named(row).but(latent=LATENT, sampler=None)
-            for key, value in NETWORK.items():
-                recipe = recipe.set(f"network.{key}", value)
+            recipe = with_network(recipe_named(row).but(latent=LATENT, sampler=None), 512, 256)
             recipes[name] = recipe.set("sampler", sampler) if sampler else recipe
         settings = plan.settings(4_000, 20_000, lr=3e-3)
         return plan.runs(recipes, settings, 2, (*QUICK, "generation", "gaps"))

@@ -255,7 +255,6 @@ def _pictures(results: Results, clean: Tensor, tested: Sequence[str]) -> ChartFi
         text="The first test examples under each noise, and restored by the model trained on it.",
         note="Details that the noise hides are the model's guess.",
         alt_text="Rows of noisy and restored examples.",
-        data=None,
     )
 
 

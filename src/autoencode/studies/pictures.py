@@ -8,16 +8,20 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, scaled
-from autoencode.evaluation import decode, reconstruct
+from autoencode.evaluation import decode, embed, reconstruct
 from autoencode.evaluation.context import EvaluationContext
+from autoencode.explore.projection import project
 from autoencode.models.conditions import conditioning
-from autoencode.report.charts import image_rows
+from autoencode.report.charts import code_planes, image_rows
 from autoencode.report.figures.base import ChartFigure
+from autoencode.report.tables import Table
 from autoencode.studies.results import Result
 
 CPU = torch.device("cpu")
 # Examples in a row of a figure.
 SHOWN = 12
+# Codes in a scatter plot, since t-SNE takes time.
+MAX_PLOTTED = 3_000
 
 
 def originals(data: Data, n: int = SHOWN) -> Tensor:
@@ -53,7 +57,6 @@ def reconstruction_figure(data: Data, models: Mapping[str, Result]) -> ChartFigu
         text="The first test examples and their reconstructions by each model.",
         note="Compare each row with the first.",
         alt_text="Rows of test examples and their reconstructions.",
-        data=None,
     )
 
 
@@ -67,5 +70,32 @@ def sample_figure(data: Data, models: Mapping[str, Result], about: str) -> Chart
         text=about,
         note="Compare each row with the test examples.",
         alt_text="Rows of decoded random codes, one for each model.",
-        data=None,
+    )
+
+
+def code_figure(data: Data, models: Mapping[str, Result], about: str, note: str) -> ChartFigure:
+    """Codes of test examples on a plane, coloured by class, one panel for each model.
+
+    about: the caption, with {} for the number of codes.
+    """
+    x, y = data.test.x[:MAX_PLOTTED], data.test.y
+    y = None if y is None else y[:MAX_PLOTTED]
+    columns: dict[str, list[str] | list[float]] = {}
+    if y is not None:
+        columns["class"] = [data.classes[int(k)] for k in y]
+    panels = []
+    for name, result in models.items():
+        codes = embed(result.run.load_model(), x).flatten(1)
+        is_plane = codes.shape[1] == 2
+        title = name if is_plane else f"{name}: t-SNE of the codes"
+        points = codes if is_plane else project(codes, "tsne")
+        panels.append((title, points, y))
+        columns |= {f"{title}, {axis}": points[:, i].tolist() for i, axis in enumerate("xy")}
+    return ChartFigure(
+        title="Latent space",
+        picture=code_planes(panels, data.classes),
+        text=about.format(f"{len(x):,}"),
+        note=note,
+        alt_text="Scatter plots of codes, one for each model.",
+        data=Table(columns),
     )

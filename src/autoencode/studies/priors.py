@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from autoencode.evaluation import QUICK, embed
+from autoencode.evaluation import QUICK
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
-from autoencode.report.charts import bars, code_planes
+from autoencode.report.charts import bars
 from autoencode.report.figures.base import ChartFigure
-from autoencode.report.tables import Table
-from autoencode.studies.pictures import sample_figure
+from autoencode.studies.pictures import code_figure, sample_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun
 from autoencode.studies.rules import Hypothesis
-from autoencode.studies.study import Conclusion, Study
+from autoencode.studies.study import Conclusion, Study, with_network
 
 PRIORS = ("normal", "uniform", "mixture", "vamp", "flow")
 LEARNED = tuple((prior, "normal") for prior in ("mixture", "vamp", "flow"))
-NETWORK = {"hidden": (512, 256), "norm": "layer", "activation": "silu"}
 LATENT = 2
-# Test examples in the scatter plots of codes.
-MAX_PLOTTED = 3_000
 METRICS = (
     "nll",
     "terms.reconstruction",
@@ -84,35 +80,21 @@ class PriorsStudy(Study):
                 alt_text="Bars of the negative log-likelihood for each prior.",
                 data=table,
             ),
-            "codes": self._codes(plan, results),
+            "codes": code_figure(
+                plan.data,
+                results.firsts(),
+                "Codes of {} test examples under each prior, each panel on its own scale.",
+                "Compare the shape of the codes with the prior of the panel.",
+            ),
             "samples": sample_figure(
                 plan.data, results.firsts(), "Decoded samples of each prior, not selected."
             ),
         }
         return Conclusion(self.findings(results), {"Priors": table}, figures)
 
-    def _codes(self, plan: StudyPlan, results: Results) -> ChartFigure:
-        x, y = plan.data.test.x[:MAX_PLOTTED], plan.data.test.y
-        panels, columns = [], dict[str, list[float]]()
-        for name in PRIORS:
-            points = embed(results.first(name).run.load_model(), x).flatten(1)
-            panels.append((name, points, None if y is None else y[:MAX_PLOTTED]))
-            columns |= {f"{name}, z{i + 1}": points[:, i].tolist() for i in range(LATENT)}
-        return ChartFigure(
-            title="Latent space",
-            picture=code_planes(panels, plan.data.classes),
-            text=f"Codes of {len(x):,} test examples under each prior, each panel on its own "
-            "scale.",
-            note="Compare the shape of the codes with the prior of the panel.",
-            alt_text="Scatter plots of codes, one for each prior.",
-            data=Table(columns),
-        )
-
 
 def _recipe(prior: str) -> Recipe:
-    recipe = recipe_named("vae").but(latent=LATENT)
-    for key, value in NETWORK.items():
-        recipe = recipe.set(f"network.{key}", value)
+    recipe = with_network(recipe_named("vae").but(latent=LATENT), 512, 256)
     if prior == "uniform":
         return recipe.set("bottleneck", "bounded").set("prior", prior)
     if prior == "mixture":

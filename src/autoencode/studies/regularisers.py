@@ -11,13 +11,12 @@ from autoencode.report.figures.base import ChartFigure
 from autoencode.studies.pictures import reconstruction_figure
 from autoencode.studies.results import Results, StudyPlan, StudyRun, metric_name
 from autoencode.studies.rules import Hypothesis, some
-from autoencode.studies.study import Conclusion, Study
+from autoencode.studies.study import Conclusion, Study, with_network
 
 PLAIN = "plain"
 REGULARISED = ("contractive", "sparse", "denoising", "small codes", "variational")
 ALL = tuple((name, PLAIN) for name in REGULARISED)
 LATENT = 32
-NETWORK = {"hidden": (512,), "norm": "layer", "activation": "silu"}
 
 
 METRICS = (
@@ -110,10 +109,8 @@ class RegularisersStudy(Study):
 
 
 def _recipes() -> dict[str, Recipe]:
-    plain = recipe_named("ae").but(latent=LATENT)
-    vae = recipe_named("vae").but(latent=LATENT, likelihood=plain.likelihood)
-    for key, value in NETWORK.items():
-        plain, vae = (recipe.set(f"network.{key}", value) for recipe in (plain, vae))
+    plain = with_network(recipe_named("ae").but(latent=LATENT), 512)
+    vae = with_network(recipe_named("vae").but(latent=LATENT, likelihood=plain.likelihood), 512)
     contractive = recipe_named("contractive-ae").terms["contractive"]
     l1 = recipe_named("sparse-l1").terms["l1"]
     l2 = Weighted("l2", weight=0.1)

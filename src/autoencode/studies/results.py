@@ -176,6 +176,11 @@ class Results:
         """The mean of a metric over seeds, for each model."""
         return [self.mean(model, metric) for model in self.models()]
 
+    def seed_interval(self, model: str, metric: str) -> tuple[float, float]:
+        """The 95 % interval of the mean over the seeds of a model; of one seed, its value twice."""
+        values = self.values(model, metric)
+        return estimate(values).interval or (values[0], values[0])
+
     def table(self, heading: str, metrics: Sequence[str]) -> Table:
         """Means over seeds of those metrics that all trainings have, one row for each model."""
         measured = [metric for metric in metrics if self.measured(metric)]

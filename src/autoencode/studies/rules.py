@@ -181,8 +181,3 @@ def cluster_agreement(ari: float) -> str:
 def percent(share: float) -> str:
     """A share in words: "12.5 %"."""
     return f"{100 * share:.1f} %".replace("-", "−")
-
-
-def seed_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of the mean over seeds; of one seed, the value itself."""
-    return estimate(values).interval or (values[0], values[0])

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from autoencode.data import Data
 from autoencode.errors import DataError
+from autoencode.models.recipe import Recipe
 from autoencode.report.figures.base import ChartFigure
 from autoencode.report.tables import Table
 from autoencode.studies.results import Results, StudyPlan, StudyRun
@@ -57,6 +58,12 @@ class Study(ABC):
     def findings(self, results: Results) -> list[Finding]:
         """The finding on each hypothesis whose metric was measured."""
         return [each.test(results) for each in self.hypotheses if results.measured(each.metric)]
+
+
+def with_network(recipe: Recipe, *hidden: int) -> Recipe:
+    """The recipe with hidden layers of these sizes, layer normalisation and SiLU."""
+    recipe = recipe.set("network.hidden", hidden).set("network.norm", "layer")
+    return recipe.set("network.activation", "silu")
 
 
 def require_images(data: Data, reason: str) -> None:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from autoencode.arguments import Seed, Within, check_fields, option
+from autoencode.arguments import Count, Seed, Share, Within, check_fields, option
 from autoencode.errors import RecipeError, did_you_mean
 
 if TYPE_CHECKING:
     from autoencode.models.recipe import Recipe
 
-Count = Annotated[int, Within(1, 10**9)]
-Share = Annotated[float, Within(0.0, 1.0)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "float32"]
 Compile = Literal["auto", "on", "off"]

@@ -169,7 +169,7 @@ def _metrics(models: Sequence[ComparedModel]) -> Iterator[ComparedMetric]:
             rows.setdefault(model.recipe.likelihood.kind if density else "", []).append(model)
         for likelihood, row in sorted(rows.items()):
             reference, differences = _differences(name, row)
-            best, why = _best(name, having, differences)
+            why = _why_none(name, having, differences)
             notes = {note for model in row for note in model.notes(name)}
             yield ComparedMetric(
                 name,
@@ -178,7 +178,7 @@ def _metrics(models: Sequence[ComparedModel]) -> Iterator[ComparedMetric]:
                 notes.pop() if len(notes) == 1 else "",
                 likelihood,
                 tuple(row),
-                reference if best else None,
+                None if why else reference,
                 why,
                 reference,
                 differences,
@@ -202,20 +202,19 @@ def _differences(
     return first.name, {other: each for other, each in found.items() if each is not None}
 
 
-def _best(
+def _why_none(
     name: str, models: Sequence[ComparedModel], differences: Mapping[str, Difference]
-) -> tuple[bool, str]:
-    """Whether the model with the best mean is significantly best, and why not."""
+) -> str:
+    """Why the model with the best mean is not significantly best; empty if it is."""
     if metric_info(name).better is None:
-        return False, NO_DIRECTION
+        return NO_DIRECTION
     if len(models) < 2:
-        return False, ALONE
+        return ALONE
     if len({model.basis(name) for model in models}) > 1:
-        return False, INCOMPARABLE
+        return INCOMPARABLE
     if len(differences) < len(models) - 1:
-        return False, UNKNOWN_NOISE
-    best = all(each.significant for each in differences.values())
-    return best, "" if best else WITHIN_NOISE
+        return UNKNOWN_NOISE
+    return "" if all(each.significant for each in differences.values()) else WITHIN_NOISE
 
 
 def _is_density(recipe: Recipe, name: str) -> bool:
@@ -253,17 +252,14 @@ def _metric(metric: ComparedMetric) -> dict[str, Any]:
         "why": metric.why,
         "models": {model.name: _estimate(model.figures[metric.name]) for model in metric.models},
         "reference": metric.reference,
-        "differences": {
-            name: {**asdict(each), "interval": each.interval and list(each.interval)}
-            for name, each in metric.differences.items()
-        },
+        "differences": {name: asdict(each) for name, each in metric.differences.items()},
     }
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:
     return {
         "mean": found.mean,
-        "interval": found.interval and list(found.interval),
+        "interval": found.interval,
         "over": found.over,
-        "values": list(found.values),
+        "values": found.values,
     }

@@ -17,7 +17,7 @@ SPARSE_BOTTLENECKS, SPARSE_TERMS = ("top-k", "batch-top-k"), ("l1", "kl-sparsity
 def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """KL of each dimension, active units per example, classification error and k-NN accuracy."""
     test, n = ctx.test, len(ctx.test)
-    nats = kl_per_dimension(ctx.model, test.x, ctx.conditioning(test), ctx.batch_size)
+    nats = kl_per_dimension(ctx.model, test.x, ctx.context, ctx.batch_size)
     if nats is not None:
         note = "KL of the posterior from the prior in each dimension, mean over test examples."
         yield Record("kl_per_dimension", tuple(nats.tolist()), "nats", n, note)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from autoencode.contract import Space
 from autoencode.evaluation.context import EvaluationContext, GeneratedImages
-from autoencode.evaluation.metrics.gaps import gap_share, uncertain_share
+from autoencode.evaluation.metrics.generation import gap_share, uncertain_share
 from autoencode.evaluation.metrics.intervals import bootstrap_share
 from autoencode.evaluation.records import Record
 from autoencode.evaluation.thresholds import IMPLAUSIBLE_QUANTILE

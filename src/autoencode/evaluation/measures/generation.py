@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autoencode.evaluation.context import MAX_GENERATED, EvaluationContext
-from autoencode.evaluation.metrics.copying import copies, diversity
-from autoencode.evaluation.metrics.generation import frechet_distance
+from autoencode.evaluation.metrics.generation import (
+    copies,
+    density_coverage,
+    diversity,
+    frechet_distance,
+    precision_recall,
+)
 from autoencode.evaluation.metrics.intervals import bootstrap
-from autoencode.evaluation.metrics.manifolds import density_coverage, precision_recall
 from autoencode.evaluation.records import Record
 
 # Fewer examples have no meaningful neighbourhoods.
@@ -24,8 +28,9 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     features, real = images.features, reference.test_features[:MAX_GENERATED]
     n, name_of_features = len(features), reference.features.name
     source = f"of {n:,} images decoded from {images.source}; {name_of_features}"
-    manifold, balls = precision_recall(real, features), density_coverage(real, features)
-    copied = copies(reference.test_distances, images.distances)
+    precision, recall = precision_recall(real, features)
+    density, coverage = density_coverage(real, features)
+    copy_ratio, copied = copies(reference.test_distances, images.distances)
     for name, value, unit, note in (
         (
             "frechet_distance",
@@ -39,15 +44,15 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
             SQUARED,
             f"For reference: of as many training images; {name_of_features}",
         ),
-        ("precision", manifold.precision, SHARE, f"Generated images among the test, {source}"),
-        ("recall", manifold.recall, SHARE, f"Test images among the generated, {source}"),
+        ("precision", precision, SHARE, f"Generated images among the test, {source}"),
+        ("recall", recall, SHARE, f"Test images among the generated, {source}"),
         (
             "density",
-            balls.density,
+            density,
             "balls of a test image, over k",
             f"Test images around a generated one, {source}",
         ),
-        ("coverage", balls.coverage, SHARE, f"Test images with a generated one near, {source}"),
+        ("coverage", coverage, SHARE, f"Test images with a generated one near, {source}"),
         (
             "diversity",
             diversity(features) / diversity(real),
@@ -56,13 +61,13 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
         ),
         (
             "copy_distance_ratio",
-            copied.ratio,
+            copy_ratio,
             "1 for test images",
             f"Median distance to the nearest training image, over that of test images, {source}",
         ),
         (
             "copies",
-            copied.share,
+            copied,
             "share of images; 0.01 for test images",
             f"Images as near to a training image as the nearest 1 % of test images, {source}",
         ),

@@ -138,8 +138,7 @@ def _prior(ctx: EvaluationContext) -> Iterator[Record]:
     )
     value = maximum_mean_discrepancy(*draws)
     yield Record("mmd_to_prior", value, "0 for the same distribution, 2 at most", n, note)
-    context = ctx.conditioning(ctx.test)
-    found = aggregate_divergence(ctx.model, ctx.test.x, context, batch_size=ctx.batch_size)
+    found = aggregate_divergence(ctx.model, ctx.test.x, ctx.context, batch_size=ctx.batch_size)
     if found is None:
         return
     how = f"q(z) is the mean of {found.examples:,} test posteriors, {found.draws:,} draws."
@@ -166,7 +165,7 @@ def _draws(ctx: EvaluationContext) -> tuple[Tensor, Tensor] | None:
 
     None if there is a different prior for each context.
     """
-    model, context = ctx.model, ctx.conditioning(ctx.test)
+    model, context = ctx.model, ctx.context
     with torch.no_grad(), seeded(SEED, ctx.device):
         prior = model.prior(None if context is None else context[:1].to(ctx.device))
         if prior is None or prior.batch_shape:

@@ -18,12 +18,12 @@ DISCRETE, UNNORMALISED = ("bernoulli",), ("ms-ssim",)
 def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """ELBO, negative log-likelihood and bits per dimension of models that have a density."""
     kind, test = ctx.recipe.likelihood.kind, ctx.test
-    context = ctx.conditioning(test)
-    if kind in UNNORMALISED or not has_likelihood(ctx.model, test.x, context):
+    if kind in UNNORMALISED or not has_likelihood(ctx.model, test.x, ctx.context):
         return
     rows = ctx.evenly_spread(ctx.images)
-    x, known, samples = test.x[rows], None if context is None else context[rows], ctx.samples
-    found = likelihood_bounds(ctx.model, x, known, samples, seed=SEED)
+    x, samples = test.x[rows], ctx.samples
+    context = None if ctx.context is None else ctx.context[rows]
+    found = likelihood_bounds(ctx.model, x, context, samples, seed=SEED)
     which = f"the {len(x):,}" if len(x) == len(test) else f"{len(x):,} evenly spread"
     how = f"{samples:,} samples for each of {which} test examples; {_pixels(ctx)}"
     for name, nats, what in (

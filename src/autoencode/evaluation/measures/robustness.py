@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
+from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
-from torch.nn import functional
 
 from autoencode.data import scaled
 from autoencode.evaluation.context import SEED, EvaluationContext
@@ -28,8 +27,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """How far codes move when the inputs change, and the k-NN accuracy of the moved codes."""
     rows = ctx.evenly_spread(MAX_TEST)
     clean, codes = scaled(ctx.test.x[rows]), ctx.codes[rows]
-    context = ctx.conditioning(ctx.test)
-    context = None if context is None else context[rows]
+    context = None if ctx.context is None else ctx.context[rows]
     spread = (codes - codes.mean(0)).norm(dim=1).mean()
     for name, what, transform in _transforms(ctx):
         with seeded(SEED, torch.device("cpu")):
@@ -51,15 +49,8 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
 
 def rotated(x: Tensor, degrees: float) -> Tensor:
     """Images [N, (C,) H, W] rotated about their centre, counter-clockwise; black fills the rest."""
-    images = x.reshape(len(x), -1, *x.shape[-2:])
-    height, width = images.shape[-2:]
-    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-    # The grid runs from −1 to 1 along both sides, whatever their lengths.
-    matrix = torch.tensor([[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]])
-    grid = functional.affine_grid(
-        matrix.expand(len(x), 2, 3), list(images.shape), align_corners=False
-    )
-    return functional.grid_sample(images, grid, align_corners=False).reshape(x.shape).clamp(0, 1)
+    plane = {"axes": (-2, -1), "reshape": False, "mode": "grid-constant"}
+    return torch.from_numpy(ndimage.rotate(x.numpy(), degrees, order=1, **plane)).clamp(0, 1)
 
 
 def _transforms(ctx: EvaluationContext) -> Iterator[tuple[str, str, Transform]]:

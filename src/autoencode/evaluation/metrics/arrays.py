@@ -26,11 +26,8 @@ def as_points(codes: Tensor, least: int = 1) -> Array:
             f"This metric needs {least:,} codes or more, and these have the shape "
             f"{tuple(codes.shape)}"
         )
+    check_finite(codes, "codes")
     points: Array = codes.detach().reshape(len(codes), -1).cpu().double().numpy()
-    if not np.isfinite(points).all():
-        raise Diverged(
-            "Some codes are not finite numbers", "Train the model again, with a smaller lr."
-        )
     return points
 
 
@@ -49,11 +46,8 @@ def as_features(*sets: Tensor, least: int = 1) -> list[Tensor]:
             f"Sets of features are compared, each (N, F) with {examples} or more, and these are "
             + " and ".join(str(tuple(s.shape)) for s in sets)
         )
-    if not all(s.isfinite().all() for s in sets):
-        raise Diverged(
-            "Some features are not finite numbers",
-            "The images are of no use: train their model again, with a smaller lr.",
-        )
+    for each in sets:
+        check_finite(each, "features")
     return [s.detach().cpu().double() for s in sets]
 
 
@@ -69,6 +63,18 @@ def as_images(images: Tensor) -> Tensor:
             f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
         )
     return images
+
+
+def check_finite(values: Tensor, what: str) -> None:
+    """Refuses numbers of a model whose training has diverged.
+
+    Raises:
+        Diverged: some of the values are not finite.
+    """
+    if not values.isfinite().all():
+        raise Diverged(
+            f"Some {what} are not finite numbers", "Train the model again, with a smaller lr."
+        )
 
 
 def check_distances(*lists: Tensor) -> None:

@@ -14,31 +14,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from autoencode.arguments import check_value
+from autoencode.arguments import Count, check_value
 from autoencode.contract import Within
-from autoencode.errors import DataError, Diverged, RecipeError
-from autoencode.evaluation.metrics.arrays import Array
+from autoencode.errors import DataError, RecipeError
+from autoencode.evaluation.metrics.arrays import Array, check_finite
 
 NEIGHBOURS = 10
 # Penalties λ of a linear probe, from strong to weak.
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
 # More steps of L-BFGS change no accuracy; directions without a penalty would take many.
 MAX_STEPS = 200
-
-
-def knn_accuracy(
-    train_codes: Tensor,
-    train_labels: Tensor,
-    test_codes: Tensor,
-    test_labels: Tensor,
-    k: int = NEIGHBOURS,
-) -> float:
-    """The share of test codes that their `k` nearest training codes classify correctly.
-
-    See `knn_hits`.
-    """
-    hits = knn_hits(train_codes, train_labels, test_codes, test_labels, k)
-    return hits.double().mean().item()
 
 
 def knn_hits(
@@ -51,33 +36,18 @@ def knn_hits(
     """Whether the `k` nearest training codes classify each test code correctly: [N], bool.
 
     Codes [N, *Z] and labels [N]; Euclidean distance and a majority vote, in which the lower label
-    wins a tie. With fewer than `k` training codes all of them vote.
+    wins a tie. With fewer than `k` training codes all of them vote. The mean is the accuracy.
 
     Raises:
         DataError: not one label for each code, no codes, or two sizes of code.
         RecipeError: `k` is not a positive whole number.
         Diverged: codes that are not finite.
     """
-    check_value(k, Annotated[int, Within(1, 10**9)], "k")
+    check_value(k, Count, "k")
     codes, labels, queries, truth = _checked(train_codes, train_labels, test_codes, test_labels)
     # A tree is faster for a few dimensions, and far slower for many or for codes that coincide.
     neighbours = KNeighborsClassifier(min(k, len(codes)), algorithm="brute")
     return torch.from_numpy(neighbours.fit(codes, labels).predict(queries) == truth)
-
-
-def linear_probe(
-    train_codes: Tensor,
-    train_labels: Tensor,
-    test_codes: Tensor,
-    test_labels: Tensor,
-    penalties: Sequence[float] = PENALTIES,
-) -> float:
-    """The share of test codes that multinomial logistic regression classifies correctly.
-
-    See `linear_probe_hits`.
-    """
-    hits = linear_probe_hits(train_codes, train_labels, test_codes, test_labels, penalties)
-    return hits.double().mean().item()
 
 
 def linear_probe_hits(
@@ -93,10 +63,11 @@ def linear_probe_hits(
     variance 1 over the training codes. Fitted by L-BFGS to the mean cross-entropy in nats plus
     λ/2 ‖W‖², without a penalty on the intercepts. λ is the first of `penalties` with the highest
     accuracy on a fifth of the training codes, drawn by a fixed seed, when fitted to the others;
-    the final fit with that λ uses all training codes.  Source: [alain2016].
+    the final fit with that λ uses all training codes. The mean is the accuracy of the probe.
+    Source: [alain2016].
 
     Raises:
-        DataError: as `knn_accuracy`; or the training labels are of one class.
+        DataError: as `knn_hits`; or the training labels are of one class.
         RecipeError: a penalty is not a positive number, or there is none.
         Diverged: codes that are not finite.
     """
@@ -144,11 +115,7 @@ def _checked(
                 f"Each code needs one label, and there are {len(codes):,} {part} codes and "
                 f"{len(labels):,} labels"
             )
-        if not codes.isfinite().all():
-            raise Diverged(
-                f"Some {part} codes are not finite numbers",
-                "Train the model again, with a smaller lr.",
-            )
+        check_finite(codes, f"{part} codes")
         found += [codes.flatten(1).cpu().numpy(), labels.cpu().numpy()]
     return found
 

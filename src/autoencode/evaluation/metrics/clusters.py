@@ -7,7 +7,6 @@ them out together with their codes.
 from __future__ import annotations
 
 import warnings
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -22,8 +21,7 @@ from sklearn.metrics import (
 from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor
 
-from autoencode.arguments import check_value
-from autoencode.contract import Within
+from autoencode.arguments import Count, check_value
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, stratified_subset
 
@@ -75,7 +73,7 @@ def kmeans_clusters(codes: Tensor, k: int, seed: int = 0) -> Tensor:
         RecipeError: `k` is not a positive whole number.
         Diverged: codes that are not finite.
     """
-    check_value(k, Annotated[int, Within(1, 10**6)], "k")
+    check_value(k, Count, "k")
     points = as_points(codes, least=k)
     with warnings.catch_warnings():
         # Where fewer than k codes differ, some clusters stay empty.

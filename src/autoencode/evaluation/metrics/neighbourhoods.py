@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from autoencode.arguments import check_value
-from autoencode.contract import Within
+from autoencode.arguments import Count, check_value
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import Array, as_points, subset
 
@@ -96,7 +93,7 @@ def intrinsic_dimension(codes: Tensor, seed: int = 0) -> float:
 
 def _pairs(examples: Tensor, codes: Tensor, k: int, seed: int) -> tuple[Array, Array]:
     """Examples and their codes as points, [N, F] and [N, d], at most as many as are ranked."""
-    check_value(k, Annotated[int, Within(1, 10**6)], "k")
+    check_value(k, Count, "k")
     n = len(examples)
     if n != len(codes):
         raise DataError(

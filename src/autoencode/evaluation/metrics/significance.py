@@ -121,12 +121,6 @@ def difference(one: Estimate, other: Estimate) -> Difference | None:
     return Difference(mean, None, "overlap of the two 95 % intervals", over, separate)
 
 
-def differ(one: Estimate, other: Estimate) -> bool:
-    """Whether two models differ significantly in a metric, see `difference`."""
-    found = difference(one, other)
-    return found is not None and found.significant
-
-
 def _paired(one: ArrayLike, other: ArrayLike, over: str) -> Difference:
     each = np.subtract(one, other, dtype=float)
     test = f"paired t-test over {len(each):,} {over}"
