@@ -18,7 +18,7 @@ from autoencode.report.charts import (
     image_rows,
     matrix,
 )
-from autoencode.report.charts.fit import separated, text_width, tick_label, wrapped
+from autoencode.report.labels import separated, text_width, tick_label, wrapped
 from autoencode.report.style import colours
 
 SIZES = [1, 2, 4, 8, 16, 32]

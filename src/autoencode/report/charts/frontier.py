@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from autoencode.report.charts.fit import LINE, put_ticks, text_width, wrapped
+from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
 from autoencode.report.style import BLUE, RULE, SMALL, WIDTH, Picture, new_figure, styled
 
 # Inches: height of the figure, and width of a name.

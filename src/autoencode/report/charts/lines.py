@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
-from autoencode.report.charts.fit import (
+from autoencode.report.labels import (
     LINE,
     MAX_VALUES,
     put_ticks,

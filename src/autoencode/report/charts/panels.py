@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from autoencode.data import scaled
-from autoencode.report.charts.fit import LINE, put_values, text_width, wrapped
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.figures.scatter import limits
 from autoencode.report.images import tiles
+from autoencode.report.labels import LINE, put_values, text_width, wrapped
 from autoencode.report.style import (
     BLUE,
     SMALL,

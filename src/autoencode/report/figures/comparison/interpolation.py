@@ -9,7 +9,6 @@ from typing import final
 import numpy as np
 
 import autoencode.report.claims as claims
-from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.interpolation import (
     POSITION,
@@ -21,6 +20,7 @@ from autoencode.report.figures.interpolation import (
     strip,
 )
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
+from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
 from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
 from autoencode.report.view import View

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
-from autoencode.report.charts.fit import tick_label, wrapped
 from autoencode.report.figures.base import Figure
+from autoencode.report.labels import tick_label, wrapped
 from autoencode.report.pages.compared import table, title_of
 from autoencode.report.style import (
     BLUE,

@@ -7,10 +7,10 @@ from typing import final
 
 import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
-from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
 from autoencode.report.figures.samples import Samples
+from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
 from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
 

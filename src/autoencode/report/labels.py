@@ -11,6 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from sklearn.isotonic import isotonic_regression
 
 from autoencode.report.style import ROUND, SMALL
 
@@ -95,25 +96,13 @@ def _steps(low: float, high: float) -> np.ndarray:
 
 def separated(
     places: Sequence[float], sizes: Sequence[float], low: float, high: float
-) -> list[float]:
+) -> np.ndarray:
     """Centres of intervals of these sizes, as near to `places` as possible without overlaps."""
-    blocks: list[list[int]] = []
-
-    def edges_of(block: list[int]) -> np.ndarray:
-        """Where each interval of a block begins, and where the last one ends."""
-        edges = np.concatenate([[0.0], np.cumsum([sizes[i] for i in block])])
-        middles = (edges[:-1] + edges[1:]) / 2
-        start = np.mean([places[i] for i in block] - middles)
-        return np.asarray(edges + max(low, min(high - edges[-1], start)))
-
-    for i in np.argsort(places, kind="stable").tolist():
-        blocks.append([i])
-        # Neighbouring blocks that overlap become one.
-        while len(blocks) > 1 and edges_of(blocks[-2])[-1] > edges_of(blocks[-1])[0] + 1e-9:
-            last = blocks.pop()
-            blocks[-1] += last
-    found = np.zeros(len(places))
-    for block in blocks:
-        edges = edges_of(block)
-        found[block] = (edges[:-1] + edges[1:]) / 2
-    return found.tolist()
+    order = np.argsort(places, kind="stable")
+    ordered = np.asarray(sizes, dtype=float)[order]
+    # Where each centre would be if all intervals were stacked without gaps.
+    stacked = np.cumsum(ordered) - ordered / 2
+    shifts = isotonic_regression(np.asarray(places)[order] - stacked)
+    found = np.empty(len(order))
+    found[order] = stacked + np.clip(shifts, low, high - ordered.sum())
+    return found
