@@ -123,15 +123,6 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
-def number(value: float) -> str:
-    """A number of a tick, with a minus sign instead of a hyphen.
-
-    >>> number(-0.5), number(12.0)
-    ('−0.5', '12')
-    """
-    return f"{value:g}".replace("-", "−")
-
-
 def legend_rows(labels: Sequence[str]) -> int:
     """Number of rows of a legend below a figure of the standard width."""
     if not labels:

@@ -74,7 +74,7 @@ def bars(
     # A line across the chart may cross a value.
     outline = [withStroke(linewidth=3, foreground=PAPER)]
     for text in compress(axes.bar_label(drawn, texts, padding=5, path_effects=outline), chosen):
-        text.set_weight("bold")
+        text.set(weight="bold")
     # Room for the values of negative bars; that for other values is made next to the axes.
     axes.margins(x=0.2 if (numbers < 0).any() else 0.04)
     axes.axvline(0, color=RULE, linewidth=0.8)
@@ -83,7 +83,7 @@ def bars(
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    put_ticks(axes.xaxis, *axes.get_xlim(), log=False)
+    put_ticks(axes.xaxis)
     axes.set_xlabel(unit)
     return figure
 

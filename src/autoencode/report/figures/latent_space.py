@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.ticker import MaxNLocator
 
 import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
@@ -22,10 +21,10 @@ from autoencode.report.figures.scatter import (
     limits,
 )
 from autoencode.report.formatting import count, latent_dimensions, z_name
+from autoencode.report.labels import put_ticks
 from autoencode.report.style import (
     BLUE,
     FAINT,
-    ROUND,
     WIDTH,
     Picture,
     legend_below,
@@ -66,8 +65,8 @@ class LatentSpace(ViewFigure):
             self._histograms(axes)
             return
         draw_points(axes, view.plane.project(view.codes), view.y, view.classes)
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+        put_ticks(axes.xaxis)
+        put_ticks(axes.yaxis)
         axes.set(xlabel=axis_name(view, 0), ylabel=axis_name(view, 1))
         if present := view.present_classes():
             labels, paint = class_styles(view.classes, present)

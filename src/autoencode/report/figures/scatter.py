@@ -29,11 +29,13 @@ def draw_points(
     y: Tensor | None,
     classes: Sequence[str],
     outliers: float | None = None,
+    share: float = 1.0,
 ) -> None:
     """Draw points into square axes, coloured by class, with the class names.
 
     outliers: share of the points outside the limits at each side; None: few, if there are many
         points.
+    share: width of the axes as a share of the figure's; small axes have no class names.
     """
     low, high = limits(points, outliers)
     # In random order, so that no class hides another.
@@ -43,11 +45,12 @@ def draw_points(
     paint: str | np.ndarray = BLUE
     if y is not None:
         paint = np.array(colours(max(present) + 1))[y.numpy()][order]
-    size = float(np.clip(50_000 / len(points), 4.5, 30))
+    size = float(np.clip(50_000 / len(points), 4.5, 30)) * share
     alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
     across, up = points.numpy()[order].T
     axes.scatter(across, up, s=size, c=paint, alpha=alpha, linewidths=0, rasterized=True)
-    _write_names(axes, labels, [points[y == label] for label in present], low, high)
+    if share == 1:
+        _write_names(axes, labels, [points[y == label] for label in present], low, high)
     (left, bottom), (right, top) = low.tolist(), high.tolist()
     axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
 
