@@ -140,8 +140,8 @@ def test_single_runs_say_what_their_intervals_are_over(trials):
     found = compare(trials[:3])  # two seeds of one model, one of the other
     (error,) = [
         line
-        for group in groups(found)
-        for line in group.lines
+        for _, lines in groups(found)
+        for line in lines
         if line.title == "MSE (sum over values)"
     ]
     assert [cell.note for cell in error.cells] == ["", "over test examples; +2.950 from ae"]
