@@ -20,7 +20,7 @@ from autoencode.report.figures.comparison.reconstructions import ComparedReconst
 from autoencode.report.figures.comparison.samples import ComparedSamples
 from autoencode.report.figures.interpolation import POSITION, STEPS
 from autoencode.report.pages.compared import groups, table
-from autoencode.report.tables import joined_code_columns
+from autoencode.report.tables import code_columns
 from autoencode.report.view import View
 
 pytestmark = pytest.mark.long
@@ -192,6 +192,6 @@ def test_random_codes_of_each_model(views):
 
 
 def test_codes_of_several_sizes_in_one_table():
-    columns = joined_code_columns([torch.ones(2, 1), torch.full((1, 2), 3.0)])
+    columns = code_columns(torch.ones(2, 1), torch.full((1, 2), 3.0))
     assert columns["z1"].tolist() == [1, 1, 3]
     assert np.array_equal(columns["z2"], [np.nan, np.nan, 3], equal_nan=True)

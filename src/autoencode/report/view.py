@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.distributions import Distribution
 
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
@@ -131,20 +132,19 @@ class View:
         """10,000 samples of the prior; None without a prior, or with one for each context."""
         if self.code_source == "the prior":
             return self.generated_codes
-        with measuring(self.model) as device, seeded(0, device):
-            prior = self.model.prior()
-            if prior is None or prior.batch_shape:
-                return None
-            return prior.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
+        return self._samples(self.model.prior)
 
     @cached_property
     def generated_codes(self) -> Float[Tensor, "m d"] | None:
         """10,000 codes as `autoencode generate` samples them; None without a distribution."""
+        return self._samples(self.model.sampler)
+
+    def _samples(self, source: Callable[[], Distribution | None]) -> Float[Tensor, "m d"] | None:
         with measuring(self.model) as device, seeded(0, device):
-            sampler = self.model.sampler()
-            if sampler is None:
+            distribution = source()
+            if distribution is None or distribution.batch_shape:
                 return None
-            return sampler.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
+            return distribution.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
 
     @cached_property
     def code_source(self) -> str:

@@ -24,6 +24,7 @@ from autoencode.report.style import (
     SOFT,
     WIDTH,
     Picture,
+    categories,
     new_figure,
     styled,
 )
@@ -79,10 +80,8 @@ def bars(
     axes.margins(x=0.2 if (numbers < 0).any() else 0.04)
     axes.axvline(0, color=RULE, linewidth=0.8)
     axes.set_ylim(len(numbers) - 0.4, -0.6)
-    axes.set_yticks(rows, labels)
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
+    categories(axes, labels, rows)
+    axes.tick_params(axis="y", labelcolor=INK)
     put_ticks(axes.xaxis)
     axes.set_xlabel(unit)
     return figure
@@ -96,21 +95,19 @@ def matrix(
     unit: str,
     row_title: str = "",
     column_title: str = "",
-    digits: int | None = None,
     best: Better | None = None,
 ) -> Picture:
     """A number in each cell, in a darker colour the higher it is.
 
     values: [rows, columns]; not finite where there is no value.   unit: what they are.
-    digits: decimals; None gives three significant digits of the largest value.
     best: whether the lowest or the highest of each column is the best, which is then framed.
     """
     numbers = np.asarray(values, dtype=float)
     finite = numbers[np.isfinite(numbers)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
-    if digits is None:
-        largest = max(abs(low), abs(high)) or 1.0
-        digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
+    # Three significant digits of the largest value.
+    largest = max(abs(low), abs(high)) or 1.0
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
     texts = [[_cell(value, digits) for value in row] for row in numbers]
     labels = [wrapped(name, NAME) for name in rows]
     aside = max(map(text_width, labels)) + 0.3 + (0.25 if row_title else 0)

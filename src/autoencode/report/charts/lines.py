@@ -32,7 +32,7 @@ from autoencode.report.style import (
     WIDTH,
     Picture,
     colours,
-    legend_rows,
+    legend_below,
     new_figure,
     styled,
 )
@@ -109,10 +109,7 @@ def curves(
         _name_ends(axes, names, paint, ends, places)
         across -= max(text_width(name, FONT_SIZE) for name in names) + 0.1
     else:
-        rows = legend_rows([each.name for each in series])
-        figure.set_figheight(HEIGHT + 0.21 * rows)
-        columns = -(-len(series) // rows)
-        figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.8)
+        legend_below(figure, lines)
     put_ticks(axes.yaxis, log=log_y)
     _x_ticks(axes, np.unique(x_values), across, log=log_x)
     _mark(axes, marked, across, down)

@@ -10,17 +10,15 @@ from torch import Tensor
 
 from autoencode.data import scaled
 from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.figures.scatter import draw_points
+from autoencode.report.figures.scatter import class_styles, draw_points, present_classes
 from autoencode.report.images import tiles
 from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
 from autoencode.report.style import (
     SMALL,
     WIDTH,
     Picture,
-    colours,
+    dots,
     legend_below,
-    legend_rows,
-    names,
     new_figure,
     styled,
 )
@@ -61,11 +59,8 @@ def code_planes(
     titles = [wrapped(name, side, SMALL + 0.5) for name, *_ in panels]
     in_rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     lines = sum(max(title.count("\n") + 1 for title in row) for row in in_rows)
-    present = sorted({label for *_, y in panels if y is not None for label in y.tolist()})
-    class_names, paint = names(classes), colours(len(classes))
-    labels = [class_names[label] for label in present]
     rows = len(in_rows)
-    height = rows * (side + 0.35) + LINE * lines + 0.1 + 0.21 * legend_rows(labels)
+    height = rows * (side + 0.35) + LINE * lines + 0.1
     figure = new_figure(WIDTH, height, fitted=True)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
@@ -79,13 +74,13 @@ def code_planes(
         axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
         if len(drawn):
             shown = None if y is None else y[drawn].cpu()
-            draw_points(
-                axes, codes[drawn].detach().float().cpu(), shown, classes, share=side / WIDTH
-            )
+            points = codes[drawn].detach().float().cpu()
+            draw_points(figure, axes, points, shown, classes, share=side / WIDTH)
             put_ticks(axes.xaxis, most=3)
             put_ticks(axes.yaxis, most=3)
         else:
             axes.set(xticks=[], yticks=[])
-    if labels:
-        legend_below(figure, grid[0, 0], labels, [paint[label] for label in present])
+    labels = [y for *_, y in panels if y is not None]
+    present = present_classes(torch.cat(labels) if labels else None)
+    legend_below(figure, dots(*class_styles(classes, present)))
     return figure

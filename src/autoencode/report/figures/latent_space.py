@@ -27,8 +27,7 @@ from autoencode.report.style import (
     FAINT,
     WIDTH,
     Picture,
-    legend_below,
-    legend_rows,
+    categories,
     new_figure,
     styled,
 )
@@ -49,11 +48,9 @@ class LatentSpace(ViewFigure):
     @styled()
     def draw(self) -> Picture:
         """A point for each code, or a histogram for each class."""
-        labels, _ = class_styles(self.view.classes, self.view.present_classes())
+        height = WIDTH + 0.1
         if self.view.latent == 1:
-            height = 1.0 + max(2.2, 0.42 * len(labels))
-        else:
-            height = WIDTH + 0.1 + 0.2 * legend_rows(labels)
+            height = 1.0 + max(2.2, 0.42 * len(self.view.present_classes()))
         figure = new_figure(WIDTH, height, fitted=True)
         self.draw_into(figure, figure.add_subplot())
         return figure
@@ -64,13 +61,10 @@ class LatentSpace(ViewFigure):
         if view.latent == 1:
             self._histograms(axes)
             return
-        draw_points(axes, view.plane.project(view.codes), view.y, view.classes)
+        draw_points(figure, axes, view.plane.project(view.codes), view.y, view.classes)
         put_ticks(axes.xaxis)
         put_ticks(axes.yaxis)
         axes.set(xlabel=axis_name(view, 0), ylabel=axis_name(view, 1))
-        if present := view.present_classes():
-            labels, paint = class_styles(view.classes, present)
-            legend_below(figure, axes, labels, paint)
 
     def _histograms(self, axes: Axes) -> None:
         view, values = self.view, self.view.codes[:, 0]
@@ -89,10 +83,7 @@ class LatentSpace(ViewFigure):
             axes.axhline(-row, color=FAINT, linewidth=0.8)
             axes.stairs(tops, edges, baseline=-row, fill=True, color=colour)
         axes.set(xlim=(low, high), xlabel=z_name(1), ylabel="class")
-        axes.set_yticks(-np.arange(len(groups)), labels)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
+        categories(axes, labels, -np.arange(len(groups)))
 
     def table(self) -> Table:
         """A row for each code, in the order of the test set."""

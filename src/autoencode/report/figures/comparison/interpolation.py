@@ -22,7 +22,7 @@ from autoencode.report.figures.interpolation import (
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
 from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
-from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
+from autoencode.report.tables import Table, code_columns, omitted_dimensions
 from autoencode.report.view import View
 
 PAIRS = 3
@@ -76,7 +76,7 @@ class ComparedInterpolation(ComparisonFigure):
                 POSITION.format("left"): left,
                 POSITION.format("right"): right,
                 "step": np.tile(np.arange(1, STEPS + 1), len(codes)),
-                **joined_code_columns(codes),
+                **code_columns(*codes),
             },
             note=omitted_dimensions(max(each.shape[1] for each in codes)),
         )
