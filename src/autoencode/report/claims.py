@@ -48,12 +48,12 @@ def codes_and_prior(match: PriorMatch) -> str:
             f"sphere: their mean has length {match.resultant:.2f} (0 under the prior), and MMD² to "
             f"the prior is {_mmd(match.mmd)}."
         )
-    verdict = _verdict(
-        match.mmd,
-        MAX_NEAR_PRIOR_MMD,
-        MIN_FAR_PRIOR_MMD,
-        ("follow the prior closely", "deviate from the prior", "are far from the prior"),
-    )
+    if match.mmd <= MAX_NEAR_PRIOR_MMD:
+        verdict = "follow the prior closely"
+    elif match.mmd < MIN_FAR_PRIOR_MMD:
+        verdict = "deviate from the prior"
+    else:
+        verdict = "are far from the prior"
     learned = "learned " if match.shape == "learned" else ""
     return (
         f"Codes sampled from the posteriors {verdict.replace('the ', f'the {learned}')}: MMD² is "
@@ -87,9 +87,14 @@ def empty_regions(source: str, share: float | None) -> str:
     """How many random codes from a source are where no test codes are."""
     if share is None:
         return f"The codes are sampled from {source}."
-    verdict = _verdict(share, MAX_FEW_EMPTY, MIN_MOST, ("Few", "Some", "Most"))
+    if share <= MAX_FEW_EMPTY:
+        verdict = "Few of them are"
+    elif share < MIN_MOST:
+        verdict = "Some of them are"
+    else:
+        verdict = "Most of them are"
     return (
-        f"The codes are sampled from {source}. {verdict} of them are in empty regions: {share:.1%} are farther "
+        f"The codes are sampled from {source}. {verdict} in empty regions: {share:.1%} are farther "
         "from every test code than 99% of the test codes are from their nearest neighbour (1% "
         "expected without empty regions)."
     )
@@ -99,12 +104,12 @@ def off_manifold(images: str, share: float | None) -> str:
     """How many generated images are implausible; `images` names them, with a capital letter."""
     if share is None:
         return ""
-    verdict = _verdict(
-        share,
-        MAX_FEW_IMPLAUSIBLE,
-        MIN_MANY_IMPLAUSIBLE,
-        ("rarely implausible", "sometimes implausible", "often implausible, off the data manifold"),
-    )
+    if share <= MAX_FEW_IMPLAUSIBLE:
+        verdict = "rarely implausible"
+    elif share < MIN_MANY_IMPLAUSIBLE:
+        verdict = "sometimes implausible"
+    else:
+        verdict = "often implausible, off the data manifold"
     return (
         f"{images} are {verdict}: {share:.1%} are farther, in pixels, from every test image than "
         "99% of the reconstructions are from the nearest other test image."
@@ -178,11 +183,6 @@ def progress(first_step: int, first: float, last_step: int, last: float) -> str:
         f"From step {count(first_step)} to step {count(last_step)}, the mean squared error of "
         f"these images {verb} from {short(first)} to {short(last)}."
     )
-
-
-def _verdict(value: float, low: float, high: float, words: tuple[str, str, str]) -> str:
-    """The words for a value up to `low`, between both, or from `high` on."""
-    return words[0] if value <= low else words[1] if value < high else words[2]
 
 
 def _mmd(value: float) -> str:
