@@ -61,14 +61,12 @@ def squarer(pictures: Tiles, ratio: float) -> Tiles:
     return np.pad(pictures, ((0, 0), *around, (0, 0)), constant_values=255)
 
 
-def montage(
-    pictures: Tiles, columns: int, gap: int = 0, ground: int = 255
-) -> UInt8[np.ndarray, "H W 3"]:
-    """Tiles in reading order in one image, `gap` pixels of grey level `ground` between them."""
+def montage(pictures: Tiles, columns: int, gap: int = 0) -> UInt8[np.ndarray, "H W 3"]:
+    """Tiles in reading order in one image, `gap` white pixels between them."""
     count, height, width, _ = pictures.shape
     rows = -(-count // columns)
     margins = ((0, rows * columns - count), (0, gap), (0, gap), (0, 0))
-    cells = np.pad(pictures, margins, constant_values=ground)
+    cells = np.pad(pictures, margins, constant_values=255)
     grid = cells.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
     sheet = grid.reshape(rows * (height + gap), columns * (width + gap), 3)
     return sheet[: len(sheet) - gap, : sheet.shape[1] - gap]

@@ -18,6 +18,7 @@ from autoencode.explore import Plane, code_plane, uniform_like
 from autoencode.models.inference import decode, in_batches, measuring, seeded
 from autoencode.models.label_model import LabelModel
 from autoencode.report.images import Tiles, tiles
+from autoencode.report.tables import Column
 
 # A scatter plot of more points shows nothing more.
 MAX_EXAMPLES = 10_000
@@ -192,11 +193,12 @@ class View:
         """The classes of the examples, in ascending order."""
         return [] if self.y is None else sorted(set(self.y.tolist()))
 
-    def label_column(self, which: Tensor | Sequence[int]) -> dict[str, list[str]]:
-        """The class names of some examples as a table column; empty without labels."""
-        if self.y is None:
-            return {}
-        return {"label": [self.classes[label] for label in self.y[torch.as_tensor(which)].tolist()]}
+    def example_columns(self, which: Tensor) -> dict[str, Column]:
+        """The positions of some examples and, with labels, their class names as table columns."""
+        columns: dict[str, Column] = {"position in the test set": self.positions[which].numpy()}
+        if self.y is not None:
+            columns["label"] = [self.classes[label] for label in self.y[which].tolist()]
+        return columns
 
     def decode(self, codes: Float[Tensor, "m d"], context_of: Tensor | None = None) -> Tensor:
         """Decode flattened codes to images [M, *X].

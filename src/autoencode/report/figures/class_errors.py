@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from autoencode.report.charts.bars import bars
-from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.formatting import count, short
 from autoencode.report.style import INK, Picture, names, styled
 from autoencode.report.tables import Column, Table
@@ -19,7 +19,7 @@ MAX_BARS = 40
 
 @final
 @dataclass(frozen=True)
-class ClassErrors(ReportFigure):
+class ClassErrors(Figure):
     """Mean squared error of the test examples of each class, and of all, `mean`."""
 
     errors: Sequence[float]

@@ -95,9 +95,8 @@ class LatentSpace(ViewFigure):
             where = {axis_name(view, i): points[:, i] for i in (0, 1)}
         return Table(
             {
-                "position in the test set": view.positions.numpy(),
+                **view.example_columns(torch.arange(len(view.codes))),
                 **where,
-                **view.label_column(torch.arange(len(view.codes))),
                 "squared error, summed over one example": view.errors.numpy(),
             },
             # There are thousands of rows, and more digits change no picture.

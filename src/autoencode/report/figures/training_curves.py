@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 import autoencode.report.claims as claims
 from autoencode.models.describe import term_unit
-from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.style import (
     BLUE,
     ORANGE,
@@ -59,7 +59,7 @@ class Curve(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class TrainingCurves(ReportFigure):
+class TrainingCurves(Figure):
     """The lines of a training log; `units` of the terms, "" for a term without one."""
 
     log: Sequence[Line]

@@ -154,30 +154,35 @@ def _steps(model: ComparedModel) -> str:
 
 def table(found: Comparison) -> Table:
     """A row for each metric of each model."""
-    rows: list[dict[str, str | float | None]] = []
-    for figure in found.figures:
-        for model in figure.models:
-            each, difference = model.figures[figure.name], figure.differences.get(model.name)
-            low, high = each.interval or (None, None)
-            gap_low, gap_high = (difference and difference.interval) or (None, None)
-            rows.append(
-                {
-                    "figure": figure.name,
-                    "likelihood": figure.likelihood,
-                    "unit": figure.unit,
-                    "better": figure.info.better or "",
-                    "model": model.name,
-                    "seeds": len(each.values),
-                    "mean": each.mean,
-                    "lower end of 95 % interval": low,
-                    "upper end of 95 % interval": high,
-                    "interval over": each.over or "",
-                    "compared with": (difference and figure.reference) or "",
-                    "difference": difference and difference.mean,
-                    "lower end of its 95 % interval": gap_low,
-                    "upper end of its 95 % interval": gap_high,
-                    "test": difference.test if difference else "",
-                    "best": "yes" if figure.best == model.name else "",
-                }
-            )
-    return Table({name: [row[name] for row in rows] for name in rows[0]}, digits=6)
+    rows = [
+        (figure, model, model.figures[figure.name])
+        for figure in found.figures
+        for model in figure.models
+    ]
+    ends = [each.interval or (None, None) for *_, each in rows]
+    differences = [figure.differences.get(model.name) for figure, model, _ in rows]
+    gaps = [(each and each.interval) or (None, None) for each in differences]
+    return Table(
+        {
+            "figure": [figure.name for figure, *_ in rows],
+            "likelihood": [figure.likelihood for figure, *_ in rows],
+            "unit": [figure.unit for figure, *_ in rows],
+            "better": [figure.info.better or "" for figure, *_ in rows],
+            "model": [model.name for _, model, _ in rows],
+            "seeds": [len(each.values) for *_, each in rows],
+            "mean": [each.mean for *_, each in rows],
+            "lower end of 95 % interval": [low for low, _ in ends],
+            "upper end of 95 % interval": [high for _, high in ends],
+            "interval over": [each.over or "" for *_, each in rows],
+            "compared with": [
+                figure.reference if each else ""
+                for (figure, *_), each in zip(rows, differences, strict=True)
+            ],
+            "difference": [each and each.mean for each in differences],
+            "lower end of its 95 % interval": [low for low, _ in gaps],
+            "upper end of its 95 % interval": [high for _, high in gaps],
+            "test": [each.test if each else "" for each in differences],
+            "best": ["yes" if figure.best == model.name else "" for figure, model, _ in rows],
+        },
+        digits=6,
+    )

@@ -32,7 +32,8 @@ def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, An
 
     run: the run that is shown, of one for each seed in `trainings`.
     """
-    records = [environment_of(each) for each in trainings]
+    files = [each.folder / "environment.json" for each in trainings]
+    records = [read_json(path) if path.exists() else {} for path in files]
     settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
     if len(trainings) > 1:
         seeds = ", ".join(str(each.settings["seed"]) for each in trainings)
@@ -49,12 +50,6 @@ def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, An
         "settings": [Detail(key, value) for key, value in settings.items()],
         "data": data_details(run),
     }
-
-
-def environment_of(run: Run) -> dict[str, Any]:
-    """The content of `environment.json`; empty without one."""
-    path = run.folder / "environment.json"
-    return dict(read_json(path)) if path.exists() else {}
 
 
 def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Detail]:

@@ -58,8 +58,7 @@ class ComparedReconstructions(ComparisonFigure):
         return Table(
             {
                 "row": [title for title, of_row in blocks.items() for _ in of_row],
-                "position in the test set": first.positions[which].numpy(),
-                **first.label_column(which),
+                **first.example_columns(which),
                 **{f"squared error, {k}": v.errors[which].numpy() for k, v in self.views.items()},
             }
         )
