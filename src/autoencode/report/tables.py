@@ -27,13 +27,11 @@ class Table:
 
     columns: name -> numbers or text; cells that are None or not finite are empty.
     digits: significant digits of a float in CSV.   note: what the table omits, a phrase.
-    title: the heading where the table itself is shown.
     """
 
     columns: Mapping[str, Column]
     digits: int = 4
     note: str = ""
-    title: str = ""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from autoencode.report.figures.base import Figure
@@ -23,7 +23,7 @@ class StudyPage:
 
     question, lead: the question and what was done, in sentences.
     findings: a hypothesis, the verdict on it, and the measured values that it follows from, each.
-    tables, figures: by name, in the order in which they are shown.
+    tables, figures: tables by title and figures by name, in the order in which they are shown.
     models: the trainings: name, command or description, and seconds of each.
     command: the command that repeats the study.   data, versions: what it depends on.
     """
@@ -44,15 +44,6 @@ class StudyPage:
         counts = Counter(verdict.partition(":")[0] for _, verdict, _ in self.findings)
         words = (f"{counts[each]} {each}" for each in (SUPPORTED, NOT_SUPPORTED, UNDECIDED))
         return f"Hypotheses: {', '.join(words)}."
-
-    def titled_tables(self) -> dict[str, Table]:
-        """The tables by their names, each with a title: by default "Per seed" for "per_seed"."""
-        return {
-            name: replace(
-                table, title=table.title or f"{name[:1].upper()}{name[1:]}".replace("_", " ")
-            )
-            for name, table in self.tables.items()
-        }
 
     def trained(self) -> str:
         """How many models were trained, and for how long."""
