@@ -13,15 +13,7 @@ from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.figures.scatter import class_styles, draw_points, present_classes
 from autoencode.report.images import tiles
 from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
-from autoencode.report.style import (
-    SMALL,
-    WIDTH,
-    Picture,
-    dots,
-    legend_below,
-    new_figure,
-    styled,
-)
+from autoencode.report.style import SMALL, WIDTH, Picture, dots, legend_below, new_figure, styled
 
 # Inches: width of a row name, and side of a single scatter plot.
 NAME, SINGLE = 1.05, 4.2

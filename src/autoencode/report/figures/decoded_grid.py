@@ -23,15 +23,7 @@ from autoencode.report.figures.scatter import limits
 from autoencode.report.formatting import latent_dimensions, short, z_name
 from autoencode.report.images import Tiles, enlarge, montage, squarer
 from autoencode.report.labels import tick_label
-from autoencode.report.style import (
-    ROUND,
-    SHARP,
-    WIDTH,
-    Picture,
-    names,
-    new_figure,
-    styled,
-)
+from autoencode.report.style import ROUND, SHARP, WIDTH, Picture, names, new_figure, styled
 from autoencode.report.tables import Column, Table, code_columns, omitted_dimensions
 from autoencode.report.view import View
 

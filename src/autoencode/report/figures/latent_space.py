@@ -22,15 +22,7 @@ from autoencode.report.figures.scatter import (
 )
 from autoencode.report.formatting import count, latent_dimensions, z_name
 from autoencode.report.labels import put_ticks
-from autoencode.report.style import (
-    BLUE,
-    FAINT,
-    WIDTH,
-    Picture,
-    categories,
-    new_figure,
-    styled,
-)
+from autoencode.report.style import BLUE, FAINT, WIDTH, Picture, categories, new_figure, styled
 from autoencode.report.tables import Table, code_columns
 from autoencode.report.view import View
 

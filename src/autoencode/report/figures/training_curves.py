@@ -79,8 +79,17 @@ class TrainingCurves(Figure):
 
     def terms(self) -> list[str]:
         """The names of the terms in the log."""
-        lines = [*self._training(), *self._validation()]
-        return list({name: None for line in lines for name in line["terms"]})
+        return list({name: None for line in self._lines() for name in line["terms"]})
+
+    def _lines(self) -> list[Line]:
+        """First the lines of training data, then those of validation data."""
+        training = [{**line, "data": "training"} for line in self.log if "loss" in line]
+        validation = [
+            {**line["validation"], "step": line["step"], "data": "validation"}
+            for line in self.log
+            if "validation" in line
+        ]
+        return [*training, *validation]
 
     def curves(self) -> list[Curve]:
         """The squared error first, then each term."""
@@ -96,16 +105,6 @@ class TrainingCurves(Figure):
             measured = validation if validation[:, 1].any() else validation[:0]
             found.append(Curve(name, training, measured))
         return found
-
-    def _training(self) -> list[Line]:
-        return [line for line in self.log if "loss" in line]
-
-    def _validation(self) -> list[Line]:
-        return [
-            {"step": line["step"], **line["validation"]}
-            for line in self.log
-            if "validation" in line
-        ]
 
     def _title(self, name: str) -> str:
         unit = self.units.get(name, "")
@@ -127,10 +126,9 @@ class TrainingCurves(Figure):
 
     def table(self) -> Table:
         """A row for each line of the log, first of training and then of validation data."""
-        training, validation = self._training(), self._validation()
-        lines = [*training, *validation]
+        lines = self._lines()
         columns: dict[str, list[Any]] = {
-            "data": ["training"] * len(training) + ["validation"] * len(validation),
+            "data": [line["data"] for line in lines],
             "step": [line["step"] for line in lines],
             "loss, per example": [line["loss"] for line in lines],
             SQUARED_ERROR: [line["squared_error"] for line in lines],
