@@ -18,7 +18,7 @@ from autoencode.report.charts import (
     image_rows,
     matrix,
 )
-from autoencode.report.charts.fit import separated, text_width, tick_label, wrapped
+from autoencode.report.labels import separated, text_width, tick_label, wrapped
 from autoencode.report.style import colours
 
 SIZES = [1, 2, 4, 8, 16, 32]
@@ -175,7 +175,7 @@ def test_bars_below_zero():
 def test_a_number_stands_in_each_cell_of_a_matrix():
     values = [[0.5, 0.25, np.nan], [1.5, 0.125, 2.0]]
     rows, columns = ["trained clean", "trained on noise"], ["clean", "salt and pepper", "squares"]
-    figure = matrix(values, rows, columns, "error", "model", "test data", digits=2, best="low")
+    figure = matrix(values, rows, columns, "error", "model", "test data", best="low")
     words = check(figure)
     assert {*rows, *columns, "model", "test data", "0.50", "1.50", "0.12", "–"} <= words
     assert "error; framed: the lowest of its column" in words

@@ -20,7 +20,7 @@ from autoencode.report.figures.comparison.reconstructions import ComparedReconst
 from autoencode.report.figures.comparison.samples import ComparedSamples
 from autoencode.report.figures.interpolation import POSITION, STEPS
 from autoencode.report.pages.compared import groups, table
-from autoencode.report.tables import joined_code_columns
+from autoencode.report.tables import code_columns
 from autoencode.report.view import View
 
 pytestmark = pytest.mark.long
@@ -140,8 +140,8 @@ def test_single_runs_say_what_their_intervals_are_over(trials):
     found = compare(trials[:3])  # two seeds of one model, one of the other
     (error,) = [
         line
-        for group in groups(found)
-        for line in group.lines
+        for _, lines in groups(found)
+        for line in lines
         if line.title == "MSE (sum over values)"
     ]
     assert [cell.note for cell in error.cells] == ["", "over test examples; +2.950 from ae"]
@@ -192,6 +192,6 @@ def test_random_codes_of_each_model(views):
 
 
 def test_codes_of_several_sizes_in_one_table():
-    columns = joined_code_columns([torch.ones(2, 1), torch.full((1, 2), 3.0)])
+    columns = code_columns(torch.ones(2, 1), torch.full((1, 2), 3.0))
     assert columns["z1"].tolist() == [1, 1, 3]
     assert np.array_equal(columns["z2"], [np.nan, np.nan, 3], equal_nan=True)

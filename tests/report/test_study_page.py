@@ -77,7 +77,6 @@ def study():
             "latent dimensions": [2, 16, 16_000],
             "squared error, summed": np.array([36.2345, 8.4321, np.nan]),
         },
-        title="All figures",
         note="the seeds",
     )
     chart = bars(["d = 2", "d = 16"], [36.2, 8.4], "squared error")
@@ -92,7 +91,7 @@ def study():
             (f"{EVIL} is a model.", "undecided: one seed", "A difference of 1."),
             ("Seeds agree.", "not supported", "They differ by 6.2 %."),
         ],
-        tables={"by_model": table, "more": Table({"x": [1]})},
+        tables={"All figures": table, "More": Table({"x": [1]})},
         figures={"size": figure, "again": replace(figure, title="Once more", data=None)},
         models=[("d = 2", "autoencode train ae --latent 2 --set a|b", 95), ("d = 16", "ae", 31)],
         command="autoencode study size --data digits",
@@ -123,8 +122,8 @@ def test_question_and_findings_come_first(page, study):
         "findings",
         "size",
         "again",
-        "by_model-table",
-        "more-table",
+        "All-figures-table",
+        "More-table",
         "trained",
         "reproduction",
     ]
@@ -165,8 +164,8 @@ def test_tables_are_tables_with_their_numbers_on_the_right(page):
 def test_figures_and_tables_have_their_numbers_as_files(page):
     assert [image["alt"] for image in page.images] == ["Two bars."] * 2
     files = {link["download"]: link for link in page.links}
-    assert list(files) == ["size.csv", "by_model-table.csv", "more-table.csv"]
-    link = files["by_model-table.csv"]
+    assert list(files) == ["size.csv", "All-figures-table.csv", "More-table.csv"]
+    link = files["All-figures-table.csv"]
     rows = list(csv.reader(unquote(link["href"].split(",", 1)[1]).splitlines()))
     assert rows[1] == ["d = 2", "2", "36.23"]
     assert rows[3] == [EVIL, "16000", ""]

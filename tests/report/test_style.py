@@ -128,8 +128,8 @@ def test_vectors_become_profiles(d):
 
 def test_montage_in_reading_order():
     pictures = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1).repeat(3, axis=3)
-    sheet = montage(pictures, columns=2, gap=1, ground=9)[..., 0]
-    assert sheet.tolist() == [[0, 9, 1], [9, 9, 9], [2, 9, 9]]
+    sheet = montage(pictures, columns=2, gap=1)[..., 0]
+    assert sheet.tolist() == [[0, 255, 1], [255, 255, 255], [2, 255, 255]]
 
 
 def test_pixels_become_squares():

@@ -61,18 +61,15 @@ def squarer(pictures: Tiles, ratio: float) -> Tiles:
     return np.pad(pictures, ((0, 0), *around, (0, 0)), constant_values=255)
 
 
-def montage(
-    pictures: Tiles, columns: int, gap: int = 0, ground: int = 255
-) -> UInt8[np.ndarray, "H W 3"]:
-    """Tiles in reading order in one image, `gap` pixels of grey level `ground` between them."""
+def montage(pictures: Tiles, columns: int, gap: int = 0) -> UInt8[np.ndarray, "H W 3"]:
+    """Tiles in reading order in one image, `gap` white pixels between them."""
     count, height, width, _ = pictures.shape
     rows = -(-count // columns)
-    down, across = height + gap, width + gap
-    sheet = np.full((rows * down - gap, columns * across - gap, 3), ground, np.uint8)
-    for i, picture in enumerate(pictures):
-        top, left = i // columns * down, i % columns * across
-        sheet[top : top + height, left : left + width] = picture
-    return sheet
+    margins = ((0, rows * columns - count), (0, gap), (0, gap), (0, 0))
+    cells = np.pad(pictures, margins, constant_values=255)
+    grid = cells.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
+    sheet = grid.reshape(rows * (height + gap), columns * (width + gap), 3)
+    return sheet[: len(sheet) - gap, : sheet.shape[1] - gap]
 
 
 def pairs(originals: Tiles, copies: Tiles, gap: int = 0) -> Tiles:

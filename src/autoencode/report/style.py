@@ -15,10 +15,11 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import hsv_to_rgb, rgb_to_hsv, to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
 # Inches. Figures are small with text of normal size, so that they are readable at half their width,
 # on a phone.
@@ -97,9 +98,9 @@ def colours(n: int) -> list[str]:
     """One colour for each of n classes; from the eleventh on, darker versions of the ten."""
     chosen = []
     for i in range(n):
-        hsv = rgb_to_hsv(to_rgb(TEN[i % len(TEN)]))
-        hsv[2] *= ROUNDS[i // len(TEN) % len(ROUNDS)]
-        chosen.append(to_hex(tuple(hsv_to_rgb(hsv))))
+        lightness = ROUNDS[i // len(TEN) % len(ROUNDS)]
+        red, green, blue = to_rgb(TEN[i % len(TEN)])
+        chosen.append(to_hex((lightness * red, lightness * green, lightness * blue)))
     return chosen
 
 
@@ -123,28 +124,34 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
-def number(value: float) -> str:
-    """A number of a tick, with a minus sign instead of a hyphen.
+def legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """Add a legend of lines or dots, in rows of equal length, below a figure, which grows by it."""
+    if not handles:
+        return
+    longest = max(len(str(each.get_label())) for each in handles)
+    rows = -(-len(handles) // max(1, int(66 / (longest + 4.5))))
+    columns = -(-len(handles) // rows)
+    figure.set_figheight(figure.get_figheight() + 0.21 * rows)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=columns,
+        borderaxespad=0.4,
+        handlelength=1.8,
+    )
 
-    >>> number(-0.5), number(12.0)
-    ('−0.5', '12')
-    """
-    return f"{value:g}".replace("-", "−")
 
-
-def legend_rows(labels: Sequence[str]) -> int:
-    """Number of rows of a legend below a figure of the standard width."""
-    if not labels:
-        return 0
-    columns = max(1, int(66 / (max(len(label) for label in labels) + 4.5)))
-    return -(-len(labels) // columns)
-
-
-def legend_below(figure: Figure, axes: Axes, labels: Sequence[str], paint: Sequence[str]) -> None:
-    """Add a legend of coloured dots below the figure, in rows of equal length."""
-    dots = [
-        axes.plot([], [], "o", color=colour, markersize=6, label=label)[0]
+def dots(labels: Sequence[str], paint: Sequence[str]) -> list[Line2D]:
+    """Coloured dots for a legend."""
+    return [
+        Line2D([], [], linestyle="", marker="o", markersize=6, color=colour, label=label)
         for label, colour in zip(labels, paint, strict=True)
     ]
-    columns = -(-len(labels) // legend_rows(labels))
-    figure.legend(handles=dots, loc="outside lower center", ncols=columns, borderaxespad=0.4)
+
+
+def categories(axes: Axes, labels: Sequence[str], places: Sequence[float] | np.ndarray) -> None:
+    """Name the rows of axes whose vertical direction has no unit."""
+    axes.set_yticks(places, labels)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)

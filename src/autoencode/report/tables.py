@@ -27,13 +27,11 @@ class Table:
 
     columns: name -> numbers or text; cells that are None or not finite are empty.
     digits: significant digits of a float in CSV.   note: what the table omits, a phrase.
-    title: the heading where the table itself is shown.
     """
 
     columns: Mapping[str, Column]
     digits: int = 4
     note: str = ""
-    title: str = ""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -88,32 +86,22 @@ def _shown(value: Any) -> str:
     return short(float(value)) if _is_number(value) else str(value)
 
 
-def code_columns(codes: Tensor) -> dict[str, np.ndarray]:
-    """Codes [N, d] as columns "z1", "z2" and so on, at most 64.
+def code_columns(*models: Tensor) -> dict[str, np.ndarray]:
+    """Codes of one or more models as columns "z1", "z2" and so on, at most 64.
 
-    All are rounded to the fourth digit of the largest value, to save space.
+    models: the codes of each, [N, d] with a d for each model, one below the other. Cells of latent
+        dimensions that a model does not have are empty. All values of a model are rounded to the
+        fourth digit of its largest value, to save space.
     """
-    values = codes[:, :MAX_DIMENSIONS].double().numpy()
-    largest = float(np.abs(values).max(initial=0))
-    values = np.round(values, 3 - math.floor(math.log10(largest)) if largest else 0) + 0.0
-    return {f"z{i}": column for i, column in enumerate(values.T, 1)}
-
-
-def joined_code_columns(each: Sequence[Tensor]) -> dict[str, np.ndarray]:
-    """Codes of several models, [N, d] with a d for each model, one below the other.
-
-    Cells of latent dimensions that a model does not have are empty.
-    """
-    columns_of = [code_columns(codes) for codes in each]
-    return {
-        name: np.concatenate(
-            [
-                columns.get(name, np.full(len(codes), np.nan))
-                for columns, codes in zip(columns_of, each, strict=True)
-            ]
-        )
-        for name in max(columns_of, key=len)
-    }
+    width = min(MAX_DIMENSIONS, max(codes.shape[1] for codes in models))
+    parts = []
+    for codes in models:
+        values = codes[:, :width].double().numpy()
+        largest = float(np.abs(values).max(initial=0))
+        values = np.round(values, 3 - math.floor(math.log10(largest)) if largest else 0) + 0.0
+        missing = (0, width - values.shape[1])
+        parts.append(np.pad(values, ((0, 0), missing), constant_values=np.nan))
+    return {f"z{i}": column for i, column in enumerate(np.concatenate(parts).T, 1)}
 
 
 def omitted_dimensions(latent: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.distributions import Distribution
 
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
@@ -17,6 +18,7 @@ from autoencode.explore import Plane, code_plane, uniform_like
 from autoencode.models.inference import decode, in_batches, measuring, seeded
 from autoencode.models.label_model import LabelModel
 from autoencode.report.images import Tiles, tiles
+from autoencode.report.tables import Column
 
 # A scatter plot of more points shows nothing more.
 MAX_EXAMPLES = 10_000
@@ -131,20 +133,19 @@ class View:
         """10,000 samples of the prior; None without a prior, or with one for each context."""
         if self.code_source == "the prior":
             return self.generated_codes
-        with measuring(self.model) as device, seeded(0, device):
-            prior = self.model.prior()
-            if prior is None or prior.batch_shape:
-                return None
-            return prior.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
+        return self._samples(self.model.prior)
 
     @cached_property
     def generated_codes(self) -> Float[Tensor, "m d"] | None:
         """10,000 codes as `autoencode generate` samples them; None without a distribution."""
+        return self._samples(self.model.sampler)
+
+    def _samples(self, source: Callable[[], Distribution | None]) -> Float[Tensor, "m d"] | None:
         with measuring(self.model) as device, seeded(0, device):
-            sampler = self.model.sampler()
-            if sampler is None:
+            distribution = source()
+            if distribution is None or distribution.batch_shape:
                 return None
-            return sampler.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
+            return distribution.sample(torch.Size((PRIOR_SAMPLES,))).flatten(1).float().cpu()
 
     @cached_property
     def code_source(self) -> str:
@@ -192,11 +193,12 @@ class View:
         """The classes of the examples, in ascending order."""
         return [] if self.y is None else sorted(set(self.y.tolist()))
 
-    def label_column(self, which: Tensor | Sequence[int]) -> dict[str, list[str]]:
-        """The class names of some examples as a table column; empty without labels."""
-        if self.y is None:
-            return {}
-        return {"label": [self.classes[label] for label in self.y[torch.as_tensor(which)].tolist()]}
+    def example_columns(self, which: Tensor) -> dict[str, Column]:
+        """The positions of some examples and, with labels, their class names as table columns."""
+        columns: dict[str, Column] = {"position in the test set": self.positions[which].numpy()}
+        if self.y is not None:
+            columns["label"] = [self.classes[label] for label in self.y[which].tolist()]
+        return columns
 
     def decode(self, codes: Float[Tensor, "m d"], context_of: Tensor | None = None) -> Tensor:
         """Decode flattened codes to images [M, *X].

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from autoencode.report.charts.fit import LINE, put_ticks, text_width, wrapped
 from autoencode.report.formatting import short
+from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
 from autoencode.report.style import (
     BLUE,
     INK,
@@ -23,6 +24,7 @@ from autoencode.report.style import (
     SOFT,
     WIDTH,
     Picture,
+    categories,
     new_figure,
     styled,
 )
@@ -32,8 +34,8 @@ Better = Literal["low", "high"]
 PALE = "#a9c6e3"
 # Inches: a bar with its margin, the height of a cell, and the width of names.
 BAR, CELL, NAME = 0.34, 0.36, 1.9
-# Relative luminance below which white text has more contrast than dark text.
-MAX_DARK = 0.22
+# Share of the range of values above which white text has more contrast than dark text.
+MIN_DARK = 0.58
 # Maximum and minimum font size in a cell.
 FONT_SIZES = (NORMAL, 6.0)
 
@@ -52,56 +54,35 @@ def bars(
     best: whether the lowest or the highest value is the best, which is then highlighted.
     """
     numbers = np.asarray(values, dtype=float)
-    ends = np.column_stack(
-        [numbers, numbers] if intervals is None else [numbers, np.asarray(intervals)]
-    )
-    ends = np.nan_to_num(ends)
-    low, high = np.minimum(ends.min(1), 0), np.maximum(ends.max(1), 0)
     labels = [wrapped(name, NAME) for name in names]
     tallest = max(label.count("\n") for label in labels)
     figure = new_figure(WIDTH, 0.75 + len(names) * (BAR + LINE * tallest), fitted=True)
     axes = figure.add_subplot()
     chosen = _best(numbers, best)
     rows = np.arange(len(numbers))
-    paint = np.where(chosen, BLUE, PALE) if chosen.any() else BLUE
-    axes.barh(rows, np.nan_to_num(numbers), height=0.62 / (1 + 0.3 * tallest), color=paint)
+    errors = None
     if intervals is not None:
-        axes.hlines(rows, *np.asarray(intervals, dtype=float).T, color=INK, linewidth=1.2)
+        errors = np.nan_to_num(np.abs(np.asarray(intervals, dtype=float).T - numbers))
+    drawn = axes.barh(
+        rows,
+        np.nan_to_num(numbers),
+        height=0.62 / (1 + 0.3 * tallest),
+        color=np.where(chosen, BLUE, PALE) if chosen.any() else BLUE,
+        xerr=errors,
+        error_kw={"ecolor": INK, "elinewidth": 1.2},
+    )
     texts = [short(value) if np.isfinite(value) else "–" for value in numbers]
-    across = WIDTH - max(map(text_width, labels)) - 0.4
-    # Room for the values next to the longest bars.
-    rooms = [
-        max(
-            (
-                text_width(s, NORMAL, "bold") + 0.15
-                for s, v in zip(texts, numbers, strict=True)
-                if side(v)
-            )
-        )
-        if any(side(v) for v in numbers)
-        else 0.0
-        for side in (lambda v: v < 0, lambda v: not v < 0)
-    ]
-    inch = (high.max() - low.min() or 1.0) / (across - sum(rooms))
-    axes.set_xlim(low.min() - rooms[0] * inch, high.max() + rooms[1] * inch)
-    for row, value in enumerate(numbers):
-        left = value < 0
-        axes.annotate(
-            texts[row],
-            (low[row] if left else high[row], row),
-            (-5 if left else 5, 0),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="center",
-            weight="bold" if chosen[row] else "normal",
-        )
+    # A line across the chart may cross a value.
+    outline = [withStroke(linewidth=3, foreground=PAPER)]
+    for text in compress(axes.bar_label(drawn, texts, padding=5, path_effects=outline), chosen):
+        text.set(weight="bold")
+    # Room for the values of negative bars; that for other values is made next to the axes.
+    axes.margins(x=0.2 if (numbers < 0).any() else 0.04)
     axes.axvline(0, color=RULE, linewidth=0.8)
     axes.set_ylim(len(numbers) - 0.4, -0.6)
-    axes.set_yticks(rows, labels)
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    put_ticks(axes.xaxis, *axes.get_xlim(), log=False)
+    categories(axes, labels, rows)
+    axes.tick_params(axis="y", labelcolor=INK)
+    put_ticks(axes.xaxis)
     axes.set_xlabel(unit)
     return figure
 
@@ -114,21 +95,19 @@ def matrix(
     unit: str,
     row_title: str = "",
     column_title: str = "",
-    digits: int | None = None,
     best: Better | None = None,
 ) -> Picture:
     """A number in each cell, in a darker colour the higher it is.
 
     values: [rows, columns]; not finite where there is no value.   unit: what they are.
-    digits: decimals; None gives three significant digits of the largest value.
     best: whether the lowest or the highest of each column is the best, which is then framed.
     """
     numbers = np.asarray(values, dtype=float)
     finite = numbers[np.isfinite(numbers)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
-    if digits is None:
-        largest = max(abs(low), abs(high)) or 1.0
-        digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
+    # Three significant digits of the largest value.
+    largest = max(abs(low), abs(high)) or 1.0
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 4))
     texts = [[_cell(value, digits) for value in row] for row in numbers]
     labels = [wrapped(name, NAME) for name in rows]
     aside = max(map(text_width, labels)) + 0.3 + (0.25 if row_title else 0)
@@ -154,11 +133,12 @@ def matrix(
             ha="center",
             va="center",
             size=size,
-            color=PAPER if np.isfinite(share) and _dark(shade(share)) else INK,
+            color=PAPER if share > MIN_DARK else INK,
             weight="bold" if chosen[row, column] else "normal",
         )
         if chosen[row, column]:
-            _frame(axes, row, column)
+            corner = column - 0.47, row - 0.45
+            axes.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=INK, linewidth=1.6))
     axes.set_xticks(range(len(columns)), titles, rotation=0 if upright else 90)
     axes.set_yticks(range(len(rows)), labels)
     # White lines between the cells.
@@ -185,12 +165,6 @@ def _best(values: np.ndarray, best: Better | None) -> np.ndarray:
     return np.asarray(values == (finite.min() if best == "low" else finite.max()))
 
 
-def _dark(colour: tuple[float, ...]) -> bool:
-    """Whether white text has more contrast than dark text, by relative luminance."""
-    linear = (((np.array(colour[:3]) + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
-    return bool(linear < MAX_DARK)
-
-
 def _cell(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".replace("-", "−") if np.isfinite(value) else "–"
 
@@ -201,8 +175,3 @@ def _column_titles(columns: Sequence[str], cell: float) -> tuple[list[str], bool
     if max(map(text_width, titles)) <= cell:
         return titles, True
     return [wrapped(name, NAME) for name in columns], False
-
-
-def _frame(axes: Axes, row: int, column: int) -> None:
-    corner = column - 0.47, row - 0.45
-    axes.add_patch(Rectangle(corner, 0.94, 0.9, facecolor="none", edgecolor=INK, linewidth=1.6))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from autoencode.report.charts.fit import LINE, put_ticks, text_width, wrapped
+from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
 from autoencode.report.style import BLUE, RULE, SMALL, WIDTH, Picture, new_figure, styled
 
 # Inches: height of the figure, and width of a name.
@@ -32,8 +32,8 @@ def frontier(points: Sequence[tuple[str, float, float]], x: str, y: str) -> Pict
     axes.margins(0.13)
     axes.set_xlim(*axes.get_xlim())
     axes.set_ylim(*axes.get_ylim())
-    put_ticks(axes.xaxis, *axes.get_xlim(), log=False)
-    put_ticks(axes.yaxis, *axes.get_ylim(), log=False)
+    put_ticks(axes.xaxis)
+    put_ticks(axes.yaxis)
     axes.set_xlabel(x)
     axes.set_title(y)
     # The positions of the names depend on the size of the axes, which is final only now.
@@ -69,21 +69,16 @@ def _name_positions(
     along = [a + steps * (b - a) for a, b in pairwise(points)]
     line = np.concatenate([points, *along])
     angles = np.arange(16) * np.pi / 8 + np.pi / 4
+    directions = np.column_stack([np.cos(angles), np.sin(angles)])
+    distances = np.repeat([0.08, 0.16, 0.3, 0.5, 0.8], len(angles))
     taken: list[tuple[np.ndarray, np.ndarray]] = []
     for point, size in zip(points, sizes, strict=True):
         half = np.array(size) / 2
-        choices = []
-        for distance in (0.08, 0.16, 0.3, 0.5, 0.8):
-            for angle in angles:
-                direction = np.array([np.cos(angle), np.sin(angle)])
-                middle = point + direction * (half + distance)
-                hidden = sum(
-                    (np.abs(middle - other) < half + other_half + 0.02).all()
-                    for other, other_half in taken
-                )
-                crossed = (np.abs(line - middle) < half + 0.03).all(axis=1).sum()
-                outside = ((middle - half < 0) | (middle + half > box)).sum()
-                choices.append((50 * hidden + 50 * outside + crossed + 4 * distance, middle))
-        best = min(choices, key=lambda choice: choice[0])[1]
-        taken.append((best, half))
+        middles = point + np.tile(directions, (5, 1)) * (half + distances[:, None])
+        costs = 4 * distances
+        costs += (np.abs(line - middles[:, None]) < half + 0.03).all(2).sum(1)
+        costs += 50 * ((middles - half < 0) | (middles + half > box)).sum(1)
+        for other, other_half in taken:
+            costs += 50 * (np.abs(middles - other) < half + other_half + 0.02).all(1)
+        taken.append((middles[costs.argmin()], half))
     return np.array([middle for middle, _ in taken])

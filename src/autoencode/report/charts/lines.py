@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
-from autoencode.report.charts.fit import (
+from autoencode.report.labels import (
     LINE,
     MAX_VALUES,
     put_ticks,
@@ -32,7 +32,7 @@ from autoencode.report.style import (
     WIDTH,
     Picture,
     colours,
-    legend_rows,
+    legend_below,
     new_figure,
     styled,
 )
@@ -99,21 +99,21 @@ def curves(
     axes.set_xlabel(x)
     across, down = WIDTH - AROUND_X, HEIGHT - AROUND_Y
     names = [wrapped(each.name, NAME, FONT_SIZE) for each in series]
-    ends = _ends(axes, series)
+    # The end of each line in fractions of the axes; (0, 0) for a line without points.
+    to_fraction = axes.transScale + axes.transLimits
+    points = [np.asarray(line.get_xydata()) for line in lines]
+    ends = np.array([to_fraction.transform(p[-1]) if len(p) else (0, 0) for p in points])
     heights = [LINE * (name.count("\n") + 1) / down for name in names]
-    places = separated(ends[:, 1].tolist(), heights, 0, max(1, sum(heights)))
+    places = separated(ends[:, 1], heights, 0, max(1, sum(heights)))
     if ends[:, 0].min() >= MIN_END and np.abs(places - ends[:, 1]).max() <= MAX_SHIFT:
         _name_ends(axes, names, paint, ends, places)
         across -= max(text_width(name, FONT_SIZE) for name in names) + 0.1
     else:
-        rows = legend_rows([each.name for each in series])
-        figure.set_figheight(HEIGHT + 0.21 * rows)
-        columns = -(-len(series) // rows)
-        figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.8)
-    put_ticks(axes.yaxis, *axes.get_ylim(), log=log_y)
+        legend_below(figure, lines)
+    put_ticks(axes.yaxis, log=log_y)
     _x_ticks(axes, np.unique(x_values), across, log=log_x)
-    rows = _mark(axes, marked, across, down)
-    axes.set_title(y, pad=6 + 72 * LINE * rows)
+    _mark(axes, marked, across, down)
+    axes.set_title(y, pad=6 + 72 * LINE * len(marked))
     return figure
 
 
@@ -133,18 +133,8 @@ def _line(axes: Axes, series: Series, colour: str) -> Line2D:
     return line
 
 
-def _ends(axes: Axes, series: Sequence[Series]) -> np.ndarray:
-    """The end of each line, [S, 2], in fractions of the axes; (0, 0) for a line without points."""
-    to_fraction = axes.transScale + axes.transLimits
-    ends = np.zeros((len(series), 2))
-    for end, each in zip(ends, series, strict=True):
-        if len(x := each.array(each.x)):
-            end[:] = to_fraction.transform((x[-1], each.array(each.y)[-1]))
-    return ends
-
-
 def _name_ends(
-    axes: Axes, names: Sequence[str], paint: Sequence[str], ends: np.ndarray, heights: list[float]
+    axes: Axes, names: Sequence[str], paint: Sequence[str], ends: np.ndarray, heights: np.ndarray
 ) -> None:
     """Write names to the right of the axes, each connected to the end of its line."""
     for name, colour, end, height in zip(names, paint, ends, heights, strict=True):
@@ -165,14 +155,12 @@ def _name_ends(
 
 def _x_ticks(axes: Axes, x_values: np.ndarray, across: float, *, log: bool) -> None:
     """Set ticks at the values themselves if there is room for them, else at round numbers."""
-    low, high = axes.get_xlim()
-    places = axes.transScale.transform([(value, axes.get_ylim()[0]) for value in x_values])[:, 0]
-    left, right = axes.transScale.transform([(low, 1), (high, 1)])[:, 0]
+    to_fraction = axes.transScale + axes.transLimits
     fitting: list[float] = []
     edge = np.inf
     # From the right, where values on a linear axis are farther apart.
-    for value, place in zip(x_values[::-1], places[::-1], strict=True):
-        middle = across * (place - left) / (right - left)
+    for value in x_values[::-1]:
+        middle = across * to_fraction.transform((value, axes.get_ylim()[0]))[0]
         half = text_width(tick_label(value), FONT_SIZE) / 2
         if middle + half + 0.06 <= edge:
             fitting.append(value)
@@ -180,34 +168,27 @@ def _x_ticks(axes: Axes, x_values: np.ndarray, across: float, *, log: bool) -> N
     if len(x_values) <= MAX_VALUES and len(fitting) >= 0.6 * len(x_values):
         put_values(axes.xaxis, fitting[::-1])
     else:
-        put_ticks(axes.xaxis, low, high, log=log)
+        put_ticks(axes.xaxis, log=log)
 
 
-def _mark(axes: Axes, marked: Sequence[tuple[float, str]], across: float, down: float) -> int:
-    """Draw vertical lines with text above the axes; returns the number of rows of text."""
+def _mark(axes: Axes, marked: Sequence[tuple[float, str]], across: float, down: float) -> None:
+    """Draw vertical lines with text above the axes, each text in a row of its own."""
     to_fraction = axes.transScale + axes.transLimits
-    starts: list[float] = []
     # From the right, so that a line passes other text on its left side only.
-    for at, words in sorted(marked, reverse=True):
-        line = across * to_fraction.transform((at, axes.get_ylim()[0]))[0]
-        width = text_width(words, FONT_SIZE) + 0.06
-        left = line if line + width <= across else line - width
-        row = next((i for i, start in enumerate(starts) if left + width <= start), len(starts))
-        starts[:row] = [min(start, line) for start in starts[:row]]
-        starts[row : row + 1] = [left]
+    for row, (at, words) in enumerate(sorted(marked, reverse=True)):
+        line = to_fraction.transform((at, axes.get_ylim()[0]))[0]
         middle, top = (1 + (row + share) * LINE / down for share in (0.55, 1))
         axes.axvline(at, 0, top, color=RULE, linestyle=(0, (3, 2)), linewidth=1, clip_on=False)
-        side, gap = ("left", 4) if left == line else ("right", -4)
+        fits = across * line + text_width(words, FONT_SIZE) <= across
         axes.annotate(
             words,
             (at, middle),
-            (gap, 0),
+            (4 if fits else -4, 0),
             axes.get_xaxis_transform(),
             "offset points",
             va="center",
             size=FONT_SIZE,
             color=SOFT,
             annotation_clip=False,
-            ha=side,
+            ha="left" if fits else "right",
         )
-    return len(starts)

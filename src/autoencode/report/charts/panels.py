@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from autoencode.data import scaled
-from autoencode.report.charts.fit import LINE, put_values, text_width, wrapped
 from autoencode.report.figures.rows import Row, draw_rows
-from autoencode.report.figures.scatter import limits
+from autoencode.report.figures.scatter import class_styles, draw_points, present_classes
 from autoencode.report.images import tiles
-from autoencode.report.style import (
-    BLUE,
-    SMALL,
-    WIDTH,
-    Picture,
-    colours,
-    legend_below,
-    legend_rows,
-    names,
-    new_figure,
-    styled,
-)
+from autoencode.report.labels import LINE, put_ticks, text_width, wrapped
+from autoencode.report.style import SMALL, WIDTH, Picture, dots, legend_below, new_figure, styled
 
 # Inches: width of a row name, and side of a single scatter plot.
 NAME, SINGLE = 1.05, 4.2
@@ -65,42 +51,28 @@ def code_planes(
     titles = [wrapped(name, side, SMALL + 0.5) for name, *_ in panels]
     in_rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     lines = sum(max(title.count("\n") + 1 for title in row) for row in in_rows)
-    present = sorted({label for *_, y in panels if y is not None for label in y.tolist()})
-    class_names, paint = names(classes), colours(len(classes))
-    labels = [class_names[label] for label in present]
     rows = len(in_rows)
-    height = rows * (side + 0.35) + LINE * lines + 0.1 + 0.21 * legend_rows(labels)
+    height = rows * (side + 0.35) + LINE * lines + 0.1
     figure = new_figure(WIDTH, height, fitted=True)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     for axes, title, (_, codes, y) in zip(grid.flat, titles, panels, strict=False):
-        _plane(axes, codes, None if y is None else np.array(paint)[y.cpu().numpy()])
+        finite = codes.isfinite().all(1).nonzero().flatten()
+        order = torch.randperm(len(finite), generator=torch.Generator().manual_seed(0))
+        drawn = finite[order[:MAX_POINTS]]
         axes.set_title(title, size=SMALL + 0.5)
-    if labels:
-        legend_below(figure, grid[0, 0], labels, [paint[label] for label in present])
+        axes.set_box_aspect(1)
+        axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
+        if len(drawn):
+            shown = None if y is None else y[drawn].cpu()
+            points = codes[drawn].detach().float().cpu()
+            draw_points(figure, axes, points, shown, classes, share=side / WIDTH)
+            put_ticks(axes.xaxis, most=3)
+            put_ticks(axes.yaxis, most=3)
+        else:
+            axes.set(xticks=[], yticks=[])
+    labels = [y for *_, y in panels if y is not None]
+    present = present_classes(torch.cat(labels) if labels else None)
+    legend_below(figure, dots(*class_styles(classes, present)))
     return figure
-
-
-def _plane(axes: Axes, codes: Tensor, dots: np.ndarray | None) -> None:
-    codes = codes.detach().float().cpu()
-    finite = codes.isfinite().all(1).nonzero().flatten()
-    # In random order, so that no class hides another.
-    drawn = finite[
-        torch.randperm(len(finite), generator=torch.Generator().manual_seed(0))[:MAX_POINTS]
-    ]
-    axes.set_box_aspect(1)
-    axes.tick_params(labelsize=SMALL - 1.5, length=0, pad=2)
-    if not len(drawn):
-        put_values(axes.xaxis, [])
-        put_values(axes.yaxis, [])
-        return
-    x, y = codes[drawn].numpy().T
-    size = float(np.clip(12_000 / len(drawn), 2.5, 14))
-    paint = BLUE if dots is None else dots[drawn.numpy()]
-    axes.scatter(x, y, s=size, c=paint, alpha=0.75, linewidths=0, rasterized=True)
-    (left, bottom), (right, top) = (corner.tolist() for corner in limits(codes[finite]))
-    axes.set(xlim=(left, right), ylim=(bottom, top))
-    for axis, low, high in ((axes.xaxis, left, right), (axes.yaxis, bottom, top)):
-        ticks = MaxNLocator(3).tick_values(low, high)
-        put_values(axis, ticks[(ticks >= low) & (ticks <= high)].tolist())

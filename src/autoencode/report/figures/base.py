@@ -54,17 +54,8 @@ class Figure(ABC):
         return None
 
 
-class ReportFigure(Figure):
-    """A figure of one run, which decides itself whether it applies."""
-
-    @classmethod
-    @abstractmethod
-    def for_run(cls, context: ReportContext) -> Figure | None:
-        """The figure of a run; None where it does not apply to its model or data."""
-
-
 @dataclass(frozen=True)
-class ViewFigure(ReportFigure):
+class ViewFigure(Figure):
     """A figure of one view."""
 
     view: View

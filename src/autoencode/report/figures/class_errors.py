@@ -7,30 +7,19 @@ from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 
-from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.charts.bars import bars
+from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.formatting import count, short
-from autoencode.report.style import (
-    BLUE,
-    INK,
-    PAPER,
-    SMALL,
-    WIDTH,
-    Picture,
-    names,
-    new_figure,
-    styled,
-)
+from autoencode.report.style import INK, Picture, names, styled
 from autoencode.report.tables import Column, Table
 
-# Bars shown, and inches of each.
-MAX_BARS, BAR = 40, 0.27
+MAX_BARS = 40
 
 
 @final
 @dataclass(frozen=True)
-class ClassErrors(ReportFigure):
+class ClassErrors(Figure):
     """Mean squared error of the test examples of each class, and of all, `mean`."""
 
     errors: Sequence[float]
@@ -52,30 +41,10 @@ class ClassErrors(ReportFigure):
         """A bar for each class, the highest error on top, and a line at the mean of all."""
         order = np.argsort(-np.array(self.errors), kind="stable")[:MAX_BARS]
         labels = names(self.classes)
-        figure = new_figure(WIDTH, 0.9 + BAR * len(order), fitted=True)
-        axes = figure.add_subplot()
-        places = -np.arange(len(order))
-        values = np.array(self.errors)[order]
-        axes.barh(places, values, height=0.7, color=BLUE)
-        for place, value in zip(places, values.tolist(), strict=True):
-            axes.annotate(
-                short(value),
-                (value, place),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-                size=SMALL,
-                # The line of the mean may cross a number.
-                path_effects=[withStroke(linewidth=3, foreground=PAPER)],
-            )
-        axes.axvline(self.mean, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.9)
-        axes.set_yticks(places, [labels[k] for k in order])
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
-        # Room for the number at the longest bar.
-        axes.set(xlim=(0, (float(values.max()) or 1.0) * 1.12), ylim=(places[-1] - 0.6, 0.6))
-        axes.set_xlabel("squared error, summed over one example; dashed: mean of all examples")
+        unit = "squared error, summed over one example; dashed: the mean"
+        figure = bars([labels[k] for k in order], [self.errors[k] for k in order], unit)
+        dashes = (0, (4, 3))
+        figure.axes[0].axvline(self.mean, color=INK, linewidth=1.0, linestyle=dashes, zorder=0.9)
         return figure
 
     def table(self) -> Table:

@@ -22,16 +22,8 @@ from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.figures.scatter import limits
 from autoencode.report.formatting import latent_dimensions, short, z_name
 from autoencode.report.images import Tiles, enlarge, montage, squarer
-from autoencode.report.style import (
-    ROUND,
-    SHARP,
-    WIDTH,
-    Picture,
-    names,
-    new_figure,
-    number,
-    styled,
-)
+from autoencode.report.labels import tick_label
+from autoencode.report.style import ROUND, SHARP, WIDTH, Picture, names, new_figure, styled
 from autoencode.report.tables import Column, Table, code_columns, omitted_dimensions
 from autoencode.report.view import View
 
@@ -166,7 +158,9 @@ def draw_grid(pictures: Tiles, points: Tensor) -> tuple[Picture, Axes]:
         positions = values.double().numpy()
         ticks = MaxNLocator(6, steps=ROUND).tick_values(positions[0], positions[-1])
         ticks = ticks[(ticks >= positions[0]) & (ticks <= positions[-1])]
-        axis.set_ticks(np.interp(ticks, positions, np.arange(n)), [number(tick) for tick in ticks])
+        axis.set_ticks(
+            np.interp(ticks, positions, np.arange(n)), [tick_label(tick) for tick in ticks]
+        )
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure, axes

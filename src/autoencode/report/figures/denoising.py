@@ -53,8 +53,7 @@ class Denoising(ViewFigure):
         which = torch.arange(len(clean))
         return Table(
             {
-                "position in the test set": self.view.positions[which].numpy(),
-                **self.view.label_column(which),
+                **self.view.example_columns(which),
                 "squared error corrupted, summed over one example": _errors(
                     corrupted, clean
                 ).numpy(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -47,15 +48,9 @@ class Interpolation(ViewFigure):
 
     def table(self) -> Table:
         """A row for each code, with the positions of the examples at the ends."""
-        view = self.view
-        ends = [two for _, two in pairs(view) for _ in range(STEPS)]
-        codes = torch.cat([interpolated(view, *two, STEPS) for _, two in pairs(view)])
-        columns: dict[str, Column] = {
-            POSITION.format(end): view.positions[list(which)].numpy()
-            for end, which in zip(("left", "right"), zip(*ends, strict=True), strict=True)
-        }
-        columns["step"] = np.tile(np.arange(1, STEPS + 1), len(codes) // STEPS)
-        return Table(columns | code_columns(codes), note=omitted_dimensions(view.latent))
+        columns = code_table({"": self.view}, PAIRS)
+        del columns["model"]
+        return Table(columns, note=omitted_dimensions(self.view.latent))
 
     def caption(self) -> str:
         ends = "The first and the last of them are the reconstructions."
@@ -73,6 +68,24 @@ class Interpolation(ViewFigure):
         labels = [label for label, _ in pairs(self.view) if label]
         between = f": {', '.join(labels)}" if labels else ""
         return f"Strips of images interpolated between two test examples{between}."
+
+
+def code_table(views: Mapping[str, View], n_pairs: int) -> dict[str, Column]:
+    """A row for each code of some models by name, with the examples at the ends of its strip."""
+    models, ends, codes = [], [], []
+    for name, view in views.items():
+        for _, two in pairs(view)[:n_pairs]:
+            models += [name] * STEPS
+            ends += [view.positions[list(two)].tolist()] * STEPS
+            codes.append(interpolated(view, *two, STEPS))
+    left, right = zip(*ends, strict=True)
+    return {
+        "model": models,
+        POSITION.format("left"): left,
+        POSITION.format("right"): right,
+        "step": np.tile(np.arange(1, STEPS + 1), len(codes)),
+        **code_columns(*codes),
+    }
 
 
 def implausible(view: View, n_pairs: int) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
-from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.formatting import count, short, z_name
 from autoencode.report.style import BLUE, RULE, WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
@@ -22,7 +22,7 @@ MAX_LABELS = 12
 
 @final
 @dataclass(frozen=True)
-class KLByDimension(ReportFigure):
+class KLByDimension(Figure):
     """`nats`: KL(q(zᵢ|x) ‖ p(zᵢ)) of each dimension, mean over the test examples."""
 
     nats: Sequence[float]

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.ticker import MaxNLocator
 
 import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
@@ -22,17 +21,8 @@ from autoencode.report.figures.scatter import (
     limits,
 )
 from autoencode.report.formatting import count, latent_dimensions, z_name
-from autoencode.report.style import (
-    BLUE,
-    FAINT,
-    ROUND,
-    WIDTH,
-    Picture,
-    legend_below,
-    legend_rows,
-    new_figure,
-    styled,
-)
+from autoencode.report.labels import put_ticks
+from autoencode.report.style import BLUE, FAINT, WIDTH, Picture, categories, new_figure, styled
 from autoencode.report.tables import Table, code_columns
 from autoencode.report.view import View
 
@@ -50,11 +40,9 @@ class LatentSpace(ViewFigure):
     @styled()
     def draw(self) -> Picture:
         """A point for each code, or a histogram for each class."""
-        labels, _ = class_styles(self.view.classes, self.view.present_classes())
+        height = WIDTH + 0.1
         if self.view.latent == 1:
-            height = 1.0 + max(2.2, 0.42 * len(labels))
-        else:
-            height = WIDTH + 0.1 + 0.2 * legend_rows(labels)
+            height = 1.0 + max(2.2, 0.42 * len(self.view.present_classes()))
         figure = new_figure(WIDTH, height, fitted=True)
         self.draw_into(figure, figure.add_subplot())
         return figure
@@ -65,13 +53,10 @@ class LatentSpace(ViewFigure):
         if view.latent == 1:
             self._histograms(axes)
             return
-        draw_points(axes, view.plane.project(view.codes), view.y, view.classes)
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+        draw_points(figure, axes, view.plane.project(view.codes), view.y, view.classes)
+        put_ticks(axes.xaxis)
+        put_ticks(axes.yaxis)
         axes.set(xlabel=axis_name(view, 0), ylabel=axis_name(view, 1))
-        if present := view.present_classes():
-            labels, paint = class_styles(view.classes, present)
-            legend_below(figure, axes, labels, paint)
 
     def _histograms(self, axes: Axes) -> None:
         view, values = self.view, self.view.codes[:, 0]
@@ -90,10 +75,7 @@ class LatentSpace(ViewFigure):
             axes.axhline(-row, color=FAINT, linewidth=0.8)
             axes.stairs(tops, edges, baseline=-row, fill=True, color=colour)
         axes.set(xlim=(low, high), xlabel=z_name(1), ylabel="class")
-        axes.set_yticks(-np.arange(len(groups)), labels)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
+        categories(axes, labels, -np.arange(len(groups)))
 
     def table(self) -> Table:
         """A row for each code, in the order of the test set."""
@@ -105,9 +87,8 @@ class LatentSpace(ViewFigure):
             where = {axis_name(view, i): points[:, i] for i in (0, 1)}
         return Table(
             {
-                "position in the test set": view.positions.numpy(),
+                **view.example_columns(torch.arange(len(view.codes))),
                 **where,
-                **view.label_column(torch.arange(len(view.codes))),
                 "squared error, summed over one example": view.errors.numpy(),
             },
             # There are thousands of rows, and more digits change no picture.

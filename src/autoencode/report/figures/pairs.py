@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from autoencode.report.figures.base import ReportFigure
+from autoencode.report.figures.base import Figure
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import short
 from autoencode.report.style import Picture, names, styled
@@ -19,7 +19,7 @@ from autoencode.report.view import View
 COLUMNS, MAX_LETTERS = 8, 8
 
 
-class PairsFigure(ReportFigure):
+class PairsFigure(Figure):
     """Examples of a view in blocks, each above its reconstruction and its squared error."""
 
     view: View
@@ -54,8 +54,7 @@ class PairsFigure(ReportFigure):
         return Table(
             {
                 "row": [label for label, block in blocks.items() for _ in block],
-                "position in the test set": self.view.positions[which].numpy(),
-                **self.view.label_column(which),
+                **self.view.example_columns(which),
                 "squared error, summed over one example": self.view.errors[which].numpy(),
             }
         )

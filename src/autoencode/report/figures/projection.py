@@ -12,16 +12,9 @@ import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
 from autoencode.evaluation import Projection, saved_projection
 from autoencode.report.figures.base import Figure, ReportContext
-from autoencode.report.figures.scatter import class_styles, draw_points
+from autoencode.report.figures.scatter import draw_points, present_classes
 from autoencode.report.formatting import count
-from autoencode.report.style import (
-    WIDTH,
-    Picture,
-    legend_below,
-    legend_rows,
-    new_figure,
-    styled,
-)
+from autoencode.report.style import WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
 
 METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
@@ -64,19 +57,12 @@ class CodeProjection(Figure):
     @styled()
     def draw(self) -> Picture:
         """A point for each code, without axes: positions and distances have no unit."""
-        labels, paint = class_styles(self.classes, self._present())
-        figure = new_figure(WIDTH, WIDTH + 0.1 + 0.2 * legend_rows(labels), fitted=True)
+        figure = new_figure(WIDTH, WIDTH + 0.1, fitted=True)
         axes = figure.add_subplot()
-        draw_points(axes, self.projected.points, self.y, self.classes, outliers=0.0)
+        draw_points(figure, axes, self.projected.points, self.y, self.classes, outliers=0.0)
         axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set_visible(True)
-        if labels:
-            legend_below(figure, axes, labels, paint)
+        axes.spines[:].set_visible(True)
         return figure
-
-    def _present(self) -> list[int]:
-        return [] if self.y is None else sorted(set(self.y.tolist()))
 
     def table(self) -> Table:
         """A row for each projected code, in the order of the test set."""
@@ -108,6 +94,8 @@ class CodeProjection(Figure):
         return claims.label_agreement("points", *agreement)
 
     def alt(self) -> str:
-        coloured = f", coloured by {len(self._present())} classes" if self.y is not None else ""
+        coloured = (
+            f", coloured by {len(present_classes(self.y))} classes" if self.y is not None else ""
+        )
         n = count(len(self.projected.points))
         return f"A scatter plot, by {self.name}, of the codes of {n} test examples{coloured}."

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from autoencode.report.style import BLUE, NORMAL, PAPER, colours, names
+from autoencode.report.style import BLUE, NORMAL, PAPER, colours, dots, legend_below, names
 
 # Share of the points outside the limits at each side of each axis, if there are so many points.
 OUTLIERS, MIN_POINTS = 0.0025, 400
@@ -24,30 +25,35 @@ MAX_NAMES, MAX_SHORT = 12, 2
 
 
 def draw_points(
+    figure: Figure,
     axes: Axes,
     points: Float[Tensor, "n 2"],
     y: Tensor | None,
     classes: Sequence[str],
     outliers: float | None = None,
+    share: float = 1.0,
 ) -> None:
-    """Draw points into square axes, coloured by class, with the class names.
+    """Draw points into square axes, coloured by class, with the class names and a legend.
 
     outliers: share of the points outside the limits at each side; None: few, if there are many
         points.
+    share: width of the axes as a share of the figure's; small axes have neither names nor legend.
     """
     low, high = limits(points, outliers)
     # In random order, so that no class hides another.
     order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0)).numpy()
-    present = [] if y is None else sorted(set(y.tolist()))
-    labels, _ = class_styles(classes, present)
+    present = present_classes(y)
+    labels, class_paint = class_styles(classes, present)
     paint: str | np.ndarray = BLUE
     if y is not None:
         paint = np.array(colours(max(present) + 1))[y.numpy()][order]
-    size = float(np.clip(50_000 / len(points), 4.5, 30))
+    size = float(np.clip(50_000 / len(points), 4.5, 30)) * share
     alpha = float(np.clip(3_000 / len(points), 0.6, 0.9))
     across, up = points.numpy()[order].T
     axes.scatter(across, up, s=size, c=paint, alpha=alpha, linewidths=0, rasterized=True)
-    _write_names(axes, labels, [points[y == label] for label in present], low, high)
+    if share == 1:
+        _write_names(axes, labels, [points[y == label] for label in present], low, high)
+        legend_below(figure, dots(labels, class_paint))
     (left, bottom), (right, top) = low.tolist(), high.tolist()
     axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
 
@@ -64,6 +70,11 @@ def limits(
     half = half if half > 0 else torch.tensor(0.5)
     middle = (low + high) / 2
     return middle - half, middle + half
+
+
+def present_classes(y: Tensor | None) -> list[int]:
+    """The classes of labels [N], in ascending order; none without labels."""
+    return [] if y is None else sorted(set(y.tolist()))
 
 
 def class_styles(classes: Sequence[str], present: Sequence[int]) -> tuple[list[str], list[str]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from operator import itemgetter
 from typing import Any, NamedTuple, Self, final
 
 import numpy as np
@@ -14,8 +12,17 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 import autoencode.report.claims as claims
 from autoencode.models.describe import term_unit
-from autoencode.report.figures.base import ReportContext, ReportFigure
-from autoencode.report.style import BLUE, ORANGE, WIDTH, Picture, legend_below, new_figure, styled
+from autoencode.report.figures.base import Figure, ReportContext
+from autoencode.report.style import (
+    BLUE,
+    ORANGE,
+    WIDTH,
+    Picture,
+    dots,
+    legend_below,
+    new_figure,
+    styled,
+)
 from autoencode.report.tables import Table
 
 Line = Mapping[str, Any]
@@ -52,7 +59,7 @@ class Curve(NamedTuple):
 
 @final
 @dataclass(frozen=True)
-class TrainingCurves(ReportFigure):
+class TrainingCurves(Figure):
     """The lines of a training log; `units` of the terms, "" for a term without one."""
 
     log: Sequence[Line]
@@ -72,62 +79,62 @@ class TrainingCurves(ReportFigure):
 
     def terms(self) -> list[str]:
         """The names of the terms in the log."""
-        lines = [*self._training(), *self._validation()]
-        return list({name: None for line in lines for name in line["terms"]})
+        return list({name: None for line in self._lines() for name in line["terms"]})
 
-    def curves(self) -> list[Curve]:
-        """The squared error first, then each term."""
-        return [
-            self._curve(SQUARED_ERROR, itemgetter("squared_error")),
-            *(self._curve(self._title(name), _term(name)) for name in self.terms()),
-        ]
-
-    def _training(self) -> list[Line]:
-        return [line for line in self.log if "loss" in line]
-
-    def _validation(self) -> list[Line]:
-        return [
-            {"step": line["step"], **line["validation"]}
+    def _lines(self) -> list[Line]:
+        """First the lines of training data, then those of validation data."""
+        training = [{**line, "data": "training"} for line in self.log if "loss" in line]
+        validation = [
+            {**line["validation"], "step": line["step"], "data": "validation"}
             for line in self.log
             if "validation" in line
         ]
+        return [*training, *validation]
+
+    def curves(self) -> list[Curve]:
+        """The squared error first, then each term."""
+        data, step, _, *columns = (np.asarray(each) for each in self.table().columns.values())
+        found = []
+        for name, column in zip(list(self.table().columns)[3:], columns, strict=True):
+            values = column.astype(float)
+            training, validation = (
+                np.column_stack([step, values])[np.isfinite(values) & (data == part)]
+                for part in ("training", "validation")
+            )
+            # A term of labels is 0 on data without labels: that is no measurement.
+            measured = validation if validation[:, 1].any() else validation[:0]
+            found.append(Curve(name, training, measured))
+        return found
 
     def _title(self, name: str) -> str:
         unit = self.units.get(name, "")
         return f"{name}, {unit} per example" if unit else f"{name}, per example"
-
-    def _curve(self, name: str, value: Callable[[Line], float | None]) -> Curve:
-        validation = _points(self._validation(), value)
-        # A term of labels is 0 on data without labels: that is no measurement.
-        measured = validation if validation[:, 1].any() else validation[:0]
-        return Curve(name, _points(self._training(), value), measured)
 
     @styled()
     def draw(self) -> Picture:
         """A panel for the squared error and one for each term, over one axis of steps."""
         curves = self.curves()
         heights = [FIRST, *[PANEL] * (len(curves) - 1)]
-        figure = new_figure(WIDTH, sum(heights) + 0.5, fitted=True)
+        figure = new_figure(WIDTH, sum(heights) + 0.3, fitted=True)
         panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False, height_ratios=heights)
         for axes, curve in zip(panels[:, 0], curves, strict=True):
             _panel(axes, curve)
         panels[-1, 0].set_xlabel("step")
         panels[-1, 0].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        legend_below(figure, panels[0, 0], ["training", "validation"], [BLUE, ORANGE])
+        legend_below(figure, dots(["training", "validation"], [BLUE, ORANGE]))
         return figure
 
     def table(self) -> Table:
         """A row for each line of the log, first of training and then of validation data."""
-        training, validation = self._training(), self._validation()
-        lines = [*training, *validation]
+        lines = self._lines()
         columns: dict[str, list[Any]] = {
-            "data": ["training"] * len(training) + ["validation"] * len(validation),
+            "data": [line["data"] for line in lines],
             "step": [line["step"] for line in lines],
             "loss, per example": [line["loss"] for line in lines],
             SQUARED_ERROR: [line["squared_error"] for line in lines],
         }
         for name in self.terms():
-            columns[self._title(name)] = [_term(name)(line) for line in lines]
+            columns[self._title(name)] = [line["terms"].get(name) for line in lines]
         return Table(columns, digits=6)
 
     def caption(self) -> str:
@@ -155,16 +162,6 @@ class TrainingCurves(ReportFigure):
     def alt(self) -> str:
         names = ", ".join(curve.name.split(",")[0] for curve in self.curves())
         return f"Curves over the steps of training, for training and validation data: {names}."
-
-
-def _term(name: str) -> Callable[[Line], float | None]:
-    return lambda line: line["terms"].get(name)
-
-
-def _points(lines: Sequence[Line], value: Callable[[Line], float | None]) -> np.ndarray:
-    pairs = [(line["step"], value(line)) for line in lines]
-    finite = [(step, found) for step, found in pairs if found is not None and isfinite(found)]
-    return np.array(finite, dtype=float).reshape(-1, 2)
 
 
 def _panel(axes: Axes, curve: Curve) -> None:

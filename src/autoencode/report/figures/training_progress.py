@@ -11,7 +11,7 @@ from PIL import Image
 
 import autoencode.report.claims as claims
 from autoencode.errors import RunError
-from autoencode.report.figures.base import ReportContext, ReportFigure
+from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import count
 from autoencode.report.images import Tiles
@@ -23,7 +23,7 @@ ORIGINALS = "originals.png"
 
 @final
 @dataclass(frozen=True)
-class TrainingProgress(ReportFigure):
+class TrainingProgress(Figure):
     """Strips of images in a folder; `size` is the height and width of one image in pixels."""
 
     folder: Path

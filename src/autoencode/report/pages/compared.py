@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,7 +19,6 @@ from autoencode.evaluation.metrics.significance import EXAMPLES, Difference, Est
 from autoencode.report.formatting import count
 from autoencode.report.tables import Table
 
-NONE = "–"
 # Significant digits of a value whose noise is not known.
 DIGITS = 4
 DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better"}
@@ -27,17 +26,11 @@ DIRECTIONS = {"lower": "↓ lower is better", "higher": "↑ higher is better"}
 
 @dataclass(frozen=True)
 class Cell:
-    """A metric of one model.
+    """A metric of one model.   note: below it.   best: significantly better than all others."""
 
-    note: below it.   best: significantly better than every other model.
-    has: the model has this metric.
-    """
-
-    model: str
     words: str
     note: str = ""
     best: bool = False
-    has: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,30 +39,23 @@ class Line:
 
     direction: which is better, or empty.
     note: its unit, how differences were tested, and why no model is marked best.
+    cells: one for each model; None for a model without this metric.
     """
 
     title: str
     direction: str
     note: str
-    cells: list[Cell]
+    cells: list[Cell | None]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Metrics of one kind."""
-
-    title: str
-    lines: list[Line]
-
-
-def groups(found: Comparison) -> list[Group]:
-    """All metrics, and the costs of training."""
+def groups(found: Comparison) -> list[tuple[str, list[Line]]]:
+    """All metrics, and the costs of training, under the title of each group."""
     several = len({len(model.trials) > 1 for model in found.models}) > 1
     known = [
-        Group(title, [_line(figure, found.models, several) for figure in figures])
+        (title, [_line(figure, found.models, several) for figure in figures])
         for title, figures in groupby(found.figures, key=lambda figure: metric_group(figure.name))
     ]
-    return [*known, _training(found.models)]
+    return [*known, ("Training", _training(found.models))]
 
 
 def title_of(figure: ComparedMetric) -> str:
@@ -119,16 +105,16 @@ def cost_words(model: ComparedModel) -> str:
 
 
 def _line(figure: ComparedMetric, models: Sequence[ComparedModel], several: bool) -> Line:
-    cells = []
+    cells: list[Cell | None] = []
     for model in models:
         if model not in figure.models:
-            cells.append(Cell(model.name, NONE, has=False))
+            cells.append(None)
             continue
         found = model.figures[figure.name]
         over = f"over {found.over}" if several and found.over == EXAMPLES else ""
         words = estimate_words(found, figure.info)
         note = "; ".join(part for part in (over, difference_words(figure, model.name)) if part)
-        cells.append(Cell(model.name, words, note, figure.best == model.name))
+        cells.append(Cell(words, note, figure.best == model.name))
     better = figure.info.better
     # The title says "MSE" already.
     unit = "" if figure.unit == "fraction" else figure.unit.removeprefix("squared error ")
@@ -138,38 +124,27 @@ def _line(figure: ComparedMetric, models: Sequence[ComparedModel], several: bool
     return Line(title_of(figure), DIRECTIONS[better] if better else "", note, cells)
 
 
-def _training(models: Sequence[ComparedModel]) -> Group:
-    def line(title: str, note: str, words: Sequence[str]) -> Line:
-        cells = [Cell(model.name, text) for model, text in zip(models, words, strict=True)]
-        return Line(title, "", note, cells)
-
-    plain = MetricInfo("")
+def _training(models: Sequence[ComparedModel]) -> list[Line]:
     where = {
         f"{trial.run.summary['device']}, {trial.run.summary.get('precision', '')}".rstrip(", ")
         for model in models
         for trial in model.trials
     }
     on = "; ".join(sorted(where))
-    speeds = [model.costs("images_per_second") for model in models]
-    return Group(
-        "Training",
-        [
-            line("Seeds", "trainings of each model", [count(len(m.trials)) for m in models]),
-            line(
-                "Parameters",
-                "trainable",
-                [count(model.trials[0].parameters) for model in models],
-            ),
-            line("Latent dimensions", "", [count(model.recipe.latent) for model in models]),
-            line("Updates", "of the weights, in each training", [_steps(m) for m in models]),
-            line("Training time", f"seconds, {on}", [cost_words(model) for model in models]),
-            line(
-                "Examples a second",
-                f"in training, {on}",
-                [estimate_words(speed, plain) for speed in speeds],
-            ),
-        ],
-    )
+    words: dict[tuple[str, str], Callable[[ComparedModel], str]] = {
+        ("Seeds", "trainings of each model"): lambda model: count(len(model.trials)),
+        ("Parameters", "trainable"): lambda model: count(model.trials[0].parameters),
+        ("Latent dimensions", ""): lambda model: count(model.recipe.latent),
+        ("Updates", "of the weights, in each training"): _steps,
+        ("Training time", f"seconds, {on}"): cost_words,
+        ("Examples a second", f"in training, {on}"): lambda model: estimate_words(
+            model.costs("images_per_second"), MetricInfo("")
+        ),
+    }
+    return [
+        Line(title, "", note, [Cell(of(model)) for model in models])
+        for (title, note), of in words.items()
+    ]
 
 
 def _steps(model: ComparedModel) -> str:

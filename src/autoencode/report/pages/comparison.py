@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from autoencode.data import Data
-from autoencode.evaluation.compare.comparison import RULE, ComparedModel, Comparison
+from autoencode.evaluation.compare.comparison import RULE, Comparison
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
 from autoencode.report.figures.base import Figure
@@ -15,22 +14,9 @@ from autoencode.report.figures.comparison.intervals import ConfidenceIntervals
 from autoencode.report.figures.registry import comparison_figures
 from autoencode.report.formatting import count
 from autoencode.report.pages.compared import groups
-from autoencode.report.pages.details import Detail, ModelDetails, model_details
-from autoencode.report.pages.html import EmbeddedFigure, embed, write_page
+from autoencode.report.pages.details import Detail, model_details
+from autoencode.report.pages.html import write_page
 from autoencode.report.view import View
-
-
-@dataclass(frozen=True)
-class FigureSection:
-    """One figure of all models together, named "", or one of each model by its name.
-
-    caption: that of all the figures, if they have one in common; else empty.
-    """
-
-    key: str
-    title: str
-    caption: str
-    figures: list[tuple[str, EmbeddedFigure]]
 
 
 def write_comparison_page(
@@ -73,7 +59,13 @@ def write_comparison_page(
             _section({"": ConfidenceIntervals(found)}),
             *(_section(figures) for figures in comparison_figures(views)),
         ],
-        models=[(_details(model), model.median.folder) for model in found.models],
+        models=[
+            (
+                model_details(model.name, model.median.run, [each.run for each in model.trials]),
+                model.median.folder,
+            )
+            for model in found.models
+        ],
         command=command,
         methods=_methods(found),
     )
@@ -90,17 +82,10 @@ def _shown_runs(found: Comparison) -> str:
     )
 
 
-def _section(figures: Mapping[str, Figure]) -> FigureSection:
-    embedded = [(name, embed(figure, prefix=name or "compare")) for name, figure in figures.items()]
-    captions = {figure.caption for _, figure in embedded}
-    first = embedded[0][1]
-    return FigureSection(
-        first.key, first.title, captions.pop() if len(captions) == 1 else "", embedded
-    )
-
-
-def _details(model: ComparedModel) -> ModelDetails:
-    return model_details(model.name, model.median.run, [trial.run for trial in model.trials])
+def _section(figures: Mapping[str, Figure]) -> tuple[str, Mapping[str, Figure]]:
+    """Figures by the names of their models, "" for one of all; and their caption if all agree."""
+    captions = {figure.caption() for figure in figures.values()}
+    return captions.pop() if len(captions) == 1 else "", figures
 
 
 def _methods(found: Comparison) -> list[Detail]:

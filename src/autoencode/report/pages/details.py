@@ -27,56 +27,29 @@ class Detail:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class DetailGroup:
-    """Details under one heading."""
+def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, Any]:
+    """What a page says of a model apart from its metrics and figures, by names in the templates.
 
-    title: str
-    details: list[Detail]
-
-
-@dataclass(frozen=True)
-class ModelDetails:
-    """What a page says of a model apart from its metrics and figures.
-
-    commands: one for each training.   versions: software and machine of the first one.
+    run: the run that is shown, of one for each seed in `trainings`.
     """
-
-    name: str
-    about: str
-    formula: str
-    slots: Mapping[str, str]
-    papers: list[str]
-    commands: list[str]
-    settings: list[Detail]
-    data: list[Detail]
-    versions: list[Detail]
-
-
-def model_details(name: str, run: Run, trainings: Sequence[Run]) -> ModelDetails:
-    """The details of a model with one run for each seed, of which `run` is shown."""
-    records = [environment_of(each) for each in trainings]
+    files = [each.folder / "environment.json" for each in trainings]
+    records = [read_json(path) if path.exists() else {} for path in files]
     settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
     if len(trainings) > 1:
         seeds = ", ".join(str(each.settings["seed"]) for each in trainings)
         settings = {"seed": seeds} | {k: v for k, v in settings.items() if k != "seed"}
-    return ModelDetails(
-        name=name,
-        about=run.recipe.about,
-        formula=formula(run.recipe),
-        slots=slots(run.recipe),
-        papers=papers(run.recipe),
-        commands=[str(each["command"]) for each in records if "command" in each],
-        settings=[Detail(key, value) for key, value in settings.items()],
-        data=data_details(run),
-        versions=[Detail(k, str(v)) for k, v in records[0].items() if k != "command"],
-    )
-
-
-def environment_of(run: Run) -> dict[str, Any]:
-    """The content of `environment.json`; empty without one."""
-    path = run.folder / "environment.json"
-    return dict(read_json(path)) if path.exists() else {}
+    return {
+        "name": name,
+        "about": run.recipe.about,
+        "formula": formula(run.recipe),
+        "slots": slots(run.recipe),
+        "papers": papers(run.recipe),
+        # One command for each training, and the software and machine of the first one.
+        "commands": [str(each["command"]) for each in records if "command" in each],
+        "versions": [Detail(k, str(v)) for k, v in records[0].items() if k != "command"],
+        "settings": [Detail(key, value) for key, value in settings.items()],
+        "data": data_details(run),
+    }
 
 
 def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list[Detail]:
@@ -96,11 +69,11 @@ def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list
     return details
 
 
-def metric_groups(metrics: Mapping[str, Any]) -> list[DetailGroup]:
-    """Every metric of the evaluation, with its unit, its interval and how it was measured."""
+def metric_groups(metrics: Mapping[str, Any]) -> list[tuple[str, list[Detail]]]:
+    """Every metric of the evaluation under the title of its group, with unit, interval and note."""
     values = _values(metrics)
     return [
-        DetailGroup(title, [_metric(metrics, name, values[name]) for name in names])
+        (title, [_metric(metrics, name, values[name]) for name in names])
         for title, names in groupby(values, key=metric_group)
     ]
 

@@ -1,10 +1,10 @@
-"""The frame of every page, and the figures and tables embedded in it."""
+"""Templates filled with values, and what they need to embed figures and tables."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,73 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from autoencode.io.store import write_text
-from autoencode.report.figures.base import Figure
-from autoencode.report.formatting import count
-from autoencode.report.style import DPI
-from autoencode.report.tables import Table
+from autoencode.report.formatting import count, duration
+from autoencode.report.style import DPI, Picture
 
 # WebP: sharp text and pixel edges; a slower method would save a twentieth of the bytes.
 QUALITY, METHOD = 90, 2
-
-
-@dataclass(frozen=True)
-class Download:
-    """A table as a CSV file inside the page.
-
-    file: its name.   source: its content as a data URI.   words, note: the link, and text after it.
-    """
-
-    file: str
-    source: str
-    words: str
-    note: str
-
-
-@dataclass(frozen=True)
-class EmbeddedFigure:
-    """A figure inside the page; width and height in CSS pixels.
-
-    title, caption, findings, alt: see `Figure`.   source: the picture as a data URI.
-    data: the numbers of the figure, if it has any.
-    """
-
-    key: str
-    title: str
-    caption: str
-    findings: str
-    alt: str
-    source: str
-    width: int
-    height: int
-    data: Download | None
-
-
-def embed(figure: Figure, key: str = "", prefix: str = "") -> EmbeddedFigure:
-    """A figure for a page; its CSV file is named after the prefix and the key."""
-    key = file_name(key or figure.key)
-    picture, table = figure.draw(), figure.table()
-    width, height = (round(DPI * inches) for inches in picture.get_size_inches())
-    buffer = BytesIO()
-    Image.fromarray(picture.pixels()).save(buffer, "WEBP", quality=QUALITY, method=METHOD)
-    return EmbeddedFigure(
-        key,
-        figure.title,
-        figure.caption(),
-        figure.findings(),
-        figure.alt(),
-        f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}",
-        width,
-        height,
-        None if table is None else download(table, file_name(f"{prefix}-{key}")),
-    )
-
-
-def download(table: Table, name: str) -> Download:
-    """A table for a page, as the file `name`.csv."""
-    # For digits, points and commas this is shorter than base64.
-    source = f"data:text/csv;charset=utf-8,{quote(table.csv(), safe=',')}"
-    rows = f"{count(len(table))} row{'' if len(table) == 1 else 's'}"
-    return Download(f"{name}.csv", source, f"Data (CSV, {rows})", table.note)
 
 
 def file_name(name: str) -> str:
@@ -112,8 +50,25 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": _cell, "plain": _plain}
+    environment.globals["dpi"] = DPI
+    environment.filters |= {
+        "cell": _cell,
+        "duration": duration,
+        "file_name": file_name,
+        "plain": _plain,
+        # For digits, points and commas this is shorter than base64.
+        "quoted": partial(quote, safe=","),
+        "thousands": count,
+        "webp": _webp,
+    }
     return environment.get_template(template).render(**values)
+
+
+def _webp(picture: Picture) -> str:
+    """A picture as a data URI."""
+    buffer = BytesIO()
+    Image.fromarray(picture.pixels()).save(buffer, "WEBP", quality=QUALITY, method=METHOD)
+    return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def _cell(text: str) -> str:

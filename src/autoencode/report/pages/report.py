@@ -17,7 +17,7 @@ from autoencode.report.pages.details import (
     metrics_table,
     model_details,
 )
-from autoencode.report.pages.html import download, embed, file_name, write_page
+from autoencode.report.pages.html import write_page
 from autoencode.report.view import View
 
 
@@ -41,9 +41,9 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
         title=f"{name} on {run.data['name']}",
         lead=_lead(run),
         headlines=headline_details(run, model, metrics),
-        figures=[embed(figure, prefix=name) for figure in report_figures(context)],
+        figures=report_figures(context),
         metric_groups=metric_groups(metrics),
-        csv=download(metrics_table(metrics), f"{file_name(name)}-metrics"),
+        metrics_table=metrics_table(metrics),
         model=model_details(name, run, [run]),
     )
 

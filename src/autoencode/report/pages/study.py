@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from autoencode.report.figures.base import Figure
 from autoencode.report.formatting import count, duration
 from autoencode.report.pages.details import Detail
-from autoencode.report.pages.html import Download, download, embed, file_name, render, write_page
+from autoencode.report.pages.html import render, write_page
 from autoencode.report.tables import Table
 
 # Verdicts on hypotheses; one that begins with "undecided" may say why.
@@ -24,7 +23,7 @@ class StudyPage:
 
     question, lead: the question and what was done, in sentences.
     findings: a hypothesis, the verdict on it, and the measured values that it follows from, each.
-    tables, figures: by name, in the order in which they are shown.
+    tables, figures: tables by title and figures by name, in the order in which they are shown.
     models: the trainings: name, command or description, and seconds of each.
     command: the command that repeats the study.   data, versions: what it depends on.
     """
@@ -52,42 +51,15 @@ class StudyPage:
         return f"{n}, {duration(sum(seconds for *_, seconds in self.models))} in total."
 
 
-@dataclass(frozen=True)
-class EmbeddedTable:
-    """A table on the page.   columns: name, and whether it has only numbers, of each."""
-
-    key: str
-    title: str
-    columns: list[tuple[str, bool]]
-    rows: list[list[str]]
-    data: Download
-
-
 def write_study_page(page: StudyPage, path: Path) -> Path:
     """Write the page as one HTML file; returns the path.
 
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
-    figures = [embed(figure, key) for key, figure in page.figures.items()]
-    values = {"title": page.title, "figures": figures, **_values(page)}
-    return write_page(Path(path), "study.html", **values)
+    return write_page(Path(path), "study.html", title=page.title, page=page)
 
 
 def study_markdown(page: StudyPage, files: Mapping[str, str]) -> str:
     """The page as Markdown; `files` are image files of figures by name, others are omitted."""
-    return render("study.md", files=files, **_values(page))
-
-
-def _values(page: StudyPage) -> dict[str, Any]:
-    tables = [_embedded(name, table) for name, table in page.tables.items()]
-    models = [(name, duration(seconds), how.split()) for name, how, seconds in page.models]
-    return {"page": page, "tables": tables, "models": models}
-
-
-def _embedded(name: str, table: Table) -> EmbeddedTable:
-    columns = list(zip(table.columns, table.is_numeric(), strict=True))
-    # The default title of the table "per_seed" is "Per seed".
-    title = table.title or f"{name[:1].upper()}{name[1:]}".replace("_", " ")
-    key = f"{file_name(name)}-table"
-    return EmbeddedTable(key, title, columns, table.rows(), download(table, key))
+    return render("study.md", files=files, page=page)

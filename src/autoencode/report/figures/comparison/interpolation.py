@@ -6,23 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
-import numpy as np
-
 import autoencode.report.claims as claims
-from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.interpolation import (
-    POSITION,
     STEPS,
     Interpolation,
+    code_table,
     implausible,
-    interpolated,
     pairs,
     strip,
 )
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
+from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
-from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
+from autoencode.report.tables import Table, omitted_dimensions
 from autoencode.report.view import View
 
 PAIRS = 3
@@ -63,23 +60,8 @@ class ComparedInterpolation(ComparisonFigure):
 
     def table(self) -> Table:
         """A row for each code."""
-        names, positions, codes = [], [], []
-        for name, view in self.continuous.items():
-            for _, (first, second) in self._pairs():
-                names += [name] * STEPS
-                positions += [view.positions[[first, second]].tolist()] * STEPS
-                codes.append(interpolated(view, first, second, STEPS))
-        left, right = zip(*positions, strict=True)
-        return Table(
-            {
-                "model": names,
-                POSITION.format("left"): left,
-                POSITION.format("right"): right,
-                "step": np.tile(np.arange(1, STEPS + 1), len(codes)),
-                **joined_code_columns(codes),
-            },
-            note=omitted_dimensions(max(each.shape[1] for each in codes)),
-        )
+        longest = max(view.latent for view in self.continuous.values())
+        return Table(code_table(self.continuous, PAIRS), note=omitted_dimensions(longest))
 
     def caption(self) -> str:
         discrete = [name for name in self.views if name not in self.continuous]

@@ -7,11 +7,10 @@ from typing import final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autoencode.evaluation.compare.comparison import ComparedMetric, Comparison
-from autoencode.report.charts.fit import tick_label, wrapped
 from autoencode.report.figures.base import Figure
+from autoencode.report.labels import put_ticks, wrapped
 from autoencode.report.pages.compared import table, title_of
 from autoencode.report.style import (
     BLUE,
@@ -120,8 +119,7 @@ def _panel(axes: Axes, figure: ComparedMetric, found: Comparison, labels: list[s
     axes.grid(visible=False, axis="y")
     axes.set_facecolor("none")
     axes.spines["left"].set_color(FAINT)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(round(value, 9))))
+    put_ticks(axes.xaxis, most=4)
     unit = ", %" if figure.info.share else ""
     arrow = "←" if figure.info.better == "lower" else "→"
     axes.set_title(f"{title_of(figure)}{unit}  {arrow} better", size=SMALL + 0.5)

@@ -8,11 +8,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.reconstructions import Reconstructions
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
 from autoencode.report.formatting import count, short
+from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
 from autoencode.report.tables import Table
 from autoencode.report.view import View
@@ -58,8 +58,7 @@ class ComparedReconstructions(ComparisonFigure):
         return Table(
             {
                 "row": [title for title, of_row in blocks.items() for _ in of_row],
-                "position in the test set": first.positions[which].numpy(),
-                **first.label_column(which),
+                **first.example_columns(which),
                 **{f"squared error, {k}": v.errors[which].numpy() for k, v in self.views.items()},
             }
         )

@@ -7,12 +7,12 @@ from typing import final
 
 import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
-from autoencode.report.charts.fit import wrapped
 from autoencode.report.figures.base import ComparisonFigure
 from autoencode.report.figures.rows import NAME_WIDTH, Row, draw_rows
 from autoencode.report.figures.samples import Samples
+from autoencode.report.labels import wrapped
 from autoencode.report.style import SMALL, Picture, styled
-from autoencode.report.tables import Table, joined_code_columns, omitted_dimensions
+from autoencode.report.tables import Table, code_columns, omitted_dimensions
 
 ROWS, COLUMNS = 2, 10
 
@@ -43,7 +43,7 @@ class ComparedSamples(ComparisonFigure):
             {
                 "model": [name for name in self.views for _ in range(ROWS * COLUMNS)],
                 "image": [*range(1, ROWS * COLUMNS + 1)] * len(self.views),
-                **joined_code_columns(codes),
+                **code_columns(*codes),
             },
             note=omitted_dimensions(max(each.shape[1] for each in codes)),
         )

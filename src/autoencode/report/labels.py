@@ -10,14 +10,22 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
+from sklearn.isotonic import isotonic_regression
 
 from autoencode.report.style import ROUND, SMALL
 
 # Inches from one line of small text to the next.
 LINE = 0.17
-# Ticks within a factor of ten on a logarithmic axis, from few to many.
-SUBS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+# Ticks within a factor of ten on a logarithmic axis of up to so many factors of ten.
+SUBS = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 2, 5), 3: (1, 3), np.inf: (1,)}
 # At most so many values are written below an axis one by one.
 MAX_VALUES = 12
 
@@ -67,53 +75,38 @@ def scale(set_scale: Callable[..., None], values: np.ndarray, *, log: bool) -> N
         set_scale("symlog", linthresh=positive.min(), linscale=0.6)
 
 
-def put_ticks(axis: Axis, low: float, high: float, *, log: bool) -> None:
-    """Set ticks at round numbers from `low` to `high`."""
-    if log and low > 0:
-        ticks = _steps(low, high)
+def put_ticks(axis: Axis, *, log: bool = False, most: int = 6) -> None:
+    """Set ticks at round numbers within the current limits."""
+    low, high = axis.get_view_interval()
+    if log and 0 < 3 * low < high:
+        subs = next(subs for decades, subs in SUBS.items() if high < low * 10**decades)
+        locator: Locator = LogLocator(subs=subs)
     else:
-        ticks = np.asarray(MaxNLocator(6, steps=ROUND).tick_values(low, high))
-    put_values(axis, [tick for tick in ticks if low <= tick <= high])
+        locator = MaxNLocator(most, steps=ROUND)
+    _put(axis, locator)
 
 
 def put_values(axis: Axis, values: Sequence[float]) -> None:
     """Set ticks at these values only."""
-    axis.set_major_locator(FixedLocator(list(values)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
+    _put(axis, FixedLocator(values))
+
+
+def _put(axis: Axis, locator: Locator) -> None:
+    axis.set_major_locator(locator)
+    # Sums of steps may be near 0 instead of 0.
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(round(value, 12))))
     axis.set_minor_locator(NullLocator())
 
 
-def _steps(low: float, high: float) -> np.ndarray:
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for subs in SUBS:
-        found = np.sort(np.outer(decades, subs).ravel())
-        found = found[(found >= low) & (found <= high)]
-        if len(found) >= 4:
-            return found
-    return np.asarray(MaxNLocator(5, steps=ROUND).tick_values(low, high))
-
-
 def separated(
-    places: Sequence[float], sizes: Sequence[float], low: float, high: float
-) -> list[float]:
+    places: Sequence[float] | np.ndarray, sizes: Sequence[float], low: float, high: float
+) -> np.ndarray:
     """Centres of intervals of these sizes, as near to `places` as possible without overlaps."""
-    blocks: list[list[int]] = []
-
-    def edges_of(block: list[int]) -> np.ndarray:
-        """Where each interval of a block begins, and where the last one ends."""
-        edges = np.concatenate([[0.0], np.cumsum([sizes[i] for i in block])])
-        middles = (edges[:-1] + edges[1:]) / 2
-        start = np.mean([places[i] for i in block] - middles)
-        return np.asarray(edges + max(low, min(high - edges[-1], start)))
-
-    for i in np.argsort(places, kind="stable").tolist():
-        blocks.append([i])
-        # Neighbouring blocks that overlap become one.
-        while len(blocks) > 1 and edges_of(blocks[-2])[-1] > edges_of(blocks[-1])[0] + 1e-9:
-            last = blocks.pop()
-            blocks[-1] += last
-    found = np.zeros(len(places))
-    for block in blocks:
-        edges = edges_of(block)
-        found[block] = (edges[:-1] + edges[1:]) / 2
-    return found.tolist()
+    order = np.argsort(places, kind="stable")
+    ordered = np.asarray(sizes, dtype=float)[order]
+    # Where each centre would be if all intervals were stacked without gaps.
+    stacked = np.cumsum(ordered) - ordered / 2
+    shifts = isotonic_regression(np.asarray(places)[order] - stacked)
+    found = np.empty(len(order))
+    found[order] = stacked + np.clip(shifts, low, high - ordered.sum())
+    return found
