@@ -21,12 +21,12 @@ from torch.fx.node import map_aggregate
 from autoencode.explorer.operators import OPERATORS, VIEWS
 from autoencode.explorer.values import Operand, Unsupported, Value, is_integer, meta, viewed
 
-# Composite operators for which the page has an operation, or needs fewer than PyTorch's
-# decomposition.
-COMPOSITE = frozenset(
+# Operators that are not decomposed: the page computes them with fewer operations than PyTorch's
+# decomposition needs, or refuses them by name.
+WHOLE = frozenset(
     "linear matmul layer_norm group_norm instance_norm silu softplus log_sigmoid logaddexp "
     "_pad_circular adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d "
-    "upsample_bicubic2d".split()
+    "upsample_bicubic2d item".split()
 )
 # Arguments that only describe how a tensor is stored.
 LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
@@ -59,7 +59,10 @@ def traced(module: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[list[Value]
             stored[names[spec.arg.name]].detach().cpu() if spec.arg.name in names else next(given)
             for spec in plan.input_specs
         ]
-        found = _Translator(program.graph_module).run(*first, enable_io_processing=False)
+        translator = _Translator(program.graph_module)
+        # It would be added to error messages.
+        translator.extra_traceback = False
+        found = translator.run(*first, enable_io_processing=False)
         # Updated buffers precede the outputs of the module.
         return values, list(found)[len(plan.output_specs) - len(plan.user_outputs) :]
 
@@ -78,19 +81,19 @@ def silent() -> Iterator[None]:
 
 
 def _exported(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
-    """Export a module with PyTorch's core operators and those in `COMPOSITE`, without mutation."""
-    table = default_decompositions()
-    for overload in list(table.keys()):
-        if overload.overloadpacket.__name__ in COMPOSITE:
-            table.pop(overload)
+    """Export a module with PyTorch's core operators and those in `WHOLE`, without mutation."""
+    default: Mapping[Any, Any] = default_decompositions()
+    table = {op: how for op, how in default.items() if op.overloadpacket.__name__ not in WHOLE}
     try:
-        return torch.export.export(module, inputs, strict=False).run_decompositions(table)
+        program = torch.export.export(module, inputs, strict=False)
+        decomposed: ExportedProgram = program.run_decompositions(table)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Unsupported(
             f"{type(module).__name__} cannot be exported as a graph ({reason})",
             NO_CONTROL_FLOW,
         ) from error
+    return decomposed
 
 
 class _Translator(Interpreter):

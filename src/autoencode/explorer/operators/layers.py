@@ -107,12 +107,11 @@ def instance_norm(
     use_input_stats: bool,
     momentum: float,
     eps: float,
-    cudnn: bool,
+    cudnn: bool = False,
 ) -> Value:
     """Normalisation of each channel, by running statistics if the layer tracks them."""
-    if use_input_stats:
+    if use_input_stats or mean is None or variance is None:
         return group_norm(out, x, x.shape[1], weight, bias, eps)
-    assert mean is not None and variance is not None
     return batch_norm(out, x, weight, bias, mean, variance, momentum, eps)[0]
 
 

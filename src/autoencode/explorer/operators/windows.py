@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from autoencode.explorer.values import (
     Lower,
@@ -81,8 +82,9 @@ def pad_circular(out: Tensor, x: Operand, sides: Sequence[int]) -> Operand:
     """Pad with the numbers at the other end."""
     for i in range(len(sides) // 2):
         axis = len(out.shape) - 1 - i
-        side = shape_of(x)[axis]
-        x = take(x, torch.arange(-sides[2 * i], side + sides[2 * i + 1]) % side, axis)
+        index = torch.arange(float(shape_of(x)[axis])).reshape(1, 1, -1)
+        index = functional.pad(index, tuple(sides[2 * i : 2 * i + 2]), "circular").flatten()
+        x = take(x, index, axis)
     return x
 
 
