@@ -12,11 +12,6 @@ from torch import Tensor
 from autoencode.explorer.values import Lower, Operand, Unsupported, Value, binary, linear, matmul
 
 
-def dense(out: Tensor, x: Operand, weight: Operand, bias: Operand | None = None) -> Value:
-    """x Wᵀ + b."""
-    return linear(x, weight, bias)
-
-
 def addmm(
     out: Tensor, bias: Operand, a: Operand, b: Operand, beta: float = 1, alpha: float = 1
 ) -> Value:
@@ -125,7 +120,7 @@ def _standardised(
 
 
 LAYERS: Mapping[str, Lower] = {
-    "linear": dense,
+    "linear": lambda out, x, weight, bias=None: linear(x, weight, bias),
     **dict.fromkeys(("matmul", "mm", "bmm"), lambda out, a, b: matmul(a, b)),
     "addmm": addmm,
     "_native_batch_norm_legit_no_training": batch_norm,

@@ -34,14 +34,13 @@ def _test(name: str) -> Lower:
     return lambda out, a, b: binary(name, a, b).as_integer()
 
 
-def add(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
-    """a + alpha b."""
-    return typed_as(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
+def _sum(name: str) -> Lower:
+    """a + alpha b, or a − alpha b."""
 
+    def lower(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
+        return typed_as(out, binary(name, a, b if alpha == 1 else binary("mul", b, alpha)))
 
-def sub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
-    """a − alpha b."""
-    return typed_as(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
+    return lower
 
 
 def div(out: Tensor, a: Operand, b: Operand | float, rounding_mode: str | None = None) -> Value:
@@ -144,8 +143,8 @@ POINTWISE: Mapping[str, Lower] = {
     **dict.fromkeys(("logical_and", "bitwise_and"), logical_and),
     **dict.fromkeys(("logical_or", "bitwise_or"), logical_or),
     **dict.fromkeys(("logical_not", "bitwise_not"), logical_not),
-    "add": add,
-    "sub": sub,
+    "add": _sum("add"),
+    "sub": _sum("sub"),
     "mul": lambda out, a, b: typed_as(out, binary("mul", a, b)),
     "div": div,
     "remainder": lambda out, a, b: typed_as(out, binary("remainder", a, b)),
