@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 import torch
@@ -37,9 +37,7 @@ def cat(out: Tensor, tensors: Sequence[Operand], dim: int = 0) -> Value:
 
 def copy(out: Tensor, x: Operand, source: Operand) -> Operand:
     """Another tensor, broadcast to the shape of `x`."""
-    if isinstance(source, Tensor):
-        return source.expand(out.shape)
-    return viewed(source, meta(source).expand(out.shape))
+    return _view(source, lambda tensor: tensor.expand(out.shape))
 
 
 def flip(out: Tensor, x: Value, dims: Sequence[int]) -> Value:
@@ -74,14 +72,13 @@ def slice_scatter(
     first, last, step = slice(start, end, step).indices(side)
     if step != 1:
         raise Unsupported("A network assigns to a slice with a step", "Use a step of 1.")
-    parts = [_narrow(x, dim, 0, first), source, _narrow(x, dim, last, side - last)]
-    return cat(out, [part for part in parts if prod(shape_of(part))], dim)
+    before = _view(x, lambda tensor: tensor.narrow(dim, 0, first))
+    after = _view(x, lambda tensor: tensor.narrow(dim, last, side - last))
+    return cat(out, [part for part in (before, source, after) if prod(shape_of(part))], dim)
 
 
-def _narrow(x: Operand, dim: int, start: int, length: int) -> Operand:
-    if isinstance(x, Tensor):
-        return x.narrow(dim, start, length)
-    return viewed(x, meta(x).narrow(dim, start, length))
+def _view(x: Operand, view: Callable[[Tensor], Tensor]) -> Operand:
+    return view(x) if isinstance(x, Tensor) else viewed(x, view(meta(x)))
 
 
 MOVEMENT: Mapping[str, Lower] = {
