@@ -109,6 +109,7 @@ def branches(x):
         (lambda x: x + torch.rand(3), "random"),
         (lambda x: x + torch.randn_like(x), "randn_like"),
         (nn.functional.dropout, "dropout"),
+        (lambda x: nn.functional.max_pool2d(x[None], 2, return_indices=True), "all results"),
         (branches, "cannot be exported as a graph"),
         (lambda x: x[x > 0], "shape depends on the values"),
         (lambda x: x.new_zeros(3).fill_(x.max().item()), "cannot be exported|item"),

@@ -28,6 +28,7 @@ LAYERS = {
     "conv, same, even kernel": lambda: nn.Conv2d(3, 4, (2, 4), padding="same"),
     "conv, valid": lambda: nn.Conv2d(3, 4, 3, padding="valid"),
     "conv, reflecting": lambda: nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"),
+    "conv, around": lambda: nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"),
     "conv past the borders": lambda: nn.Conv2d(3, 2, 3, padding=4, stride=3),
     "transposed": lambda: nn.ConvTranspose2d(3, 5, 3),
     "transposed with stride": lambda: nn.ConvTranspose2d(3, 4, 3, 2, 1, 1, bias=False),
@@ -57,6 +58,7 @@ LAYERS = {
     "layer norm without weights": lambda: nn.LayerNorm(4, elementwise_affine=False),
     "group norm": lambda: nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4)),
     "instance norm": lambda: nn.InstanceNorm2d(3, affine=True),
+    "instance norm of running statistics": lambda: nn.InstanceNorm2d(3, track_running_stats=True),
     "rms norm": lambda: nn.RMSNorm(4),
     "max pool": lambda: nn.MaxPool2d(2),
     "max pool with padding": lambda: nn.MaxPool2d(3, 2, 1),
@@ -91,6 +93,7 @@ PRODUCTS = {
     "attention with a mask": lambda x: F.scaled_dot_product_attention(
         x, x, x, torch.ones(4, 4, dtype=torch.bool).tril()
     ),
+    "causal attention": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
     "autocast": lambda x: without_autocast(x),
     "no gradients": lambda x: without_gradients(x),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,35 +37,26 @@ GRID_SIDE = 32
 MAX_FLOAT32_NUMBERS = 2**18
 
 
-@dataclass(frozen=True)
-class ExploredModel:
-    """A trained model, its run, and the rows of the test part that the page shows.
+def model_payload(
+    run: Run, model: Model, data: Data, rows: Tensor, context: Tensor | None, container: Container
+) -> dict[str, Any]:
+    """Return the header entry of a trained model; its arrays are added to the container.
 
+    rows: positions in the test part of the examples to show, [N].
     context: of these examples, for a conditional model, [N] or [N, C]; else None.
-    """
-
-    run: Run
-    model: Model
-    data: Data
-    rows: Tensor
-    context: Tensor | None
-
-
-def model_payload(explored: ExploredModel, container: Container) -> dict[str, Any]:
-    """Return the header entry of a model; its arrays are added to the container.
 
     Raises:
         DataError, Diverged: as `report.view.View.of`.
         AutoencodeError: the latent space has one dimension, so there is no plane.
     """
-    model, recipe, test = explored.model, explored.run.recipe, explored.data.test
-    y = None if test.y is None else test.y[explored.rows]
-    view = View.of(model, test.x[explored.rows], y, explored.data.classes, explored.context)
+    recipe, test = run.recipe, data.test
+    y = None if test.y is None else test.y[rows]
+    view = View.of(model, test.x[rows], y, data.classes, context)
     plane, corruption = view.plane, recipe.corruption
     quantised = _quantised(model)
     found: dict[str, Any] = {
-        "name": explored.run.folder.name,
-        "folder": explored.run.folder.as_posix(),
+        "name": run.folder.name,
+        "folder": run.folder.as_posix(),
         "recipe": recipe.name,
         "formula": formula(recipe),
         "space": model.space.value,
@@ -79,15 +69,13 @@ def model_payload(explored: ExploredModel, container: Container) -> dict[str, An
             "explained_variance": list(plane.share),
             "is_latent_space": plane.complete,
         },
-        "projections": _projections(explored, container),
-        "snapshots": snapshots_payload(
-            explored.run, explored.data, explored.rows, view.context, plane, container
-        ),
+        "projections": _projections(run, rows, container),
+        "snapshots": snapshots_payload(run, data, rows, view.context, plane, container),
         "code_mean": container.add(view.codes.mean(0)),
         "code_std": container.add(view.codes.double().std(0, correction=0)),
-        "kl": _kl(explored, view),
+        "kl": _kl(view, context),
         "squared_errors": container.add(view.errors),
-        "samples": _samples(explored, view, quantised, container),
+        "samples": _samples(EvaluationContext(model, data), view, quantised, container),
         "context": _context(view, container),
         "corruption": corruption and {"kind": corruption.kind, **corruption.args},
         **_networks(model, container),
@@ -146,34 +134,34 @@ def _weights(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
     return halves
 
 
-def _projections(explored: ExploredModel, container: Container) -> list[dict[str, Any]]:
+def _projections(run: Run, shown: Tensor, container: Container) -> list[dict[str, Any]]:
     """The projections saved with the run that contain every example shown."""
     found = []
     for method in METHODS:
-        saved = None if method == "pca" else saved_projection(explored.run, method)
+        saved = None if method == "pca" else saved_projection(run, method)
         if saved is None:
             continue
         position = torch.full((saved.of,), -1).scatter(0, saved.rows, torch.arange(len(saved.rows)))
-        rows = position[explored.rows]
+        rows = position[shown]
         if bool((rows >= 0).all()):
             found.append({"method": method, "points": container.add(saved.points[rows])})
     return found
 
 
-def _kl(explored: ExploredModel, view: View) -> list[float] | None:
+def _kl(view: View, context: Tensor | None) -> list[float] | None:
     """The KL of each latent dimension in nats, if posterior and prior are normal."""
-    with measuring(explored.model):
-        kl = kl_per_dimension(explored.model, view.x, explored.context)
+    with measuring(view.model):
+        kl = kl_per_dimension(view.model, view.x, context)
     if kl is None or not bool(kl.isfinite().all()):
         return None
     return [round(value, 4) for value in kl.tolist()]
 
 
 def _samples(
-    explored: ExploredModel, view: View, quantised: Quantised | None, container: Container
+    trained: EvaluationContext, view: View, quantised: Quantised | None, container: Container
 ) -> dict[str, Any]:
     """Random codes as `generate` draws them; uniform ones if the model has no distribution."""
-    codes, source = EvaluationContext(explored.model, explored.data).random_codes(RANDOM_CODES)
+    codes, source = trained.random_codes(RANDOM_CODES)
     generator = torch.Generator().manual_seed(0)
     if codes is None and quantised is not None:
         size = (RANDOM_CODES, quantised.groups)

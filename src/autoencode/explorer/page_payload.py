@@ -15,7 +15,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS
 from autoencode.explorer.container import Container
-from autoencode.explorer.model_payload import ExploredModel, check_explorable, model_payload
+from autoencode.explorer.model_payload import check_explorable, model_payload
 from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
@@ -63,7 +63,7 @@ def page_payload(
     for model, run in zip(models, runs, strict=True):
         context = conditioning(run.recipe, data.test)
         of_rows = None if context is None else context[rows]
-        payloads.append(model_payload(ExploredModel(run, model, data, rows, of_rows), container))
+        payloads.append(model_payload(run, model, data, rows, of_rows, container))
     return container.pack(
         {
             "format": FORMAT,

@@ -14,34 +14,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.export import ExportedProgram
-from torch.fx import GraphModule, Node
-from torch.fx.node import map_aggregate, map_arg
+from torch.export import ExportedProgram, default_decompositions
+from torch.fx import Interpreter, Node
+from torch.fx.node import map_aggregate
 
 from autoencode.explorer.operators import OPERATORS, VIEWS
 from autoencode.explorer.values import Operand, Unsupported, Value, is_integer, meta, viewed
 
-# Regions that only set how PyTorch computes; their content is inlined.
-REGIONS = ("wrap_with_autocast", "wrap_with_set_grad_enabled")
-# Prefixes of operators that compute nothing.
-EMPTY = ("_assert", "sym_constrain", "_set_grad_enabled")
+# Operators that are not decomposed: the page computes them with fewer operations than PyTorch's
+# decomposition needs, or refuses them by name.
+WHOLE = frozenset(
+    "linear matmul layer_norm group_norm instance_norm silu softplus log_sigmoid logaddexp "
+    "_pad_circular adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d "
+    "upsample_bicubic2d item".split()
+)
 # Arguments that only describe how a tensor is stored.
-LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "implicit")
+LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 OTHER_LAYERS = "Build the network from other layers, or explore this model with the server."
 NO_CONTROL_FLOW = (
     "Replace Python control flow that depends on the input by tensor operators, and let no shape "
     "depend on the values of the input."
 )
 NO_RANDOMNESS = "Put the model into evaluation mode, model.eval(), or draw the numbers outside it."
-
-
-class UnknownOperator(Unsupported):
-    """An operator of PyTorch that the page does not implement."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f'A page cannot compute the operator "aten.{name}" of this network', OTHER_LAYERS
-        )
 
 
 def traced(module: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[list[Value], list[Operand]]:
@@ -52,36 +46,25 @@ def traced(module: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[list[Value]
     """
     with silent(), torch.no_grad():
         program = _exported(module, tuple(inputs.values()))
-        if any(_changes_its_input(node) for node in _nodes(program.graph_module)):
-            program = program.run_decompositions({})
         values = [Value("input", (), {}, tuple(x.shape), is_integer(x)) for x in inputs.values()]
-        try:
-            return values, _outputs(program, values)
-        except UnknownOperator as unknown:
-            # It may decompose into operators that the page has.
-            try:
-                return values, _outputs(program.run_decompositions(), values)
-            except UnknownOperator:
-                raise unknown from None
-
-
-def _outputs(program: ExportedProgram, values: list[Value]) -> list[Operand]:
-    plan = program.graph_signature
-    names = {
-        **plan.inputs_to_parameters,
-        **plan.inputs_to_buffers,
-        **plan.inputs_to_lifted_tensor_constants,
-    }
-    stored = {**program.state_dict, **program.constants}
-    given = iter(values)
-    first = [
-        stored[names[node.name]].detach().cpu() if node.name in names else next(given)
-        for node in program.graph.nodes
-        if node.op == "placeholder"
-    ]
-    found = _walk(program.graph_module, first)
-    # Updated buffers precede the outputs of the module.
-    return list(found)[len(plan.output_specs) - len(plan.user_outputs) :]
+        plan = program.graph_signature
+        names = {
+            **plan.inputs_to_parameters,
+            **plan.inputs_to_buffers,
+            **plan.inputs_to_lifted_tensor_constants,
+        }
+        stored = {**program.state_dict, **program.constants}
+        given = iter(values)
+        first = [
+            stored[names[spec.arg.name]].detach().cpu() if spec.arg.name in names else next(given)
+            for spec in plan.input_specs
+        ]
+        translator = _Translator(program.graph_module)
+        # It would be added to error messages.
+        translator.extra_traceback = False
+        found = translator.run(*first, enable_io_processing=False)
+        # Updated buffers precede the outputs of the module.
+        return values, list(found)[len(plan.output_specs) - len(plan.user_outputs) :]
 
 
 @contextmanager
@@ -97,60 +80,58 @@ def silent() -> Iterator[None]:
         logging.disable(before)
 
 
-def _exported(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+def _exported(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
+    """Export a module with PyTorch's core operators and those in `WHOLE`, without mutation."""
+    default: Mapping[Any, Any] = default_decompositions()
+    table = {op: how for op, how in default.items() if op.overloadpacket.__name__ not in WHOLE}
     try:
-        return torch.export.export(module, inputs, strict=False)
+        program = torch.export.export(module, inputs, strict=False)
+        decomposed: ExportedProgram = program.run_decompositions(table)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Unsupported(
             f"{type(module).__name__} cannot be exported as a graph ({reason})",
             NO_CONTROL_FLOW,
         ) from error
+    return decomposed
 
 
-def _walk(module: GraphModule, inputs: list[Any]) -> Any:
-    """Evaluate a traced graph on values and constants; return its outputs."""
-    env: dict[Node, Any] = {}
-    given = iter(inputs)
-    for node in module.graph.nodes:
-        args, kwargs = map_arg((node.args, node.kwargs), env.__getitem__)
-        if node.op == "placeholder":
-            env[node] = next(given)
-        elif node.op == "get_attr":
-            env[node] = getattr(module, node.target)
-        elif node.op == "output":
-            return args[0]
-        elif node.target is operator.getitem:
-            env[node] = args[0][args[1]]
-        elif str(node.target) in REGIONS:
-            at = next(i for i, arg in enumerate(args) if isinstance(arg, GraphModule))
-            env[node] = _walk(args[at], list(args[at + 1 :]))
-        else:
-            env[node] = _call(node, args, kwargs)
-    raise AssertionError("The graph has no output")
+class _Translator(Interpreter):
+    """Evaluates a traced graph on values and constants."""
+
+    def run_node(self, n: Node) -> Any:
+        """Translate an operator, or evaluate it with PyTorch if it depends on no input."""
+        target = n.target
+        if isinstance(target, OpOverload) and torch.Tag.nondeterministic_seeded in target.tags:
+            raise Unsupported(f'A network draws random numbers ("aten.{_name(n)}")', NO_RANDOMNESS)
+        if n.op != "call_function":
+            return super().run_node(n)
+        if not n.users:
+            # An assertion.
+            return None
+        args, kwargs = self.fetch_args_kwargs_from_env(n)
+        if target is operator.getitem and args[1] >= len(args[0]):
+            raise Unsupported(f"A page cannot compute all results of {n.args[0]}", OTHER_LAYERS)
+        if target is operator.getitem or not _has_values((args, kwargs)):
+            return super().run_node(n)
+        return _translated(n, args, kwargs)
 
 
-def _call(node: Node, args: Any, kwargs: Any) -> Any:
-    name = _name(node)
-    if name.startswith(EMPTY):
-        return None
-    if not _has_values((args, kwargs)):
-        return _computed(node, args, kwargs)
+def _translated(node: Node, args: Any, kwargs: Any) -> Any:
+    name, out = _name(node), node.meta["val"]
     if name in VIEWS:
-        base = args[0]
-        shown = node.target(*_meta_arguments(args), **_meta_arguments(kwargs))  # type: ignore[operator]
-        if isinstance(base, Tensor):
-            return shown
+        shown = node.target(meta(args[0]), *args[1:], **kwargs)  # type: ignore[operator]
         if isinstance(shown, Tensor):
-            return viewed(base, shown)
-        return [viewed(base, each) for each in shown]
-    out = node.meta["val"]
+            return viewed(args[0], shown)
+        return [viewed(args[0], each) for each in shown]
     if isinstance(out, Tensor) and any(isinstance(side, torch.SymInt) for side in out.shape):
         raise Unsupported(
             f'A shape depends on the values of the input ("aten.{name}")', NO_CONTROL_FLOW
         )
     if name not in OPERATORS:
-        raise UnknownOperator(name)
+        raise Unsupported(
+            f'A page cannot compute the operator "aten.{name}" of this network', OTHER_LAYERS
+        )
     lower = OPERATORS[name]
     kwargs = {key: value for key, value in kwargs.items() if key not in LAYOUT}
     try:
@@ -162,36 +143,13 @@ def _call(node: Node, args: Any, kwargs: Any) -> Any:
     return lower(out, *args, **kwargs)
 
 
-def _computed(node: Node, args: Any, kwargs: Any) -> Any:
-    """Evaluate an operator that depends on no input, with PyTorch."""
-    target = node.target
-    if isinstance(target, OpOverload) and torch.Tag.nondeterministic_seeded in target.tags:
-        raise Unsupported(f'A network draws random numbers ("aten.{_name(node)}")', NO_RANDOMNESS)
-    return target(*args, **kwargs)  # type: ignore[operator]
-
-
 def _has_values(arguments: Any) -> bool:
     leaves: list[Any] = []
     map_aggregate(arguments, leaves.append)
     return any(isinstance(leaf, Value) for leaf in leaves)
 
 
-def _meta_arguments(arguments: Any) -> Any:
-    """Arguments with every value replaced by a tensor without data."""
-    return map_aggregate(arguments, lambda x: meta(x) if isinstance(x, Value) else x)
-
-
 def _name(node: Node) -> str:
     """The name of an operator without its overload, such as "add"."""
     target = node.target
     return target.overloadpacket.__name__ if isinstance(target, OpOverload) else str(target)
-
-
-def _nodes(module: GraphModule) -> Iterator[Node]:
-    for part in module.modules():
-        if isinstance(part, GraphModule):
-            yield from part.graph.nodes
-
-
-def _changes_its_input(node: Node) -> bool:
-    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable

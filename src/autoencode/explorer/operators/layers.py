@@ -1,36 +1,15 @@
-"""Linear layers, convolutions, matrix products and attention."""
+"""Linear layers, matrix products and normalisation layers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
-from autoencode.explorer.operators.reductions import softmax
-from autoencode.explorer.operators.windows import Sides, pad, pair, with_height
-from autoencode.explorer.values import (
-    Lower,
-    Operand,
-    Unsupported,
-    Value,
-    binary,
-    linear,
-    matmul,
-    meta,
-    permute,
-    reshape,
-    reshaped,
-    shape_of,
-    where,
-)
-
-
-def dense(out: Tensor, x: Operand, weight: Operand, bias: Operand | None = None) -> Value:
-    """x Wᵀ + b."""
-    return linear(x, weight, bias)
+from autoencode.explorer.values import Lower, Operand, Unsupported, Value, binary, linear, matmul
 
 
 def addmm(
@@ -42,119 +21,112 @@ def addmm(
     return binary("add", product, bias if beta == 1 else binary("mul", bias, beta))
 
 
-def convolution(
+def batch_norm(
+    out: Any,
+    x: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor,
+    variance: Tensor,
+    momentum: float,
+    eps: float,
+) -> list[Value]:
+    """A scale and a shift per channel, folded into the preceding layer if possible."""
+    scale = (variance + eps).rsqrt() * (1 if weight is None else weight)
+    shift = (0 if bias is None else bias) - mean * scale
+    return [_scaled(x, scale, shift)]
+
+
+def batch_statistics(out: Any, *args: Any) -> list[Value]:
+    """Refuse batch normalisation that does not use running statistics.
+
+    Raises:
+        Unsupported: always.
+    """
+    raise Unsupported(
+        "Batch normalisation uses the statistics of the batch, which is one image here",
+        "Put the model into evaluation mode: model.eval().",
+    )
+
+
+def _scaled(x: Value, scale: Tensor, shift: Tensor) -> Value:
+    layer = x.op in ("conv2d", "conv_transpose2d") or (x.op == "linear" and len(x.shape) == 2)
+    if layer and x.args.get("groups", 1) == 1:
+        # If the layer has other uses, it is computed twice: rare, and still correct.
+        inner, weight, *old = x.of
+        assert isinstance(weight, Tensor)
+        outputs = 1 if x.op == "conv_transpose2d" else 0
+        sides = [-1 if d == outputs else 1 for d in range(weight.dim())]
+        bias = shift + sum(each * scale for each in old if isinstance(each, Tensor))
+        return replace(x, of=(inner, weight * scale.reshape(sides), bias))
+    sides = [-1 if d == 1 else 1 for d in range(len(x.shape))]
+    return binary("add", binary("mul", x, scale.reshape(sides)), shift.reshape(sides))
+
+
+def layer_norm(
     out: Tensor,
-    x: Operand,
-    weight: Operand,
-    bias: Operand | None,
-    stride: Sides,
-    padding: Sides,
-    dilation: Sides,
-    transposed: bool,
-    output_padding: Sides,
+    x: Value,
+    shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn: bool = False,
+) -> Value:
+    """Layer normalisation over the last dimensions."""
+    return _standardised(x, math.prod(shape), eps, weight, bias)
+
+
+def group_norm(
+    out: Tensor,
+    x: Value,
     groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn: bool = False,
 ) -> Value:
-    """A (transposed) convolution over one or two dimensions."""
-    if isinstance(weight, Value) or isinstance(bias, Value):
-        raise Unsupported(
-            "The kernel of a convolution depends on the input", "Use a parameter of the network."
-        )
-    rank = len(shape_of(weight)) - 2
-    if rank > 2:
-        raise Unsupported(f"A convolution has {rank} dimensions", "Use one or two.")
-    batched = len(shape_of(x)) == rank + 2
-    x = x if batched else reshaped(x, (1, *shape_of(x)))
-    args = {"stride": stride, "padding": padding, "dilation": dilation}
-    args |= {"output_padding": output_padding} if transposed else {}
-    pairs = {name: pair(sides, rank, 0 if "padding" in name else 1) for name, sides in args.items()}
-    if rank == 1:
-        x, weight = reshaped(x, with_height(shape_of(x))), weight.unsqueeze(2)
-    of = (x, weight) if bias is None else (x, weight, bias)
-    # A 1-D convolution is a 2-D convolution of an image with one row.
-    shape = (shape_of(x)[0], *out.shape[-1 - rank :])
-    made = Value(
-        "conv_transpose2d" if transposed else "conv2d",
-        of,
-        {**pairs, "groups": groups},
-        shape if rank == 2 else with_height(shape),
-    )
-    return made if rank == 2 and batched else reshape(made, tuple(out.shape))
+    """Normalisation of each group of channels."""
+    size = math.prod(x.shape) // (x.shape[0] * groups)
+    sides = (-1, *[1] * (len(x.shape) - 2))
+    affine = [None if each is None else each.reshape(sides) for each in (weight, bias)]
+    return _standardised(x, size, eps, *affine)
 
 
-def conv(
+def instance_norm(
     out: Tensor,
-    x: Operand,
-    weight: Operand,
-    bias: Operand | None = None,
-    stride: Sides = 1,
-    padding: Sides | str = 0,
-    dilation: Sides = 1,
-    groups: int = 1,
+    x: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn: bool = False,
 ) -> Value:
-    """A convolution, whose padding may be "same" or "valid"."""
-    if padding == "valid":
-        padding = 0
-    if isinstance(padding, str):
-        rank = len(shape_of(weight)) - 2
-        steps, kernel = pair(dilation, rank, 1)[-rank:], shape_of(weight)[2:]
-        spans = [step * (side - 1) for step, side in zip(steps, kernel, strict=True)]
-        padding = [span // 2 for span in spans]
-        # An odd span has one more pixel of padding at the end.
-        more = [side for span in reversed(spans) for side in (0, span % 2)]
-        if any(more):
-            x = pad(functional.pad(meta(x), more), x, more)
-    return convolution(out, x, weight, bias, stride, padding, dilation, False, 0, groups)
+    """Normalisation of each channel, by running statistics if the layer tracks them."""
+    if use_input_stats or mean is None or variance is None:
+        return group_norm(out, x, x.shape[1], weight, bias, eps)
+    return batch_norm(out, x, weight, bias, mean, variance, momentum, eps)[0]
 
 
-def conv_transpose(
-    out: Tensor,
-    x: Operand,
-    weight: Operand,
-    bias: Operand | None = None,
-    stride: Sides = 1,
-    padding: Sides = 0,
-    output_padding: Sides = 0,
-    groups: int = 1,
-    dilation: Sides = 1,
+def _standardised(
+    x: Value, size: int, eps: float, weight: Tensor | None, bias: Tensor | None
 ) -> Value:
-    """A transposed convolution."""
-    return convolution(
-        out, x, weight, bias, stride, padding, dilation, True, output_padding, groups
-    )
-
-
-def attention(
-    out: Tensor,
-    q: Operand,
-    k: Operand,
-    v: Operand,
-    mask: Operand | None = None,
-    dropout: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Value:
-    """softmax(q kᵀ / √d) v."""
-    if is_causal or enable_gqa or dropout:
-        raise Unsupported("Attention is causal, grouped or has dropout", "Use plain attention.")
-    rank = len(shape_of(k))
-    keys = k.mT if isinstance(k, Tensor) else permute(k, (*range(rank - 2), rank - 1, rank - 2))
-    weight = binary("mul", matmul(q, keys), scale or 1 / math.sqrt(shape_of(q)[-1]))
-    if mask is not None:
-        boolean = not isinstance(mask, Value) and mask.dtype is torch.bool
-        weight = where(mask, weight, -math.inf) if boolean else binary("add", weight, mask)
-    return matmul(softmax(weight, -1), v)
+    """Each run of `size` numbers minus its mean, divided by √(variance + eps), then W x + b."""
+    x = Value("standardize", (x,), {"size": size, "eps": eps}, x.shape)
+    x = x if weight is None else binary("mul", x, weight)
+    return x if bias is None else binary("add", x, bias)
 
 
 LAYERS: Mapping[str, Lower] = {
-    "linear": dense,
-    **dict.fromkeys(("matmul", "mm", "bmm", "mv"), lambda out, a, b: matmul(a, b)),
+    "linear": lambda out, x, weight, bias=None: linear(x, weight, bias),
+    **dict.fromkeys(("matmul", "mm", "bmm"), lambda out, a, b: matmul(a, b)),
     "addmm": addmm,
-    "baddbmm": addmm,
-    "conv1d": conv,
-    "conv2d": conv,
-    "conv_transpose1d": conv_transpose,
-    "conv_transpose2d": conv_transpose,
-    "convolution": convolution,
-    "scaled_dot_product_attention": attention,
+    "_native_batch_norm_legit_no_training": batch_norm,
+    "_native_batch_norm_legit": batch_statistics,
+    "_native_batch_norm_legit_functional": batch_statistics,
+    "layer_norm": layer_norm,
+    "group_norm": group_norm,
+    "instance_norm": instance_norm,
 }

@@ -15,12 +15,8 @@ from autoencode.explorer.values import (
     Value,
     binary,
     is_integer,
-    meta,
-    reshaped,
-    shape_of,
     typed_as,
     unary,
-    viewed,
     where,
 )
 
@@ -38,19 +34,13 @@ def _test(name: str) -> Lower:
     return lambda out, a, b: binary(name, a, b).as_integer()
 
 
-def add(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
-    """a + alpha b."""
-    return typed_as(out, binary("add", a, b if alpha == 1 else binary("mul", b, alpha)))
+def _sum(name: str) -> Lower:
+    """a + alpha b, or a − alpha b."""
 
+    def lower(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
+        return typed_as(out, binary(name, a, b if alpha == 1 else binary("mul", b, alpha)))
 
-def sub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
-    """a − alpha b."""
-    return typed_as(out, binary("sub", a, b if alpha == 1 else binary("mul", b, alpha)))
-
-
-def rsub(out: Tensor, a: Operand, b: Operand | float, alpha: float = 1) -> Value:
-    """b − alpha a."""
-    return typed_as(out, binary("sub", b, a if alpha == 1 else binary("mul", a, alpha)))
+    return lower
 
 
 def div(out: Tensor, a: Operand, b: Operand | float, rounding_mode: str | None = None) -> Value:
@@ -86,13 +76,6 @@ def leaky_relu(out: Tensor, x: Operand, negative_slope: float = 0.01) -> Value:
     return unary("leaky_relu", x, slope=negative_slope)
 
 
-def prelu(out: Tensor, x: Operand, weight: Operand) -> Value:
-    """x, and a learned slope · x where x is negative, for each channel."""
-    rank, many = len(shape_of(x)), shape_of(weight)[0] > 1
-    slope = reshaped(weight, [-1 if d == 1 and many else 1 for d in range(rank)])
-    return where(binary("gt", x, 0), x, binary("mul", x, slope))
-
-
 def elu(
     out: Tensor, x: Operand, alpha: float = 1, scale: float = 1, input_scale: float = 1
 ) -> Value:
@@ -108,12 +91,6 @@ def gelu(out: Tensor, x: Operand, approximate: str = "none") -> Value:
 def softplus(out: Tensor, x: Operand, beta: float = 1, threshold: float = 20) -> Value:
     """ln(1 + e^(beta x)) / beta; x itself where beta x is above the threshold."""
     return unary("softplus", x, beta=beta, threshold=threshold)
-
-
-def glu(out: Tensor, x: Value, dim: int = -1) -> Value:
-    """The first half of a dimension times the sigmoid of the second."""
-    first, second = (viewed(x, half) for half in meta(x).chunk(2, dim))
-    return binary("mul", first, unary("sigmoid", second))
 
 
 def to(out: Tensor, x: Value, *args: Any, **kwargs: Any) -> Value:
@@ -147,11 +124,6 @@ def logical_not(out: Tensor, x: Operand) -> Value:
     return binary("eq", _truth(out, x), 0).as_integer()
 
 
-def _hard_sigmoid(x: Operand) -> Value:
-    """(x + 3) / 6 limited to [0, 1]."""
-    return binary("div", unary("clamp", binary("add", x, 3), min=0.0, max=6.0), 6)
-
-
 def _truth(out: Tensor, x: Operand) -> Value:
     if out.dtype is not torch.bool:
         raise Unsupported("A network uses bitwise operators on integers", "Use arithmetic.")
@@ -159,8 +131,8 @@ def _truth(out: Tensor, x: Operand) -> Value:
 
 
 _PLAIN = (
-    "relu silu tanh sigmoid log_sigmoid exp expm1 log log2 log1p square sqrt rsqrt reciprocal "
-    "abs sign neg floor ceil trunc erf sin cos atan"
+    "relu silu tanh sigmoid log_sigmoid exp expm1 log log2 log1p sqrt rsqrt reciprocal abs sign "
+    "neg floor ceil trunc erf sin cos atan"
 )
 POINTWISE: Mapping[str, Lower] = {
     **{name: _plain(name) for name in _PLAIN.split()},
@@ -168,40 +140,22 @@ POINTWISE: Mapping[str, Lower] = {
     **{name: _test(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
     "maximum": _pair("max"),
     "minimum": _pair("min"),
-    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), logical_and),
-    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), logical_or),
+    **dict.fromkeys(("logical_and", "bitwise_and"), logical_and),
+    **dict.fromkeys(("logical_or", "bitwise_or"), logical_or),
     **dict.fromkeys(("logical_not", "bitwise_not"), logical_not),
-    "add": add,
-    "sub": sub,
-    "rsub": rsub,
+    "add": _sum("add"),
+    "sub": _sum("sub"),
     "mul": lambda out, a, b: typed_as(out, binary("mul", a, b)),
     "div": div,
-    "floor_divide": lambda out, a, b: div(out, a, b, "floor"),
     "remainder": lambda out, a, b: typed_as(out, binary("remainder", a, b)),
-    "addcmul": lambda out, x, a, b, value=1: add(out, x, binary("mul", a, b), value),
-    "addcdiv": lambda out, x, a, b, value=1: add(out, x, binary("div", a, b), value),
-    "lerp": lambda out, a, b, weight: binary("add", a, binary("mul", weight, binary("sub", b, a))),
     "pow": power,
     "clamp": clamp,
-    "clamp_min": lambda out, x, low: clamp(out, x, low),
-    "clamp_max": lambda out, x, high: clamp(out, x, None, high),
     "hardtanh": lambda out, x, low=-1, high=1: clamp(out, x, low, high),
-    "relu6": lambda out, x: clamp(out, x, 0, 6),
     "leaky_relu": leaky_relu,
-    "prelu": prelu,
     "elu": elu,
-    "selu": lambda out, x: elu(out, x, 1.6732632423543772, 1.0507009873554805),
-    "celu": lambda out, x, alpha=1: elu(out, x, alpha, 1, 1 / alpha),
     "gelu": gelu,
     "softplus": softplus,
-    "softsign": lambda out, x: binary("div", x, binary("add", unary("abs", x), 1)),
-    "mish": lambda out, x: binary("mul", x, unary("tanh", softplus(out, x))),
-    "hardsigmoid": lambda out, x: _hard_sigmoid(x),
-    "hardswish": lambda out, x: binary("mul", x, _hard_sigmoid(x)),
-    "threshold": lambda out, x, edge, value: where(binary("gt", x, edge), x, value),
-    "glu": glu,
     "round": rounded,
     "where": lambda out, condition, a, b: typed_as(out, where(condition, a, b)),
-    "masked_fill": lambda out, x, mask, value: typed_as(out, where(mask, value, x)),
-    **dict.fromkeys(("to", "_to_copy", "type_as"), to),
+    "_to_copy": to,
 }

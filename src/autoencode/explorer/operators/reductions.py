@@ -19,7 +19,6 @@ from autoencode.explorer.values import (
     move_back,
     move_last,
     reduce,
-    reshape,
     shape_of,
     take,
     typed_as,
@@ -40,21 +39,15 @@ def _reduced(name: str) -> Lower:
     return lower
 
 
-def _truth(name: str) -> Lower:
-    """Whether any number, or every number, is not 0: the maximum or minimum of truth values."""
-
-    def lower(out: Any, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:
-        return reduce(name, binary("ne", x, 0), _dims(dim), keepdim).as_integer()
-
-    return lower
+def any_of(out: Tensor, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:
+    """Whether any number is not 0."""
+    return reduce("max", binary("ne", x, 0), _dims(dim), keepdim).as_integer()
 
 
 def _extreme(name: str) -> Lower:
     """The maximum or minimum; along one dimension, with its index as second result."""
 
-    def lower(out: Any, x: Value, dim: Any = None, keepdim: bool = False) -> Any:
-        if isinstance(dim, Value | Tensor):
-            return binary(name, x, dim)
+    def lower(out: Any, x: Value, dim: int | None = None, keepdim: bool = False) -> Any:
         found = reduce(name, x, _dims(dim), keepdim)
         if dim is None:
             return found
@@ -79,44 +72,28 @@ def norm(
     return binary("pow", total, 1 / ord)
 
 
-def legacy_norm(out: Tensor, x: Value, p: float | None = 2, *args: Any, **kwargs: Any) -> Value:
-    """`torch.norm`, the predecessor of `torch.linalg.vector_norm`."""
-    return norm(out, x, 2 if p is None else p, *args, **kwargs)
-
-
 def variance(
     out: Tensor,
     x: Value,
-    dim: Dims | bool = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
+    dim: Dims = None,
     correction: float | None = None,
+    keepdim: bool = False,
 ) -> Value:
     """The variance, divided by n − 1 by default."""
-    if isinstance(dim, bool):
-        return variance(out, x, None, dim)
     dims = _dims(dim) or list(range(len(x.shape)))
     n = math.prod(x.shape[d] for d in dims)
     squares = unary("square", binary("sub", x, reduce("mean", x, dims, keep=True)))
-    less = float(unbiased) if correction is None else correction
+    less = 1 if correction is None else correction
     return binary("div", reduce("sum", squares, dims, keepdim), n - less)
 
 
-def softmax(x: Value, dim: int) -> Value:
+def softmax(out: Tensor, x: Value, dim: int, half_to_float: bool) -> Value:
     """eˣ divided by its sum."""
     e = unary("exp", binary("sub", x, reduce("max", x, [dim], keep=True)))
     return binary("div", e, reduce("sum", e, [dim], keep=True))
 
 
-def logsumexp(out: Tensor, x: Value, dim: Dims, keepdim: bool = False) -> Value:
-    """ln Σ eˣ."""
-    top = reduce("max", x, _dims(dim), keep=True)
-    total = reduce("sum", unary("exp", binary("sub", x, top)), _dims(dim), keep=True)
-    made = binary("add", unary("log", total), top)
-    return made if keepdim else reshape(made, tuple(out.shape))
-
-
-def log_softmax(out: Tensor, x: Value, dim: int, *args: Any) -> Value:
+def log_softmax(out: Tensor, x: Value, dim: int, half_to_float: bool) -> Value:
     """x − ln Σ eˣ."""
     top = binary("sub", x, reduce("max", x, [dim], keep=True))
     total = reduce("sum", unary("exp", top), [dim], keep=True)
@@ -171,12 +148,6 @@ def index(out: Tensor, x: Operand, indices: Sequence[Operand | None]) -> Value:
     return take(x, each, axis)
 
 
-def one_hot(out: Tensor, x: Value, classes: int) -> Value:
-    """One-hot vectors of class indices."""
-    made = binary("eq", reshape(x, (*x.shape, 1)), torch.arange(float(out.shape[-1])))
-    return made.as_integer()
-
-
 def cumsum(out: Tensor, x: Value, dim: int, **kwargs: Any) -> Value:
     """The cumulative sum along a dimension."""
     moved, order = move_last(x, [dim])
@@ -190,15 +161,11 @@ REDUCTIONS: Mapping[str, Lower] = {
     "amin": _reduced("min"),
     "max": _extreme("max"),
     "min": _extreme("min"),
-    "any": _truth("max"),
-    "all": _truth("min"),
+    "any": any_of,
     "linalg_vector_norm": norm,
-    "norm": legacy_norm,
     "var": variance,
-    "std": lambda *args, **kwargs: unary("sqrt", variance(*args, **kwargs)),
-    **dict.fromkeys(("softmax", "_softmax"), lambda out, x, dim, *args: softmax(x, dim)),
-    **dict.fromkeys(("log_softmax", "_log_softmax"), log_softmax),
-    "logsumexp": logsumexp,
+    "_softmax": softmax,
+    "_log_softmax": log_softmax,
     "cumsum": cumsum,
     "topk": topk,
     "scatter": scatter,
@@ -206,5 +173,4 @@ REDUCTIONS: Mapping[str, Lower] = {
     "index": index,
     "index_select": lambda out, x, dim, index: take(x, index, dim % len(shape_of(x))),
     "embedding": lambda out, weight, index, *args: take(weight, index, 0),
-    "one_hot": one_hot,
 }

@@ -1,4 +1,4 @@
-"""Padding, pooling and resizing of images."""
+"""Convolution, padding, pooling and resizing of images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ from autoencode.explorer.values import (
     meta,
     reduce,
     reshape,
+    reshaped,
     shape_of,
     take,
     viewed,
 )
 
-Sides = int | Sequence[int]
 
-
-def pair(sides: Sides, rank: int, neutral: int) -> list[int]:
+def pair(sides: Sequence[int], rank: int = 2, neutral: int = 1) -> list[int]:
     """Numbers for rows and columns from one number or one per dimension; 1-D adds `neutral`."""
-    each = [sides] if isinstance(sides, int) else list(sides)
-    each = each * rank if len(each) == 1 else each
+    each = [*sides] * rank if len(sides) == 1 else [*sides]
     return [neutral, *each] if rank == 1 else each
 
 
@@ -39,81 +37,96 @@ def with_height(shape: Sequence[int]) -> tuple[int, ...]:
     return (*shape[:-1], 1, shape[-1])
 
 
-def pad(
+def convolution(
     out: Tensor,
     x: Operand,
-    sides: Sequence[int],
-    mode: str = "constant",
-    value: float | None = None,
+    weight: Operand,
+    bias: Operand | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
 ) -> Value:
-    """Pad a tensor with a constant, or with its own numbers as `mode` says."""
-    if mode == "constant":
-        rank = len(shape_of(x))
-        # Sides are listed from the last dimension to the first.
-        before = [0] * rank
-        for i in range(len(sides) // 2):
-            before[rank - 1 - i] = sides[2 * i]
-        return Value("pad", (x,), {"before": before, "value": value or 0.0}, tuple(out.shape))
-    assert isinstance(x, Value)
+    """A (transposed) convolution over one or two dimensions."""
+    if isinstance(weight, Value) or isinstance(bias, Value):
+        raise Unsupported(
+            "The kernel of a convolution depends on the input", "Use a parameter of the network."
+        )
+    rank = len(shape_of(weight)) - 2
+    if rank > 2:
+        raise Unsupported(f"A convolution has {rank} dimensions", "Use one or two.")
+    args = {"stride": stride, "padding": padding, "dilation": dilation}
+    args |= {"output_padding": output_padding} if transposed else {}
+    # A 1-D convolution is a 2-D convolution of an image with one row.
+    pairs = {name: pair(sides, rank, 0 if "padding" in name else 1) for name, sides in args.items()}
+    shape = tuple(out.shape)
+    if rank == 1:
+        x, weight = reshaped(x, with_height(shape_of(x))), weight.unsqueeze(2)
+        shape = with_height(shape)
+    of = (x, weight) if bias is None else (x, weight, bias)
+    op = "conv_transpose2d" if transposed else "conv2d"
+    made = Value(op, of, {**pairs, "groups": groups}, shape)
+    return made if rank == 2 else reshape(made, tuple(out.shape))
+
+
+def pad(out: Tensor, x: Operand, sides: Sequence[int], value: float = 0.0) -> Value:
+    """Pad with a constant."""
+    # Sides are listed from the last dimension to the first.
+    before = [0] * (len(out.shape) - len(sides) // 2) + list(sides[-2::-2])
+    return Value("pad", (x,), {"before": before, "value": value}, tuple(out.shape))
+
+
+def pad_circular(out: Tensor, x: Operand, sides: Sequence[int]) -> Operand:
+    """Pad with the numbers at the other end."""
     for i in range(len(sides) // 2):
-        axis = len(x.shape) - 1 - i
-        index = torch.arange(float(x.shape[axis])).reshape(1, 1, -1)
-        index = functional.pad(index, tuple(sides[2 * i : 2 * i + 2]), mode).flatten()
+        axis = len(out.shape) - 1 - i
+        index = torch.arange(float(shape_of(x)[axis])).reshape(1, 1, -1)
+        index = functional.pad(index, tuple(sides[2 * i : 2 * i + 2]), "circular").flatten()
         x = take(x, index, axis)
     return x
 
 
-def _pool(name: str, out: Any, x: Value, rank: int, sides: Sequence[Sides], **more: bool) -> Value:
+def _pool(name: str, out: Tensor, x: Value, sides: Sequence[Sequence[int]], **more: bool) -> Value:
     kernel, stride, padding, dilation = sides
-    if rank == 1:
-        x = reshape(x, with_height(x.shape))
     args = {
-        "kernel": pair(kernel, rank, 1),
-        "stride": pair(stride or kernel, rank, 1),
-        "padding": pair(padding, rank, 0),
-        "dilation": pair(dilation, rank, 1),
+        "kernel": pair(kernel),
+        "stride": pair(stride or kernel),
+        "padding": pair(padding),
+        "dilation": pair(dilation),
     }
-    shape = tuple(out.shape) if rank == 2 else with_height(out.shape)
-    made = Value("pool", (x,), {"name": name, **args, **more}, shape)
-    return made if rank == 2 else reshape(made, tuple(out.shape))
+    return Value("pool", (x,), {"name": name, **args, **more}, tuple(out.shape))
 
 
-def max_pool(rank: int) -> Lower:
-    """Max pooling."""
-
-    def lower(
-        out: Any,
-        x: Value,
-        kernel: Sides,
-        stride: Sides = (),
-        padding: Sides = 0,
-        dilation: Sides = 1,
-        ceil_mode: bool = False,
-    ) -> Value:
-        return _pool("max", out, x, rank, (kernel, stride, padding, dilation))
-
-    return lower
+def max_pool(
+    out: Sequence[Tensor],
+    x: Value,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> list[Value]:
+    """Max pooling, the first of two results."""
+    return [_pool("max", out[0], x, (kernel, stride, padding, dilation))]
 
 
-def avg_pool(rank: int) -> Lower:
+def avg_pool(
+    out: Tensor,
+    x: Value,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
     """Average pooling."""
-
-    def lower(
-        out: Tensor,
-        x: Value,
-        kernel: Sides,
-        stride: Sides = (),
-        padding: Sides = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> Value:
-        if divisor_override is not None:
-            raise Unsupported("An average pooling has its own divisor", "Leave it out.")
-        sides = (kernel, stride, padding, 1)
-        return _pool("mean", out, x, rank, sides, count_padding=count_include_pad)
-
-    return lower
+    if divisor_override is not None:
+        raise Unsupported("An average pooling has its own divisor", "Leave it out.")
+    sides = (kernel, stride, padding, (1,))
+    return _pool("mean", out, x, sides, count_padding=count_include_pad)
 
 
 def adaptive(out: Tensor, x: Value, size: Sequence[int]) -> Value:
@@ -157,12 +170,11 @@ def resized(name: str) -> Lower:
 
 
 WINDOWS: Mapping[str, Lower] = {
-    "pad": pad,
-    "constant_pad_nd": lambda out, x, sides, value=0: pad(out, x, sides, "constant", value),
-    "max_pool1d": max_pool(1),
-    "max_pool2d": max_pool(2),
-    "avg_pool1d": avg_pool(1),
-    "avg_pool2d": avg_pool(2),
+    "convolution": convolution,
+    "constant_pad_nd": pad,
+    "_pad_circular": pad_circular,
+    "max_pool2d_with_indices": max_pool,
+    "avg_pool2d": avg_pool,
     "adaptive_avg_pool2d": adaptive,
     "upsample_nearest2d": nearest,
     "upsample_bilinear2d": resized("upsample_bilinear2d"),
