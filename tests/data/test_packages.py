@@ -18,6 +18,8 @@ from autoencode.data.named.download import Unavailable, from_package
 from autoencode.data.named.fetch import read_files
 from autoencode.data.read.idx import idx_bytes
 
+pytestmark = pytest.mark.long
+
 R = np.random.default_rng(0)
 X, Y = R.integers(0, 256, (12, 28, 28), np.uint8), (np.arange(12) % 10).astype(np.uint8)
 CONTENT = {

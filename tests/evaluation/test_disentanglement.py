@@ -15,6 +15,8 @@ from autoencode.evaluation.metrics.disentanglement import (
     sap,
 )
 
+pytestmark = pytest.mark.long
+
 VALUES = (3, 6, 20, 20, 8)
 N = 1_200
 UNORDERED = (0, 4)

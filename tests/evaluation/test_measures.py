@@ -15,7 +15,8 @@ from autoencode.train import fit
 ALL = tuple(MEASURES)
 KINDS = ["ae", "vae", "cvae", "fsq", "mog-vae", "m2", "sphere-vae", "ae-mixture"]
 
-QUICK_KINDS = ("cvae", "fsq", "mog-vae", "ae-mixture")
+QUICK_KINDS = ("cvae",)
+LONG_KINDS = ("fsq", "mog-vae", "ae-mixture")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,16 @@ def made(name, data, **sets):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK_KINDS else pytest.mark.slow) for n in KINDS]
+    "name",
+    [
+        *QUICK_KINDS,
+        *(pytest.param(name, marks=pytest.mark.long) for name in LONG_KINDS),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in KINDS
+            if name not in QUICK_KINDS + LONG_KINDS
+        ),
+    ],
 )
 def test_every_measure_finds_what_has_a_meaning(name, many):
     model = made(name, many)

@@ -10,6 +10,8 @@ from torch import nn
 from autoencode.errors import AutoencodeError
 from autoencode.explorer.graph import Unsupported, network_graph
 
+pytestmark = pytest.mark.long
+
 
 class Function(nn.Module):
     """A function as a module."""

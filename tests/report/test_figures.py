@@ -40,12 +40,12 @@ def pictures(figure):
 @pytest.mark.parametrize(
     ("recipe", "x", "latent", "classes", "n"),
     [
-        ("ae", (37, 53), 2, 3, 30),
-        ("conv-ae", (3, 37, 53), 30, 0, 20),
+        pytest.param("ae", (37, 53), 2, 3, 30, marks=pytest.mark.long),
+        pytest.param("conv-ae", (3, 37, 53), 30, 0, 20, marks=pytest.mark.long),
         ("vae", (30,), 2, 2, 20),
         ("ae", (300,), 1, 5, 20),
-        ("conv-vae", (3, 64, 64), 1, 3, 9),
-        ("vae", (8, 8), 30, 30, 60),
+        pytest.param("conv-vae", (3, 64, 64), 1, 3, 9, marks=pytest.mark.long),
+        pytest.param("vae", (8, 8), 30, 30, 60, marks=pytest.mark.long),
         ("ae", (4, 8, 8), 3, 1, 9),
         ("ae", (8, 8), 2, 2, 1),
         ("vae", (8, 8), 5, 0, 1),

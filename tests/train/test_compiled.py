@@ -55,7 +55,22 @@ def traced(trainer):
 
 # One of each kind of what a step does: noise, labels, discrete codes, batch normalisation, samples.
 @pytest.mark.parametrize(
-    "name", ["ae", "vae", "cvae", "vq-vae", "denoising-ae", "ae-dropout", "iwae", "contractive-ae"]
+    "name",
+    [
+        "vae",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in (
+                "ae",
+                "cvae",
+                "vq-vae",
+                "denoising-ae",
+                "ae-dropout",
+                "iwae",
+                "contractive-ae",
+            )
+        ),
+    ],
 )
 def test_the_traced_step_is_the_step(name, digits):
     recipe = RECIPES[name].set("network.hidden", (16,)).but(sampler=None, schedules={})
