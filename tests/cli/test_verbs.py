@@ -47,6 +47,7 @@ def test_train_prints_one_object(run):
     assert opened.metrics()["squared_error"] == found["squared_error"]
 
 
+@pytest.mark.long
 def test_evaluate_prints_the_figures_as_json_and_in_words(run, ae):
     found = run("evaluate ae --json").json
     assert isinstance(found["squared_error"], float)

@@ -12,6 +12,8 @@ from autoencode.data.named.sprites import FACTORS, read_sprites
 from autoencode.data.split.binarisation import binarised
 from autoencode.data.storage import MemoryStorage
 
+pytestmark = pytest.mark.long
+
 # Of all images and factors: another one is another data set.
 DIGEST = "113cd0616ee5ef0c6362b985942e7e73974c74a19ba8656835f8888c4e7290c9"
 

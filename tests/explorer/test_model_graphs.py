@@ -8,6 +8,8 @@ from autoencode.explorer.model_graphs import decoder_graph, encoder_graph
 from autoencode.models.build import build, sizes_for
 from autoencode.models.recipes.table import RECIPES
 
+pytestmark = pytest.mark.long
+
 GREY, COLOUR, VECTOR = (1, 28, 28), (3, 32, 32), (30,)
 CLASSES = 10
 # One of each kind of network, bottleneck and context; the slow test takes all.

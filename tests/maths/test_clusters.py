@@ -31,6 +31,7 @@ def test_digits_come_apart_better_than_by_normals():
     assert ours > matched(torch.tensor(normals.fit_predict(x))) + 0.05
 
 
+@pytest.mark.long
 def test_it_is_the_same_for_the_same_seed_and_leaves_random_states_alone():
     z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     before = torch.get_rng_state()

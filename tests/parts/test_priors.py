@@ -230,6 +230,7 @@ def test_parts_keep_their_arguments():
     assert Flow(PLAIN, transforms=2).transforms == 2
 
 
+@pytest.mark.long
 def test_a_fitted_mixture_is_the_clusters_of_the_codes():
     torch.manual_seed(0)
     means = torch.tensor([[-8.0, 0.0], [0.0, 8.0], [8.0, -3.0]])

@@ -215,6 +215,7 @@ def test_images_of_bytes_are_those_of_floats():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.long
 def test_planes_share_their_colours_and_not_their_limits(n):
     codes, y = torch.randn(200, 2), torch.arange(200) % 3
     panels = [(f"a model of weight {i}", codes * 10**i, y) for i in range(n)]

@@ -201,6 +201,7 @@ def test_what_moves_is_not_compiled(digits):
         fit(SMALL, digits, steps=5, compile="on", clip=1.0, progress=False)
 
 
+@pytest.mark.long
 def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
     def fails(step):
         raise RuntimeError("no compiler\nmore of it")
