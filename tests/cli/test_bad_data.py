@@ -122,15 +122,15 @@ def spoil(how, images):
 )
 def test_bad_data_are_refused_by_name(refused, images, how, source, words):
     spoil(how, images)
-    told = refused(f"train ae --data {source} {QUICK}")
-    assert all(word in told for word in words), told
+    message = refused(f"train ae --data {source} {QUICK}")
+    assert all(word in message for word in words), message
     assert not (images.parent / "ran").exists()
 
 
 def test_labels_of_another_length_are_refused(refused, folder):
     arrays("x", np.zeros((12, 4)), np.zeros(11, int))
-    told = refused(f"train ae --data x.npy --labels x-labels.npy {QUICK}")
-    assert "12 examples and 11 labels" in told
+    message = refused(f"train ae --data x.npy --labels x-labels.npy {QUICK}")
+    assert "12 examples and 11 labels" in message
 
 
 def test_values_beyond_a_range_that_was_given(refused, folder):
@@ -147,9 +147,9 @@ def test_a_range_says_what_floats_mean(run, folder):
 def test_bad_files_are_skipped_with_a_notice_when_asked(run, refused, images):
     cut(images / "a" / "03.png")
     skip = f"train ae --data images --on-bad skip {QUICK} --out r"
-    told = refused(skip)
-    assert "1 of 40 files" in told
-    assert "--max-bad" in told
+    message = refused(skip)
+    assert "1 of 40 files" in message
+    assert "--max-bad" in message
     outcome = run(f"{skip} --max-bad 0.05")
     assert outcome.code == 0
     assert outcome.err.startswith("note: 1 of 40 files in ")

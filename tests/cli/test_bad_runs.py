@@ -64,9 +64,9 @@ DEEP = json.loads("[" * 900 + "]" * 900)
 @pytest.mark.parametrize("verb", ["evaluate", "resume"])
 def test_a_run_json_that_is_none_is_refused(refused, ae, verb, values, words):
     change(ae / "run.json", **values)
-    told = refused(f"{verb} ae")
-    assert all(word in told for word in words), told
-    assert "ae" in told.split()[1]
+    message = refused(f"{verb} ae")
+    assert all(word in message for word in words), message
+    assert "ae" in message.split()[1]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_run_json_that_is_none_is_refused(refused, ae, verb, values, words):
 )
 def test_a_recipe_made_to_harm_is_refused(refused, ae, values, words):
     change(ae / "recipe.json", **values)
-    told = refused("evaluate ae")
-    assert "ae/recipe.json" in told
-    assert all(word in told for word in words), told
-    assert len(told) < 500
+    message = refused("evaluate ae")
+    assert "ae/recipe.json" in message
+    assert all(word in message for word in words), message
+    assert len(message) < 500
 
 
 def test_a_recipe_too_large_for_any_machine(refused, ae):
@@ -152,25 +152,25 @@ def flip(path):
 def test_damaged_weights_are_refused_by_every_verb(refused, ae, harm, words):
     harm(ae / "weights.safetensors")
     for verb in ("evaluate", "generate", "reconstruct", "interpolate"):
-        told = refused(f"{verb} ae")
-        assert f"ae/weights.safetensors {words}" in told
+        message = refused(f"{verb} ae")
+        assert f"ae/weights.safetensors {words}" in message
     assert not (ae.parent / "ran").exists()
 
 
 def test_weights_of_other_shapes_are_listed(refused, ae):
     change(ae / "recipe.json", network__args={"hidden": [17]})
-    told = refused("evaluate ae")
-    assert "ae/weights.safetensors do not fit the recipe" in told
-    assert "encoder.network.body.0.weight is [16, 64] and not [17, 64]" in told
+    message = refused("evaluate ae")
+    assert "ae/weights.safetensors do not fit the recipe" in message
+    assert "encoder.network.body.0.weight is [16, 64] and not [17, 64]" in message
 
 
 def test_weights_that_lack_a_tensor_or_have_one_more_are_refused(refused, ae):
     tensors, meta = read_tensors(ae / "weights.safetensors")
     lost = tensors.pop("decoder.network.out.bias")
     write_tensors(ae / "weights.safetensors", tensors | {"stray": lost}, meta)
-    told = refused("evaluate ae")
-    assert "decoder.network.out.bias is missing" in told
-    assert "stray is unknown" in told
+    message = refused("evaluate ae")
+    assert "decoder.network.out.bias is missing" in message
+    assert "stray is unknown" in message
 
 
 def test_weights_of_a_newer_format(refused, ae, monkeypatch):
@@ -179,9 +179,9 @@ def test_weights_of_a_newer_format(refused, ae, monkeypatch):
     write_tensors(ae / "weights.safetensors", tensors, meta)
     monkeypatch.undo()
     monkeypatch.chdir(ae.parent)
-    told = refused("evaluate ae")
-    assert "format 99" in told
-    assert "pip install --upgrade" in told
+    message = refused("evaluate ae")
+    assert "format 99" in message
+    assert "pip install --upgrade" in message
 
 
 def test_weights_that_are_not_a_number_are_no_figures(refused, ae):
@@ -193,9 +193,9 @@ def test_weights_that_are_not_a_number_are_no_figures(refused, ae):
 
 def test_an_unfinished_run_says_how_to_go_on(refused, half):
     for verb in ("evaluate", "generate", "reconstruct", "interpolate"):
-        told = refused(f"{verb} half")
-        assert "half has no trained weights yet: its status is interrupted" in told
-        assert "autoencode resume half" in told
+        message = refused(f"{verb} half")
+        assert "half has no trained weights yet: its status is interrupted" in message
+        assert "autoencode resume half" in message
 
 
 @pytest.mark.parametrize(

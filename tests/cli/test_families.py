@@ -13,8 +13,8 @@ QUICK = "--data digits --steps 30 --batch-size 50 --no-report --set network.hidd
 
 def test_a_conditional_model_draws_the_class_that_is_asked_for(run, folder):
     run(f"train cvae {QUICK} --out cvae")
-    told = run("generate cvae --label 3 --n 4 --out threes.png")
-    assert 'with the class "3"' in told.out
+    message = run("generate cvae --label 3 --n 4 --out threes.png")
+    assert 'with the class "3"' in message.out
     turns = run("generate cvae --n 20 --out turns.png")
     assert "with each class in turn" in turns.out
     assert (folder / "threes.png").read_bytes() != (folder / "turns.png").read_bytes()
@@ -47,8 +47,8 @@ def test_a_corrupted_input_is_measured_against_the_clean_one(run, folder):
 
 def test_a_fitted_sampler_is_drawn_from(run, folder):
     run(f"train ae-mixture {QUICK} --out run")
-    told = run("generate run --n 9 --out a.png")
-    assert "the fitted sampler, mixture" in told.out
+    message = run("generate run --n 9 --out a.png")
+    assert "the fitted sampler, mixture" in message.out
     with Image.open(folder / "a.png") as picture:
         assert picture.size[0] > 8
 

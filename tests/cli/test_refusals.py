@@ -91,8 +91,8 @@ TRAIN = "train ae --data digits"
     ids=lambda value: value[:60] if isinstance(value, str) else "",
 )
 def test_what_has_no_meaning_is_refused(refused, line, words):
-    told = refused(line)
-    assert all(word in told for word in words), told
+    message = refused(line)
+    assert all(word in message for word in words), message
 
 
 def test_a_device_that_is_not_there_is_refused_before_an_old_run_is_replaced(run, ae):
@@ -106,9 +106,9 @@ def test_a_device_that_is_not_there_is_refused_before_an_old_run_is_replaced(run
 
 
 def test_a_giant_is_a_matter_of_resources(refused):
-    told = refused(f"{TRAIN} --set network.hidden=[1000000,1000000]", code=4)
-    assert "parameters" in told
-    assert "network.hidden" in told
+    message = refused(f"{TRAIN} --set network.hidden=[1000000,1000000]", code=4)
+    assert "parameters" in message
+    assert "network.hidden" in message
 
 
 def test_an_existing_run_or_picture_is_replaced_only_when_asked(run, ae, folder):
@@ -156,8 +156,8 @@ def test_an_existing_run_or_picture_is_replaced_only_when_asked(run, ae, folder)
 )
 @pytest.mark.usefixtures("ae", "images")
 def test_pictures_and_measures_of_what_is_not_there_are_refused(refused, line, words):
-    told = refused(line)
-    assert all(word in told for word in words), told
+    message = refused(line)
+    assert all(word in message for word in words), message
 
 
 @pytest.mark.usefixtures("ae")

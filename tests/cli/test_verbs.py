@@ -76,16 +76,16 @@ def test_resume_ends_what_was_interrupted(run, half, trained):
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "told"),
+    ("name", "words", "message"),
     [
         ("vae", "", "the prior, normal"),
         ("ae", "", "uniform codes in the bounding box of the training codes"),
         ("ae", "--label 4", 'the class "4"'),
     ],
 )
-def test_generate_draws_codes_and_decodes_them(run, folder, trained, name, words, told):
+def test_generate_draws_codes_and_decodes_them(run, folder, trained, name, words, message):
     outcome = run(f"generate {trained / name} --n 9 --seed 1 --out a.png {words}")
-    assert told in outcome.out
+    assert message in outcome.out
     assert min(size_of("a.png")) > 3 * SIDE
     run(f"generate {trained / name} --n 9 --seed 1 --out b.png {words}")
     run(f"generate {trained / name} --n 9 --seed 2 --out c.png {words}")

@@ -123,10 +123,10 @@ def test_a_set_is_fetched_once_and_kept_unpacked(mirror, cache, capfd):
     source = made(mirror.address())
     assert is_whole(read_files(source))
     assert len(mirror.asked) == 4
-    told = capfd.readouterr().err.splitlines()
-    assert len(told) == 1
-    assert "127.0.0.1" in told[0]
-    assert str(cache / "made") in told[0]
+    message = capfd.readouterr().err.splitlines()
+    assert len(message) == 1
+    assert "127.0.0.1" in message[0]
+    assert str(cache / "made") in message[0]
     assert {p.name: p.read_bytes() for p in (cache / "made").iterdir()} == CONTENT
     assert left_over(cache) == []
     assert is_whole(read_files(source))
@@ -167,12 +167,12 @@ def test_when_all_fail_one_sentence_tells_what_was_tried(mirror, cache):
     source = made(gone, mirror.address("missing"), mirror.address("altered"))
     with pytest.raises(DataError) as caught:
         read_files(source)
-    told = str(caught.value)
+    message = str(caught.value)
     for word in ("no connection", "404", "train-images-idx3-ubyte.gz is damaged"):
-        assert word in told
-    assert "--data FOLDER with train-images-idx3-ubyte" in told
-    assert "AUTOENCODE_DATA" in told
-    assert "\n" not in told
+        assert word in message
+    assert "--data FOLDER with train-images-idx3-ubyte" in message
+    assert "AUTOENCODE_DATA" in message
+    assert "\n" not in message
     assert not (cache / "made").exists()
     assert left_over(cache) == []
 
@@ -328,10 +328,10 @@ print(all(hashlib.sha256(read[n]).hexdigest() == h for n, h, _ in files), flush=
 
 
 def workers(mirror, count):
-    told = json.dumps([mirror.address(), [[f.name, f.sha256, f.size] for f in FILES]])
+    message = json.dumps([mirror.address(), [[f.name, f.sha256, f.size] for f in FILES]])
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, told],
+            [sys.executable, "-c", WORKER, message],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(count)
@@ -354,8 +354,8 @@ def test_processes_that_want_the_same_set_at_once_share_one_download(mirror, cac
     results = [worker.communicate(timeout=60) for worker in running]
     assert [out for out, _ in results] == ["True\n"] * 2
     assert len(mirror.asked) == 4
-    told = [err for _, err in results] + [capfd.readouterr().err]
-    assert sum("waiting for another process" in err for err in told) == 2
+    message = [err for _, err in results] + [capfd.readouterr().err]
+    assert sum("waiting for another process" in err for err in message) == 2
     assert {p.name: p.read_bytes() for p in (cache / "made").iterdir()} == CONTENT
 
 

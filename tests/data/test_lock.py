@@ -59,8 +59,8 @@ def test_a_waiting_process_says_once_for_what(tmp_path, holder, capfd):
     release.start()
     with exclusive_folder(tmp_path, "mnist", "fetching mnist"):
         release.join()
-    told = capfd.readouterr().err
-    assert told == "autoencode: waiting for another process, which is fetching mnist\n"
+    message = capfd.readouterr().err
+    assert message == "autoencode: waiting for another process, which is fetching mnist\n"
 
 
 def test_two_locks_in_one_process_exclude_each_other(tmp_path):

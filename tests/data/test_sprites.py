@@ -98,8 +98,8 @@ def test_shapes_turn_anticlockwise_by_their_rotation(data, shape, order, begin):
     chosen = (of(data.test, "shape") == shape) & (of(data.test, "scale") == 5)
     seen = moment(data.test.x[torch.from_numpy(chosen)], order)
     # Of moments of that order the angle goes once around while the shape does its part of a turn.
-    told = begin + 360 * of(data.test, "rotation")[chosen] / 40
-    assert np.abs((seen - told + 180) % 360 - 180).max() < 5
+    expected = begin + 360 * of(data.test, "rotation")[chosen] / 40
+    assert np.abs((seen - expected + 180) % 360 - 180).max() < 5
 
 
 def test_all_combinations_of_shape_scale_and_rotation_differ(raw):

@@ -57,15 +57,15 @@ def integrated(q, p, grid, width):
     each = q.log_prob(grid[:, None]).double()
     mixture = each.logsumexp(1) - math.log(each.shape[1])
     divergence = (mixture.exp() * (mixture - p.log_prob(grid).double())).sum() * width
-    told = (each.exp() * (each - mixture[:, None])).mean(1).sum() * width
-    return divergence.item(), told.item()
+    information = (each.exp() * (each - mixture[:, None])).mean(1).sum() * width
+    return divergence.item(), information.item()
 
 
-def agrees(found, divergence, told):
+def agrees(found, divergence, information):
     assert 0 < found.divergence_stderr < 0.05
     assert 0 < found.mutual_information_stderr < 0.05
     assert abs(found.divergence - divergence) < 4 * found.divergence_stderr
-    assert abs(found.mutual_information - told) < 4 * found.mutual_information_stderr
+    assert abs(found.mutual_information - information) < 4 * found.mutual_information_stderr
 
 
 def test_normals_by_integration():

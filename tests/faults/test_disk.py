@@ -153,7 +153,7 @@ def test_folders_that_may_only_be_read(start, ended):
         ("resume", "2"),
         ("generate", "2"),
     ]
-    warned, *told = err.split("ready\n")[1].splitlines()
+    warned, *message = err.split("ready\n")[1].splitlines()
     assert warned.startswith(f"warning: {folder}/run/metrics.json cannot be written")
-    for line, path in zip(told, ("new", "run/run.lock", "half/run.lock", "x.png"), strict=True):
+    for line, path in zip(message, ("new", "run/run.lock", "half/run.lock", "x.png"), strict=True):
         assert line.startswith(f"error: {folder}/{path} cannot be written: Permission denied"), line

@@ -69,8 +69,8 @@ class TwinM2(nn.Module):
     def forward(self, x, y, alpha):
         x = x.flatten(1)
         logits = self.cls2(self.cls1(x).relu())
-        told = torch.where(y < 0, logits.argmax(1), y)
-        labelled = self.bound(x, told, torch.randn(len(x), 3, dtype=x.dtype))
+        labels = torch.where(y < 0, logits.argmax(1), y)
+        labelled = self.bound(x, labels, torch.randn(len(x), 3, dtype=x.dtype))
         unseen, total = x[y < 0], labelled[y >= 0].sum()
         if len(unseen):
             noise = torch.randn(K * len(unseen), 3, dtype=x.dtype).split(len(unseen))
@@ -171,15 +171,15 @@ def test_keeps_the_contract(kind, x):
     m = model(kind, x).eval()
     assert isinstance(m, Autoencoder)
     images, context = torch.rand(6, *x), torch.tensor([0, -1, 3, -1, -1, 2])
-    told = torch.where(context < 0, m.predict(images), context)
+    labels = torch.where(context < 0, m.predict(images), context)
     codes, restored = m(images, context)
     assert codes.shape == (6, 3)
     assert restored.shape == images.shape
     torch.testing.assert_close(m.encoder(images, context), codes)
     torch.testing.assert_close(
-        m.encode(images, context).z, m.encode(images, told).z, rtol=0, atol=0
+        m.encode(images, context).z, m.encode(images, labels).z, rtol=0, atol=0
     )
-    torch.testing.assert_close(m.decode(codes, told).mean, restored)
+    torch.testing.assert_close(m.decode(codes, labels).mean, restored)
     features = functional.one_hot(context.clamp(min=0), K) * (context >= 0)[:, None]
     torch.testing.assert_close(m.encoder(images, features.float()), codes)
     torch.testing.assert_close(m.encoder(images), m.encoder(images, m.predict(images)))

@@ -87,7 +87,7 @@ def made(name, x=GREY, seed=0):
     return model_of(CASES[name], x, seed)
 
 
-def told(model, n):
+def context_for(model, n):
     """The labels or vectors of n examples, for a conditional model."""
     if not model.sizes.context:
         return None
@@ -100,7 +100,7 @@ def told(model, n):
 def test_shapes_and_spaces(name, x):
     torch.manual_seed(0)
     model = made(name, x).eval()
-    images, context, z_shape = torch.rand(5, *x), told(model, 5), model.sizes.z
+    images, context, z_shape = torch.rand(5, *x), context_for(model, 5), model.sizes.z
     assert isinstance(model, Autoencoder)
     with torch.no_grad():
         codes, restored = model(images, context)
@@ -126,7 +126,7 @@ def test_shapes_and_spaces(name, x):
         if prior is not None:
             shape = (7,) if context is None or not prior.batch_shape else ()
             z = prior.sample(shape)
-            known = told(model, len(z))
+            known = context_for(model, len(z))
             assert model.decoder(z, known).shape == (len(z), *x)
             assert prior.log_prob(z).shape == (len(z),)
 
@@ -134,7 +134,7 @@ def test_shapes_and_spaces(name, x):
 @pytest.mark.parametrize("name", CASES)
 def test_grey_images_come_with_and_without_their_channel(name):
     model = made(name).eval()
-    plain, context = torch.rand(4, *GREY), told(model, 4)
+    plain, context = torch.rand(4, *GREY), context_for(model, 4)
     with_channel = plain[:, None]
     torch.testing.assert_close(model.encoder(plain, context), model.encoder(with_channel, context))
     assert model(with_channel, context).images.shape == (4, 1, *GREY)
@@ -150,7 +150,7 @@ def test_gradients_reach_every_parameter(name):
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
     for _ in range(3):  # a top-k code silences some units in one batch, others in another
-        output = objective(torch.rand(40, *GREY), told(model, 40))
+        output = objective(torch.rand(40, *GREY), context_for(model, 40))
         output.loss.backward()
     sampler = {id(p) for p in model.latent_sampler.parameters()} if model.recipe.sampler else set()
     theirs = {id(p) for p in objective.critics_parameters()}
@@ -173,7 +173,7 @@ def test_terms_are_finite_and_have_a_unit(name):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
-    x, context = torch.rand(12, *GREY), told(model, 12)
+    x, context = torch.rand(12, *GREY), context_for(model, 12)
     for training in (True, False):
         objective.train(training)
         with torch.set_grad_enabled(training):
@@ -186,7 +186,7 @@ def test_terms_are_finite_and_have_a_unit(name):
 @pytest.mark.parametrize("name", CASES)
 def test_encode_is_deterministic_and_without_gradients_unless_training(name):
     model = made(name).eval()
-    x, context = torch.rand(5, *GREY), told(model, 5)
+    x, context = torch.rand(5, *GREY), context_for(model, 5)
     torch.testing.assert_close(
         model.encode(x, context).z, model.encode(x, context).z, rtol=0, atol=0
     )
@@ -211,7 +211,7 @@ def test_weights_survive_the_disk_bit_for_bit(name, tmp_path):
     torch.manual_seed(0)
     model = made(name)
     objective = Objective(model, model.recipe, model.sizes)
-    x, context = torch.rand(30, *GREY), told(model, 30)
+    x, context = torch.rand(30, *GREY), context_for(model, 30)
     objective(x, context)  # batch statistics and code books are written in training
     write_tensors(tmp_path / "weights.safetensors", model.state_dict(), {})
     other = made(name, seed=1)
@@ -240,14 +240,14 @@ def test_recipe_is_documented(name):
 @pytest.mark.parametrize("name", CASES)
 def test_models_can_be_copied(name):
     model = made(name).eval()
-    x, context = torch.rand(3, *GREY), told(model, 3)
+    x, context = torch.rand(3, *GREY), context_for(model, 3)
     torch.testing.assert_close(copy.deepcopy(model)(x, context).images, model(x, context).images)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_refuses_images_and_codes_of_other_sizes(name):
     model = made(name)
-    context = told(model, 2)
+    context = context_for(model, 2)
     for wrong in (torch.rand(2, 32, 32), torch.rand(2, 3, *GREY), torch.rand(*GREY)):
         with pytest.raises(DataError, match=r"\(16, 16\)"):
             model.encoder(wrong, context)

@@ -235,7 +235,7 @@ def test_planes_share_their_colours_and_not_their_limits(n):
 def test_planes_name_only_the_classes_that_are_there():
     codes = torch.randn(50, 2)
     codes[0] = torch.nan
-    figure = code_planes([("told", codes, torch.full((50,), 1)), ("not", codes, None)], "abc")
+    figure = code_planes([("labelled", codes, torch.full((50,), 1)), ("not", codes, None)], "abc")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["b"]
     assert len(figure.axes[0].collections[0].get_offsets()) == 49
     assert not code_planes([("not", codes, None)], []).legends

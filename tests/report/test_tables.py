@@ -46,7 +46,7 @@ def square(glass):
 
 
 def conditional(model_name, few, **changes):
-    """A small model that is told labels, or tells them, and a view of it."""
+    """A small model that is conditioned on labels, or predicts them, and a view of it."""
     recipe = RECIPES[model_name].but(latent=2).set("network.hidden", (16,))
     model = build(recipe, Sizes((8, 8), (2,), context=10, n=100), seed=0).eval()
     return model, View.of(model, few.test.x, few.test.y, few.classes, **changes)

@@ -75,16 +75,16 @@ def memory_of(fitted: FitResult) -> tuple[int, bool]:
 
 
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
-    told = []
+    outcomes = []
     found = fit_many(
         jobs_of(digits, tmp_path),
         workers=1,
         on_trained=steps_of,
-        on_finished=told.append,
+        on_finished=outcomes.append,
         progress=False,
     )
     assert [outcome.result for outcome in found] == [40, 40, 40]
-    assert told == found
+    assert outcomes == found
     for outcome in found:
         alone = fit(SMALL, digits, progress=False, **outcome.job.settings)
         assert same(load(outcome.job.out), alone.model)

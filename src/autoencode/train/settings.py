@@ -84,10 +84,10 @@ class Settings:
     precision: Precision = option(
         "auto", "Precision of the networks; auto is bf16 where the hardware has it, else float32."
     )
-    # On a processor, compiling takes half a minute, and the weights differ by rounding. "on" also
-    # records several steps as one CUDA graph on a GPU.
+    # Compiling takes half a minute on a processor, and the weights differ by rounding.
     compile: Compile = option(
-        "auto", "Compile the training step; auto does so on a CPU where it saves time."
+        "auto",
+        "Compile the training step; auto does so on a CPU where it saves time, on does so anywhere.",
     )
     tensorboard: bool = option(False, "Write a log for TensorBoard into the run folder.")
 

@@ -122,8 +122,9 @@ class TrainState:
 
     def apply_schedules(self) -> None:
         """Sets the learning rate and all scheduled numbers to their values at this step."""
-        for optimizer in self.optimizers.values():
-            optimizer.lr = self.learning_rate(self.step)
+        self.optimizer.lr = self.learning_rate(self.step)
+        if self.critic_optimizer is not None:
+            self.critic_optimizer.lr = self.optimizer.lr
         self.objective.apply_schedules(self.step)
 
     def check_finite(self, value: Tensor, named: Mapping[str, Tensor]) -> None:
