@@ -87,7 +87,7 @@ class Settings:
     # Compiling takes half a minute on a processor, and the weights differ by rounding.
     compile: Compile = option(
         "auto",
-        "Compile the training step; auto does so on a CPU where it saves time, on does so anywhere.",
+        "Compile the training step: always (on), or on a CPU where it saves time (auto).",
     )
     tensorboard: bool = option(False, "Write a log for TensorBoard into the run folder.")
 
