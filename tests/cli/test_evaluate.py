@@ -81,3 +81,24 @@ def test_what_cannot_be_mapped_is_refused_before_anything_is_measured(run, ae, i
     outcome = run("evaluate ae --projection umap")
     assert outcome.code == 2
     assert 'pip install "autoencode[umap]"' in outcome.error
+
+
+@pytest.mark.long
+def test_a_summary_names_only_what_the_model_has(run, ae, vae, drawn):
+    """A plain autoencoder has no prior, so no line says anything about one."""
+    without, with_prior = (
+        run(f"evaluate {name} --measures quick,space --projection none").out.splitlines()
+        for name in ("ae", "vae")
+    )
+    assert not [line for line in without if "prior" in line or "ctive" in line or "KL" in line]
+    assert [line for line in with_prior if line.startswith("prior ") and "ctive" in line]
+
+
+@pytest.mark.long
+def test_a_classification_loss_is_not_called_like_the_error(run, folder, drawn):
+    """Test examples of a semi-supervised model are classified without their labels."""
+    out = run(f"{TRAIN.replace(' ae ', ' m2 ')} --labelled 50 --out m2 --no-report").out
+    titles = [line for line in out.splitlines() if "lassification" in line]
+    assert len(titles) == 1
+    assert titles[0].startswith("Classification error ")
+    assert "nats" not in titles[0]

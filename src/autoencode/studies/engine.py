@@ -14,6 +14,7 @@ from autoencode.errors import RunError
 from autoencode.evaluation import MetricsCache, evaluate
 from autoencode.io.store import read_json, write_bytes, write_json, write_text, writing
 from autoencode.models.describe import slots
+from autoencode.report.formatting import duration
 from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
@@ -174,7 +175,7 @@ def _page(
         title=f"{study.title} ({data.name})",
         question=study.question,
         lead=(
-            f"{len(results.found)} trainings on {data.name}, {seconds / 60:.0f} minutes of one "
+            f"{len(results.found)} trainings on {data.name}, {duration(seconds)} of one "
             f"core in total; {len(data.test):,} test examples."
         ),
         findings=[(each.hypothesis, each.verdict, each.sentence) for each in conclusion.findings],
