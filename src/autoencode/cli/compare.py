@@ -192,6 +192,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
         cost_words,
         difference_words,
         estimate_words,
+        pca_sentences,
         title_of,
     )
 
@@ -211,6 +212,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
             cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
         rows.append([*cells, cost_words(model)])
     yield from aligned(rows)
+    yield from pca_sentences(found)
     if len(found.models) == 1:
         return
     for figure in [figure for figure in shown if figure.differences][:1]:

@@ -61,7 +61,7 @@ def evaluate(
         if name not in left_out:
             found[name] = _measured(name, ctx, cache)
     ordered = [record for name in MEASURES for record in found.get(name, ())]
-    ordered += _against_pca(ordered)
+    ordered += _against_pca(ordered, has_context=ctx.context is not None)
     return Evaluation(tuple(ordered), len(data.test), data.name, left_out)
 
 
@@ -74,14 +74,15 @@ def _left_out(names: Iterable[str], ctx: EvaluationContext) -> Iterator[str]:
             yield from NEED_TRAIN_LABELS.get(name, ())
 
 
-def _against_pca(records: Sequence[Record]) -> list[Record]:
+def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
     """The squared error minus that of PCA, on pairs of the same test examples."""
     found = {record.name: record for record in records}
     ours, pca = found.get("squared_error"), found.get("squared_error_of_pca")
     if ours is None or pca is None or ours.per_example is None or pca.per_example is None:
         return []
     each = ours.per_example.double() - pca.per_example.double()
-    note = "squared_error minus squared_error_of_pca, on pairs of the same test examples."
+    note = "squared_error minus squared_error_of_pca, on pairs of the same test examples"
+    note += "; only the model receives the context of each example." if has_context else "."
     mean, name = each.mean().item(), "squared_error_above_pca"
     return [Record(name, mean, ours.unit, ours.n, note, bootstrap(each), each.float())]
 

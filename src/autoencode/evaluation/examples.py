@@ -12,15 +12,15 @@ from autoencode.data import Data
 
 
 @dataclass(frozen=True)
-class RowLayout:
-    """Where the columns of a table are in a preprocessed row [D].
+class RowColumn:
+    """One column in a preprocessed row [D].
 
-    numeric: name and position of each numeric column.
-    categorical: name and one-hot block of each categorical column.
+    block: the positions of its values: one for a number, else one for each category.
     """
 
-    numeric: tuple[tuple[str, int], ...]
-    categorical: tuple[tuple[str, slice], ...]
+    name: str
+    block: slice
+    categories: tuple[str, ...] | None = None
 
 
 def is_table(data: Data) -> bool:
@@ -28,20 +28,17 @@ def is_table(data: Data) -> bool:
     return bool(_columns(data))
 
 
-def row_layout(data: Data) -> RowLayout:
-    """The columns of a table; of other vectors [D], each value as a numeric column."""
+def row_columns(data: Data) -> list[RowColumn]:
+    """The columns of a table, in its order; of other vectors [D], each value as a column."""
     if not is_table(data):
-        return RowLayout(tuple((f"value {i}", i) for i in range(data.shape[0])), ())
-    numeric, categorical, start = [], [], 0
+        return [RowColumn(f"value {i}", slice(i, i + 1)) for i in range(data.shape[0])]
+    columns, start = [], 0
     for column in _columns(data):
-        if column.kind == "numeric":
-            numeric.append((str(column.name), start))
-            start += 1
-        else:
-            end = start + len(column.categories)
-            categorical.append((str(column.name), slice(start, end)))
-            start = end
-    return RowLayout(tuple(numeric), tuple(categorical))
+        categories = None if column.kind == "numeric" else tuple(column.categories)
+        end = start + (1 if categories is None else len(categories))
+        columns.append(RowColumn(str(column.name), slice(start, end), categories))
+        start = end
+    return columns
 
 
 def example_names(data: Data, positions: Iterable[int]) -> list[str]:
@@ -63,22 +60,16 @@ def in_own_units(data: Data, x: Tensor) -> list[list[Any]]:
     inverse = getattr(getattr(data, "preprocessing", None), "inverse", None)
     if inverse is not None:
         return [[_or_none(value) for value in row] for row in inverse(x).tolist()]
-    rows: list[list[Any]] = [[] for _ in x]
-    start = 0
-    for column in _columns(data):
-        width = 1 if column.kind == "numeric" else len(column.categories)
-        block = x[:, start : start + width]
-        start += width
-        for row, values, missing in zip(rows, block, block.isnan().all(1).tolist(), strict=True):
-            numeric = column.kind == "numeric"
-            value = values[0].item() if numeric else column.categories[int(values.argmax())]
-            row.append(None if missing else value)
-    return rows
-
-
-def column_names(data: Data) -> list[str]:
-    """The names of the columns of a table, in its order."""
-    return [str(column.name) for column in _columns(data)]
+    columns = []
+    for column in row_columns(data):
+        block = x[:, column.block]
+        if column.categories is None:
+            columns.append([_or_none(value) for value in block[:, 0].tolist()])
+            continue
+        best, missing = block.nan_to_num(0.0).argmax(1).tolist(), block.isnan().any(1).tolist()
+        known = zip(best, missing, strict=True)
+        columns.append([None if gap else column.categories[i] for i, gap in known])
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _columns(data: Data) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from autoencode.contract import Space
 from autoencode.data import scaled
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.examples import example_names, is_table, row_layout
+from autoencode.evaluation.examples import RowColumn, example_names, is_table, row_columns
 from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.metrics.table_columns import (
     category_hits,
@@ -35,7 +35,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     n, table = len(ctx.test), is_table(ctx.data)
     has_image, is_vector = ctx.model.sizes.image is not None, ctx.test.x.dim() == 2
     examples, values = ("images", "pixels") if has_image else ("examples", "values")
-    blocks = [block for _, block in row_layout(ctx.data).categorical] if table else []
+    blocks = [column.block for column in _categorical(ctx)]
     mean_example = ctx.mean_example
 
     def compare(x: Tensor, context: Tensor | None) -> dict[str, Tensor]:
@@ -95,8 +95,8 @@ def squared_error_unit(ctx: EvaluationContext) -> str:
     """The unit of a squared error, with its reduction."""
     has_image = ctx.model.sizes.image is not None
     examples, values = ("images", "pixels") if has_image else ("examples", "values")
-    scale = "of preprocessed columns" if is_table(ctx.data) else "in [0, 1]"
-    return f"squared error summed over {values} {scale}, mean over test {examples}"
+    over = "preprocessed values" if is_table(ctx.data) else f"{values} in [0, 1]"
+    return f"squared error summed over {over}, mean over test {examples}"
 
 
 def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> Iterator[Record]:
@@ -112,8 +112,10 @@ def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> It
         exact = scaled(batch).double()
         spreads += column_squares(exact, mean_example.expand_as(exact)).cpu()
     found = r2_per_column(squares.cpu(), spreads)
-    layout, n, table = row_layout(ctx.data), len(ctx.test), is_table(ctx.data)
-    known = [(name, found[i].item()) for name, i in layout.numeric if not found[i].isnan()]
+    n, table = len(ctx.test), is_table(ctx.data)
+    numeric = [each for each in row_columns(ctx.data) if each.categories is None]
+    scores = [(each.name, found[each.block].item()) for each in numeric]
+    known = [(name, score) for name, score in scores if not math.isnan(score)]
     if not known:
         return
     names, values = zip(*known, strict=True)
@@ -132,18 +134,18 @@ def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> It
 
 def _categories(ctx: EvaluationContext, hits: Tensor) -> Iterator[Record]:
     """Accuracy of each categorical column, beside that of its most frequent category."""
-    n, columns = len(ctx.test), row_layout(ctx.data).categorical
+    n, columns = len(ctx.test), _categorical(ctx)
     x, mean_example = ctx.test.x, ctx.mean_example
     shares = []
-    for _, block in columns:
-        of_test = x[:, block].nanmean(0)
-        frequent = of_test if mean_example is None else mean_example[block]
+    for column in columns:
+        of_test = x[:, column.block].nanmean(0)
+        frequent = of_test if mean_example is None else mean_example[column.block]
         shares.append(of_test[frequent.nan_to_num(0.0).argmax()].item())
     accuracies = hits.nanmean(0).tolist()
     # A column without any value in the test part has no accuracy.
     known = [
-        (name, accuracy, share)
-        for (name, _), accuracy, share in zip(columns, accuracies, shares, strict=True)
+        (column.name, accuracy, share)
+        for column, accuracy, share in zip(columns, accuracies, shares, strict=True)
         if not math.isnan(accuracy)
     ]
     if not known:
@@ -159,6 +161,12 @@ def _categories(ctx: EvaluationContext, hits: Tensor) -> Iterator[Record]:
     yield Record("majority_share_per_column", tuple(shares), "fraction", n, note)
     note = "Categorical columns with a value in the test part."
     yield Record("categorical_columns", tuple(names), "name of a column", n, note)
+
+
+def _categorical(ctx: EvaluationContext) -> list[RowColumn]:
+    if not is_table(ctx.data):
+        return []
+    return [column for column in row_columns(ctx.data) if column.categories is not None]
 
 
 def _extremes(ctx: EvaluationContext, error: Tensor, unit: str, examples: str) -> Iterator[Record]:
