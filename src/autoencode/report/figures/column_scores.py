@@ -34,7 +34,7 @@ MAX_COLUMNS = 40
 # The axis does not go below this: R² has no lower end.
 LOWEST = -1.0
 # Inches of a column's bars, and letters of its name.
-ROW, LETTERS = 0.36, 20
+ROW, LETTERS = 0.42, 20
 
 
 @final
@@ -100,7 +100,7 @@ class ColumnScores(Figure):
     def draw(self) -> Picture:
         """Two bars for each column, with their values."""
         order, places = self.order(), np.arange(min(MAX_COLUMNS, len(self.values)))
-        figure = new_figure(WIDTH, 0.75 + ROW * len(order), fitted=True)
+        figure = new_figure(WIDTH, 0.85 + ROW * len(order), fitted=True)
         axes = figure.add_subplot()
         series = [(self.values, BLUE, "this model")]
         if self.references:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Self, final
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import Tensor
 from autoencode.evaluation.examples import example_names, in_own_units, is_table, row_columns
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.formatting import count, short
+from autoencode.report.labels import text_width
 from autoencode.report.style import (
     INK,
     ORANGE,
@@ -33,7 +36,7 @@ ROWS, MAX_COLUMNS = 3, 20
 # The error, in preprocessed units, of the darkest colour.
 DARKEST = 2.0
 # Inches of a cell and of the titles; letters of a column's name, a row's name and a value.
-CELL, TITLES = 0.4, 0.55
+CELL, TITLES = 0.4, 0.66
 NAME_LETTERS, LETTERS = 16, 9
 
 
@@ -94,9 +97,11 @@ class TableRows(Figure):
     def draw(self) -> Picture:
         """A cell for each value: the original above the reconstruction, darker the farther off."""
         shown, n = self.shown(), len(self.rows)
+        named = names(self.columns, NAME_LETTERS, "column")
+        labels = [named[k] for k in shown]
+        left = max(map(text_width, labels)) + 0.15
         height = TITLES + CELL * len(shown) + 0.1
         figure = new_figure(WIDTH, height)
-        left = 1.45
         axes = figure.add_axes(
             (left / WIDTH, 0.05 / height, 1 - (left + 0.05) / WIDTH, CELL * len(shown) / height)
         )
@@ -104,13 +109,13 @@ class TableRows(Figure):
         shares = np.clip(self.differences[:, shown].T / DARKEST, 0, 1)
         shares[self._wrong()[:, shown].T] = 1
         axes.imshow(np.ma.masked_invalid(shares), cmap=shade, vmin=0, vmax=1, aspect="auto")
-        for (i, k), _ in np.ndenumerate(shares):
+        for i, column in enumerate(shown):
+            decimals = _decimals([row[column] for row in self.originals])
             for lift, rows, colour in ((-0.2, self.originals, INK), (0.22, self.restored, SOFT)):
-                text = _shown(rows[k][shown[i]])
-                axes.text(k, i + lift, text, ha="center", va="center", size=SMALL, color=colour)
-        axes.set_yticks(range(len(shown)))
-        labels = names(self.columns, NAME_LETTERS, "column")
-        axes.set_yticklabels([labels[k] for k in shown], size=SMALL)
+                for k, row in enumerate(rows):
+                    text = _shown(row[column], decimals)
+                    axes.text(k, i + lift, text, ha="center", va="center", size=SMALL, color=colour)
+        axes.set_yticks(range(len(shown)), labels, size=SMALL)
         titles = names([_ending(name) for name in self.rows], LETTERS + 2, "row")
         errors = [
             f"{title}\n{short(error)}" for title, error in zip(titles, self.errors, strict=True)
@@ -124,6 +129,12 @@ class TableRows(Figure):
         axes.grid(which="minor", color="#e8ecf0", linewidth=1)
         axes.tick_params(which="minor", length=0)
         axes.axvline(self.n_random - 0.5, color=ORANGE, linewidth=1.2)
+        for start, end, title in (
+            (0, self.n_random, "random"),
+            (self.n_random, n, "highest error"),
+        ):
+            middle = ((start + end) / 2 - 0.5, -0.5 - (TITLES - 0.12) / CELL)
+            axes.text(*middle, title, ha="center", va="center", size=SMALL, weight="bold")
         axes.spines[:].set_visible(False)
         return figure
 
@@ -197,12 +208,23 @@ def _differences(context: ReportContext, x: Tensor, y: Tensor) -> np.ndarray:
     return torch.stack(columns, 1).double().numpy()
 
 
-def _shown(value: Any) -> str:
+def _decimals(values: Sequence[Any]) -> int:
+    """Decimals of the numbers of a column: three digits of the largest."""
+    largest = max((abs(value) for value in values if _is_number(value)), default=0.0)
+    return int(np.clip(2 - math.floor(math.log10(largest)), 0, 6)) if largest else 2
+
+
+def _shown(value: Any, decimals: int) -> str:
     if value is None:
         return "–"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return short(float(value))
+    if _is_number(value):
+        text = f"{value + 0.0:,.{decimals}f}"
+        return (text if len(text) <= LETTERS + 1 else f"{value:.2e}").replace("-", "−")
     return names([str(value)], LETTERS, "category")[0]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _ending(name: str) -> str:

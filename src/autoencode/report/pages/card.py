@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoencode.models.run import Run
-from autoencode.report.pages.details import metric_groups, model_details, error_details
+from autoencode.report.pages.details import error_details, metric_groups, model_details
 from autoencode.report.pages.html import write_page
 
 
