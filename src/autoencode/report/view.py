@@ -14,7 +14,6 @@ from torch.distributions import Distribution
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
-from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.explore import Plane, code_plane, uniform_like
 from autoencode.models.inference import decode, in_batches, measuring, seeded
 from autoencode.models.label_model import LabelModel
@@ -88,7 +87,8 @@ class View:
 
         def encode(batch: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
             codes, images = model.forward(batch, context)
-            return codes.flatten(1).cpu(), squared_error(batch, images).cpu()
+            squares = torch.where(batch.isnan(), 0.0, (images - batch).square())
+            return codes.flatten(1).cpu(), squares.flatten(1).sum(1).cpu()
 
         batches = in_batches(model, x, encode, "encoding", BATCH_SIZE, context)
         codes, errors = (torch.cat(parts) for parts in zip(*batches, strict=True))

@@ -30,14 +30,13 @@ NAMED = 3
 class BestAndWorst(PairsFigure):
     """First `best` examples of lowest error, then those of highest; `mean` is over all.
 
-    names: of these examples, such as their files; `named`: whether the data name them.
+    names: of these examples, such as their files; () if the data do not name them.
     """
 
     view: View
     best: int
     mean: float
-    names: Sequence[str]
-    named: bool
+    names: Sequence[str] = ()
 
     key = "best-and-worst"
     title = "Lowest and highest errors"
@@ -71,21 +70,24 @@ class BestAndWorst(PairsFigure):
             replace(shown, positions=rows, total=len(test)),
             len(best),
             mean,
-            example_names(context.data, rows.tolist()),
-            named,
+            example_names(context.data, rows.tolist()) if named else (),
         )
 
     def examples(self, which: Tensor) -> list[str]:
         """The end of the name of each, or its position."""
-        if not self.named:
+        if not self.names:
             return [f"#{position}" for position in self.view.positions[which].tolist()]
         ends = [self.names[i] for i in which.tolist()]
         ends = [end if len(end) <= MAX_LETTERS else f"…{end[1 - MAX_LETTERS :]}" for end in ends]
         return names(ends, MAX_LETTERS, "example")
 
+    def labels(self) -> list[str]:
+        """The name of each example, or "example 12" for its position."""
+        return [*self.names] or [f"example {position}" for position in self.view.positions.tolist()]
+
     def table(self) -> Table:
         table = super().table()
-        return replace(table, columns={"example": list(self.names), **table.columns})
+        return replace(table, columns={"example": self.labels(), **table.columns})
 
     def blocks(self) -> dict[str, Tensor]:
         order = torch.arange(len(self.view.errors))
@@ -93,7 +95,7 @@ class BestAndWorst(PairsFigure):
 
     def caption(self) -> str:
         view = self.view
-        what = "The end of its name" if self.named else "Its position in the test part"
+        what = "The end of its name" if self.names else "Its position in the test part"
         if view.y is not None:
             what = f"The class and {what[0].lower()}{what[1:]}"
         return (
@@ -116,7 +118,8 @@ class BestAndWorst(PairsFigure):
                 name = names(view.classes)[label]
                 parts.append(f"{most} of the {len(worst)} highest are of the class “{name}”.")
         order = worst.argsort(descending=True, stable=True)[:NAMED].tolist()
-        listed = ", ".join(f"{self.names[self.best + i]} ({short(worst[i].item())})" for i in order)
+        labels = self.labels()[self.best :]
+        listed = ", ".join(f"{labels[i]} ({short(worst[i].item())})" for i in order)
         parts.append(f"Highest errors: {listed}.")
         return " ".join(parts)
 
