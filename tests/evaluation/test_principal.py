@@ -128,7 +128,7 @@ def test_missing_values_count_as_the_mean():
 
 
 def test_discrete_codes_have_no_pca_beside_them(make_model, make_data):
-    found = evaluate(make_model("fsq", (6, 5)), make_data((6, 5)), QUICK_TWO).to_dict()
+    found = evaluate(make_model("fsq", (6, 5), 4), make_data((6, 5)), QUICK_TWO).to_dict()
     assert not [name for name in found if "pca" in name]
     assert "not compared with PCA, because the code is discrete" in found["notes"]["squared_error"]
 

@@ -41,14 +41,14 @@ _CHANGES = {
 METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
     "Reconstruction": {
         "squared_error": _lower("MSE (sum over values)"),
+        "squared_error_of_pca": MetricInfo("MSE of PCA"),
+        "squared_error_above_pca": MetricInfo("MSE above that of PCA"),
+        "pca_dimensions": MetricInfo("Dimensions of PCA"),
         "squared_error_stderr": MetricInfo("Standard error of the MSE"),
         "squared_error_per_pixel": _lower("MSE per value"),
         "psnr": _higher("PSNR"),
         "ssim": _higher("SSIM"),
         "ms_ssim": _higher("MS-SSIM"),
-        "squared_error_of_pca": MetricInfo("MSE of PCA"),
-        "squared_error_above_pca": MetricInfo("MSE above that of PCA"),
-        "pca_dimensions": MetricInfo("Dimensions of PCA"),
         "squared_error_of_mean": MetricInfo("MSE of the mean example"),
         "r2": _higher("R², mean over columns"),
         "r2_of_pca": MetricInfo("R² of PCA"),

@@ -67,9 +67,11 @@ def pca_sentences(found: Comparison) -> list[str]:
         if above is None or above.interval is None or not of_pca or not of_pca.mean:
             continue
         d = model.trials[0].metrics["pca_dimensions"]
-        of = f"{number(of_pca.mean)} with {count(d)} dimension{'' if d == 1 else 's'}"
         words = against_pca(above.mean, above.interval)
-        sentences.append(f"PCA {of}: {model.name} is {words} over {above.over}.")
+        sentences.append(
+            f"{model.name} is {words}, over {above.over}: the MSE of PCA with {count(d)} "
+            f"dimension{'' if d == 1 else 's'} is {number(of_pca.mean)}."
+        )
         is_worse |= above.interval[0] > 0
     return [*sentences, PCA_ADVICE] if is_worse else sentences
 
