@@ -27,8 +27,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Measures = Annotated[
     str,
     typer.Option(
-        help="What to measure, separated by commas: reconstruction, objective and codes (together "
-        "quick), likelihood, space, generation, gaps, shift, disentanglement, or all."
+        help="What to measure, separated by commas: reconstruction, pca, objective and codes "
+        "(together quick), likelihood, space, generation, gaps, shift, disentanglement, or all."
     ),
 ]
 Samples = Annotated[
