@@ -100,7 +100,7 @@ class WriteLog(Callback):
         trainer.report(
             {
                 "step": state.step,
-                "epoch": round(state.step / trainer.batches.steps_per_epoch, 3),
+                "epoch": round(trainer.batches.epochs(state.step), 3),
                 "seconds": round(state.seconds, 3),
                 **meter.means(trainer.batches.batch_size),
                 "lr": state.optimizer.lr,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -27,7 +28,7 @@ class Settings:
 
     steps: Count = option(15_000, "Number of updates of the weights.")
     epochs: Count | None = option(
-        None, "Number of passes over the training data.", shown="as many as --steps make"
+        None, "Number of times that each training example is used.", shown="as many as --steps make"
     )
     batch_size: Count = option(200, "Number of training examples in each update.")
     lr: Annotated[float, Within(0.0, 1e6)] = option(1e-3, "Learning rate of Adam.")
@@ -112,7 +113,8 @@ class Settings:
         """Number of updates in the whole training, for a data set of `examples` examples."""
         if self.epochs is None:
             return self.steps
-        return self.epochs * max(1, examples // min(self.batch_size, examples))
+        # The last batch may be filled with examples of one epoch more: all have one size.
+        return math.ceil(self.epochs * examples / min(self.batch_size, examples))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON."""

@@ -231,7 +231,7 @@ class Trainer:
         rate = images / state.computing_seconds if state.computing_seconds else 0.0
         return {
             "steps": state.step,
-            "epochs": round(state.step / self.batches.steps_per_epoch, 2),
+            "epochs": round(self.batches.epochs(state.step), 2),
             "seconds": round(state.seconds, 2),
             "images_per_second": round(rate),
             "device": state.device.type,
