@@ -30,13 +30,16 @@ class EvenBatchNorm(nn.BatchNorm1d):
     moving averages. `BatchNorm1d` mixes its initial values, 0 and 1, into the first tens of steps.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, features: int) -> None:
         super().__init__(features, affine=False)
 
     def forward(self, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d"]:
         """Normalises by the statistics of the batch; in evaluation by the running ones."""
         mean, variance, count = self.running_mean, self.running_var, self.num_batches_tracked
-        assert mean is not None and variance is not None and count is not None
         if not self.training:
             return functional.batch_norm(x, mean, variance, eps=self.eps)
         with torch.no_grad():
