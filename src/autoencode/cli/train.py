@@ -147,8 +147,7 @@ def _continue(
     if given := [name for name, value in others.items() if value is not None]:
         raise AutoencodeError(
             f"A run that is continued keeps its recipe and its data, and {given[0]} was given",
-            f"Leave {given[0]} out, or start a new model from its weights: "
-            f"autoencode train RECIPE --init {run}.",
+            f"Leave {given[0]} out.",
         )
     folder = out
     if open_run(run).status == "done" and out is None:

@@ -79,8 +79,8 @@ def warn_of_missing_classes(recipe: Recipe, data: Data) -> None:
         warnings.warn(
             f"{len(missing)} of {len(data.classes)} classes are not among the {int((y >= 0).sum())}"
             f" labelled examples, so the model cannot learn them: {', '.join(missing[:10])}"
-            f"{', …' if len(missing) > 10 else ''}. Use more labels (--labelled) or another "
-            "--split-seed.",
+            f"{', …' if len(missing) > 10 else ''}. Use --labelled {len(data.classes)} "
+            "or more.",
             stacklevel=5,
         )
 

@@ -33,10 +33,13 @@ NEGLIGIBLE_ERROR = 1e-4
 # A model has learned no more than the mean example if its squared error is above this share of
 # the mean example's.
 LEARNED_NOTHING = 0.99
+# If the same holds for validation examples only, and the error of training examples is below this
+# share, the model overfits.
+OVERFITS = 0.9
 # A latent dimension with less KL, in nats, carries no information; as in evaluation.thresholds.
 MIN_ACTIVE_KL_NATS = 0.01
 # Shorter trainings are tries: of these only explosions are an error, and nothing is a warning.
-MIN_STEPS_TO_WARN, MIN_STEPS_TO_FAIL = 200, 1_000
+MIN_STEPS_TO_WARN, MIN_STEPS_TO_FAIL = 500, 1_000
 # Examples of each part that the checks measure, and training examples of the mean and the median.
 MAX_MEASURED, MAX_AVERAGED = 250, 2_000
 
@@ -112,12 +115,13 @@ class FinalChecks:
         return Diverged(what + kept, f"{self._other_rate()}.")
 
     def _other_rate(self) -> str:
-        """What to change where the learning rate is too large, or smaller than the recipe's."""
+        """The recipe's learning rate where it was changed, else a smaller one."""
         lr = self.state.settings.lr
         usual = type(self.state.settings).of(self.recipe, {}).lr
         if lr < usual:
             return f"Try a larger learning rate (--lr {usual:g}) or more steps (--steps)"
-        return f"Try a smaller learning rate (--lr {lr / 10:g}) or a warm-up (--warmup 500)"
+        smaller = usual if lr > usual else lr / 10
+        return f"Try a smaller learning rate (--lr {smaller:g}) or a warm-up (--warmup 500)"
 
     def _constant_errors(self) -> tuple[float, float]:
         """Squared error of the mean training example, and of the worse of mean and median.
@@ -168,7 +172,7 @@ class FinalChecks:
         )
 
     def _learned_nothing(self, steps: int, error: float, validation: float, mean: float) -> str:
-        if error < LEARNED_NOTHING * mean:
+        if error < OVERFITS * mean:
             return (
                 f"The model overfits: its squared error is {error:.4g} on training examples and "
                 f"{validation:.4g} on validation examples, and that of the mean training example "
