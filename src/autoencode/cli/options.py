@@ -46,6 +46,16 @@ Source = Annotated[
         "or IDX file.",
     ),
 ]
+TrainingSource = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="A data set by name (see: autoencode data list), a folder of images, or an .npy, .npz "
+        "or IDX file.",
+        show_default="mnist, or that of the continued run",
+    ),
+]
 OtherSource = Annotated[
     str | None,
     typer.Option(
