@@ -6,12 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Images, Json, Measures, Overwrite, RunFolders, Samples
+from autoencode.cli.options import (
+    Images,
+    Json,
+    Measures,
+    OtherSource,
+    Overwrite,
+    RunFolders,
+    Samples,
+    flags_of,
+    takes,
+)
 from autoencode.cli.output import aligned, print_message, print_result
+from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
@@ -29,8 +40,11 @@ MAIN = (
 COLUMNS = 5
 
 
+@takes(options=ReadOptions)
 def compare(
     runs: RunFolders,
+    options: dict[str, Any],
+    data: OtherSource = None,
     out: Annotated[Path, typer.Option(help="Folder of the comparison.")] = Path("runs/compare"),
     measures: Measures = "quick",
     samples: Samples = 1_000,
@@ -54,15 +68,39 @@ def compare(
     asked = measures_named(measures)
     # Pictures are of the seed of the median squared error, which stands beside that of PCA.
     taken = [name for name in ("reconstruction", "pca") if name not in asked] + asked
-    options = {"samples": samples, "images": images}
-    found = compared(opened, taken, **options)
-    command = _command(found, out, asked, options)
+    estimates = {"samples": samples, "images": images}
+    load = DataOfRuns(data, options)
+    found = compared(opened, taken, load, **estimates)
+    command = _command(found, out, asked, estimates)
+    if data is not None:
+        command += join(["", "--data", data, *flags_of(ReadOptions, options)])
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    page = write_comparison_page(found, out / PAGE, command=command)
+    page = write_comparison_page(found, out / PAGE, command=command, load=load)
     write_json(out / TABLE, found.to_dict())
     lines = [*lines_of(found), f"page     {page}", f"figures  {out / TABLE}"]
     print_result(found.to_dict(), lines, json)
+
+
+class DataOfRuns:
+    """The data that runs are compared on: their own, or others preprocessed for each run.
+
+    The data of the last run are kept, because the next one most often has the same.
+    """
+
+    def __init__(self, source: str | None = None, options: Mapping[str, Any] | None = None) -> None:
+        self.source, self.options = source, dict(options or {})
+        self._key: object = None
+        self._data: Data | None = None
+
+    def __call__(self, run: Run) -> Data:
+        """The data for one run; notices about other data are printed once."""
+        from autoencode.cli.picture import data_of
+
+        key = (run.data["fingerprint"], run.data.get("preprocessing"))
+        if self._data is None or key != self._key:
+            self._key, self._data = key, data_of(run, self.source, self.options)
+        return self._data
 
 
 def folders_of(given: Sequence[str]) -> list[Path]:
@@ -87,8 +125,15 @@ def folders_of(given: Sequence[str]) -> list[Path]:
     return found
 
 
-def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Comparison:
+def compared(
+    runs: Sequence[Run],
+    measures: Sequence[str],
+    load: DataOfRuns | None = None,
+    **options: int,
+) -> Comparison:
     """Measures what is missing of runs, keeps it in them, and sets them side by side.
+
+    load: gives the data of a run; None loads its own.
 
     Raises:
         RunError: runs that cannot be set side by side, before anything is measured.
@@ -97,16 +142,14 @@ def compared(runs: Sequence[Run], measures: Sequence[str], **options: int) -> Co
     from autoencode.evaluation.compare.run_records import check_trials
     from autoencode.io.progress import Bar
 
-    trials = list(_trials(runs))
+    load = load or DataOfRuns()
+    trials = list(_trials(runs, load))
     check_trials(trials)
-    data: Data | None = None
     measured = []
     with Bar("measuring", len(trials)) as bar:
         # Runs on the same data follow each other, so that these are loaded once.
         for trial in sorted(trials, key=lambda trial: trial.run.data["fingerprint"]):
-            if data is None or data.fingerprint != trial.run.data["fingerprint"]:
-                data = trial.run.load_data()
-            measured.append(_measured(trial, data, measures, options))
+            measured.append(_measured(trial, load(trial.run), measures, options))
             bar.update(1)
     return side_by_side(measured)
 
@@ -128,14 +171,14 @@ def free_folder(out: Path, overwrite: bool) -> None:
         )
 
 
-def _trials(runs: Sequence[Run]) -> Iterator[RunRecord]:
+def _trials(runs: Sequence[Run], load: DataOfRuns) -> Iterator[RunRecord]:
     """The runs with the number of their parameters and the digest of their test part."""
     from autoencode.evaluation.compare.run_records import RunRecord, digest_of_test
     from autoencode.models.build import parameter_count
 
     digests: dict[str, str] = {}
     for run in runs:
-        if not run.data["source"]:
+        if not run.data["source"] and load.source is None:
             raise RunError(
                 f"{run.folder} was trained on arrays in memory, which a run does not keep",
                 "Save them first, numpy.savez_compressed, and train on the path.",
@@ -143,7 +186,7 @@ def _trials(runs: Sequence[Run]) -> Iterator[RunRecord]:
         parameters = parameter_count(run.load_model())
         of = run.data["fingerprint"]
         if of not in digests:
-            digests[of] = digest_of_test(run.load_data())
+            digests[of] = digest_of_test(load(run))
         yield RunRecord(run, parameters, digests[of], {})
 
 

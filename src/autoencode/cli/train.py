@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from autoencode.train import FitResult
 
 
+# Options that ask for another preprocessing than that of the run whose weights are taken.
+RESCALING = {"value_range", "per_channel", "scale", "size", "columns", "binarise"}
+
+
 @takes(settings=Settings, options=Options)
 def train(
     settings: dict[str, Any],
@@ -110,7 +114,13 @@ def train(
     from autoencode.data import load_data
     from autoencode.train import fit
 
-    loaded = load_data(data or "mnist", **options)
+    preprocessing = None
+    if (init := settings.get("init")) is not None and not RESCALING & options.keys():
+        from autoencode.models.run import preprocessing_of
+
+        preprocessing = preprocessing_of(init)
+        print_message("note", f"The data are preprocessed as for {init}.")
+    loaded = load_data(data or "mnist", preprocessing=preprocessing, **options)
     for notice in loaded.notices:
         print_message("note", notice)
     folder = out if out is not None else _unused_folder(f"{recipe}-{loaded.name}")

@@ -217,6 +217,12 @@ class Preprocessing:
         )
         return cls(**{**values, "columns": columns})
 
+    def same_units(self, other: Preprocessing) -> bool:
+        """Whether both give the same numbers for an example, as far as both can read it."""
+        by_type = self.range_source == other.range_source == "type"
+        same_range = by_type or (self.low, self.high) == (other.low, other.high)
+        return self.shape == other.shape and same_range and self.columns == other.columns
+
     def with_classes(self, classes: Sequence[str]) -> Preprocessing:
         """The same with these names of classes."""
         return replace(self, classes=tuple(classes))

@@ -19,13 +19,14 @@ from autoencode.evaluation.measures import (
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.models.build import Model
+from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
 
 
 def evaluate(
     model: Model,
-    data: Data,
+    data: Data | Any,
     measures: Iterable[str] = QUICK,
     cache: MetricsCache | None = None,
     **options: Any,
@@ -35,6 +36,8 @@ def evaluate(
     The same model and data give the same metrics; weights, training mode and torch's random state
     are left as they were.
 
+    data: what `load_data` returned, or new data, anything that it takes: all examples of these are
+        measured, preprocessed as in training.
     measures: names in `MEASURES`; those in `QUICK` take seconds.
     cache: the cache of the run of this model. A measure that is in the cache is not taken again,
         and each new one is written at once, so that an interrupted evaluation can go on. The
@@ -46,6 +49,8 @@ def evaluate(
         RecipeError: there is no such measure.
         Diverged: a metric is not finite.
     """
+    if not isinstance(data, Data):
+        data = new_data(model, data)
     if len(data.test) == 0:
         raise DataError(
             f'"{data.name}" has no test examples to measure on', "Keep a part of it for testing."

@@ -325,7 +325,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
     model.load_state_dict(dict(tensors), strict=True)
 
 
-def initialise_from(model: Model, run: Run) -> None:
+def initialise_from(model: Model, run: Run, data: Data) -> None:
     """Copies the weights of a trained run to a new model, where names and shapes agree.
 
     Encoder and decoder must agree completely. A prior or sampler that differs keeps its initial
@@ -333,7 +333,16 @@ def initialise_from(model: Model, run: Run) -> None:
 
     Raises:
         RunError: the run is not done, or its encoder or decoder differs.
+        DataError: the data were preprocessed in another way than those of the run.
     """
+    theirs, ours_too = run.preprocessing, data.preprocessing
+    if theirs and ours_too and not theirs.same_units(ours_too):
+        raise DataError(
+            f"The data were preprocessed in another way than those of {run.folder}, whose weights "
+            f"training starts from: {ours_too}, and there {theirs}",
+            "Give the same options, or in Python: load_data(source, "
+            f'preprocessing=ae.load("{run.folder}").preprocessing).',
+        )
     tensors = run.load_model().state_dict()
     wanted = model.state_dict()
     fit = {
@@ -348,6 +357,16 @@ def initialise_from(model: Model, run: Run) -> None:
                 "Use a run with the same network, bottleneck and latent size.",
             )
     model.load_state_dict(fit, strict=False)
+
+
+def preprocessing_of(folder: str | Path) -> Preprocessing | None:
+    """The preprocessing of a run for other training data, which may have other classes.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    preprocessing = open_run(folder).preprocessing
+    return None if preprocessing is None else preprocessing.with_classes(())
 
 
 def load(folder: str | Path) -> Model:

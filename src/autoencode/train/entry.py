@@ -10,7 +10,7 @@ from autoencode.data import Data, load_data
 from autoencode.errors import RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
-from autoencode.models.run import Run, open_run
+from autoencode.models.run import Run, open_run, preprocessing_of
 from autoencode.train.session import (
     FitResult,
     continued_session,
@@ -32,7 +32,8 @@ def fit(
     """Trains a recipe on data.
 
     recipe: a recipe of the table by name, or a `Recipe` of your own.
-    data: what `load_data` returned, or anything that it takes.
+    data: what `load_data` returned, or anything that it takes. With the setting `init`, the latter
+        is preprocessed as for that run.
     latent: latent dimensions, where they are not the recipe's.
     out: the folder of the run; None keeps everything in memory.
     overwrite: replace the run that is in the folder.
@@ -48,7 +49,9 @@ def fit(
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe if latent is None else recipe.but(latent=latent)
-    data = data if isinstance(data, Data) else load_data(data)
+    if not isinstance(data, Data):
+        init = settings.get("init")
+        data = load_data(data, preprocessing=None if init is None else preprocessing_of(init))
     folder = None if out is None else Path(out)
     # All checks are made before there is a folder, and before an old run is replaced.
     return new_session(recipe, data, settings, folder, progress).train(overwrite)

@@ -202,7 +202,7 @@ def new_session(
     initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))
-        initialise_from(model, open_run(init))
+        initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
     for notice in notices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from autoencode.data import Data
@@ -10,6 +10,7 @@ from autoencode.evaluation.compare.comparison import RULE, Comparison
 from autoencode.evaluation.examples import is_table
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
+from autoencode.models.run import Run
 from autoencode.report.figures.base import Figure
 from autoencode.report.figures.comparison.intervals import ConfidenceIntervals
 from autoencode.report.figures.registry import comparison_figures
@@ -21,12 +22,17 @@ from autoencode.report.view import View
 
 
 def write_comparison_page(
-    found: Comparison, path: Path, title: str = "", command: str = "", data: Data | None = None
+    found: Comparison,
+    path: Path,
+    title: str = "",
+    command: str = "",
+    data: Data | None = None,
+    load: Callable[[Run], Data] = Run.load_data,
 ) -> Path:
     """Write the page of several models; returns the path.
 
     command: the command that makes the page, which is shown on it.
-    data: the data of the runs; None loads them.
+    data: the data of the runs; None loads them with `load`, which may also give new data.
 
     Raises:
         RunError: a run has no weights, its data cannot be loaded, or the file not be written.
@@ -37,7 +43,7 @@ def write_comparison_page(
         run = model.median.run
         # Most often the data of the previous model.
         if data is None or data.fingerprint != run.data["fingerprint"]:
-            data = run.load_data()
+            data = load(run)
         tables = is_table(data)
         conditions = conditioning(run.recipe, data.test)
         views[model.name] = View.of(
