@@ -163,7 +163,7 @@ def new_session(
     if settings.get("augment") and len(data.shape) < 2:
         raise DataError(
             "Only images can be augmented by affine maps, and these are vectors",
-            "Leave --augment out.",
+            "Leave --augment (augment=) out.",
         )
     y, mixed = data.train.y, chosen.labelled is not None
     sizes = sizes_for(
