@@ -43,6 +43,9 @@ class ValueCheck(Protocol):
 @contextmanager
 def unchecked() -> Iterator[None]:
     """Context manager inside which models do not check values: they were checked before."""
+    if torch.compiler.is_compiling():  # values are not checked, and context variables not compiled
+        yield
+        return
     before = _UNCHECKED.set(True)
     try:
         yield
@@ -191,9 +194,8 @@ def check_examples(x: Tensor, sizes: Sizes, given: Any = None) -> None:
             fix = f"Give a batch, ({_batch(wanted, 'N')})"
         raise DataError(what, fix)
     if x.dtype != torch.uint8 and not x.is_floating_point():
-        to_bytes = "x.to(torch.uint8)" if array == "x" else f"{array}.astype('uint8')"
-        if isinstance(given, np.ndarray):
-            to_bytes = "x.astype('uint8')"
+        is_tensor = given is None or isinstance(given, Tensor)
+        to_bytes = "x.to(torch.uint8)" if is_tensor else f"{array}.astype('uint8')"
         raise DataError(
             f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {x.dtype}",
             f"Convert them: {to_bytes} for values from 0 to 255, or {array} / {array}.max().",
@@ -237,7 +239,7 @@ def check_values(
     Raises:
         DataError: NaN, infinity, or values outside of the range of the preprocessing.
     """
-    if _UNCHECKED.get() or traced() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or traced() or _UNCHECKED.get():
         return
     if torch._C._functorch.maybe_current_level() is not None:
         return
@@ -265,7 +267,7 @@ def shape_words(shape: Sequence[int]) -> str:
 
 
 def _numbers(value: Any, variable: str) -> Tensor:
-    """A tensor of an array or of nested lists; it may share memory with the array."""
+    """A tensor of an array or of nested lists, in memory of its own."""
     if np.ma.is_masked(value):
         raise DataError(
             f"Some values of these {NOUNS[variable]} are masked",
@@ -288,11 +290,12 @@ def _numbers(value: Any, variable: str) -> Tensor:
         raise _no_numbers(kind if array.ndim else f"are a {type(value).__name__}", variable)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
-    native, layout = array.dtype.newbyteorder("="), array.flags
-    # PyTorch refuses negative strides and other byte orders, and warns of read-only memory.
-    if not (layout.writeable and layout.c_contiguous and min(array.strides, default=0) >= 0):
-        array = np.array(array, native, order="C")
-    return torch.from_numpy(array.astype(native, copy=False))
+    # A copy: PyTorch refuses negative strides and other byte orders, warns of read-only memory, and
+    # rounds differently at other addresses than its own.
+    native = np.empty(0, array.dtype.newbyteorder("="))
+    tensor = torch.from_numpy(native).new_empty(array.shape)
+    np.copyto(tensor.numpy(), array)
+    return tensor
 
 
 def _no_numbers(are: str, variable: str) -> DataError:
