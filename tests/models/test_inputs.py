@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from autoencode.contract import Code
 from autoencode.errors import DataError
@@ -291,7 +291,7 @@ def test_examples_in_another_order_are_refused_and_the_fix_works(x, given, shape
 )
 def test_integers_are_refused_and_the_fix_works(models, convert):
     given = convert(WHOLE)
-    with pytest.raises(DataError, match="int64|int32") as refused:
+    with pytest.raises(DataError, match=r"int64|int32") as refused:
         models["ae"](given)
     assert torch.equal(models["ae"].encoder(apply(refused.value.fix, x=given)), models["ae"](X)[0])
 
@@ -392,15 +392,11 @@ def test_what_is_no_batch_of_examples_is_refused(models, given, message):
         (torch.zeros(()), r"shape \(2,\)"),
         (torch.zeros(3, 2, device="meta"), r"on meta.*z\.to"),
         (torch.zeros(3, 2, dtype=torch.complex64), "complex64"),
-        (Image.new("L", (2, 3)), r"real numbers|shape|these are"),
     ],
 )
 def test_what_is_no_batch_of_codes_is_refused(given, message):
     model = small("ae").eval()
     assert model.sizes.z == (2,)
-    if isinstance(given, Image.Image):
-        assert model.decoder(given).shape == (3, *GREY)  # an image is an array here
-        return
     for entry in (model.decoder, model.decode):
         with pytest.raises(DataError, match=message):
             entry(given)
@@ -431,8 +427,6 @@ def test_the_fix_of_an_image_of_another_size_works():
         with pytest.raises(DataError) as refused:
             model(image)
         (fix,) = re.findall(r"Resize it: (.+)\.", refused.value.fix)
-        from PIL import ImageOps
-
         fixed = eval(fix, {"image": image, "ImageOps": ImageOps})
         assert model(fixed).images.shape == (1, 1, 6, 10)
 
