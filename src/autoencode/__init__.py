@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autoencode.contract import Sizes as Sizes
     from autoencode.contract import Space as Space
     from autoencode.data import load_data as load_data
+    from autoencode.data import preprocess as preprocess
     from autoencode.data import sample_train as sample_train
     from autoencode.errors import AutoencodeError as AutoencodeError
     from autoencode.evaluation import embed as embed
@@ -44,7 +45,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ["Sizes", "Space"],
-        "data": ["load_data", "sample_train"],
+        "data": ["load_data", "preprocess", "sample_train"],
         "errors": ["AutoencodeError"],
         "evaluation": ["embed", "evaluate", "reconstruct"],
         "explorer.notebook": ["Explorer"],

@@ -155,6 +155,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return listed and all(_fits(each, inner[0]) for each in value)
     if origin is list:
         return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
+    if origin is dict:
+        return isinstance(value, dict)
     if kind in (int, float):
         number = isinstance(value, int | kind) and not isinstance(value, bool)
         return number and abs(value) <= sys.float_info.max
@@ -171,7 +173,7 @@ def _description(kind: Any) -> str:
         return "one of " + ", ".join(f'"{choice}"' for choice in inner)
     if origin in (tuple, list, Sequence):
         return f"a list, each entry {_description(inner[0])}"
-    return _DESCRIPTIONS.get(kind, str(kind))
+    return _DESCRIPTIONS.get(origin or kind, str(kind))
 
 
 def _digits(number: float) -> str:

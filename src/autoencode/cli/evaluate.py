@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Images, Json, Measures, OtherSource, RunFolder, Samples
+from autoencode.cli.options import Images, Json, Measures, OtherSource, RunFolder, Samples, takes
 from autoencode.cli.output import print_line, print_message, print_result, row
+from autoencode.cli.picture import data_of
+from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from autoencode.models.run import Run
 
 
+@takes(options=ReadOptions)
 def evaluate(
     run: RunFolder,
+    options: dict[str, Any],
     measures: Measures = "all",
     samples: Samples = 1_000,
     images: Images = 1_000,
@@ -43,12 +47,11 @@ def evaluate(
     Example: autoencode evaluate runs/vae-mnist --json
     """
     from autoencode.cli.measure import measure_run, measures_named, save_metrics, summary_lines
-    from autoencode.data import load_data
     from autoencode.models.run import open_run
 
     opened = open_run(run)
     model = opened.load_model()
-    loaded = opened.load_data() if data is None else load_data(data)
+    loaded = data_of(opened, data, options)
     is_own = loaded.fingerprint == opened.data["fingerprint"]
     names = measures_named(measures)
     method = _projection_method(opened, names, projection, is_own)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autoencode.cli.compare import folders_of
-from autoencode.cli.options import OtherSource, Overwrite, RunFolders
+from autoencode.cli.options import OtherSource, Overwrite, RunFolders, takes
 from autoencode.cli.output import print_line
+from autoencode.cli.picture import data_of
+from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError, RunError
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 SUFFIXES = (".html", ".htm")
 
 
+@takes(options=ReadOptions)
 def explore(
     runs: RunFolders,
+    options: dict[str, Any],
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the page to a file instead of serving it."),
@@ -56,11 +60,10 @@ def explore(
             raise AutoencodeError(
                 "A file cannot follow a training run", "Leave out --html or --watch."
             )
-    from autoencode.data import load_data
     from autoencode.models.run import open_run
 
     opened = [open_run(folder) for folder in folders_of(runs)]
-    loaded = None if data is None else load_data(data)
+    loaded = None if data is None else data_of(opened[0], data, options)
     if html is not None:
         from autoencode.explorer.page import write_explorer
 

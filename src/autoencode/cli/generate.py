@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autoencode.arguments import Seed as SeedRange
 from autoencode.arguments import check_value
-from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed, takes
 from autoencode.cli.output import print_line
 from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of
+from autoencode.data.options import ReadOptions
 from autoencode.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from autoencode.data import Data
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
     from autoencode.models.run import Run
 
 
+@takes(options=ReadOptions)
 def generate(
     run: RunFolder,
+    options: dict[str, Any],
     out: Picture = Path("samples.png"),
     n: ImageCount = 64,
     label: Annotated[
@@ -50,13 +56,14 @@ def generate(
 
     opened = open_run(run)
     model = opened.load_model()
-    codes, context, origin = _codes(opened, model, n, label, seed, data)
+    source = partial(data_of, opened, data, options)
+    codes, context, origin = _codes(opened, model, n, label, seed, source)
     path = save_picture(grid_picture(decode(model, codes, context).clamp(0, 1)), out)
     print_line(f"{path}: {n} images decoded from {origin}")
 
 
 def _codes(
-    run: Run, model: Model, n: int, label: str | None, seed: int, source: str | None
+    run: Run, model: Model, n: int, label: str | None, seed: int, source: Callable[[], Data]
 ) -> tuple[Tensor, Tensor | None, str]:
     """Codes [n, d] to decode, the context of a conditional model, and the origin in words."""
     import torch
@@ -72,7 +79,7 @@ def _codes(
     if recipe.context is not None:
         context, condition = _context(run, recipe.context.kind, n, label, source)
     elif label is not None:
-        codes = embed(model, _images_of_class(data_of(run, source), label)).flatten(1)
+        codes = embed(model, _images_of_class(source(), label)).flatten(1)
         return normal_like(codes, n, generator), None, f'codes like those of the class "{label}"'
     with torch.no_grad(), seeded(seed, torch.device("cpu")):
         sampler = model.sampler()
@@ -81,14 +88,14 @@ def _codes(
             name = "fitted sampler" if recipe.sampler else "prior"
             kind = f", {part.kind}" if part else ""
             return sampler.sample((n,)).flatten(1), context, f"the {name}{kind}{condition}"
-    train = data_of(run, source).train
+    train = source().train
     codes = embed(model, train.x, conditioning(recipe, train)).flatten(1)
     origin = f"uniform codes in the bounding box of the training codes{condition}"
     return uniform_like(codes, n, generator), context, origin
 
 
 def _context(
-    run: Run, kind: str, n: int, label: str | None, source: str | None
+    run: Run, kind: str, n: int, label: str | None, source: Callable[[], Data]
 ) -> tuple[Tensor, str]:
     """The context of `n` new images, and a description of it."""
     import torch
@@ -101,7 +108,7 @@ def _context(
             raise DataError(
                 "This model is conditioned on vectors, not on labels", "Leave out --label."
             )
-        vectors = conditioning(run.recipe, data_of(run, source).test)
+        vectors = conditioning(run.recipe, source().test)
         assert vectors is not None  # a model with a context: data without vectors are refused
         return vectors[torch.arange(n) % len(vectors)], ", with the vectors of test examples"
     if label is None:
@@ -112,8 +119,9 @@ def _context(
 
 
 def _images_of_class(data: Data, label: str) -> Tensor:
-    """The training images of a class."""
-    x, y = data.train.x, data.train.y
+    """The training images of a class; the test images of new data without a training part."""
+    part = data.train if len(data.train) else data.test
+    x, y = part.x, part.y
     if y is None:
         raise DataError("These data have no labels", "Leave out --label.")
     if label not in data.classes:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli.options import OtherSource, Overwrite, RunFolder
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
 from autoencode.cli.output import print_line
 from autoencode.cli.picture import Picture, check_picture, data_of
+from autoencode.data.options import ReadOptions
 from autoencode.errors import DataError
 
 
+@takes(options=ReadOptions)
 def interpolate(
     run: RunFolder,
+    options: dict[str, Any],
     out: Picture = Path("interpolation.png"),
     start: Annotated[
         int, typer.Option("--from", min=0, help="Number of the first test image, from 0.")
@@ -42,7 +45,7 @@ def interpolate(
 
     opened = open_run(run)
     model = opened.load_model()
-    test = data_of(opened, data).test
+    test = data_of(opened, data, options).test
     for name, number in (("--from", start), ("--to", end)):
         if number >= len(test):
             raise DataError(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencode.cli import data
+from autoencode.cli.options import doubled_words
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
@@ -71,7 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(arguments: list[str] | None) -> int:
     """Runs the command, prints the error if there is one, and returns the exit code."""
     try:
-        code: int | None = app(arguments, prog_name="autoencode", standalone_mode=False)
+        words = doubled_words(sys.argv[1:] if arguments is None else arguments)
+        code: int | None = app(words, prog_name="autoencode", standalone_mode=False)
     except AutoencodeError as error:
         print_message("error", str(error))
         return error.exit_code

@@ -98,12 +98,21 @@ def flags_of(record: type[Any], given: Mapping[str, Any]) -> list[str]:
     for each in fields(record):
         if each.name in given:
             value = given[each.name]
-            words += [_flag(each), *map(str, value if isinstance(value, tuple) else [value])]
+            words.append(_flag(each, value))
+            if not isinstance(value, bool):
+                words += map(str, value if isinstance(value, tuple) else [value])
     return words
 
 
-def _flag(option: Field[Any]) -> str:
-    return f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
+def _flags(option: Field[Any]) -> str:
+    """The flag of an option, with its opposite where there is one: --report/--no-report."""
+    flag = f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
+    return f"{flag}/--no-{flag[2:]}" if option.default is True else flag
+
+
+def _flag(option: Field[Any], value: Any) -> str:
+    on, _, off = _flags(option).partition("/")
+    return off if value is False else on
 
 
 def _parameters(target: str, record: type[Any]) -> list[inspect.Parameter]:
@@ -114,7 +123,7 @@ def _parameters(target: str, record: type[Any]) -> list[inspect.Parameter]:
         kind, bounds = bare_type(hints[each.name])
         text, choices = each.metadata["help"], get_args(kind) if get_origin(kind) is Literal else ()
         option = typer.Option(
-            f"{_flag(each)}/--no-{_flag(each)[2:]}" if each.default is True else _flag(each),
+            _flags(each),
             help=f"{text[:-1]} ({bounds.short()})." if bounds else text,
             show_default=each.metadata["shown"] or True,
             metavar=each.metadata["metavar"] or (f"[{'|'.join(choices)}]" if choices else None),
@@ -135,6 +144,8 @@ def _typer_type(kind: Any) -> Any:
     if get_origin(kind) is Sequence:  # a pair of numbers
         (entry,) = get_args(kind)
         return tuple[int, int] if bare_type(entry)[0] is int else tuple[float, float]
+    if any(get_origin(each) is Sequence for each in get_args(kind)):  # a pair, or one word
+        return tuple[str, str]
     return kind if kind in (int, float, bool) else str
 
 
@@ -148,6 +159,19 @@ def _number(text: str) -> int | float:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
         raise typer.BadParameter(f"'{text}' is not a number.") from None
+
+
+def doubled_words(arguments: list[str]) -> list[str]:
+    """Command-line words with `--range auto` as the pair that the option takes.
+
+    >>> doubled_words(["train", "--range", "auto", "--json"])
+    ['train', '--range', 'auto', 'auto', '--json']
+    """
+    found = list(arguments)
+    for i in range(len(found) - 1, 0, -1):
+        if found[i - 1 : i + 1] == ["--range", "auto"] and found[i + 1 : i + 2] != ["auto"]:
+            found.insert(i, "auto")
+    return found
 
 
 def assignment(text: str) -> tuple[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autoencode.cli.output import print_message
 from autoencode.errors import AutoencodeError
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ def check_picture(out: Path, overwrite: bool) -> None:
         )
 
 
-def data_of(run: Run, source: str | None) -> Data:
-    """The data at `source`, or those that the run was trained on."""
-    from autoencode.data import load_data
-
-    return run.load_data() if source is None else load_data(source)
+def data_of(run: Run, source: str | None, options: dict[str, Any]) -> Data:
+    """The data at `source`, preprocessed as in training, or those that the run was trained on."""
+    data = run.data_for(source, **options)
+    for notice in data.notices if source is not None else ():
+        print_message("note", notice)
+    return data

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from autoencode.cli.options import OtherSource, Overwrite, RunFolder
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
 from autoencode.cli.output import print_line
 from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of
+from autoencode.data.options import ReadOptions
 
 
+@takes(options=ReadOptions)
 def reconstruct(
     run: RunFolder,
+    options: dict[str, Any],
     out: Picture = Path("reconstructions.png"),
     n: ImageCount = 20,
     data: OtherSource = None,
@@ -29,7 +33,7 @@ def reconstruct(
 
     opened = open_run(run)
     model = opened.load_model()
-    test = data_of(opened, data).test
+    test = data_of(opened, data, options).test
     context = conditioning(opened.recipe, test)
     x = scaled(test.x[:n])
     y = evaluation.reconstruct(model, x, None if context is None else context[:n])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, bfloat16
@@ -15,6 +15,9 @@ from autoencode.errors import DataError
 TOLERANCE = 1e-5  # float arithmetic can slightly exceed 1
 # 8-bit images without any value as high as this are probably in another range than 0..255.
 MIN_BRIGHT = 64
+CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
+PERCENTILES = (0.1, 99.9)  # of the range "auto"
+MAX_SAMPLED = 2**24  # values of which percentiles are taken
 BLOCK = 2**20  # values processed at a time, so that no copy of a complete array is made
 
 Arrays = Mapping[str, np.ndarray]
@@ -35,12 +38,23 @@ def as_array(x: Any, what: str) -> np.ndarray:
         raise DataError(f"{what} is no array: {error}", "Give examples of one shape.") from error
 
 
-def examples(x: np.ndarray, what: str) -> np.ndarray:
+def examples(
+    x: np.ndarray, what: str, channels_last: bool | None = None
+) -> tuple[np.ndarray, bool, list[str]]:
     """Check type and shape of examples: [N, D], [N, H, W] or [N, C, H, W]; channels come first.
+
+    Returns the examples, whether their channels were last, and notices of how axes were read.
+
+    channels_last: where the channels of [N, ., ., .] are; None decides by the numbers.
 
     Raises:
         DataError: no numbers, no examples, or a shape that is none of these.
     """
+    if isinstance(x, np.ma.MaskedArray):
+        raise DataError(
+            f"{what} is a masked array, whose masked values have no meaning",
+            "Fill them, x.filled(value), or give a table with missing values.",
+        )
     if x.dtype.kind not in "buif":
         raise DataError(
             f"{what} has values of type {x.dtype}, which are not real numbers",
@@ -53,50 +67,87 @@ def examples(x: np.ndarray, what: str) -> np.ndarray:
         )
     if not x.size:
         raise DataError(f"{what} is empty: its shape is {x.shape}", "Give some examples.")
-    if x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
-        x = np.moveaxis(x, -1, 1)
-    return x
+    if x.ndim < 4:
+        if channels_last is not None:
+            raise DataError(
+                f"channels_last is given, but {what[0].lower()}{what[1:]} of shape {x.shape} has "
+                "no channels",
+                "Leave it out.",
+            )
+        return x, False, _series_notice(x.shape[1:])
+    first, last = x.shape[1], x.shape[-1]
+    moved = channels_last
+    if moved is None:
+        moved = last in CHANNELS and first not in CHANNELS
+    x = np.moveaxis(x, -1, 1) if moved else x
+    channels, height, width = x.shape[1:]
+    notice = (
+        f"Examples of shape {x.shape[1:] if not moved else (height, width, channels)} are read as "
+        f"{channels} channel{'' if channels == 1 else 's'} of {height}×{width} "
+        f"(channels {'last' if moved else 'first'})"
+    )
+    if channels_last is None:
+        # The other way to read the same three numbers.
+        c, h, w = (height, width, channels) if moved else (width, channels, height)
+        flag = "--channels-first" if moved else "--channels-last"
+        value = "False" if moved else "True"
+        notice += (
+            f". Give {flag} (channels_last={value}) for {c} channel{'' if c == 1 else 's'} of "
+            f"{h}×{w}"
+        )
+    return x, moved, [f"{notice}."]
+
+
+def _series_notice(shape: tuple[int, ...]) -> list[str]:
+    """A notice for examples [H, W] that may be a few series instead of an image."""
+    if len(shape) == 2 and min(shape) <= max(CHANNELS) < max(shape):
+        h, w = shape
+        return [
+            f"Examples of shape {shape} are read as grey images, {h} high and {w} wide. For "
+            f"{min(shape)} channels of a series give vectors of {h * w} values, "
+            "x.reshape(len(x), -1)."
+        ]
+    return []
 
 
 @dataclass(frozen=True)
-class ValueScaling:
-    """How values are converted to uint8 (0..255) or float32 in [0, 1].
+class ValueRange:
+    """The raw values that become 0 and 1, and the type in which the result is stored.
 
-    low, high: the values that become 0 and 1, for float32; uint8 is not scaled.
+    source: see `Preprocessing.range_source`.
     """
 
-    dtype: np.dtype
-    low: float = 0.0
-    high: float = 1.0
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Convert some examples, in float64, which large ranges need."""
-        if self.dtype == np.uint8:
-            return x.astype(np.uint8, copy=False)
-        scaled = x.astype(np.float64)
-        scaled -= self.low
-        scaled /= self.high - self.low
-        return scaled.clip(0, 1, out=scaled).astype(np.float32)
+    stored: Literal["uint8", "float32"]
+    low: float | tuple[float, ...]
+    high: float | tuple[float, ...]
+    source: Literal["type", "given", "percentiles"] = "type"
 
 
-def scaling_for(
-    parts: Arrays, value_range: Sequence[float] | None, names: Sequence[str] = ()
-) -> tuple[ValueScaling, list[str]]:
-    """The scaling of all parts to uint8 (0..255) or float32 in [0, 1], and notices.
+def range_for(
+    parts: Arrays,
+    value_range: Sequence[float] | None,
+    names: Mapping[str, Sequence[str]] | None = None,
+    *,
+    by_type: bool = False,
+) -> tuple[ValueRange, list[str]]:
+    """The range of all parts, whose values become uint8 (0..255) or float32 in [0, 1], and notices.
 
     uint8 stays uint8. A given range is scaled to [0, 1]; integers in the range 0..255 become
     uint8. Without a range, values outside [0, 1] are refused, because a model with a sigmoid would
-    train on them without an error. `names` are the files of the examples, for messages.
+    train on them without an error.
+
+    names: the files of the examples of each part, for messages.
+    by_type: the given range is the full range of the type of the values.
 
     Raises:
         DataError: NaN, infinity, or values outside of the range.
     """
-    bounds = [_bounds(x, part, names) for part, x in parts.items()]
+    bounds = [_bounds(x, part, (names or {}).get(part, ())) for part, x in parts.items()]
     low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
     all_uint8 = all(x.dtype == np.uint8 for x in parts.values())
-    as_bytes, as_floats = ValueScaling(np.dtype(np.uint8)), np.dtype(np.float32)
+    as_bytes = ValueRange("uint8", 0.0, 255.0)
     if value_range is not None:
-        bottom, top = value_range
+        bottom, top = map(float, value_range)
         if low < bottom or high > top:
             raise DataError(
                 f"The values are from {_number(low)} to {_number(high)}, outside the given range, "
@@ -105,7 +156,7 @@ def scaling_for(
             )
         if (bottom, top) == (0, 255) and (all_uint8 or all(map(_is_integral, parts.values()))):
             return as_bytes, []
-        return ValueScaling(as_floats, bottom, top), []
+        return ValueRange("float32", bottom, top, "type" if by_type else "given"), []
     if all_uint8:
         return as_bytes, _uint8_notices(high)
     if len({x.dtype.kind in "bui" for x in parts.values()}) > 1:
@@ -118,7 +169,44 @@ def scaling_for(
             f"No value is above {_number(high)}. If the values were divided by 255 twice, "
             f"give {_fix(0, 1 / 255)}."
         )
-    return ValueScaling(as_floats), notices
+    return ValueRange("float32", 0.0, 1.0), notices
+
+
+def percentile_range(
+    x: np.ndarray, rows: np.ndarray | None, per_channel: bool
+) -> tuple[ValueRange, list[str]]:
+    """The range from low to high percentiles of the training part, and a notice that states it.
+
+    x: [N, ...], of which the training part is at `rows`, all without.
+
+    Raises:
+        DataError: the values have no spread, or there are no channels.
+    """
+    if per_channel and x.ndim != 4:
+        raise DataError("per_channel is set, but the data have no channels", "Leave it out.")
+    rows = np.arange(len(x)) if rows is None else rows
+    each = math.prod(x.shape[1:])
+    chosen = rows[:: max(1, -(-len(rows) * each // MAX_SAMPLED))]
+    sample = x[chosen].astype(np.float64)
+    values = np.moveaxis(sample, 1, 0).reshape(x.shape[1], -1) if per_channel else sample.ravel()
+    if not np.isfinite(values).all():
+        raise DataError("The data contain NaN or infinity", "Remove or replace these values.")
+    low, high = np.percentile(values, PERCENTILES, axis=-1)
+    if np.any(low >= high):
+        raise DataError(
+            f"The percentiles {PERCENTILES[0]} and {PERCENTILES[1]} of the training part are equal",
+            "Give the range as numbers: --range LOW HIGH (value_range=(LOW, HIGH)).",
+        )
+    bounds = [tuple(v.tolist()) if per_channel else float(v) for v in (low, high)]
+    pairs = np.atleast_1d(low), np.atleast_1d(high)
+    spans = "; ".join(f"{_number(a)} to {_number(b)}" for a, b in zip(*pairs, strict=True))
+    outside = float(((low > values.T) | (high < values.T)).mean())
+    notice = (
+        f"The range is that of the percentiles {PERCENTILES[0]} and {PERCENTILES[1]} of the "
+        f"training part{' of each channel' if per_channel else ''}: {spans}; {outside:.2%} of the "
+        "values are beyond and are clipped."
+    )
+    return ValueRange("float32", bounds[0], bounds[1], "percentiles"), [notice]
 
 
 def blocks(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

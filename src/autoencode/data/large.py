@@ -22,15 +22,16 @@ import torch
 from autoencode.data.arrays import as_array, blocks
 from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.options import Options
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.npy import map_npy, read_npy
 from autoencode.data.records import PARTS, Data, RawData, Split
 from autoencode.data.storage import FileStorage
-from autoencode.errors import DataError
+from autoencode.errors import DataError, RecipeError
 from autoencode.io.files import shown
 from autoencode.io.memory import gigabytes
 
 # Raised when the same source and options would be prepared differently.
-FORMAT = 1
+FORMAT = 2
 _PER_EXAMPLE = ("y", "context", "factors")
 
 
@@ -45,12 +46,15 @@ def temporary_storage() -> Iterator[FileStorage]:
         yield FileStorage(folder)
 
 
-def prepared_folder(content: str, options: Options) -> Path:
+def prepared_folder(
+    content: str, options: Options, given: Preprocessing | None, divide: bool
+) -> Path:
     """The folder of the data that a source of this content and these options give."""
     # Where the source is and where labels come from does not change the content.
     ignored = ("labels", "vectors", "memory")
     record = {name: value for name, value in options.record().items() if name not in ignored}
-    key = hashlib.sha256(json.dumps([FORMAT, content, record], sort_keys=True).encode()).hexdigest()
+    parts = [FORMAT, content, record, given and given.to_dict(), divide]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return _root() / key[:32]
 
 
@@ -94,6 +98,8 @@ def save_prepared(storage: FileStorage, data: Data, folder: Path) -> None:
             "notices": data.notices,
             "factors": data.factors,
             "unordered": data.unordered,
+            "preprocessing": data.preprocessing and data.preprocessing.to_dict(),
+            "names": {name: getattr(data, name).names for name in PARTS},
             "random": [name for name in PARTS if getattr(data, name).random],
         }
         (storage.folder / "data.json").write_text(json.dumps(record, indent=1))
@@ -105,8 +111,12 @@ def load_prepared(folder: Path, options: Options, name: str, source: str) -> Dat
     """The data in a folder, their examples memory-mapped; None if files are missing or damaged."""
     try:
         record = json.loads((folder / "data.json").read_text())
-        parts = {part: _load_part(folder, part, record["random"]) for part in PARTS}
-    except (OSError, ValueError, KeyError, TypeError, DataError):
+        parts = {
+            part: replace(_load_part(folder, part, record["random"]), names=record["names"][part])
+            for part in PARTS
+        }
+        preprocessing = Preprocessing.from_dict(record["preprocessing"])
+    except (OSError, ValueError, KeyError, TypeError, DataError, RecipeError):
         return None
     size = gigabytes(sum(part.x.numel() * part.x.element_size() for part in parts.values()))
     notices = list(record["notices"])
@@ -125,6 +135,7 @@ def load_prepared(folder: Path, options: Options, name: str, source: str) -> Dat
         notices=tuple(notices),
         factors=tuple(record["factors"]),
         unordered=tuple(record["unordered"]),
+        preprocessing=preprocessing,
         **parts,
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from autoencode.data.large import (
 )
 from autoencode.data.named.arrays import read_named
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.options import Binarise, MemoryMode, OnBad, Options
+from autoencode.data.options import Options, ReadOptions
 from autoencode.data.prepare import prepare
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.cifar import read_archive, read_batches
 from autoencode.data.read.idx import is_idx, read_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.memory import read_memory
@@ -39,105 +40,149 @@ from autoencode.io.memory import TooLarge
 _KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"
 
 
-def load_data(
-    source: Any,
-    *,
-    labels: Any = None,
-    vectors: Any = None,
-    labelled: int | None = None,
-    value_range: Sequence[float] | None = None,
-    size: Sequence[int] | None = None,
-    on_bad: OnBad = "fail",
-    max_bad: float = 0.01,
-    validation: int | float | None = None,
-    seed: int = 0,
-    binarise: Binarise | None = None,
-    memory: MemoryMode = "auto",
-) -> Data:
+def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **options: Any) -> Data:
     """Load data, check them, and divide them into training, validation and test.
 
     The test part is the source's own, or a random fifth if the source has none. The validation
     part is a random tenth of the training part, at most 2,500 examples. Both are drawn with `seed`
     and stratified by class.
 
-    source: a name (see `SOURCES`); a path to a folder of images whose sub-folders are the classes,
-            to an .npy, .npz or IDX file, or to a folder with MNIST's four IDX files; an array or
-            tensor, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping of arrays, or a
-            `torch.utils.data.Dataset` that yields x, (x, y) or mappings. A name has priority over
-            a folder of that name: write ./mnist for the folder.
-    labels: labels for a source without any, [N], or a path to them (.npy or IDX).
-    vectors: a vector for each example on which a model can be conditioned, [N, C], or a path to
-            them (.npy); their columns should have a common scale.
-    labelled: number of training examples that keep their label, stratified by class; all other
+    source: a name (see `SOURCES`); a path to a folder or a .zip archive of images whose sub-folders
+        are the classes, to a table (.csv, .parquet), to an .npy, .npz or IDX file, or to a folder
+        with MNIST's four IDX files; an array or tensor, a DataFrame, (x, y),
+        ((x_train, y_train), (x_test, y_test)), a mapping of arrays, or a
+        `torch.utils.data.Dataset` that yields x, (x, y) or mappings. A name has priority over a
+        folder of that name: write ./mnist for the folder.
+    preprocessing: that of a trained model, `model.preprocessing`, which is applied instead of one
+        that is fitted to these data.
+    options:
+        labels: labels for a source without any, [N], or a path to them (.npy, IDX, or a .csv with
+            the columns file and label).
+        no_labels: ignore all labels.
+        vectors: a vector for each example on which a model can be conditioned, [N, C], or a path
+            to them (.npy); their columns should have a common scale.
+        label, id, columns, categorical: of a table, the column of the labels, the column that
+            names the rows, the columns that the model learns, and the numeric ones that are
+            categories.
+        train_dir, test_dir, ignore: of a folder, the sub-folders of the parts, and patterns of what
+            is left out.
+        channels_last: whether arrays of images have the channels last; None decides by the shape.
+        value_range: lowest and highest value that the data can have, scaled to 0 and 1. Without it,
+            values must be uint8 or in [0, 1]. "auto" takes percentiles of the training part, with
+            `per_channel` of each channel.
+        scale: of each column of a table or of vectors: "standard", "robust", "minmax" or "none".
+        labelled: number of training examples that keep their label, stratified by class; all other
             labels become −1, for models that learn from few labels.
-    value_range: lowest and highest value that the data can have, scaled to 0 and 1. Without it,
-            values must be uint8 or in [0, 1].
-    size: (height, width) to which images are resized; without it all must have one size.
-    on_bad: "fail" at an unusable file, or "skip" it.
-    max_bad: the fraction of files that may be skipped.
-    validation: number of validation examples, or their fraction of the training part.
-    seed: of the division into parts, of the labels that stay and of the binarisation.
-    binarise: draw every pixel as 0 or 1, with its brightness as the probability of 1: "static"
+        size: (height, width) to which images are resized; without it all must have one size.
+        on_bad: "fail" at an unusable file, or "skip" it.
+        max_bad: the fraction of files that may be skipped.
+        validation: number of validation examples, or their fraction of the training part.
+        group: a column of a table, or a regular expression on file names; examples with equal
+            values stay in one part.
+        seed: of the division into parts, of the labels that stay and of the binarisation.
+        binarise: draw every pixel as 0 or 1, with its brightness as the probability of 1: "static"
             draws once, "dynamic" draws new bits for every training batch; validation and test are
             drawn once. None leaves the values. Likelihoods can be compared only within one method.
-    memory: "auto" loads the data into memory if they need less than half of the free memory. If
-            they need more, and always with "map", they are written to files in the cache folder,
+        memory: "auto" loads the data into memory if they need less than half of the free memory.
+            If they need more, and always with "map", they are written to files in the cache folder,
             once, and memory-mapped; results are the same, and speed depends on the disk.
 
     Raises:
         DataError: the data cannot be used as they are; the message says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
     """
-    options = Options(
-        labels,
-        vectors,
-        labelled,
-        value_range,
-        size,
-        on_bad,
-        max_bad,
-        validation,
-        seed,
-        binarise,
-        memory,
-    )
+    return _loaded(source, _options(options), preprocessing, divide=True)
+
+
+def load_new(source: Any, preprocessing: Preprocessing, **options: Any) -> Data:
+    """Load new data for a trained model: all examples, preprocessed as in its training.
+
+    The result has all examples in its test part, also of a source with parts of its own; training
+    and validation part are empty. Labels are matched by name to the classes of the model.
+
+    source, options: as of `load_data`; how the data are scaled and resized comes from
+        `preprocessing`.
+
+    Raises:
+        DataError: the data do not fit the model, or have classes that it does not know.
+        ResourceError: they do not fit into memory, or the disk is full.
+    """
+    shape = preprocessing.shape
+    if len(shape) > 1 and preprocessing.raw_shape != shape:
+        options.setdefault("size", shape[-2:])
+    return _loaded(source, _options(options), preprocessing, divide=False)
+
+
+def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tensor:
+    """Raw examples as a model receives them: float32, [N, *X], on the CPU.
+
+    data, options: as of `load_new`.
+
+    >>> raw = np.full((2, 3), 7.0)
+    >>> preprocess(raw, Preprocessing((3,), high=14.0, range_source="given"))[0]
+    tensor([0.5000, 0.5000, 0.5000])
+
+    Raises:
+        DataError: as `load_new`.
+    """
+    return scaled(load_new(data, preprocessing, **options).test.x)
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    """Options from keyword arguments.
+
+    Raises:
+        DataError: there is no such option.
+    """
+    allowed = [each.name for each in fields(Options)]
+    for name in given:
+        if name not in allowed:
+            raise DataError(f'There is no option "{name}" of data', did_you_mean(name, allowed))
+    return Options(**given)
+
+
+def _loaded(source: Any, options: Options, given: Preprocessing | None, *, divide: bool) -> Data:
     try:
-        data = _in_memory(source, options) if memory == "auto" else None
-        return data or _mapped(source, options)
+        data = _in_memory(source, options, given, divide) if options.memory == "auto" else None
+        return data or _mapped(source, options, given, divide)
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise ResourceError("Memory ran out while loading the data", "Give fewer.") from error
         raise
 
 
-def _in_memory(source: Any, options: Options) -> Data | None:
+def _in_memory(
+    source: Any, options: Options, given: Preprocessing | None, divide: bool
+) -> Data | None:
     """The data, or None if they are too large."""
     try:
         raw = read(source, options, MemoryStorage(reuse=True))
         storage = MemoryStorage(reuse=not raw.caller_owned)
-        return prepare(raw, options, *origin(source, options), storage)
+        named = origin(source, options)
+        return prepare(raw, options, *named, storage, given, divide=divide)
     except TooLarge:
         return None
 
 
-def _mapped(source: Any, options: Options) -> Data:
+def _mapped(source: Any, options: Options, given: Preprocessing | None, divide: bool) -> Data:
     """The data memory-mapped from files, which are made if they do not exist yet."""
     named, raw = origin(source, options), None
     content = _content(source, options)
     if content is None:
         raw = read(source, options, MemoryStorage(reuse=True))
         content = content_hash(raw)
-    folder = prepared_folder(content, options)
+    folder = prepared_folder(content, options, given, divide)
     if (data := load_prepared(folder, options, *named)) is not None:
         return data
     with temporary_storage() as storage:
         # Another process may have prepared them while this one waited for the lock.
         if load_prepared(folder, options, *named) is None:
             raw = raw or read(source, options, storage)
-            save_prepared(storage, prepare(raw, options, *named, storage), folder)
-    data = load_prepared(folder, options, *named)
-    assert data is not None  # nobody removes what was made a moment ago
-    return data
+            data = prepare(raw, options, *named, storage, given, divide=divide)
+            save_prepared(storage, data, folder)
+    prepared = load_prepared(folder, options, *named)
+    assert prepared is not None  # nobody removes what was made a moment ago
+    return prepared
 
 
 def _content(source: Any, options: Options) -> str | None:
@@ -176,7 +221,7 @@ def origin(source: Any, options: Options) -> tuple[str, str]:
     return _stem(path), str(path) if reloadable else ""
 
 
-def read(source: Any, options: Options, storage: Storage) -> RawData:
+def read(source: Any, options: ReadOptions, storage: Storage) -> RawData:
     """The content of a source, unchecked; what must be decoded is written to `storage`.
 
     Raises:
@@ -188,6 +233,8 @@ def read(source: Any, options: Options, storage: Storage) -> RawData:
         raw = read_named(SOURCES[source])
     else:
         raw = _read_path(_existing(source), options, storage)
+    if options.no_labels:
+        raw = replace(raw, parts={part: (x, None) for part, (x, _) in raw.parts.items()})
     for what, array in _extra_arrays(options).items():
         if list(raw.parts) != ["all"]:
             raise DataError(
@@ -198,7 +245,7 @@ def read(source: Any, options: Options, storage: Storage) -> RawData:
     return raw
 
 
-def _extra_arrays(options: Options) -> dict[str, Any]:
+def _extra_arrays(options: ReadOptions) -> dict[str, Any]:
     """The labels and vectors given in the options, read if they are paths."""
     return {
         what: _read_array(_existing(Path(value))) if isinstance(value, str | Path) else value
@@ -231,7 +278,7 @@ def _existing(source: str | Path) -> Path:
     )
 
 
-def _read_path(path: Path, options: Options, storage: Storage) -> RawData:
+def _read_path(path: Path, options: ReadOptions, storage: Storage) -> RawData:
     if path.is_dir():
         raw = _folder_of_arrays(path)
         if raw is not None:

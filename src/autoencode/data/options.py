@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,14 +15,12 @@ from autoencode.errors import DataError
 OnBad = Literal["fail", "skip"]
 Binarise = Literal["static", "dynamic"]
 MemoryMode = Literal["auto", "map"]
-
-# Options that a run does not record while they have these values.
-OMITTED = {"labels": None, "vectors": None, "labelled": None, "binarise": None, "memory": "auto"}
+Scale = Literal["standard", "robust", "minmax", "none"]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How `load_data` reads and splits data; see there for each option.
+class ReadOptions:
+    """How a source is read, as `load_data` and every verb with new data take it.
 
     Raises:
         DataError: a value of a wrong type or out of its range.
@@ -28,18 +28,54 @@ class Options:
 
     labels: Any = option(
         None,
-        "Labels of the examples: an .npy, .npz or IDX file of the same length.",
+        "Labels of the examples: an .npy, .npz or IDX file of the same length, or a .csv file with "
+        "the columns file and label.",
         metavar="FILE",
     )
+    no_labels: bool = option(False, "Ignore all labels, also those that folders of images give.")
     vectors: Any = option(
         None, "Vectors that condition the model: an .npy file of shape (N, C).", metavar="FILE"
     )
-    labelled: Annotated[int, Within(1, 10**12)] | None = option(
-        None, "Number of training examples that keep their label.", shown="all"
+    label: str | None = option(
+        None, "Column of a table that holds the labels.", metavar="COLUMN", shown="none"
     )
-    value_range: Sequence[float] | None = option(
+    id: str | None = option(
+        None, "Column of a table that names its rows.", metavar="COLUMN", shown="row numbers"
+    )
+    columns: Any = option(
         None,
-        "Lowest and highest possible value of the data, which become 0 and 1.",
+        "Columns of a table that the model learns, separated by commas.",
+        metavar="A,B,…",
+        shown="all but label, id and group",
+    )
+    categorical: Any = option(
+        None,
+        "Numeric columns of a table that are categories, separated by commas.",
+        metavar="A,B,…",
+        shown="columns of text",
+    )
+    train_dir: str | None = option(
+        None, "Sub-folder with the training images.", metavar="FOLDER", shown="by its name"
+    )
+    test_dir: str | None = option(
+        None, "Sub-folder with the test images.", metavar="FOLDER", shown="by its name"
+    )
+    ignore: Any = option(
+        None,
+        "Names or patterns of folders and files that are left out, separated by commas.",
+        metavar="A,B,…",
+        shown="hidden files and leftovers of systems",
+    )
+    channels_last: bool | None = option(
+        None,
+        "Whether arrays of images have their channels last, (N, H, W, C), or first.",
+        shown="by their shape, which is stated",
+        flag="channels-last/--channels-first",
+    )
+    value_range: Sequence[float | str] | Literal["auto"] | None = option(
+        None,
+        "Lowest and highest possible value of the data, which become 0 and 1; auto takes "
+        "percentiles of the training part.",
         shown="0 255 for bytes, else 0 1",
         metavar="LOW HIGH",
         flag="range",
@@ -54,11 +90,58 @@ class Options:
     max_bad: Annotated[float, Within(0.0, 1.0)] = option(
         0.01, "Largest share of the files that may be skipped."
     )
+
+    def __post_init__(self) -> None:
+        check_fields(self, DataError)
+        for name in ("columns", "categorical", "ignore"):
+            object.__setattr__(self, name, _names(getattr(self, name), name))
+        object.__setattr__(self, "value_range", _range(self.value_range))
+        if self.size is not None and len(self.size) != 2:
+            raise DataError(f"size is {self.size}", "Give height and width, as in size=(32, 32).")
+        if self.no_labels and (self.labels is not None or self.label is not None):
+            raise DataError("no_labels is set, and labels are given", "Leave one of them out.")
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The given range of values; None without one, and for "auto"."""
+        if self.value_range is None or self.value_range == "auto":
+            return None
+        low, high = map(float, self.value_range)
+        return low, high
+
+
+@dataclass(frozen=True)
+class Options(ReadOptions):
+    """How `load_data` reads, scales and splits data; see there for each option.
+
+    Raises:
+        DataError: a value of a wrong type or out of its range.
+    """
+
+    labelled: Annotated[int, Within(1, 10**12)] | None = option(
+        None, "Number of training examples that keep their label.", shown="all"
+    )
+    per_channel: bool = option(
+        False, "With the range auto, take the percentiles of each channel separately."
+    )
+    scale: Scale | None = option(
+        None,
+        "Scaling of each column of a table or of vectors: by mean and deviation, by median and "
+        "quartiles, by minimum and maximum, or none.",
+        shown="standard for tables, none for other data",
+    )
     validation: int | float | None = option(
         None,
         "Number of validation examples, or their share of the training part.",
         shown="a tenth, at most 2,500",
         metavar="NUMBER",
+    )
+    group: str | None = option(
+        None,
+        "Column of a table, or regular expression on file names, whose equal values stay in one "
+        "part.",
+        metavar="COLUMN|REGEX",
+        shown="none",
     )
     seed: Seed = option(
         0, "Seed of the split into training, validation and test part.", flag="split-seed"
@@ -71,31 +154,59 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        check_fields(self, DataError)
-        if self.size is not None and len(self.size) != 2:
-            raise DataError(f"size is {self.size}", "Give height and width, as in size=(32, 32).")
-        span = self.value_range
-        if span is not None and not (len(span) == 2 and span[0] < span[1]):
+        super().__post_init__()
+        if self.per_channel and self.value_range != "auto":
             raise DataError(
-                f"value_range is {span}",
-                "Give the lowest and the highest value, as in value_range=(0, 255).",
+                "per_channel is set without the range auto",
+                "Add --range auto (value_range='auto'), or leave it out.",
             )
         part = self.validation
         if part is not None and not (part >= 1 if isinstance(part, int) else 0 < part < 1):
             raise DataError(
                 f"validation is {part}", "Give a number of examples, or a share between 0 and 1."
             )
+        if self.group is not None:
+            try:
+                re.compile(self.group)
+            except re.error as error:
+                raise DataError(
+                    f"group is {self.group!r}, which is no regular expression: {error}",
+                    "Give the name of a column, or a regular expression such as 'patient(\\d+)'.",
+                ) from error
 
     def record(self) -> dict[str, Any]:
-        """The options as JSON; labels and vectors only where they are paths."""
-        options = {each.name: getattr(self, each.name) for each in fields(self)}
-        options["value_range"] = self.value_range and [float(v) for v in self.value_range]
-        options["size"] = self.size and list(self.size)
-        for name in ("labels", "vectors"):
-            given = options[name]
-            path = isinstance(given, str | Path)
-            options[name] = str(Path(given).expanduser().absolute()) if path else None
-        for name, unset in OMITTED.items():
-            if options[name] == unset:
-                del options[name]
-        return options
+        """The options that are not at their defaults as JSON; labels only where they are paths."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in ("labels", "vectors"):
+                path = isinstance(value, str | Path)
+                value = str(Path(value).expanduser().absolute()) if path else None
+            if value != each.default:
+                found[each.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+
+def _names(given: Any, what: str) -> tuple[str, ...] | None:
+    """Names from a list, or from a text in which commas separate them."""
+    if given is None:
+        return None
+    names = given.split(",") if isinstance(given, str) else list(given)
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise DataError(f"{what} is {given!r}", f"Give names, as in {what}='a,b'.")
+    return tuple(name.strip() for name in names)
+
+
+def _range(given: Any) -> Literal["auto"] | tuple[float, float] | None:
+    if given is None or given == "auto" or (isinstance(given, Sequence) and set(given) == {"auto"}):
+        return None if given is None else "auto"
+    try:
+        low, high = map(float, given)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (-math.inf < low < high < math.inf):
+        raise DataError(
+            f"value_range is {given}",
+            "Give the lowest and the highest value, as in value_range=(0, 255), or 'auto'.",
+        )
+    return low, high

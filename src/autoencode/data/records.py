@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.data.preprocessing import Column, Preprocessing
+
 PARTS = ("train", "validation", "test")
 
 
@@ -18,15 +20,16 @@ PARTS = ("train", "validation", "test")
 class Split:
     """One part of a data set: examples and, if there are any, their labels.
 
-    x: [N, *X], uint8 (0..255) if the source has uint8, else float32 in [0, 1]. X is the shape in
-       the source: (H, W) for grey images, (C, H, W) for colour, (D,) for vectors. Arrays with the
-       channel last, [N, H, W, 3], [N, H, W, 4] and [N, H, W, 1], are transposed to channel first.
+    x: [N, *X], preprocessed examples: uint8 (0..255) if the source has uint8, else float32, of
+       images in [0, 1]; a missing value of a table is NaN. X is (H, W) for grey images, (C, H, W)
+       for colour, (D,) for vectors and rows of tables.
     y: [N], int64, the class of each example, −1 if it is unknown; None without labels.
     context: [N, C], float32, a vector for each example, on which a model can be conditioned.
     random: x are probabilities, from which every batch draws new bits.
     mapped: x is memory-mapped from a file.
     factors: [N, F], int64, the generating factors of each example; None if they are unknown. Only
        for evaluation: no model receives them.
+    names: the file or row identifier of each example, N names; None if they have none.
     """
 
     x: Tensor
@@ -35,6 +38,11 @@ class Split:
     random: bool = False
     mapped: bool = False
     factors: Tensor | None = None
+    names: Sequence[str] | None = None
+
+    def name(self, i: int) -> str:
+        """The name of example i: its file or row identifier, else its position, "example 12"."""
+        return f"example {i}" if self.names is None else self.names[i]
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -52,6 +60,7 @@ class Data:
     notices: sentences for the user about conversions, skipped files and repeated examples.
     factors: names of the columns of `Split.factors`, () without factors.
     unordered: the categorical ones of `factors`, such as a shape.
+    preprocessing: how the raw data became the tensors of the parts; None if that is not known.
     """
 
     name: str
@@ -65,6 +74,12 @@ class Data:
     notices: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     unordered: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether an example is a row of a table."""
+        return self.preprocessing is not None and self.preprocessing.is_table
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,7 +106,10 @@ class RawData:
     unordered: the categorical ones of `factors`.
     classes: the names of labels 0..K-1, if the source names them.
     value_range: lowest and highest value, if the format states them.
-    names: the file of each example of "all", if there is one.
+    names: part -> the file or row identifier of each of its examples.
+    groups: part -> the group of each of its examples [N], which must stay in one part.
+    columns: the columns of a table; x holds a number for each, for categories their position.
+    image_files: x are decoded image files, channels first.
     bad: the files that cannot be used.
     examined: number of files, including the bad ones.
     caller_owned: the arrays belong to the caller, who may change them later.
@@ -102,7 +120,10 @@ class RawData:
     classes: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     notices: tuple[str, ...] = ()
-    names: Sequence[str] = field(default=())
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    image_files: bool = False
     bad: tuple[BadFile, ...] = ()
     examined: int = 0
     verified: bool = False

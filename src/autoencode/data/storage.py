@@ -15,44 +15,13 @@ import torch
 from numpy.lib import format as npy_format
 from torch import Tensor
 
-from autoencode.data.arrays import BLOCK, ValueScaling
+from autoencode.data.arrays import BLOCK
 from autoencode.data.cache import cache_errors, disk_full
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.npy import map_npy
-from autoencode.data.read.resize import resized
 from autoencode.data.split.binarisation import copy_pieces
 from autoencode.io.memory import check_memory, gigabytes
 from autoencode.io.progress import Bar
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """How examples [N, ...] are converted: their values by `scaling`, images to one size.
-
-    shape: of one converted example.
-    """
-
-    scaling: ValueScaling
-    shape: tuple[int, ...]
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Convert some examples."""
-        scaled = self.scaling(x)
-        same = scaled.shape[1:] == self.shape
-        return scaled if same else resized(scaled, (self.shape[-2], self.shape[-1]))
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type of the converted values."""
-        return self.scaling.dtype
-
-    @property
-    def example_bytes(self) -> int:
-        """Bytes of one converted example."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    def block_size(self, x: np.ndarray) -> int:
-        """How many examples of x to convert at a time."""
-        return max(1, BLOCK // max(1, math.prod(x.shape[1:]), math.prod(self.shape)))
 
 
 @dataclass(frozen=True)
@@ -79,18 +48,18 @@ Parts = dict[str, Tensor]
 
 def convert(
     selections: Mapping[str, Selection],
-    conversion: Conversion,
+    preprocessing: Preprocessing,
     writers: Mapping[str, Writer],
     bar: Bar,
 ) -> None:
     """Read each array once, in blocks, and give each part's converted examples to its writer."""
     for x in _arrays(selections):
-        step = conversion.block_size(x)
+        step = max(1, BLOCK // max(1, math.prod(x.shape[1:]), math.prod(preprocessing.shape)))
         for start in range(0, len(x), step):
             for part in _by_size(selections):
                 if selections[part].x is x:
                     chosen = selections[part].between(start, start + step)
-                    writers[part].add(conversion(chosen))
+                    writers[part].add(preprocessing(chosen))
                     bar.update(len(chosen))
 
 
@@ -179,7 +148,7 @@ class MemoryStorage:
         check_memory(n * math.prod(shape) * dtype.itemsize, what, fix)
         return ArrayWriter(np.empty((n, *shape), dtype))
 
-    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
+    def gather(self, selections: Mapping[str, Selection], preprocessing: Preprocessing) -> Parts:
         """The converted examples of each part, [N, *X].
 
         Where converted examples need as many bytes as before, they stay in the memory of their
@@ -192,10 +161,13 @@ class MemoryStorage:
         with Bar("preparing", sum(map(len, selections.values()))) as bar:
             for x in _arrays(selections):
                 ours = {part: each for part, each in selections.items() if each.x is x}
-                room = _reinterpreted(x, conversion) if self.reuse else None
+                room = _reinterpreted(x, preprocessing) if self.reuse else None
                 if room is None:
-                    needed = sum(map(len, ours.values())) * conversion.example_bytes
-                    what, fix = f"The data as {conversion.dtype}", "Give fewer examples, or uint8."
+                    needed = sum(map(len, ours.values())) * preprocessing.example_bytes
+                    what, fix = (
+                        f"The data as {preprocessing.dtype}",
+                        "Give fewer examples, or uint8.",
+                    )
                     check_memory(needed, what, fix)
                 # The largest part can be written over the array while it is read: positions ascend,
                 # and in each block this part is the last, so only examples that have been read are
@@ -205,11 +177,11 @@ class MemoryStorage:
                     part: ArrayWriter(
                         room
                         if room is not None and part == largest
-                        else np.empty((len(each), *conversion.shape), conversion.dtype)
+                        else np.empty((len(each), *preprocessing.shape), preprocessing.dtype)
                     )
                     for part, each in ours.items()
                 }
-                convert(ours, conversion, writers, bar)
+                convert(ours, preprocessing, writers, bar)
                 end = len(ours[largest])
                 for part, writer in writers.items():
                     result = writer.result()
@@ -238,14 +210,18 @@ class FileStorage:
         """A writer for n examples before they are divided into parts."""
         return NpyWriter(self.folder / "rows.npy", n, shape, dtype)
 
-    def gather(self, selections: Mapping[str, Selection], conversion: Conversion) -> Parts:
+    def gather(self, selections: Mapping[str, Selection], preprocessing: Preprocessing) -> Parts:
         """The converted examples of each part, [N, *X], memory-mapped.
 
         Raises:
             ResourceError: the disk is full.
         """
-        n, shape, dtype = sum(map(len, selections.values())), conversion.shape, conversion.dtype
-        _check_room(self.folder, n * conversion.example_bytes)
+        n, shape, dtype = (
+            sum(map(len, selections.values())),
+            preprocessing.shape,
+            preprocessing.dtype,
+        )
+        _check_room(self.folder, n * preprocessing.example_bytes)
         with ExitStack() as stack, Bar("preparing", n) as bar:
             writers = {
                 part: stack.enter_context(
@@ -253,7 +229,7 @@ class FileStorage:
                 )
                 for part, each in selections.items()
             }
-            convert(selections, conversion, writers, bar)
+            convert(selections, preprocessing, writers, bar)
             found = {part: torch.from_numpy(writer.result()) for part, writer in writers.items()}
         (self.folder / "rows.npy").unlink(missing_ok=True)
         return found
@@ -279,16 +255,16 @@ def _arrays(selections: Mapping[str, Selection]) -> Iterator[np.ndarray]:
     yield from {id(each.x): each.x for each in selections.values()}.values()
 
 
-def _reinterpreted(x: np.ndarray, conversion: Conversion) -> np.ndarray | None:
+def _reinterpreted(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray | None:
     """The memory of x as converted examples; None where it has another size or order."""
     dense = np.moveaxis(x, 1, -1) if x.ndim == 4 and not x.flags.c_contiguous else x
-    fits = math.prod(x.shape[1:]) * x.itemsize == conversion.example_bytes
+    fits = math.prod(x.shape[1:]) * x.itemsize == preprocessing.example_bytes
     if not (fits and dense.flags.c_contiguous and dense.flags.writeable):
         return None
     content = dense.reshape(-1).view(np.uint8)
-    if content.ctypes.data % conversion.dtype.alignment:
+    if content.ctypes.data % preprocessing.dtype.alignment:
         return None
-    return content.view(conversion.dtype).reshape(len(x), *conversion.shape)
+    return content.view(preprocessing.dtype).reshape(len(x), *preprocessing.shape)
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,9 +24,9 @@ from torch import nn
 
 from autoencode.arguments import check_value
 from autoencode.contract import Sizes, Width, Within
-from autoencode.data import Data, load_data
+from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.options import Options
-from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
+from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
 from autoencode.io.store import (
     FORMAT,
     read_json,
@@ -74,7 +74,10 @@ class Run:
 
     def write_weights(self, model: nn.Module) -> None:
         """Writes `weights.safetensors`."""
-        write_tensors(self.weights, model.state_dict(), {"recipe": self.recipe.to_dict()})
+        header = {"recipe": self.recipe.to_dict()}
+        if (preprocessing := self.data.get("preprocessing")) is not None:
+            header["preprocessing"] = preprocessing
+        write_tensors(self.weights, model.state_dict(), header)
 
     def load_model(self) -> Model:
         """The trained model, on the CPU and in evaluation mode.
@@ -94,7 +97,14 @@ class Run:
             )
         model = build(self.recipe, self.sizes, seed=0)
         load_weights(model, read_tensors(self.weights)[0], self.weights)
+        model.preprocessing = self.preprocessing  # type: ignore[assignment]
         return model.eval()
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How raw data become the tensors of the model; None in runs of older versions."""
+        record = self.data.get("preprocessing")
+        return None if record is None else Preprocessing.from_dict(record)
 
     def load_data(self) -> Data:
         """The data of the run, split as in training.
@@ -108,14 +118,7 @@ class Run:
                 f"{self.folder} was trained on arrays in memory, which a run does not save",
                 "Give the data: --data SOURCE.",
             )
-        options, allowed = self.data["options"], [f.name for f in fields(Options)]
-        for name in options:
-            if name not in allowed:
-                raise RunError(
-                    f'{self.folder / "run.json"}: there is no option "{name}" of data',
-                    did_you_mean(name, allowed),
-                )
-        data = load_data(self.data["source"], **options)
+        data = load_data(self.data["source"], preprocessing=self.preprocessing, **self._options())
         if data.fingerprint != self.data["fingerprint"]:
             raise DataError(
                 f"The data at {self.data['source']} are not those that {self.folder} was "
@@ -123,6 +126,61 @@ class Run:
                 "Restore the original data, or train again.",
             )
         return data
+
+    def data_for(self, source: Any = None, **options: Any) -> Data:
+        """The data of the run, or other data preprocessed as in its training.
+
+        source: anything that `load_data` takes; None for the data of the run. Data with the content
+            that the run was trained on are divided as in its training. Of other data all examples
+            are in the test part; the training and validation part are those of the run, or empty
+            where its data cannot be loaded any more.
+        options: how the source is read, see `load_data`.
+
+        Raises:
+            DataError: the data do not fit the model, or have classes that it does not know.
+        """
+        if source is None and not options:
+            return self.load_data()
+        source = self.data["source"] if source is None else source
+        if self.preprocessing is None:
+            return source if isinstance(source, Data) else load_data(source, **options)
+        if isinstance(source, Data):
+            return source
+        try:
+            same = load_data(
+                source, preprocessing=self.preprocessing, **{**self._options(), **options}
+            )
+            if same.fingerprint == self.data["fingerprint"]:
+                return same
+        except DataError:
+            pass  # they are other data, for which the options of the run need not fit
+        new = load_new(source, self.preprocessing, **options)
+        notice = f"All {len(new.test):,} examples are new data, preprocessed as in training."
+        train, validation = new.train, new.validation
+        try:
+            own = self.load_data()
+            train, validation = own.train, own.validation
+        except AutoencodeError as error:
+            notice += (
+                f" The training data cannot be loaded ({error.what}), so what needs them is left "
+                "out."
+            )
+        return replace(new, train=train, validation=validation, notices=(*new.notices, notice))
+
+    def _options(self) -> dict[str, Any]:
+        """The options with which the data of the run were read.
+
+        Raises:
+            RunError: run.json has an option that does not exist.
+        """
+        options, allowed = self.data["options"], [f.name for f in fields(Options)]
+        for name in options:
+            if name not in allowed:
+                raise RunError(
+                    f'{self.folder / "run.json"}: there is no option "{name}" of data',
+                    did_you_mean(name, allowed),
+                )
+        return dict(options)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of `log.jsonl`, without an incomplete last line."""
@@ -142,6 +200,7 @@ def data_record(data: Data) -> dict[str, Any]:
         "options": dict(data.options),
         "fingerprint": data.fingerprint,
         "classes": list(data.classes),
+        "preprocessing": data.preprocessing and data.preprocessing.to_dict(),
     }
 
 
@@ -170,6 +229,8 @@ def open_run(folder: str | Path) -> Run:
         x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
         if math.prod((*x, *z)) > MAX_PARAMETERS:
             raise RecipeError(f"sizes {list(x)} and {list(z)} are too large")
+        if (given := record["data"].get("preprocessing")) is not None:
+            Preprocessing.from_dict(given)
     except RecipeError as error:
         raise RunError(f"{folder / 'run.json'} is not valid: {error}") from error
     recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
@@ -194,6 +255,7 @@ _RECORD: Mapping[str, Any] = {
         "options": dict,
         "fingerprint": str,
         "classes": list[str],
+        "preprocessing": dict[str, Any] | None,
     },
     "settings": dict,
     "summary": {
@@ -210,7 +272,7 @@ _RECORD: Mapping[str, Any] = {
 
 
 # Entries that files of older versions lack.
-_OPTIONAL = ("labelled", "network_sha256", "compiling_seconds")
+_OPTIONAL = ("labelled", "network_sha256", "compiling_seconds", "preprocessing")
 
 
 def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:

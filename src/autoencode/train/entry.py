@@ -65,7 +65,7 @@ def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None
     if data is None:
         data = run.load_data()
     elif not isinstance(data, Data):
-        data = load_data(data)
+        data = run.data_for(data)
     if data.fingerprint != run.data["fingerprint"]:
         raise RunError(
             f"The data given are not those that {run.folder} was trained on",

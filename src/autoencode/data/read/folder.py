@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from autoencode.data.options import Options
+from autoencode.data.options import ReadOptions
 from autoencode.data.read.image import ENDINGS, Header, decode, header, quiet_pillow
 from autoencode.data.read.resize import resized
 from autoencode.data.read.scan import FolderScan, ImageFile
@@ -28,7 +28,7 @@ BATCH = 32  # files given to the threads at a time; the pixels of all may be in 
 R = TypeVar("R")
 
 
-def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
+def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData:
     """All images of a folder, decoded.
 
     Images directly in the folder have no labels. Images of one bit depth keep it; mixed depths
@@ -82,7 +82,8 @@ def read_folder(folder: Path, options: Options, storage: Storage) -> RawData:
         # The range that 16-bit images have by their format.
         (0, 65535) if {head.dtype.name for head in headers.values()} == {"uint16"} else None,
         tuple(notices),
-        names=[shown(file.path) for file in files] if "all" in parts else (),
+        names=_names(files, folder),
+        image_files=True,
         bad=tuple(scan.bad),
         examined=scan.examined,
     )
@@ -146,7 +147,7 @@ def _refuse_all_bad(good: Sized, scan: FolderScan) -> None:
         )
 
 
-def _refuse_bad(scan: FolderScan, options: Options) -> None:
+def _refuse_bad(scan: FolderScan, options: ReadOptions) -> None:
     bad = scan.bad
     if bad and options.on_bad == "fail":
         more = f" (and {len(bad) - 1:,} more of {scan.examined:,} files)" if len(bad) > 1 else ""
@@ -158,7 +159,7 @@ def _refuse_bad(scan: FolderScan, options: Options) -> None:
 
 
 def _common_size(
-    headers: Mapping[ImageFile, Header], options: Options
+    headers: Mapping[ImageFile, Header], options: ReadOptions
 ) -> tuple[tuple[int, int], list[str]]:
     """The size of all images, after resizing if the options ask for it, and notices."""
     counts = Counter(head.size for head in headers.values())
@@ -185,7 +186,7 @@ def _common_size(
 
 
 def _common_type(
-    headers: Mapping[ImageFile, Header], options: Options
+    headers: Mapping[ImageFile, Header], options: ReadOptions
 ) -> tuple[bool, np.dtype, list[str]]:
     """Whether the set is in colour, the type of its values, and notices of conversions."""
     heads = headers.values()
@@ -213,7 +214,7 @@ def _common_type(
     return colours > 0, np.dtype(np.float32), notices
 
 
-def _skip_notices(scan: FolderScan, options: Options) -> list[str]:
+def _skip_notices(scan: FolderScan, options: ReadOptions) -> list[str]:
     """Notices about files that are not used; too many bad files are refused."""
     notices = []
     if scan.ignored:
@@ -231,6 +232,14 @@ def _skip_notices(scan: FolderScan, options: Options) -> list[str]:
             )
         notices.append(f"{count} and were skipped: {first}{more}.")
     return notices
+
+
+def _names(files: list[ImageFile], folder: Path) -> dict[str, list[str]]:
+    """The path of each file below the folder, by part; files are sorted by part."""
+    return {
+        part: [shown(os.path.relpath(file.path, folder)) for file in group]
+        for part, group in groupby(files, key=lambda file: file.part)
+    }
 
 
 def _labelled_parts(

@@ -68,3 +68,24 @@ def _flat(y: Any, length: int, part: str) -> np.ndarray:
     if array.dtype.kind not in "buiU":
         raise DataError(f"The labels{whose} have type {array.dtype}", "Give integers or strings.")
     return array
+
+
+def match_classes(
+    labels: Mapping[str, np.ndarray], classes: tuple[str, ...], known: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """The labels of new data as indices of the classes that a model knows, matched by name.
+
+    Raises:
+        DataError: a class that the model does not know.
+    """
+    unknown = [name for name in classes if name not in known]
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise DataError(
+            f"The model knows the classes {', '.join(known[:20])}, and the labels of these data "
+            f"include {', '.join(unknown[:5])}{more}",
+            "Give the classes the names of the model's, or ignore the labels: "
+            "--no-labels (no_labels=True).",
+        )
+    table = np.array([known.index(name) for name in classes], np.int64)
+    return {part: np.where(y < 0, -1, table[y]) for part, y in labels.items()}

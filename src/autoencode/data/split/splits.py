@@ -37,6 +37,21 @@ def draw(count: int, labels: np.ndarray | None, n: int, rng: np.random.Generator
     return chosen
 
 
+def draw_groups(count: int, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A mask [N] of random whole groups, with about `count` examples; at least one group is left.
+
+    >>> groups = np.repeat([0, 1, 2, 3], 5)
+    >>> chosen = draw_groups(5, groups, np.random.default_rng(0))
+    >>> int(chosen.sum()), len(np.unique(groups[chosen]))
+    (5, 1)
+    """
+    _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))[:-1]
+    # As many groups as come nearest to the count, and at least one.
+    taken = 1 + np.abs(np.cumsum(sizes[order]) - count).argmin()
+    return np.isin(inverse, order[:taken])
+
+
 def split(
     n: int,
     labels: np.ndarray | None,
@@ -45,11 +60,14 @@ def split(
     test: bool,
     validation: bool,
     wanted: int | float | None = None,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Divide n examples into parts: the sorted positions of the examples of each part.
 
     test, validation: which parts to draw; all other examples are for training.
     wanted: number of validation examples, or their fraction; None is a tenth, at most 2,500.
+    groups: [N]; examples of one group stay in one part. Then parts are not stratified, and their
+        sizes are as near to the requested ones as whole groups allow.
 
     Raises:
         DataError: too few examples.
@@ -61,16 +79,25 @@ def split(
             f"validation and test need at least one each, {least} in total",
             "Give more data.",
         )
+    if groups is not None and (distinct := len(np.unique(groups))) < least:
+        raise DataError(
+            f"The examples form {distinct} group{'' if distinct == 1 else 's'}, and training, "
+            f"validation and test need at least one each, {least} in total",
+            "Group by something that differs more: --group.",
+        )
     left, parts = np.arange(n), {}
     if test:
         rng = np.random.default_rng((seed, 1))
         count = min(max(1, round(TEST_FRACTION * n)), n - 1 - validation)
-        chosen = draw(count, labels, n, rng)
+        chosen = draw(count, labels, n, rng) if groups is None else draw_groups(count, groups, rng)
         parts["test"], left = left[chosen], left[~chosen]
     if validation:
         rng = np.random.default_rng((seed, 2))
         count = _validation(wanted, len(left))
-        chosen = draw(count, None if labels is None else labels[left], len(left), rng)
+        if groups is None:
+            chosen = draw(count, None if labels is None else labels[left], len(left), rng)
+        else:
+            chosen = draw_groups(count, groups[left], rng)
         parts["validation"], left = left[chosen], left[~chosen]
     return {"train": left, **parts}
 

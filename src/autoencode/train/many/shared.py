@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencode.data import Data, Split, load_data
+from autoencode.data import Data, Preprocessing, Split, load_data
 from autoencode.io.memory import SHARE, available
 from autoencode.io.store import writing
 
@@ -96,10 +96,11 @@ class OnDisk:
 
     source: str
     options: Mapping[str, Any]
+    preprocessing: Preprocessing | None
 
     def data(self) -> Data:
         """The data, mapped."""
-        return load_data(self.source, **self.options)
+        return load_data(self.source, preprocessing=self.preprocessing, **self.options)
 
 
 def share(data: Data, folder: Path) -> SharedData | OnDisk:
@@ -110,7 +111,7 @@ def share(data: Data, folder: Path) -> SharedData | OnDisk:
     """
     mapped = data.options.get("memory") == "map" or _size(data) > SHARE * available()
     if data.source and mapped:
-        return OnDisk(data.source, data.options)
+        return OnDisk(data.source, data.options, data.preprocessing)
     return SharedData.of(data, folder)
 
 
