@@ -2,6 +2,7 @@
 
 import copy
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 
 from autoencode.contract import Code
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.errors import DataError
 from autoencode.evaluation import decode, embed, reconstruct
 from autoencode.models.build import build, sizes_for
@@ -449,44 +451,41 @@ def test_labels_of_another_number_are_refused(models):
             entry(X, [0, 1, 2, 0])
 
 
-class BelowOne:
-    """A check of values, as the preprocessing of data has one."""
+class CountedChecks(Preprocessing):
+    """Counts the examples that are checked."""
 
-    def __init__(self):
-        self.seen = 0
+    seen: ClassVar = []
 
     def check(self, x):
-        self.seen += len(x)
-        assert x.is_floating_point()
-        if x.isnan().any() or x.max() > 1:
-            raise DataError("Some values are above 1", "Divide them by 255: x / 255.")
+        self.seen.append(len(x))
+        super().check(x)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_preprocessing_checks_the_values_once(name):
     model = small(name)
     assert model.preprocessing is None
-    model.preprocessing = check = BelowOne()
+    model.preprocessing = check = CountedChecks(GREY)
     context = labels_for(model)
     entries = [entry for name, entry in FROM_EXAMPLES.items() if name != "predict_proba"]
     for training in (True, False):
         model.train(training)
         for entry in entries:
-            check.seen = 0
+            check.seen.clear()
             if training and entry not in (FROM_EXAMPLES["embed"], FROM_EXAMPLES["reconstruct"]):
                 entry(model, X * 255, context)
-                assert check.seen == 0
+                assert not check.seen
                 continue
             entry(model, X, context)
-            assert check.seen == N
-            check.seen = 0
+            assert check.seen == [N]
             entry(model, WHOLE.numpy(), context)
-            assert check.seen == N
-            with pytest.raises(DataError, match="above 1"):
+            assert check.seen == [N, N]
+            with pytest.raises(DataError, match=r"this model takes values in \[0, 1\]"):
                 entry(model, X * 255, context)
+            entry(model, X[:0], None if context is None else context[:0])
     model.forward_pass(X * 255, context)
     twin = copy.deepcopy(model)
-    with pytest.raises(DataError, match="above 1"):
+    with pytest.raises(DataError, match=r"this model takes values in \[0, 1\]"):
         twin.encoder(X * 255, context)
     assert not [key for key in model.state_dict() if "preprocessing" in key]
 
@@ -536,7 +535,7 @@ def test_a_compiled_model_is_one_graph(models):
 
 
 def test_hooks_of_encoder_and_decoder_are_called(models):
-    seen = []
+    seen: ClassVar = []
     handles = [
         part.register_forward_hook(lambda module, *_: seen.append(module))
         for part in (models["ae"].encoder, models["ae"].decoder)

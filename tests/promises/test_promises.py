@@ -234,6 +234,15 @@ def test_arrays_give_the_same_bits_as_tensors(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_an_empty_batch_gives_no_codes_and_no_images(name):
+    model = made(name).eval()
+    x, context = torch.zeros(0, *GREY), context_for(model, 0)
+    codes, images = model(x, context)
+    assert codes.shape == model.encoder(x, context).shape == (0, *model.sizes.z)
+    assert images.shape == model.decoder(codes, context).shape == (0, *GREY)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_values_that_are_not_finite_are_refused_outside_training(name):
     model = made(name).eval()
     x, context = torch.rand(5, *GREY), context_for(model, 5)

@@ -22,10 +22,10 @@ from autoencode.contract import (
     Sizes,
     Space,
 )
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.errors import DataError
 from autoencode.models.base import BaseAutoencoder
 from autoencode.models.inputs import (
-    ValueCheck,
     check_codes,
     check_examples,
     code_inputs,
@@ -51,7 +51,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.network, self.bottleneck, self.context = network, bottleneck, context
         # Set through the model.
-        self.preprocessing: ValueCheck | None = None
+        self.preprocessing: Preprocessing | None = None
 
     def forward(self, x: Any, context: Any = None) -> Tensor:
         """Encodes images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to [B, *Z].
@@ -140,12 +140,12 @@ class SlotAutoencoder(BaseAutoencoder):
         self.samples = recipe.samples or (1 if bottleneck.random else None)
 
     @property
-    def preprocessing(self) -> ValueCheck | None:
+    def preprocessing(self) -> Preprocessing | None:
         """Checks the values of examples; the encoder, which works alone, holds it."""
         return self.encoder.preprocessing
 
     @preprocessing.setter
-    def preprocessing(self, value: ValueCheck | None) -> None:
+    def preprocessing(self, value: Preprocessing | None) -> None:
         self.encoder.preprocessing = value
 
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:

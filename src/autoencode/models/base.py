@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from autoencode.contract import Code, ModelOutput, Sizes
-from autoencode.models.inputs import ValueCheck, code_inputs, example_inputs, gradients, unchecked
+from autoencode.data.preprocessing import Preprocessing
+from autoencode.models.inputs import code_inputs, example_inputs, gradients, unchecked
 
 
 class BaseAutoencoder(nn.Module, ABC):
@@ -23,7 +24,7 @@ class BaseAutoencoder(nn.Module, ABC):
     """
 
     sizes: Sizes
-    preprocessing: ValueCheck | None
+    preprocessing: Preprocessing | None
 
     def encode(self, x: Any, context: Any = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`."""

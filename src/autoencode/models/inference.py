@@ -16,7 +16,6 @@ from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
 from autoencode.models.inputs import (
-    ValueCheck,
     check_codes,
     check_values,
     condition_tensor,
@@ -106,12 +105,7 @@ def checked_examples(
         DataError: as `embed`.
     """
     examples = example_tensor(x, model.sizes)
-    preprocessing: ValueCheck | None = getattr(model, "preprocessing", None)
-    if preprocessing is None:
-        check_values(examples, "x", x)
-    else:
-        for batch in split(examples, BATCH_SIZE):
-            check_values(scaled(batch).float(), "x", x, preprocessing)
+    check_values(examples, "x", x, getattr(model, "preprocessing", None))
     return examples, condition_tensor(context, model.sizes, len(examples))
 
 

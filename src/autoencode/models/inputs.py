@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from autoencode.contract import Sizes
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.errors import DataError
 from autoencode.maths import traced
 
@@ -26,18 +27,6 @@ from autoencode.maths import traced
 NOUNS = {"x": "examples", "z": "codes", "c": "labels or vectors"}
 
 _UNCHECKED: ContextVar[bool] = ContextVar("unchecked", default=False)
-
-
-class ValueCheck(Protocol):
-    """What a model needs of the preprocessing of its data."""
-
-    def check(self, x: Tensor) -> None:
-        """Checks examples [B, *X] as the networks see them.
-
-        Raises:
-            DataError: values outside of the range that the model was trained with, or NaN.
-        """
-        ...
 
 
 @contextmanager
@@ -60,7 +49,7 @@ def gradients(module: nn.Module, *inputs: Tensor | None) -> torch.set_grad_enabl
 
 
 def example_inputs(
-    module: nn.Module, sizes: Sizes, preprocessing: ValueCheck | None, x: Any, context: Any
+    module: nn.Module, sizes: Sizes, preprocessing: Preprocessing | None, x: Any, context: Any
 ) -> tuple[Tensor, Tensor | None]:
     """Examples [B, *X] and their conditions, converted and checked.
 
@@ -229,11 +218,11 @@ def check_codes(z: Tensor, wanted: tuple[int, ...], given: Any = None) -> tuple[
 
 
 def check_values(
-    values: Tensor, variable: str, given: Any = None, preprocessing: ValueCheck | None = None
+    values: Tensor, variable: str, given: Any = None, preprocessing: Preprocessing | None = None
 ) -> None:
     """Checks that values are finite, or with `preprocessing` what it checks.
 
-    Nothing is checked inside `unchecked`, in a trace, and inside transforms of `torch.func`, where
+    Nothing is checked inside `unchecked`, nor in traces and in transforms of `torch.func`, where
     values cannot be read.
 
     Raises:
@@ -241,7 +230,7 @@ def check_values(
     """
     if torch.compiler.is_compiling() or traced() or _UNCHECKED.get():
         return
-    if torch._C._functorch.maybe_current_level() is not None:
+    if torch._C._functorch.maybe_current_level() is not None or not values.numel():
         return
     values = values.detach()
     if preprocessing is not None:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from autoencode.contract import Sampler, Sizes, Space
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.base import BaseAutoencoder
-from autoencode.models.inputs import ValueCheck, gradients
+from autoencode.models.inputs import gradients
 from autoencode.models.recipe import Recipe
 
 
@@ -28,7 +29,7 @@ class LabelModel(BaseAutoencoder):
     sizes: Sizes
     space: Space
     core: SlotAutoencoder | LabelModel
-    preprocessing: ValueCheck | None = None
+    preprocessing: Preprocessing | None = None
 
     @property
     def encoder(self) -> MethodModule:

@@ -137,7 +137,7 @@ class Session:
         """The trained model, as a run that is done where it has a folder."""
         trainer = self.trainer
         model = trainer.model.cpu().eval()
-        model.preprocessing = trainer.data.preprocessing  # type: ignore[assignment]
+        model.preprocessing = trainer.data.preprocessing
         if self.run is None:
             return FitResult(model, trainer.summary(), trainer.data, None)
         self.run.write_weights(model)
