@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -46,10 +47,16 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, bottleneck: Bottleneck, context: Context | None = None
+        self,
+        network: nn.Module,
+        bottleneck: Bottleneck,
+        context: Context | None = None,
+        missing: bool = False,
     ) -> None:
+        """The parts; with `missing`, the network receives `observed` values."""
         super().__init__()
         self.network, self.bottleneck, self.context = network, bottleneck, context
+        self.missing = missing
         # Set through the model.
         self.preprocessing: Preprocessing | None = None
 
@@ -60,14 +67,18 @@ class Encoder(nn.Module):
             DataError: another shape or device, no numbers, NaN, or values out of range.
         """
         sizes = self.bottleneck.sizes
-        examples, features = example_inputs(self, sizes, self.preprocessing, x, context)
+        examples, features = example_inputs(
+            self, sizes, x, context, preprocessing=self.preprocessing, missing=self.missing
+        )
         with gradients(self, examples, features):
             return self.code(examples, features).z
 
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """Encodes images to a `Code`, with posterior and costs, see `BaseAutoencoder.code`."""
         context = context_features(self.context, context)
-        code: Code = self.bottleneck(self.network(self.examples(x), context), samples)
+        x = self.examples(x)
+        x = observed(x) if self.missing else x
+        code: Code = self.bottleneck(self.network(x, context), samples)
         return code
 
     def examples(self, x: Tensor) -> Tensor:
@@ -133,7 +144,7 @@ class SlotAutoencoder(BaseAutoencoder):
         self.recipe, self.sizes = recipe, sizes
         bottleneck = encoder.bottleneck
         self.space: Space = bottleneck.space
-        self.context = encoder.context
+        self.context, self.missing = encoder.context, encoder.missing
         self.encoder, self.decoder, self.latent_prior = encoder, decoder, prior
         self.corruption: Corruption | None = part("corruption", recipe.corruption, sizes)
         self.latent_sampler: Sampler | None = _sampler(recipe, sizes, bottleneck)
@@ -201,10 +212,20 @@ def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
     likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     context: Context | None = part("context", recipe.context, sizes)
     features = bottleneck.features * sizes.latent
-    encoder = Encoder(network.encoder(sizes, features), bottleneck, context)
+    missing = likelihood.missing
+    inputs = replace(sizes, x=(2 * sizes.pixels,)) if missing else sizes
+    encoder = Encoder(network.encoder(inputs, features), bottleneck, context, missing)
     decoder = Decoder(network.decoder(sizes, likelihood.channels), likelihood, context)
     prior: Prior | None = part("prior", recipe.prior, sizes)
     return SlotAutoencoder(recipe, sizes, encoder, decoder, prior)
+
+
+def observed(x: Tensor) -> Tensor:
+    """Rows with missing values, NaN, as network inputs: [B, D] to [B, 2 D].
+
+    Missing values are 0, followed by an indicator that is 1 where a value is missing.
+    """
+    return torch.cat([x.nan_to_num(0.0), torch.isnan(x).to(x.dtype)], -1)
 
 
 def context_features(context: Context | None, values: Tensor | None) -> Tensor | None:

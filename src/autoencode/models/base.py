@@ -21,10 +21,12 @@ class BaseAutoencoder(nn.Module, ABC):
     `reconstruction` do the same for tensors as the networks see them, and check shapes only.
 
     preprocessing: checks the values of examples; None checks that they are finite.
+    missing: whether examples may have missing values, NaN.
     """
 
     sizes: Sizes
     preprocessing: Preprocessing | None
+    missing: bool = False
 
     def encode(self, x: Any, context: Any = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`."""
@@ -58,4 +60,11 @@ class BaseAutoencoder(nn.Module, ABC):
         """Encodes and decodes examples: codes [B, *Z] and images [B, *X]."""
 
     def _inputs(self, x: Any, context: Any) -> tuple[Tensor, Tensor | None]:
-        return example_inputs(self, self.sizes, self.preprocessing, x, context)
+        return example_inputs(
+            self,
+            self.sizes,
+            x,
+            context,
+            preprocessing=self.preprocessing,
+            missing=self.missing,
+        )

@@ -105,7 +105,9 @@ def checked_examples(
         DataError: as `embed`.
     """
     examples = example_tensor(x, model.sizes)
-    check_values(examples, "x", x, getattr(model, "preprocessing", None))
+    check_values(
+        examples, "x", x, getattr(model, "preprocessing", None), getattr(model, "missing", False)
+    )
     return examples, condition_tensor(context, model.sizes, len(examples))
 
 

@@ -49,13 +49,20 @@ def gradients(module: nn.Module, *inputs: Tensor | None) -> torch.set_grad_enabl
 
 
 def example_inputs(
-    module: nn.Module, sizes: Sizes, preprocessing: Preprocessing | None, x: Any, context: Any
+    module: nn.Module,
+    sizes: Sizes,
+    x: Any,
+    context: Any,
+    *,
+    preprocessing: Preprocessing | None,
+    missing: bool,
 ) -> tuple[Tensor, Tensor | None]:
     """Examples [B, *X] and their conditions, converted and checked.
 
     module: has the parameters whose device and precision are used. In training mode only shapes
         are checked.
     preprocessing: checks the values; None checks that they are finite.
+    missing: whether NaN, a missing value, is allowed without `preprocessing`.
 
     Raises:
         DataError: no numbers, another shape or device, integers other than uint8, or wrong values.
@@ -65,7 +72,7 @@ def example_inputs(
     if examples.dtype == torch.uint8:
         examples = (examples.float() if like is None else examples.to(like.dtype)) / 255
     if not module.training:
-        check_values(examples, "x", x, preprocessing)
+        check_values(examples, "x", x, preprocessing, missing)
     return examples, condition_tensor(context, sizes, len(examples), like)
 
 
@@ -218,9 +225,13 @@ def check_codes(z: Tensor, wanted: tuple[int, ...], given: Any = None) -> tuple[
 
 
 def check_values(
-    values: Tensor, variable: str, given: Any = None, preprocessing: Preprocessing | None = None
+    values: Tensor,
+    variable: str,
+    given: Any = None,
+    preprocessing: Preprocessing | None = None,
+    missing: bool = False,
 ) -> None:
-    """Checks that values are finite, or with `preprocessing` what it checks.
+    """Checks that values are finite (with `missing`: or NaN), or what `preprocessing` checks.
 
     Nothing is checked inside `unchecked`, nor in traces and in transforms of `torch.func`, where
     values cannot be read.
@@ -235,19 +246,24 @@ def check_values(
     values = values.detach()
     if preprocessing is not None:
         preprocessing.check(values)
+        return
     # The sum is fast, and finite unless a value is not, or it overflows.
-    elif values.is_floating_point() and not (values.sum().isfinite() or values.isfinite().all()):
-        bad = int((~values.isfinite().flatten(1).all(1)).sum()) if values.dim() > 1 else 1
-        is_tensor = given is None or isinstance(given, Tensor)
-        raise DataError(
-            f"{bad:,} of these {len(values):,} {NOUNS[variable]} contain NaN or infinity",
-            "Replace these values, for instance by 0: "
-            + (
-                f"{variable}.nan_to_num(0, 0, 0)."
-                if is_tensor
-                else f"np.nan_to_num({variable}, nan=0, posinf=0, neginf=0)."
-            ),
-        )
+    if not values.is_floating_point() or values.sum().isfinite():
+        return
+    wrong = values.isinf() if missing else ~values.isfinite()
+    if not wrong.any():
+        return
+    bad = int(wrong.reshape(len(wrong), -1).any(1).sum())
+    what = "infinity" if missing else "NaN or infinity"
+    package = "torch" if given is None or isinstance(given, Tensor) else "np"
+    if missing:
+        fix = f"{package}.where({package}.isinf({variable}), {package}.nan, {variable})"
+    else:
+        fix = f"{package}.where({package}.isfinite({variable}), {variable}, 0)"
+    raise DataError(
+        f"{bad:,} of these {len(values):,} {NOUNS[variable]} contain {what}",
+        f"Replace these values, for instance by {'NaN' if missing else '0'}: {fix}.",
+    )
 
 
 def shape_words(shape: Sequence[int]) -> str:
