@@ -88,7 +88,16 @@ def test_no_slot_of_parts_imports_another():
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
     order += ["fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint", "log"]
-    order += ["progress", "validation", "run_folder", "callbacks", "trainer", "session", "entry"]
+    order += [
+        "progress",
+        "validation",
+        "final_checks",
+        "run_folder",
+        "callbacks",
+        "trainer",
+        "session",
+        "entry",
+    ]
     order += ["many"]
     for path in (SOURCE / "train").rglob("*.py"):
         own = module_of(path).split(".")[1:2]

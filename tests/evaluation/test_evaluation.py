@@ -55,6 +55,8 @@ def test_a_linear_autoencoder_with_the_weights_of_pca_misses_what_pca_misses(
     assert found["squared_error_per_pixel"] == pytest.approx(errors.mean() / test[0].size, rel=1e-5)
     reference = ((test - numbers(data.train.x).mean(0)) ** 2).sum(1).mean()
     assert found["squared_error_of_mean"] == pytest.approx(reference, rel=1e-5)
+    assert found["squared_error_of_pca"] == pytest.approx(errors.mean(), rel=1e-5)
+    assert found["squared_error_above_pca"] == pytest.approx(0, abs=1e-5)
     assert found["psnr"] == pytest.approx(np.mean(-10 * np.log10(errors / test[0].size)), rel=1e-5)
     if len(shape) > 1:
         images = (torch.from_numpy(each).reshape(-1, *shape) for each in (test, again))
@@ -73,10 +75,11 @@ def test_what_has_a_meaning_is_there_and_the_rest_is_not(
     found = figures(make_model(name, shape), make_data(shape, labels=labels))
     random, image = "vae" in name, len(shape) > 1
     single = {"squared_error", "squared_error_stderr", "squared_error_per_pixel", "loss", "psnr"}
-    single |= {"squared_error_of_mean"} | ({"ssim", "ms_ssim"} if image else set())
+    single |= {"squared_error_of_mean"} | ({"ssim", "ms_ssim"} if image else {"r2", "r2_of_pca"})
+    single |= {"squared_error_of_pca", "squared_error_above_pca"}
     single |= {"knn_accuracy"} if labels else set()
     several = {"kl_per_dimension", "active_dimensions"} if random else set()
-    several |= {"best_examples", "worst_examples"}
+    several |= {"best_examples", "worst_examples", "worst_names", "worst_errors", "pca_dimensions"}
     several |= {"squared_error_by_class"} if labels else set()
     terms = {"reconstruction", "kl"} if random else {"reconstruction"}
     assert set(found) == single | several | {
@@ -192,9 +195,11 @@ def test_only_the_test_part_is_measured(make_model, make_data):
     swapped = dataclasses.replace(data, train=other.train, validation=other.validation)
     first, second = figures(model, data), figures(model, swapped)
     assert first["squared_error_of_mean"] != second["squared_error_of_mean"]
+    of_training = ("squared_error_of_pca", "squared_error_above_pca", "knn_accuracy")
     for found in (first, second):
-        del found["squared_error_of_mean"], found["knn_accuracy"]
-        del found["intervals"]["knn_accuracy"]
+        del found["squared_error_of_mean"]
+        for name in of_training:
+            del found[name], found["intervals"][name]
     assert first == second
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autoencode.evaluation import evaluate
-from autoencode.evaluation.headlines import headlines, number
+from autoencode.evaluation.headlines import headlines, number, pca_advice, pca_words
 from autoencode.models.inference import embed
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
@@ -69,6 +69,71 @@ def test_what_the_model_is_for_comes_first(recipe, metrics, first):
     found = texts(recipe, **metrics)
     assert found[0] == first
     assert found[1].startswith("MSE 32.93, ")
+
+
+def beside_pca(low, high, error=14.5, dimensions=128):
+    return {
+        "squared_error_of_pca": error,
+        "pca_dimensions": dimensions,
+        "squared_error_above_pca": (low + high) / 2,
+        "intervals": {"squared_error_above_pca": (low, high)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said", "advised"),
+    [
+        (
+            beside_pca(3.98, 4.22),
+            "PCA with 128 dimensions 14.50: this model is worse than PCA, by 4.10 (95 % interval "
+            "3.98 to 4.22)",
+            True,
+        ),
+        (
+            beside_pca(-4.22, -3.98, dimensions=1),
+            "PCA with 1 dimension 14.50: this model is better than PCA, by 4.10 (95 % interval "
+            "3.98 to 4.22)",
+            False,
+        ),
+        (
+            beside_pca(-0.5, 0.1),
+            "PCA with 128 dimensions 14.50: this model is not significantly different from PCA "
+            "(difference −0.200, 95 % interval −0.500 to 0.100)",
+            False,
+        ),
+        (
+            beside_pca(30.0, 33.0, error=0.0, dimensions=784),
+            "PCA with 784 dimensions 0, as it has as many as an example has values",
+            False,
+        ),
+        ({"squared_error_of_pca": 2.0, "pca_dimensions": 3}, "PCA with 3 dimensions 2.00", False),
+        ({}, "", False),
+    ],
+)
+def test_the_error_of_pca_stands_beside_it(metrics, said, advised):
+    assert pca_words(metrics) == said
+    found = texts("ae", **metrics)
+    assert found == [
+        f"MSE 32.93, summed over 784 pixels; 0.0420 per pixel{'; ' * bool(said)}{said}"
+    ]
+    assert bool(pca_advice(metrics)) == advised
+
+
+def test_vectors_have_r2_beside_that_of_pca():
+    assert texts("ae", r2=0.8612)[1:] == ["R² 0.861"]
+    assert texts("ae", r2=0.8612, r2_of_pca=-0.5, numeric_columns=["a"])[1:] == [
+        "R² 0.861, mean over the numeric columns; PCA −0.500"
+    ]
+    columns = {"column_accuracy": 0.5, "categorical_columns": ["a", "b"]}
+    assert texts("ae", **columns, majority_share_per_column=[0.5, 0.75])[1:] == [
+        "Category accuracy 50.00%, mean over 2 categorical columns; 62.50% for the most frequent "
+        "category of each"
+    ]
+
+
+def test_missing_values_do_not_change_the_number_of_values():
+    metrics = {"squared_error": 2.0, "squared_error_per_pixel": 0.25, "missing_share": 0.2}
+    assert headlines(RECIPES["ae"], metrics)[0].note == "summed over 10 values; 0.250 per value"
 
 
 def test_numbers_have_significant_digits():

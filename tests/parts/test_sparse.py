@@ -1,10 +1,13 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from autoencode.contract import Sizes, Space
 from autoencode.errors import RecipeError
-from autoencode.parts.bottlenecks.sparse import BatchTopK, TopK
+from autoencode.models.recipes.table import RECIPES
+from autoencode.parts.bottlenecks.sparse import BatchTopK, EvenBatchNorm, TopK
+from autoencode.train import fit
 
 
 def sizes(latent):
@@ -89,7 +92,7 @@ def test_the_threshold_moves_in_training_only_and_is_saved():
     assert bottleneck.threshold.item() == 0
     bottleneck.train()(h)
     largest = h.flatten().sort(descending=True).values[19].item()
-    assert bottleneck.threshold.item() == pytest.approx(0.01 * largest)
+    assert bottleneck.threshold.item() == pytest.approx(largest)
     other = BatchTopK(sizes(5), k=1, norm="none")
     other.load_state_dict(bottleneck.state_dict())
     assert torch.equal(other.threshold, bottleneck.threshold)
@@ -134,3 +137,43 @@ def test_normalised_evaluation_does_not_depend_on_the_batch(part):
         bottleneck(h)
     bottleneck.eval()
     torch.testing.assert_close(bottleneck(h).z[:1], bottleneck(h[:1]).z)
+
+
+@pytest.mark.parametrize("latent", [30, 100, 256])
+@pytest.mark.parametrize("k", [1, 5, 12])
+def test_evaluation_has_k_active_units_from_the_first_step_on(latent, k):
+    """Features that are far from normalised, and whose scale grows while they are learned."""
+    torch.manual_seed(0)
+    bottleneck = BatchTopK(sizes(latent), k=k)
+    offset, scale = torch.randn(latent) * 3, torch.rand(latent) + 0.1
+    for step in range(1, 51):
+        bottleneck.train()(offset + scale * (1 + step / 500) * torch.randn(100, latent))
+        if step in (1, 10, 50):
+            h = offset + scale * (1 + step / 500) * torch.randn(2_000, latent)
+            active = (bottleneck.eval()(h).z != 0).sum(1).float().mean().item()
+            assert active == pytest.approx(k, rel=0.2), step
+
+
+@pytest.mark.parametrize("steps", [1, 10, 50])
+def test_a_short_training_has_k_active_units_in_evaluation(digits, steps):
+    recipe = RECIPES["sparse-batch-top-k"].but(latent=200).set("bottleneck.k", 5)
+    model = fit(recipe, digits, steps=steps, batch_size=100, progress=False).model
+    active = (model.encode(digits.test.x).z != 0).sum(1).float().mean().item()
+    assert active == pytest.approx(5, rel=0.3)
+
+
+def test_running_statistics_are_means_over_the_first_batches():
+    norm = EvenBatchNorm(4)
+    batches = [features(30, 4, torch.float32) * n for n in (1, 3, 2)]
+    for batch in batches:
+        torch.testing.assert_close(
+            norm(batch), functional.batch_norm(batch, None, None, training=True)
+        )
+    torch.testing.assert_close(norm.running_mean, torch.stack(batches).mean((0, 1)))
+    torch.testing.assert_close(norm.running_var, torch.stack(batches).var(1).mean(0))
+    later = nn.BatchNorm1d(4, affine=False)
+    for _ in range(200):
+        norm(batches[0]), later(batches[0])
+    torch.testing.assert_close(
+        norm.state_dict(), later.state_dict() | {"num_batches_tracked": torch.tensor(203)}
+    )

@@ -11,6 +11,7 @@ import torch
 from autoencode.contract import Sizes
 from autoencode.evaluation.compare.comparison import RULE, compare
 from autoencode.evaluation.compare.run_records import RunRecord
+from autoencode.evaluation.headlines import PCA_ADVICE
 from autoencode.evaluation.metrics.significance import t_interval
 from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
@@ -19,7 +20,7 @@ from autoencode.report.figures.comparison.interpolation import PAIRS, ComparedIn
 from autoencode.report.figures.comparison.reconstructions import ComparedReconstructions
 from autoencode.report.figures.comparison.samples import ComparedSamples
 from autoencode.report.figures.interpolation import POSITION, STEPS
-from autoencode.report.pages.compared import groups, table
+from autoencode.report.pages.compared import groups, pca_sentences, table
 from autoencode.report.tables import code_columns
 from autoencode.report.view import View
 
@@ -62,6 +63,42 @@ def page(trials, few, tmp_path_factory, read_page):
     assert write_comparison_page(compare(trials), path, "", COMMAND, few) == path
     assert torch.equal(before, torch.random.get_rng_state())
     return read_page(path)
+
+
+ABOVE_PCA = {"ae": (1.0, 1.01), "vae": (-2.0, -2.01)}
+
+
+def test_each_model_stands_beside_pca(trials):
+    def sentences(above, of_pca=8.0):
+        changed = []
+        for trial in trials:
+            value = above[trial.run.recipe.name][trial.seeds[0]]
+            metrics = {"squared_error_above_pca": value, "squared_error_of_pca": of_pca}
+            changed.append(replace(trial, metrics={**trial.metrics, **metrics}))
+        return pca_sentences(compare(changed))
+
+    worse, better, advice = sentences(ABOVE_PCA)
+    assert worse == (
+        "ae is worse than PCA, by 1.00 (95 % interval 0.941 to 1.07), over seeds: the MSE of PCA "
+        "with 2 dimensions is 8.00."
+    )
+    assert better.startswith("vae is better than PCA, by 2.00 (95 % interval 1.94 to 2.07)")
+    assert advice == PCA_ADVICE
+    unsure = sentences({"ae": (-1.0, 1.0), "vae": (-2.0, -2.01)})
+    assert unsure[0].startswith("ae is not significantly different from PCA (difference 0, ")
+    assert len(unsure) == 2
+    # PCA without error has as many dimensions as an example has values.
+    assert sentences(ABOVE_PCA, of_pca=0.0) == []
+    bare = [
+        replace(t, metrics={k: v for k, v in t.metrics.items() if "pca" not in k}) for t in trials
+    ]
+    assert pca_sentences(compare(bare)) == []
+
+
+def test_the_error_of_pca_has_a_row(page):
+    assert "MSE of PCA" in page.said()
+    assert "MSE above that of PCA" in page.said()
+    assert "over seeds: the MSE of PCA with 2 dimensions is" in page.said()
 
 
 def test_the_page_tells_its_story_and_loads_nothing(page):

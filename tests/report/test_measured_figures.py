@@ -31,14 +31,31 @@ def test_extremes_are_named_and_best_ones_come_first(make, few):
     said = words(figure)
     assert [word for word in said if word.isalpha()] == ["lowest", "highest"]
     # Per row of pairs: the classes above, the errors below.
-    assert said[:3] == [few.classes[label] for label in few.test.y[rows[:3]].tolist()]
+    labels = [few.classes[label] for label in few.test.y[rows[:3]].tolist()]
+    places = rows[:3].tolist()
+    assert said[:3] == [f"{label}\n#{i}" for label, i in zip(labels, places, strict=True)]
     assert said[4:7] == [f"{error:#.3g}" for error in view.errors[rows[:3]].tolist()]
     assert said[-2:] == [f"{error:#.3g}" for error in view.errors[rows[-2:]].tolist()]
     times = view.errors.max() / view.errors.mean()
     assert f"{times:.1f} times the mean" in shown.findings()
     assert "the 3 with the lowest and the 10 with the highest" in shown.caption()
+    first = rows[3:6].tolist()
+    words_of_worst = f"Highest errors: example {first[0]} ({view.errors[first[0]]:#.3g}), "
+    assert words_of_worst + f"example {first[1]}" in shown.findings()
+    assert "position in the test part are above" in shown.caption()
     # Nothing is compared with a mean of nothing.
     assert "times" not in replace(shown, mean=0.0).findings()
+
+
+def test_files_are_named_by_the_ends_of_their_names(make, few):
+    rows = torch.tensor([70, 7, 100])
+    seen = View.of(make("ae", (8, 8)), few.test.x[rows])
+    shown = BestAndWorst(seen, 1, 1.0, ["scans/0070.png", "b.png", "c\nd.png"])
+    said = words(shown.draw())
+    assert [word for word in said if "png" in word] == ["…070.png", "b.png", "c d.png"]
+    assert list(shown.table().columns["example"]) == ["scans/0070.png", "b.png", "c\nd.png"]
+    assert "b.png (" in shown.findings()
+    assert "The end of its name is above" in shown.caption()
 
 
 def test_bars_by_class_begin_with_the_hardest():

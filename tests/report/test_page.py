@@ -10,6 +10,7 @@ import torch
 
 from autoencode.errors import DataError, ResourceError, RunError
 from autoencode.evaluation import projected
+from autoencode.evaluation.headlines import PCA_ADVICE
 from autoencode.models.run import data_record
 from autoencode.report import write_card, write_report
 
@@ -71,6 +72,16 @@ def test_the_data_of_every_figure_lie_in_the_page(page):
         assert words in page.said()
         # The name that is heard begins with what is seen.
         assert link["aria-label"].startswith(f"{words}: ")
+
+
+def test_the_error_of_pca_stands_beside_that_of_the_model(page, runs):
+    metrics = runs["vae"].metrics()
+    of_pca = f"PCA with 2 dimensions {metrics['squared_error_of_pca']:.2f}: this model is worse"
+    assert of_pca in page.said()
+    assert f"This model is worse than PCA with as many dimensions. {PCA_ADVICE}" in page.said()
+    card = write_card(runs["vae"]).read_text(encoding="utf-8")
+    assert of_pca in card
+    assert PCA_ADVICE in card
 
 
 def test_is_a_page_for_every_screen(page):

@@ -10,6 +10,7 @@ from autoencode.contract import Sizes
 from autoencode.data import load_data
 from autoencode.errors import DataError, RecipeError
 from autoencode.models.build import build
+from autoencode.models.describe import slots
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
@@ -78,11 +79,43 @@ def test_a_schedule_may_wait_first():
 
 
 @pytest.mark.parametrize(
+    ("given", "at", "found"),
+    [
+        ("linear:0,10", (0, 5, 10, 50), (0, 2, 4, 4)),
+        ("linear:8,10,10", (0, 10, 15, 20), (8, 8, 6, 4)),
+        ("cyclical:0,20", (0, 5, 10, 19, 20, 25, 30, 1000), (0, 2, 4, 4, 0, 2, 4, 0)),
+        ("cyclical:0,20,1", (0, 5, 10, 15, 20), (0, 1, 2, 3, 0)),
+        ("cyclical:0,20,0.0", (0, 5, 20), (4, 4, 4)),
+        ("cyclical:2,4,0.25", (0, 1, 3, 4), (2, 4, 4, 2)),
+        ("stepwise:0,10,4", (0, 9, 10, 20, 39, 40, 99), (0, 0, 1, 2, 3, 4, 4)),
+        ("stepwise:8,5,1", (0, 4, 5), (8, 8, 4)),
+    ],
+)
+def test_courses_of_a_weight(given, at, found):
+    recipe = RECIPES["vae"].set("terms.kl.weight", 4.0).set("schedules.terms.kl.weight", given)
+    assert type(recipe).from_dict(recipe.to_dict()) == recipe
+    objective = Objective(build(recipe, Sizes((8, 8), (2,)), seed=0), recipe, Sizes((8, 8), (2,)))
+    for step, value in zip(at, found, strict=True):
+        objective.apply_schedules(step)
+        assert objective.weights["kl"] == pytest.approx(value), step
+    objective.apply_schedules(math.inf)
+    assert objective.weights["kl"] == 4
+    assert slots(recipe)["schedule of terms.kl.weight"].startswith("from ")
+
+
+@pytest.mark.parametrize(
     ("address", "plan", "says"),
     [
         ("terms.kll.weight", (0, 10), "terms.kl.weight"),
-        ("terms.kl.weight", (0,), r"\(start, steps\)"),
-        ("terms.kl.weight", ("a", 10), "finite number"),
+        ("terms.kl.weight", (0,), r"linear:start,steps\[,wait\]"),
+        ("terms.kl.weight", (0, 10, 3, 4), "linear:start"),
+        ("terms.kl.weight", "linear:x,10", "linear:start"),
+        ("terms.kl.weight", "cyclical", "cyclical"),
+        ("terms.kl.weight", ("cyclic", 0, 10), 'Did you mean "cyclical"'),
+        ("terms.kl.weight", "cyclical:0,10,1.5", "rising, must be"),
+        ("terms.kl.weight", "stepwise:0,10", "stepwise:start,steps,jumps"),
+        ("terms.kl.weight", "stepwise:0,10,0", "jumps, must be"),
+        ("terms.kl.weight", (True, 10), "finite number"),
         ("terms.kl.weight", (0, 0), "from 1"),
         ("network.dropout", (0, 10), "cannot be scheduled"),
     ],

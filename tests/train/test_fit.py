@@ -105,7 +105,7 @@ def test_global_state_is_left_alone(digits):
 
 
 def test_batches_are_a_function_of_the_step():
-    x, labels = torch.arange(103, dtype=torch.uint8)[:, None], torch.arange(103)
+    x, labels = torch.arange(100, dtype=torch.uint8)[:, None], torch.arange(100)
     forwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
     backwards = Batches(Split(x, None), labels, 10, seed=3, device=torch.device("cpu"))
     batches = {step: forwards[step] for step in range(25)}
@@ -127,8 +127,47 @@ def test_batches_are_a_function_of_the_step():
 def test_batches_larger_than_the_data_take_all_of_it():
     x = torch.arange(7, dtype=torch.uint8)[:, None]
     batches = Batches(Split(x, None), None, 200, seed=0, device=torch.device("cpu"))
-    assert batches.steps_per_epoch == 1
-    assert len(batches[5][0]) == 7
+    assert batches.epochs(3) == 3
+    assert batches[5][0].flatten().sort().values.tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10, 51, 64, 99, 100, 103])
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_epochs_use_each_example_equally_often(size, epochs):
+    n = 103
+    x = torch.arange(n, dtype=torch.uint8)[:, None]
+    batches = Batches(Split(x, None), None, size, seed=3, device=torch.device("cpu"))
+    steps = Settings(epochs=epochs, batch_size=size).total_steps(n)
+    assert steps == math.ceil(epochs * n / size)
+    drawn = torch.cat([batches.rows(step) for step in range(steps)])
+    assert len(drawn) == steps * size
+    assert (drawn[: epochs * n].bincount(minlength=n) == epochs).all()
+    # The rest of the last batch begins one epoch more.
+    assert len(drawn[epochs * n :].unique()) == len(drawn) - epochs * n < size
+    for step in (steps - 1, 0, steps // 2):  # resumed anywhere
+        again = Batches(Split(x, None), None, size, seed=3, device=torch.device("cpu"))
+        assert torch.equal(again.rows(step), drawn[step * size : (step + 1) * size])
+
+
+def test_orders_of_whole_batches_are_the_permutations_of_the_epochs():
+    """The figures of data sets that batches divide evenly depend on this order."""
+    x = torch.arange(60, dtype=torch.uint8)[:, None]
+    batches = Batches(Split(x, None), None, 20, seed=5, device=torch.device("cpu"))
+    for epoch in range(3):
+        shuffle = torch.Generator().manual_seed(5 * 1_000_003 + epoch)
+        drawn = torch.cat([batches.rows(3 * epoch + step) for step in range(3)])
+        assert torch.equal(drawn, torch.randperm(60, generator=shuffle))
+
+
+def test_few_labelled_examples_are_used_equally_often():
+    y = torch.full((50,), -1)
+    y[:3] = torch.arange(3)
+    x = torch.arange(50, dtype=torch.uint8)[:, None]
+    batches = Batches(Split(x, y), y, 10, seed=0, device=torch.device("cpu"), labelled=0.5)
+    drawn = torch.stack([batches.rows(step) for step in range(12)])
+    assert drawn.shape == (12, 10)
+    assert ((drawn < 3).sum(1) == 5).all()
+    assert drawn[drawn < 3].bincount().tolist() == [20, 20, 20]
 
 
 def test_schedules():
@@ -140,6 +179,63 @@ def test_schedules():
     assert rates[60] == pytest.approx(0.05)
     assert 0 < rates[-1] < 1e-4
     assert all(a >= b for a, b in pairwise(rates[10:]))
+
+
+def rates_of(total, **settings):
+    return [learning_rate(Settings(lr=0.1, **settings), step, total) for step in range(total)]
+
+
+def test_restarts_repeat_the_cosine():
+    rates = rates_of(90, schedule="restarts", schedule_steps=30)
+    assert rates[:30] == rates[30:60] == rates[60:]
+    assert rates[:30] == pytest.approx(rates_of(30, schedule="cosine"))
+    assert len(set(rates_of(100, schedule="restarts"))) == 25  # four cycles
+
+
+@pytest.mark.parametrize(("cycle", "factor"), [(10, 0.0), (20, 0.1), (40, 0.5)])
+def test_cyclic_rates_are_those_of_torch(cycle, factor):
+    rates = rates_of(80, schedule="cyclic", schedule_steps=cycle, schedule_factor=factor)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.CyclicLR(
+        optimizer, 0.1 * factor, 0.1, step_size_up=cycle // 2, cycle_momentum=False
+    )
+    for rate in rates:
+        assert rate == pytest.approx(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize(("every", "factor"), [(7, 0.5), (30, 0.1), (200, 0.9)])
+def test_step_rates_are_those_of_torch(every, factor):
+    rates = rates_of(100, schedule="step", schedule_steps=every, schedule_factor=factor)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    theirs = torch.optim.lr_scheduler.StepLR(optimizer, every, factor)
+    for rate in rates:
+        assert rate == pytest.approx(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize("schedule", ["restarts", "cyclic", "step"])
+def test_cycles_begin_after_the_warm_up(schedule):
+    plain = rates_of(40, schedule=schedule, schedule_steps=20)
+    warm = rates_of(50, schedule=schedule, schedule_steps=20, warmup=10)
+    assert warm[10:] == pytest.approx(plain)
+    assert warm[:10] == pytest.approx([plain[0] * n / 10 for n in range(1, 11)])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"schedule_steps": 10}, "--schedule restarts"),
+        ({"schedule_steps": 10, "schedule": "constant"}, "--schedule-steps out"),
+        ({"schedule_factor": 0.5, "schedule": "restarts"}, "--schedule step"),
+        ({"schedule_factor": 1.5, "schedule": "step"}, "schedule_factor must be"),
+    ],
+)
+def test_settings_of_another_schedule_are_refused(settings, message):
+    with pytest.raises(RecipeError, match=message):
+        Settings(**settings)
 
 
 def test_weight_decay_none_is_adam(digits):
@@ -160,8 +256,9 @@ def test_weight_decay_none_is_adam(digits):
 
 def test_epochs_count_passes_over_the_data(digits):
     fitted = fit(SMALL, digits, epochs=2, batch_size=100)
-    assert fitted.summary["steps"] == 2 * (len(digits.train) // 100)
-    assert fitted.summary["epochs"] == 2
+    steps = math.ceil(2 * len(digits.train) / 100)
+    assert fitted.summary["steps"] == steps
+    assert fitted.summary["epochs"] == round(steps * 100 / len(digits.train), 2)
 
 
 def test_early_stopping_takes_the_best_weights(digits):

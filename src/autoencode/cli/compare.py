@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 PAGE, TABLE = "compare.html", "compare.json"
 # Figures that the terminal has room for, those that were measured first.
-MAIN = ("squared_error", "psnr", "ssim", "knn_accuracy", "nll", "frechet_distance", "gaps")
-COLUMNS = 4
+MAIN = (
+    *("squared_error", "squared_error_of_pca", "psnr", "r2", "ssim", "knn_accuracy", "nll"),
+    *("frechet_distance", "gaps"),
+)
+COLUMNS = 5
 
 
 def compare(
@@ -49,8 +52,8 @@ def compare(
 
     opened = [open_run(folder) for folder in folders_of(runs)]
     asked = measures_named(measures)
-    # Pictures are of the seed of the median squared error.
-    taken = asked if "reconstruction" in asked else ["reconstruction", *asked]
+    # Pictures are of the seed of the median squared error, which stands beside that of PCA.
+    taken = [name for name in ("reconstruction", "pca") if name not in asked] + asked
     options = {"samples": samples, "images": images}
     found = compared(opened, taken, **options)
     command = _command(found, out, asked, options)
@@ -177,7 +180,8 @@ def _command(
     words = ["autoencode", "compare"]
     words += [trial.folder for model in found.models for trial in model.trials]
     words += ["--measures", ",".join(measures)]
-    for name in (name for measure in measures for name in OPTIONS.get(measure, ())):
+    names = [name for measure in measures for name in OPTIONS.get(measure, ())]
+    for name in (name for name in names if name in options):
         words += [f"--{name}", str(options[name])]
     return shown(join([*words, "--out", str(out)]))
 
@@ -188,6 +192,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
         cost_words,
         difference_words,
         estimate_words,
+        pca_sentences,
         title_of,
     )
 
@@ -207,6 +212,7 @@ def lines_of(found: Comparison) -> Iterator[str]:
             cells.append(f"{words} {'*' if figure.best == model.name else ' '}")
         rows.append([*cells, cost_words(model)])
     yield from aligned(rows)
+    yield from pca_sentences(found)
     if len(found.models) == 1:
         return
     for figure in [figure for figure in shown if figure.differences][:1]:

@@ -8,7 +8,7 @@ from typing import Any
 from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, evaluate
-from autoencode.evaluation.headlines import headlines, number
+from autoencode.evaluation.headlines import headlines, number, pca_advice
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
@@ -74,6 +74,8 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     first = headlines(run.recipe, metrics)
     for each in first:
         yield f"{each.title:20s} {each.value}{f', {each.note}' if each.note else ''}"
+        if each.metric == "squared_error" and (advice := pca_advice(metrics)):
+            yield f"{'':20s} {advice}"
     for name, value in metrics["terms"].items():
         metric = f"terms.{name}"
         if metric not in {each.metric for each in first}:
@@ -87,6 +89,10 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
         ]
         if words:
             yield f"{title:20s} {'; '.join(words)}"
+    if left_out := metrics.get("left_out"):
+        for reason in dict.fromkeys(left_out.values()):
+            listed = ", ".join(name for name, why in left_out.items() if why == reason)
+            yield f"{'not measured':20s} {listed}: {reason}"
     summary = run.summary
     compiling = summary.get("compiling_seconds", 0.0)
     compiled = f", compiled in {compiling:.0f} s" if compiling else ""

@@ -27,8 +27,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Measures = Annotated[
     str,
     typer.Option(
-        help="What to measure, separated by commas: reconstruction, objective and codes (together "
-        "quick), likelihood, space, generation, gaps, shift, disentanglement, or all."
+        help="What to measure, separated by commas: reconstruction, pca, objective and codes "
+        "(together quick), likelihood, space, generation, gaps, shift, disentanglement, or all."
     ),
 ]
 Samples = Annotated[
@@ -44,6 +44,16 @@ Source = Annotated[
         metavar="SOURCE",
         help="A data set by name (see: autoencode data list), a folder of images, or an .npy, .npz "
         "or IDX file.",
+    ),
+]
+TrainingSource = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="A data set by name (see: autoencode data list), a folder of images, or an .npy, .npz "
+        "or IDX file.",
+        show_default="mnist, or that of the continued run",
     ),
 ]
 OtherSource = Annotated[

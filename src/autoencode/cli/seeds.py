@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from autoencode.train import FitResult, Outcome
 
 # Columns of the table: the first, then one for each term of the objective, then the others.
-COLUMNS = ("squared_error", "psnr", "ssim", "classification_error", "knn_accuracy")
+COLUMNS = (
+    "squared_error",
+    "squared_error_of_pca",
+    "psnr",
+    "ssim",
+    "classification_error",
+    "knn_accuracy",
+)
 MAX_SEED = 2**63 - 1
 
 

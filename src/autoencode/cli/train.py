@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Json, Overwrite, Report, Source, assignment, takes
+from autoencode.cli.options import (
+    Json,
+    Overwrite,
+    Report,
+    TrainingSource,
+    assignment,
+    takes,
+)
 from autoencode.cli.output import print_line, print_message, print_result, row
 from autoencode.data.options import Options
+from autoencode.errors import AutoencodeError
 from autoencode.train.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,13 +27,27 @@ if TYPE_CHECKING:
 
 @takes(settings=Settings, options=Options)
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(metavar="RECIPE", help="Name of a model, from: autoencode recipes."),
-    ],
     settings: dict[str, Any],
     options: dict[str, Any],
-    data: Source = "mnist",
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RECIPE",
+            help="Name of a model, from: autoencode recipes.",
+            show_default=False,
+        ),
+    ] = None,
+    continued: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            metavar="RUN",
+            help="Finished run to train for --steps or --epochs more, instead of a RECIPE; its "
+            "learning rate schedule begins anew.",
+            show_default="a new model",
+        ),
+    ] = None,
+    data: TrainingSource = None,
     latent: Annotated[
         int | None,
         typer.Option(help="Number of latent dimensions.", show_default="from the recipe"),
@@ -35,7 +57,9 @@ def train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Change one value of the recipe, such as terms.kl.weight=4 (repeatable).",
+            help="Change one value of the recipe, such as terms.kl.weight=4, or let it change in "
+            "training: schedules.terms.kl.weight=linear:0,5000 (start, steps), or cyclical:0,2500, "
+            "or stepwise:0,1000,5 (start, steps, jumps) (repeatable).",
         ),
     ] = None,
     seeds: Annotated[
@@ -57,10 +81,22 @@ def train(
 ) -> None:
     """Train a model on data, measure it on the test part and write a report.
 
+    With --continue, a finished run is trained for more steps, into a new folder.
     With --seeds, finished and interrupted runs of the same training are reused or continued.
 
     Example: autoencode train vae --data mnist --latent 2 --steps 5000
     """
+    if continued is not None or recipe is None:
+        others = {"RECIPE": recipe, "--latent": latent, "--set": set_, "--seeds": seeds} | {
+            f"--{name.replace('_', '-')}": value for name, value in options.items()
+        }
+        if continued is None:
+            raise AutoencodeError(
+                "There is no RECIPE to train",
+                "Give one, from: autoencode recipes, or a finished run: --continue RUN --steps N.",
+            )
+        _continue(continued, data, settings, others, out, overwrite, report=report, json=json)
+        return
     # Whatever can be refused without the data is refused before the data are loaded.
     from autoencode.models.recipes.table import recipe_named
 
@@ -74,7 +110,7 @@ def train(
     from autoencode.data import load_data
     from autoencode.train import fit
 
-    loaded = load_data(data, **options)
+    loaded = load_data(data or "mnist", **options)
     for notice in loaded.notices:
         print_message("note", notice)
     folder = out if out is not None else _unused_folder(f"{recipe}-{loaded.name}")
@@ -86,6 +122,37 @@ def train(
         )
         return
     fitted = fit(changed, loaded, out=folder, overwrite=overwrite, **settings)
+    show_and_save(fitted, report, json)
+
+
+def _continue(
+    run: Path,
+    data: str | None,
+    settings: dict[str, Any],
+    others: dict[str, Any],
+    out: Path | None,
+    overwrite: bool,
+    *,
+    report: bool,
+    json: bool,
+) -> None:
+    """Trains a finished run for more steps; `others` are options that it cannot have, by name.
+
+    Raises:
+        AutoencodeError: one of `others` is given, or as `resume` of `autoencode.train`.
+    """
+    from autoencode.models.run import open_run
+    from autoencode.train import resume
+
+    if given := [name for name, value in others.items() if value is not None]:
+        raise AutoencodeError(
+            f"A run that is continued keeps its recipe and its data, and {given[0]} was given",
+            f"Leave {given[0]} out.",
+        )
+    folder = out
+    if open_run(run).status == "done" and out is None:
+        folder = run if overwrite else _unused_folder(run.resolve().name)
+    fitted = resume(run, data=data, out=folder, overwrite=overwrite, **settings)
     show_and_save(fitted, report, json)
 
 

@@ -12,13 +12,16 @@ from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.run import Run
 
 FOLDER, SUFFIX = "evaluation", ".safetensors"
+# Measures of the data alone, which other weights do not change.
+OF_DATA = ("pca",)
 
 
 class MetricsCache:
     """One file for each measure: its records, the values of single examples, and a checksum.
 
     A file holds the SHA-256 of the weights, the fingerprint of the data and the options that it was
-    measured with. A file of other weights or data, or a damaged one, counts as missing.
+    measured with; that of a measure of the data alone, in `OF_DATA`, does not hold the weights. A
+    file of other weights or data, or a damaged one, counts as missing.
 
     error: why the last file could not be written; None if every file was.
     """
@@ -37,7 +40,7 @@ class MetricsCache:
         """Writes the records of a measure."""
         tensors = {r.name: r.per_example for r in records if r.per_example is not None}
         plain = [record.to_dict() for record in records]
-        meta = {"of": self._origin, "options": dict(options), "records": plain}
+        meta = {"of": self._of(name), "options": dict(options), "records": plain}
         try:
             with writing(self.folder):
                 self.folder.mkdir(exist_ok=True)
@@ -51,11 +54,16 @@ class MetricsCache:
             if path.stem not in names and (found := self._read(path.stem)) is not None:
                 yield path.stem, found[1]
 
+    def _of(self, name: str) -> dict[str, Any]:
+        """What the records of a measure depend on."""
+        kept = self._origin
+        return {k: v for k, v in kept.items() if k != "weights"} if name in OF_DATA else kept
+
     def _read(self, name: str) -> tuple[dict[str, Any], tuple[Record, ...]] | None:
         """Options and records of a measure, if its file is intact and of these weights and data."""
         try:
             tensors, meta = read_tensors(self.folder / f"{name}{SUFFIX}")
-            if meta.get("of") != self._origin:
+            if meta.get("of") != self._of(name):
                 return None
             return meta["options"], tuple(
                 Record.from_dict(each, tensors.get(each["name"])) for each in meta["records"]

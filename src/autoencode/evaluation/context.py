@@ -14,6 +14,7 @@ from autoencode.data import Data, Split
 from autoencode.evaluation.features import ReferenceData, reference_data
 from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
+from autoencode.evaluation.metrics.principal import mean_example
 from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like
 from autoencode.models.build import Model
@@ -79,9 +80,27 @@ class EvaluationContext:
         return reference_data(self.data)
 
     @property
+    def latent(self) -> int:
+        """The number of latent dimensions."""
+        return self.model.sizes.latent
+
+    @property
+    def has_train(self) -> bool:
+        """Whether there is a training part, which new data for a trained model lack."""
+        return len(self.data.train) > 0
+
+    @property
     def test(self) -> Split:
         """The test part."""
         return self.data.test
+
+    @cached_property
+    def mean_example(self) -> Tensor | None:
+        """The mean of the training examples without missing values, [*X], float64, on the CPU.
+
+        None without a training part.
+        """
+        return mean_example(self.data.train.x, self.batch_size) if self.has_train else None
 
     @cached_property
     def labels(self) -> tuple[Tensor, Tensor] | None:

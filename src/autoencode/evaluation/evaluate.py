@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import DataError, RecipeError, did_you_mean
 from autoencode.evaluation.cache import MetricsCache
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.measures import MEASURES, OPTIONS, QUICK
+from autoencode.evaluation.measures import (
+    MEASURES,
+    NEED_TRAIN,
+    NEED_TRAIN_LABELS,
+    OPTIONS,
+    QUICK,
+)
+from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.models.build import Model
+
+WITHOUT_TRAIN = "needs the training part"
 
 
 def evaluate(
@@ -46,11 +55,38 @@ def evaluate(
         if name not in MEASURES:
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
     ctx = EvaluationContext(model, data, **options)
+    left_out = {} if ctx.has_train else dict.fromkeys(_left_out(names, ctx), WITHOUT_TRAIN)
     found: dict[str, tuple[Record, ...]] = {} if cache is None else dict(cache.others(names))
     for name in names:
-        found[name] = _measured(name, ctx, cache)
+        if name not in left_out:
+            found[name] = _measured(name, ctx, cache)
     ordered = [record for name in MEASURES for record in found.get(name, ())]
-    return Evaluation(tuple(ordered), len(data.test), data.name)
+    ordered += _against_pca(ordered, has_context=ctx.context is not None)
+    return Evaluation(tuple(ordered), len(data.test), data.name, left_out)
+
+
+def _left_out(names: Iterable[str], ctx: EvaluationContext) -> Iterator[str]:
+    """What cannot be measured without a training part: measures, or some metrics of them."""
+    for name in names:
+        if name in NEED_TRAIN:
+            yield from NEED_TRAIN[name] or (name,)
+        if name == "reconstruction" and ctx.test.x.dim() == 2:
+            yield "r2"
+        if ctx.test.y is not None:
+            yield from NEED_TRAIN_LABELS.get(name, ())
+
+
+def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
+    """The squared error minus that of PCA, on pairs of the same test examples."""
+    found = {record.name: record for record in records}
+    ours, pca = found.get("squared_error"), found.get("squared_error_of_pca")
+    if ours is None or pca is None or ours.per_example is None or pca.per_example is None:
+        return []
+    each = ours.per_example.double() - pca.per_example.double()
+    note = "squared_error minus squared_error_of_pca, on pairs of the same test examples"
+    note += "; only the model receives the context of each example." if has_context else "."
+    mean, name = each.mean().item(), "squared_error_above_pca"
+    return [Record(name, mean, ours.unit, ours.n, note, bootstrap(each), each.float())]
 
 
 def _measured(name: str, ctx: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:

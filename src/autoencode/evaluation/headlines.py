@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autoencode.models.recipe import Recipe
 
+# What may help a model that is worse than PCA.
+PCA_ADVICE = "More steps, a wider network or more latent dimensions may help."
 # Kinds of terms whose unweighted value is KL(q(z|x) ‖ p(z)).
 KL_TERMS = ("kl", "cluster-kl")
 
@@ -34,8 +36,8 @@ def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
 
     First what the model is for: the error after denoising where inputs are corrupted, the active
     units of a sparse code, the classification error of a model that learns labels. Then the squared
-    error with its reduction, the KL, and −log p(x|z) with its likelihood. A metric that was not
-    measured is left out.
+    error with its reduction beside that of PCA, R² of vectors, the accuracy of categorical columns,
+    the KL, and −log p(x|z) with its likelihood. A metric that was not measured is left out.
     """
     return [
         *_of_purpose(metrics),
@@ -43,6 +45,47 @@ def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
         *_kl(recipe, metrics),
         *_log_likelihood(recipe, metrics),
     ]
+
+
+def pca_words(metrics: Mapping[str, Any]) -> str:
+    """The error of PCA and whether the model is better, a phrase; empty if it was not measured."""
+    error, dimensions = (metrics.get(name) for name in ("squared_error_of_pca", "pca_dimensions"))
+    if error is None or dimensions is None:
+        return ""
+    words = f"PCA with {dimensions:,} dimension{'' if dimensions == 1 else 's'} {number(error)}"
+    if error == 0:
+        return f"{words}, as it has as many as an example has values"
+    difference = metrics.get("squared_error_above_pca")
+    interval = metrics.get("intervals", {}).get("squared_error_above_pca")
+    if difference is None or interval is None:
+        return words
+    return f"{words}: this model is {against_pca(difference, interval)}"
+
+
+def against_pca(difference: float, interval: Sequence[float]) -> str:
+    """Whether a squared error is above or below that of PCA: "worse than PCA, by 4.10 (…)".
+
+    difference, interval: of the error minus that of PCA, on pairs; the interval is of 95 %.
+
+    >>> against_pca(4.1, (3.98, 4.22))
+    'worse than PCA, by 4.10 (95 % interval 3.98 to 4.22)'
+    >>> against_pca(-0.2, (-0.5, 0.1))
+    'not significantly different from PCA (difference −0.200, 95 % interval −0.500 to 0.100)'
+    """
+    low, high = interval
+    if low <= 0 <= high:
+        ends = f"95 % interval {number(low, 3)} to {number(high, 3)}"
+        return f"not significantly different from PCA (difference {number(difference, 3)}, {ends})"
+    ends = " to ".join(number(end, 3) for end in sorted((abs(low), abs(high))))
+    word = "worse" if low > 0 else "better"
+    return f"{word} than PCA, by {number(abs(difference), 3)} (95 % interval {ends})"
+
+
+def pca_advice(metrics: Mapping[str, Any]) -> str:
+    """What may help if the model is significantly worse than PCA; else empty."""
+    low, _ = metrics.get("intervals", {}).get("squared_error_above_pca", (0.0, 0.0))
+    # PCA without error has as many dimensions as an example has values: no model is better.
+    return PCA_ADVICE if low > 0 and metrics.get("squared_error_of_pca") else ""
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -79,7 +122,21 @@ def _squared_error(metrics: Mapping[str, Any]) -> Iterator[Headline]:
     note = f"{_reduction(metrics)}; {each} per {_values(metrics)[:-1]}"
     if "restored_squared_error" in metrics:
         note = f"of uncorrupted inputs, {note}"
+    if beside := pca_words(metrics):
+        note = f"{note}; {beside}"
     yield Headline("MSE", number(error), "squared_error", note)
+    if (r2 := metrics.get("r2")) is not None:
+        note = "mean over the numeric columns" if "numeric_columns" in metrics else ""
+        if (of_pca := metrics.get("r2_of_pca")) is not None:
+            note = f"{note}{'; ' if note else ''}PCA {number(of_pca, 3)}"
+        yield Headline("R²", number(r2, 3), "r2", note)
+    if (right := metrics.get("column_accuracy")) is not None:
+        names, shares = metrics["categorical_columns"], metrics["majority_share_per_column"]
+        note = (
+            f"mean over {len(names):,} categorical column{'s' if len(names) > 1 else ''}; "
+            f"{math.fsum(shares) / len(shares):.2%} for the most frequent category of each"
+        )
+        yield Headline("Category accuracy", f"{right:.2%}", "column_accuracy", note)
 
 
 def _kl(recipe: Recipe, metrics: Mapping[str, Any]) -> Iterator[Headline]:
@@ -109,5 +166,6 @@ def _values(metrics: Mapping[str, Any]) -> str:
 def _reduction(metrics: Mapping[str, Any]) -> str:
     """How squared errors are reduced: "summed over 784 pixels"."""
     total, each = (metrics.get(f"squared_error{end}", 0.0) for end in ("", "_per_pixel"))
-    count = f"{round(total / each):,} " if each else ""
+    observed = 1 - metrics.get("missing_share", 0.0)
+    count = f"{round(total / each / observed):,} " if each else ""
     return f"summed over {count}{_values(metrics)}"

@@ -41,12 +41,19 @@ _CHANGES = {
 METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
     "Reconstruction": {
         "squared_error": _lower("MSE (sum over values)"),
+        "squared_error_of_pca": MetricInfo("MSE of PCA"),
+        "squared_error_above_pca": MetricInfo("MSE above that of PCA"),
+        "pca_dimensions": MetricInfo("Dimensions of PCA"),
         "squared_error_stderr": MetricInfo("Standard error of the MSE"),
         "squared_error_per_pixel": _lower("MSE per value"),
         "psnr": _higher("PSNR"),
         "ssim": _higher("SSIM"),
         "ms_ssim": _higher("MS-SSIM"),
         "squared_error_of_mean": MetricInfo("MSE of the mean example"),
+        "r2": _higher("R², mean over columns"),
+        "r2_of_pca": MetricInfo("R² of PCA"),
+        "column_accuracy": _higher("Accuracy of categorical columns", share=True),
+        "missing_share": MetricInfo("Missing values", share=True),
         "restored_squared_error": _lower("Denoising MSE"),
         "corrupted_squared_error": MetricInfo("MSE of corrupted inputs"),
         "imputation": _lower("Imputation error"),
@@ -127,7 +134,10 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
 }
 OTHER = "Other"
 # Another metric in another unit, its standard error, and the number of examples: not compared.
-NOT_COMPARED = ("n_test", "squared_error_per_pixel", "squared_error_stderr", "active_share")
+NOT_COMPARED = (
+    *("n_test", "squared_error_per_pixel", "squared_error_stderr", "active_share"),
+    *("pca_dimensions", "missing_share"),
+)
 
 _INFOS = {name: info for metrics in METRICS.values() for name, info in metrics.items()}
 _GROUPS = {name: group for group, metrics in METRICS.items() for name in metrics}

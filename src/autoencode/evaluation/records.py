@@ -12,17 +12,17 @@ from torch import Tensor
 from autoencode.errors import AutoencodeError, Diverged, did_you_mean
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
-VERSION = 2
+VERSION = 3
 # The name of a term's metric is "terms.kl".
 TERM_PREFIX = "terms."
-Value = float | int | tuple[float, ...]
+Value = float | int | tuple[float, ...] | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Record:
     """One measured metric.
 
-    name: "squared_error", "terms.kl".    value: always finite.
+    name: "squared_error", "terms.kl".    value: finite numbers, or names.
     unit: of each number in `value`; empty without one.    n: number of examples.
     note: how it was measured, a sentence.
     interval: lower and upper end of the 95 % bootstrap interval of a single number over those
@@ -41,7 +41,8 @@ class Record:
 
     def __post_init__(self) -> None:
         values = self.value if isinstance(self.value, tuple) else (self.value,)
-        if not all(math.isfinite(value) for value in (*values, *(self.interval or ()))):
+        numbers = (value for value in values if not isinstance(value, str))
+        if not all(math.isfinite(value) for value in (*numbers, *(self.interval or ()))):
             raise Diverged(
                 f"The {self.name} of this model is not a finite number",
                 "Its weights are of no use: train it again, with a smaller lr.",
@@ -81,11 +82,13 @@ class Evaluation(Mapping[str, Value]):
     `"nll" in evaluation`, `dict(evaluation)`.
 
     n_test, data: the number of test examples, and the name of the data.
+    left_out: the measures or metrics that the data do not allow, and why.
     """
 
     records: tuple[Record, ...]
     n_test: int
     data: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: name -> value, and `terms`, `units`, `notes` and `intervals` by name."""
@@ -103,6 +106,7 @@ class Evaluation(Mapping[str, Value]):
             "notes": {record.name: record.note for record in self.records},
             "intervals": {r.name: r.interval for r in self.records if r.interval is not None},
             "data": self.data,
+            **({"left_out": dict(self.left_out)} if self.left_out else {}),
         }
 
     def per_example(self) -> dict[str, Tensor]:

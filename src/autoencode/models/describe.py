@@ -9,6 +9,7 @@ from autoencode.errors import RecipeError, did_you_mean
 from autoencode.models.build import assembly
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import PART_SLOTS, Recipe, Spec
+from autoencode.models.schedules import Course
 from autoencode.parts import SLOTS
 
 
@@ -72,9 +73,8 @@ def slots(recipe: Recipe) -> dict[str, str]:
             filled[name] = _part(spec)
     if recipe.samples is not None:
         filled["samples"] = str(recipe.samples)
-    for address, (start, steps, *wait) in recipe.schedules.items():
-        after = f", after {wait[0]:,}" if wait else ""
-        filled[f"schedule of {address}"] = f"from {start:g} in {steps:,} steps{after}"
+    for address, schedule in recipe.schedules.items():
+        filled[f"schedule of {address}"] = str(Course.of(schedule, address))
     return filled
 
 

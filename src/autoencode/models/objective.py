@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from torch import Tensor, nn
 
@@ -12,6 +12,7 @@ from autoencode.contract import Adversary, Autoencoder, ForwardPass, Sampler, Si
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import part
 from autoencode.models.recipe import Recipe
+from autoencode.models.schedules import Course
 from autoencode.parts import SLOTS
 
 
@@ -39,6 +40,8 @@ class Objective(nn.Module):
         self.terms = nn.ModuleList(part("terms", spec, sizes) for spec in recipe.terms.values())
         self.weights = {name: spec.weight for name, spec in recipe.terms.items()}
         self.schedules = tuple(_schedules(self))
+        # A list, because an attribute that is a module would be saved twice.
+        self.frozen: list[nn.Module] = []
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
         """Computes the loss of examples [B, *X] and the terms, averaged over the batch."""
@@ -58,6 +61,42 @@ class Objective(nn.Module):
         for name, term in zip(self.weights, self.terms, strict=True):
             assert isinstance(term, Term)
             yield name, term
+
+    def freeze(self, half: str) -> None:
+        """Keeps every number of the encoder or the decoder as it is, running statistics included.
+
+        half: "encoder" or "decoder".
+
+        Raises:
+            RecipeError: nothing else is left to train, or the other half has some of its weights.
+        """
+        found: dict[str, list[nn.Module]] = {"encoder": [], "decoder": []}
+        for name, module in self.named_modules():
+            *above, last = name.split(".")
+            if last in found and not found.keys() & set(above):
+                found[last].append(module)
+        weights = {side: {p for m in each for p in m.parameters()} for side, each in found.items()}
+        if weights["encoder"] & weights["decoder"]:
+            raise RecipeError(
+                "Encoder and decoder of this model share weights, so that neither can be frozen "
+                "alone",
+                "Leave --freeze out.",
+            )
+        for p in weights[half]:
+            p.requires_grad_(False)
+        self.frozen = found[half]
+        if not any(p.requires_grad for p in self.model_parameters()):
+            raise RecipeError(
+                f"Without the {half} nothing of this model is left to train",
+                "Leave --freeze out.",
+            )
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets training or evaluation mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     def critics(self) -> list[Adversary]:
         """The terms that have a critic."""
@@ -89,25 +128,20 @@ class Objective(nn.Module):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A linear schedule of a weight or of an attribute of a part, from `start` to `end`.
+    """The course of a weight or of an attribute of a part, to its value in the recipe, `end`.
 
     owner: the dict of weights, or the part, that holds the value under `name`.
-    steps: number of steps from `start` to `end`.
-    wait: number of steps at `start` before.
     """
 
     owner: dict[str, float] | nn.Module
     name: str
-    start: float
+    course: Course
     end: float
-    steps: int
-    wait: int = 0
 
     def apply(self, step: float) -> None:
         """Sets it to its value at a step."""
-        value = self.start + (self.end - self.start) * min(
-            1.0, max(0.0, step - self.wait) / self.steps
-        )
+        start = self.course.start
+        value = start + (self.end - start) * self.course.share(step)
         if isinstance(self.owner, dict):
             self.owner[self.name] = value
         else:
@@ -115,11 +149,12 @@ class Schedule:
 
 
 def _schedules(objective: Objective) -> Iterator[Schedule]:
-    for address, (start, *steps) in objective.recipe.schedules.items():
+    for address, given in objective.recipe.schedules.items():
+        course = Course.of(given, address)
         *where, name = address.split(".")
         if where[0] == "terms" and name == "weight":
             end = objective.weights[where[1]]
-            yield Schedule(objective.weights, where[1], start, end, *steps)
+            yield Schedule(objective.weights, where[1], course, end)
             continue
         owners = _owners(objective, where)
         if not owners or not all(_is_number(getattr(owner, name, None)) for owner in owners):
@@ -128,7 +163,7 @@ def _schedules(objective: Objective) -> Iterator[Schedule]:
                 "A schedule can change weights of terms and numbers that a part computes with.",
             )
         for owner in owners:
-            yield Schedule(owner, name, start, float(getattr(owner, name)), *steps)
+            yield Schedule(owner, name, course, float(getattr(owner, name)))
 
 
 def _is_number(value: Any) -> bool:

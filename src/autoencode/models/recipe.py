@@ -11,6 +11,7 @@ from typing import Any, Self
 from autoencode.arguments import arguments_of, check_arguments, check_value
 from autoencode.contract import Width
 from autoencode.errors import RecipeError, did_you_mean
+from autoencode.models.schedules import Course, read_schedule
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.custom import is_custom, kind_of_class, network_file
@@ -63,7 +64,8 @@ class Recipe:
         posterior.
     schedules: dotted name of a number -> (start, steps) or (start, steps, wait). In training the
         number changes linearly from `start` to its value in the recipe within `steps` steps, after
-        `wait` steps at `start`.
+        `wait` steps at `start`. ("cyclical", …) and ("stepwise", …) are other courses, see
+        `models.schedules.Course`.
     training: training settings that differ from the defaults.
     """
 
@@ -81,9 +83,7 @@ class Recipe:
     sampler: Spec | None = None
     terms: Mapping[str, Weighted] = field(default_factory=_reconstruction)
     samples: int | None = None
-    schedules: Mapping[str, tuple[float, int] | tuple[float, int, int]] = field(
-        default_factory=dict
-    )
+    schedules: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,15 +136,7 @@ class Recipe:
                     f'There is no number "{address}" that can be scheduled',
                     did_you_mean(address, [name for name in self.addresses() if "." in name]),
                 )
-            if not isinstance(schedule, tuple | list) or len(schedule) not in (2, 3):
-                raise RecipeError(
-                    f"schedules.{address} must be (start, steps) or (start, steps, wait), and is "
-                    f"{reprlib.repr(schedule)}",
-                    f"For example: --set schedules.{address}=[0,5000].",
-                )
-            check_value(schedule[0], float, f"schedules.{address}, the start,")
-            for steps in schedule[1:]:
-                check_value(steps, Width, f"schedules.{address}, the steps,")
+            Course.of(schedule, address)
 
     def _specs(self) -> list[tuple[str, Spec]]:
         named = [(slot, getattr(self, slot)) for slot in PART_SLOTS]
@@ -169,7 +161,8 @@ class Recipe:
         """A copy of the recipe with one value changed, given by its dotted name.
 
         `terms.kl.weight` is the weight of a term, `network.hidden` an argument of a part,
-        `schedules.ADDRESS` a schedule, (start, steps), and `training.NAME` a training setting.
+        `schedules.ADDRESS` a schedule, (start, steps) or "cyclical:start,steps", and
+        `training.NAME` a training setting.
         `likelihood` replaces the part of a slot, and `terms.NAME` adds a term; None empties the
         slot or removes the term.
 
@@ -182,6 +175,9 @@ class Recipe:
             added = {} if value is None else {rest: Weighted(str(value))}
             return self.but(terms=others | added)
         if head in ("training", "schedules") and rest:
+            value = (
+                read_schedule(value) if head == "schedules" and isinstance(value, str) else value
+            )
             others = {name: v for name, v in getattr(self, head).items() if name != rest}
             return self.but(**{head: others if value is None else others | {rest: value}})
         if head == "model":  # its arguments are checked when the model is built

@@ -104,8 +104,10 @@ def colours(n: int) -> list[str]:
     return chosen
 
 
-def names(classes: Sequence[str], longest: int = 14) -> list[str]:
+def names(classes: Sequence[str], longest: int = 14, what: str = "class") -> list[str]:
     """Class names for a figure: shortened, and by number where the font has no glyph for a letter.
+
+    what: the word before such a number.
 
     >>> names(["cat", "ankle boot, left or right", "猫"])
     ['cat', 'ankle boot, l…', 'class 2']
@@ -115,7 +117,7 @@ def names(classes: Sequence[str], longest: int = 14) -> list[str]:
     for i, name in enumerate(classes):
         line = " ".join(str(name).split())
         short = line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-        fitting.append(short if short and all(ord(c) in glyphs for c in short) else f"class {i}")
+        fitting.append(short if short and all(ord(c) in glyphs for c in short) else f"{what} {i}")
     return fitting
 
 

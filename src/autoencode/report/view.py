@@ -40,7 +40,7 @@ class View:
     context: what conditions the model, [N] or [N, C]; None for an unconditional model. For a model
         that learns labels, its predicted labels.
     codes: posterior means, [N, d].
-    errors: squared error of each reconstruction, summed over pixels, [N].
+    errors: squared error of each reconstruction, summed over pixels that are not missing, [N].
     positions: where these examples are in the complete set, counted from 0, [N].
     total: size of the complete set, of which at most 10,000 examples are used.
     """
@@ -87,7 +87,8 @@ class View:
 
         def encode(batch: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
             codes, images = model.forward(batch, context)
-            return codes.flatten(1).cpu(), (images - batch).square().flatten(1).sum(1).cpu()
+            squares = torch.where(batch.isnan(), 0.0, (images - batch).square())
+            return codes.flatten(1).cpu(), squares.flatten(1).sum(1).cpu()
 
         batches = in_batches(model, x, encode, "encoding", BATCH_SIZE, context)
         codes, errors = (torch.cat(parts) for parts in zip(*batches, strict=True))

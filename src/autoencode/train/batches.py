@@ -43,8 +43,8 @@ class Batches:
     """An endless, shuffled sequence of batches in which the step alone decides which comes.
 
     The order of an epoch is a function of the seed and the epoch, so that resuming at a step needs
-    no state. The examples left over at the end of an epoch, fewer than a batch, are dropped until
-    the next shuffle: all batches have one size.
+    no state. All batches have one size: the examples left over at the end of an epoch, fewer than a
+    batch, begin the first batch of the next, so that each example is drawn once in each epoch.
     """
 
     def __init__(
@@ -80,7 +80,6 @@ class Batches:
             self.streams = [Stream(torch.arange(len(x)), self.batch_size, seed, device)]
         else:
             self.streams = self._mixed(context, labelled, seed)
-        self.steps_per_epoch = self.streams[0].steps_per_epoch
 
     def _mixed(self, labels: Tensor | None, share: float, seed: int) -> list[Stream]:
         """A stream of unlabelled and a stream of labelled examples."""
@@ -116,6 +115,10 @@ class Batches:
         context = None if self.context is None else self.context.index_select(0, rows)
         return Batch(raw.to(self.device), context, self.prepare)
 
+    def epochs(self, steps: int) -> float:
+        """The examples in that many batches, as multiples of the number of training examples."""
+        return steps * self.batch_size / len(self.x)
+
     def rows(self, step: int) -> Tensor:
         """The positions of a step's examples, [B]."""
         parts = [stream[step] for stream in self.streams]
@@ -135,25 +138,31 @@ class Batches:
 
 
 class Stream:
-    """Positions of examples, `count` for each step, shuffled anew in each epoch."""
+    """Positions of examples, `count` for each step, shuffled anew in each epoch.
+
+    The epochs follow one another without a gap: a batch at their border takes the last examples of
+    one and the first of the next.
+    """
 
     def __init__(self, rows: Tensor, count: int, seed: int, device: torch.device) -> None:
-        # Where there are fewer examples than a batch needs, they occur more than once in it.
-        self.positions = rows.repeat(-(-count // len(rows))).to(device)
-        self.count, self.seed = count, seed
-        self.steps_per_epoch = len(self.positions) // count
-        self.epoch = -1
-        self.order = self.positions
+        self.rows, self.count, self.seed = rows.to(device), count, seed
+        # The orders of the last two epochs that were asked for, which a batch may join.
+        self.orders: dict[int, Tensor] = {}
 
     def __getitem__(self, step: int) -> Tensor:
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if epoch != self.epoch:
-            self.epoch, self.order = epoch, self.order_of(epoch)
-        start = place * self.count
-        return self.order[start : start + self.count]
+        start, n = step * self.count, len(self.rows)
+        end = start + self.count
+        parts = [
+            self.order_of(epoch)[max(0, start - epoch * n) : end - epoch * n]
+            for epoch in range(start // n, -(-end // n))
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def order_of(self, epoch: int) -> Tensor:
         """The positions of all examples, in the order of that epoch."""
-        shuffle = torch.Generator().manual_seed((self.seed * SEED_STRIDE + epoch) % 2**63)
-        order = torch.randperm(len(self.positions), generator=shuffle)
-        return self.positions[order.to(self.positions.device)]
+        if epoch not in self.orders:
+            shuffle = torch.Generator().manual_seed((self.seed * SEED_STRIDE + epoch) % 2**63)
+            order = torch.randperm(len(self.rows), generator=shuffle)
+            kept = list(self.orders.items())[-1:]
+            self.orders = dict([*kept, (epoch, self.rows[order.to(self.rows.device)])])
+        return self.orders[epoch]

@@ -36,6 +36,10 @@ class Training(Protocol):
     meter: Meter
     folder: Path | None
 
+    @property
+    def epochs(self) -> float:
+        """Passes over the training data so far."""
+
     def report(self, line: Mapping[str, Any]) -> None:
         """Shows a line of the log and writes it down."""
 
@@ -78,7 +82,7 @@ class SaveSnapshots(Callback):
 
     def on_start(self, trainer: Training) -> None:
         """Writes the snapshot of the initial weights."""
-        if trainer.state.step == 0:
+        if trainer.state.step == trainer.state.settings.done_steps:
             self(trainer)
 
 
@@ -100,7 +104,7 @@ class WriteLog(Callback):
         trainer.report(
             {
                 "step": state.step,
-                "epoch": round(state.step / trainer.batches.steps_per_epoch, 3),
+                "epoch": round(trainer.epochs, 3),
                 "seconds": round(state.seconds, 3),
                 **meter.means(trainer.batches.batch_size),
                 "lr": state.optimizer.lr,
@@ -163,7 +167,7 @@ class SaveCheckpoints(Callback):
 
     def on_start(self, trainer: Training) -> None:
         """Saves the state before the first step: from then on there is something to resume."""
-        if trainer.state.step == 0:
+        if trainer.state.step == trainer.state.settings.done_steps:
             trainer.checkpoint()
 
 

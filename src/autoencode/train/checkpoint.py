@@ -37,6 +37,7 @@ def save_checkpoint(folder: Path, state: TrainState) -> None:
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
     counters = {
         "step": state.step,
+        "first_loss": state.first_loss,
         "seconds": state.seconds,
         "computing_seconds": state.computing_seconds,
         "best_loss": state.best_loss if math.isfinite(state.best_loss) else None,

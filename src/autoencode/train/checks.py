@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
 
 from autoencode.arguments import arguments_of
 from autoencode.contract import Part
+from autoencode.data import Data
 from autoencode.errors import RecipeError
-from autoencode.models.build import batch_norms
+from autoencode.models.build import batch_norms, learns_labels
 from autoencode.models.objective import Objective
-from autoencode.train.settings import Compile
+from autoencode.models.recipe import Recipe
+from autoencode.train.settings import Compile, Settings
 
 NOT_COMPILED = "Leave --compile (compile=) out."
 
@@ -50,6 +54,36 @@ def refuse_single(objective: Objective, batch_size: int) -> None:
         raise RecipeError(
             "Batch normalisation needs at least two images in a batch, and there is one",
             f"Use --batch-size (batch_size=) 2 or more{_or_without_batch_norm(objective)}.",
+        )
+
+
+def refuse_freezing(settings: Settings) -> None:
+    """Refuses to freeze half of a model that has random weights.
+
+    Raises:
+        RecipeError: `freeze` is given without `init`.
+    """
+    if settings.freeze is not None and settings.init is None:
+        raise RecipeError(
+            f"The {settings.freeze} would be frozen at its random initial weights",
+            "Start from trained weights: --init RUN.",
+        )
+
+
+def warn_of_missing_classes(recipe: Recipe, data: Data) -> None:
+    """Warns where a model learns from labels, and a class is not among the labelled examples."""
+    y = data.train.y
+    if y is None or not learns_labels(recipe):
+        return
+    seen = set(y[y >= 0].tolist())
+    missing = [name for label, name in enumerate(data.classes) if label not in seen]
+    if missing and seen:
+        warnings.warn(
+            f"{len(missing)} of {len(data.classes)} classes are not among the {int((y >= 0).sum())}"
+            f" labelled examples, so the model cannot learn them: {', '.join(missing[:10])}"
+            f"{', …' if len(missing) > 10 else ''}. Use --labelled {len(data.classes)} "
+            "or more.",
+            stacklevel=5,
         )
 
 

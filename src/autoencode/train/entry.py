@@ -1,7 +1,8 @@
-"""`fit` and `resume`: training from the first step, and from a checkpoint."""
+"""`fit` and `resume`: training from the first step, from a checkpoint, and of a finished run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,13 @@ from autoencode.data import Data, load_data
 from autoencode.errors import RunError
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
-from autoencode.models.run import open_run
-from autoencode.train.session import FitResult, new_session, resumed_session
+from autoencode.models.run import Run, open_run
+from autoencode.train.session import (
+    FitResult,
+    continued_session,
+    new_session,
+    resumed_session,
+)
 
 
 def fit(
@@ -36,7 +42,8 @@ def fit(
     Raises:
         RecipeError, DataError: the training has no meaning as it is asked for.
         RunError: the folder is in use or cannot be written.
-        Diverged: the loss is not finite.     ResourceError: memory or disk ran out.
+        Diverged: the loss is not finite or has exploded, or the model is worse than the mean
+            example after 1,000 steps or more.     ResourceError: memory or disk ran out.
         Interrupted: Ctrl-C or SIGTERM, after saving.
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
@@ -47,21 +54,38 @@ def fit(
     return new_session(recipe, data, settings, folder, progress).train(overwrite)
 
 
-def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None) -> FitResult:
-    """Resumes a run from its newest checkpoint, to the weights of an uninterrupted training.
+def resume(
+    folder: str | Path,
+    *,
+    data: Any = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    **settings: Any,
+) -> FitResult:
+    """Resumes an interrupted run, or trains a finished run for more steps.
+
+    An interrupted run goes on from its newest checkpoint, to the weights of an uninterrupted
+    training. It takes no `out`, no `overwrite` and no `settings`.
+
+    A finished run is trained for `steps` more steps, or `epochs` more epochs, into a new run; its
+    own folder stays as it is. The new run begins with its weights, settings and log, and counts its
+    steps. The optimiser is new, and the schedule of the learning rate, its warm-up included, begins
+    anew and ends after the new steps: a finished run keeps no state of them. Schedules of the
+    recipe go on.
 
     data: only for a run that was trained on arrays in memory.
+    out: the folder of the new run; None keeps everything in memory.
+    overwrite: replace the run that is in the folder `out`, which may be the finished run itself.
+    settings: `steps` or `epochs`, and settings that are to differ, such as `lr`; see `Settings`.
 
     Raises:
-        RunError: the folder is no run, is done, is in use, or holds no complete checkpoint.
+        RunError: the folder is no run, is in use, or holds no complete checkpoint; or a finished
+            run without a number of steps.
         DataError: the data have changed since.   Else as `fit`.
     """
     run = open_run(folder)
-    if run.status == "done":
-        raise RunError(
-            f"{run.folder} is done: {run.summary['steps']:,} steps",
-            f"Evaluate it: autoencode evaluate {run.folder}",
-        )
+    _check_status(run, settings, out)
     if data is None:
         data = run.load_data()
     elif not isinstance(data, Data):
@@ -71,4 +95,39 @@ def resume(folder: str | Path, *, data: Any = None, progress: bool | None = None
             f"The data given are not those that {run.folder} was trained on",
             f"Give its own data, {run.data['name']}, read with the same options.",
         )
-    return resumed_session(run, data, progress).train()
+    if run.status != "done":
+        return resumed_session(run, data, progress).train()
+    new = None if out is None else Path(out)
+    if new is not None and run.network_sha256 and new.resolve() == run.folder.resolve():
+        raise RunError(
+            f"{run.folder} holds the code of its network, so it cannot be replaced by a training "
+            "that uses it",
+            "Choose another --out.",
+        )
+    return continued_session(run, data, settings, new, progress).train(overwrite)
+
+
+def _check_status(run: Run, settings: Mapping[str, Any], out: str | Path | None) -> None:
+    """Refuses a finished run without steps, and an unfinished run with settings or a new folder.
+
+    Raises:
+        RunError: as said.
+    """
+    more = settings.get("steps") or settings.get("epochs")
+    if run.status == "done" and more is None:
+        raise RunError(
+            f"{run.folder} is done: {run.summary['steps']:,} steps",
+            f"Train it for more: autoencode train --continue {run.folder} --steps 1000, or in "
+            f'Python: ae.resume("{run.folder}", steps=1000, out="{run.folder}-more")',
+        )
+    if run.status == "done" and settings.get("init") is not None:
+        raise RunError(
+            f"The training of {run.folder} goes on from its own weights, and init was given",
+            f"Leave --init out, or train anew: autoencode train {run.recipe.name} --init RUN.",
+        )
+    if run.status != "done" and (settings or out is not None):
+        raise RunError(
+            f"{run.folder} is not finished: its status is {run.status}, and it can only be resumed "
+            "with its own settings, in its own folder",
+            f"Finish it first: autoencode resume {run.folder}",
+        )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +25,14 @@ from autoencode.errors import (
     RunError,
 )
 from autoencode.io.progress import say
-from autoencode.io.store import read_json
+from autoencode.io.store import read_json, write_bytes
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
 from autoencode.models.tables import for_data
+from autoencode.train.checks import refuse_freezing, warn_of_missing_classes
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -66,11 +68,13 @@ class Session:
     """A trainer and the folder of its run.
 
     run: there from `started` on, where the training has a folder.
+    log: the lines of the log of the run that this training continues.
     """
 
     trainer: Trainer
     folder: Path | None
     run: Run | None = None
+    log: Sequence[Mapping[str, Any]] = ()
 
     def train(self, overwrite: bool = False) -> FitResult:
         """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
@@ -79,6 +83,8 @@ class Session:
         with _seeded(trainer.settings.seed, trainer.state.device), opened:
             with self._recorded():
                 trainer.run()
+                for sentence in trainer.final_checks.end():
+                    warnings.warn(sentence, stacklevel=4)
                 fit_sampler(trainer.model, trainer.recipe, trainer.data, trainer.settings.seed)
             return self._finished()
 
@@ -109,6 +115,9 @@ class Session:
                 )
                 self.run.write()
                 write_environment(folder)
+                if self.log:
+                    text = "".join(f"{json.dumps(line)}\n" for line in self.log)
+                    write_bytes(folder / "log.jsonl", text.encode())
                 yield
             except BaseException:
                 discard_unstarted(folder)
@@ -137,6 +146,8 @@ class Session:
         except (Interrupted, Diverged) as error:
             if self.run is not None:
                 status = "interrupted" if isinstance(error, Interrupted) else "diverged"
+                if self.trainer.state.is_done:  # it failed by the checks at the end
+                    self.run.write_weights(self.trainer.model)
                 replace(self.run, status=status, summary=self.trainer.summary()).write()
             raise
 
@@ -145,6 +156,8 @@ class Session:
         trainer = self.trainer
         model = trainer.model.cpu().eval()
         model.preprocessing = trainer.data.preprocessing
+        for module in trainer.state.objective.frozen:
+            module.requires_grad_(True)
         if self.run is None:
             return FitResult(model, trainer.summary(), trainer.data, None)
         self.run.write_weights(model)
@@ -169,6 +182,7 @@ def new_session(
     """
     recipe, notices = for_data(recipe, data)
     chosen = Settings.of(recipe, settings)
+    refuse_freezing(chosen)
     if settings.get("augment") and len(data.shape) < 2:
         raise DataError(
             "Only images can be augmented by affine maps, and these are vectors",
@@ -183,6 +197,7 @@ def new_session(
         bounded=not data.is_table,
         labelled=(y >= 0).double().mean().item() if mixed and y is not None else None,
     )
+    warn_of_missing_classes(recipe, data)
     model = build(recipe, sizes, seed=chosen.seed)
     initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
@@ -217,6 +232,36 @@ def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:
     with memory_errors(settings.batch_size):
         trainer = Trainer(model, run.recipe, data, settings, run.folder, progress)
     return Session(trainer, run.folder, run)
+
+
+def continued_session(
+    run: Run,
+    data: Data,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    progress: bool | None,
+) -> Session:
+    """A new training from the weights of a finished run; arguments as of `entry.resume`.
+
+    Its settings are those of the run, replaced by `settings`, which hold the number of steps.
+
+    Raises:
+        RecipeError: the settings have no meaning.   RunError: the run has no trained weights.
+    """
+    model = run.load_model()
+    done = {"done_steps": run.summary["steps"], "done_epochs": run.summary["epochs"]}
+    given = {**run.settings, "epochs": None, **settings, **done}
+    given["init"] = str(run.folder.absolute())
+    chosen = Settings.of(run.recipe, given)
+    refuse_freezing(chosen)
+    say(
+        f"{run.folder} has no state of its optimiser: its training goes on from its weights at "
+        f"step {chosen.done_steps:,}, with a new optimiser and a new schedule of the learning rate"
+    )
+    with memory_errors(chosen.batch_size):
+        trainer = Trainer(model.train(), run.recipe, data, chosen, folder, progress)
+    trainer.state.seconds = run.summary["seconds"]
+    return Session(trainer, folder, log=run.log())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -16,6 +17,12 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "float32"]
 Compile = Literal["auto", "on", "off"]
 
+# The schedules of the learning rate that use a setting.
+SCHEDULES_WITH = {
+    "schedule_steps": ("restarts", "cyclic", "step"),
+    "schedule_factor": ("step", "cyclic"),
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -27,12 +34,24 @@ class Settings:
 
     steps: Count = option(15_000, "Number of updates of the weights.")
     epochs: Count | None = option(
-        None, "Number of passes over the training data.", shown="as many as --steps make"
+        None, "Number of times that each training example is used.", shown="as many as --steps make"
     )
     batch_size: Count = option(200, "Number of training examples in each update.")
     lr: Annotated[float, Within(0.0, 1e6)] = option(1e-3, "Learning rate of Adam.")
-    schedule: Literal["cosine", "constant"] = option(
-        "cosine", "Learning rate schedule: cosine falls to 0 at the last step, constant stays."
+    schedule: Literal["cosine", "constant", "restarts", "cyclic", "step"] = option(
+        "cosine",
+        "Learning rate schedule: cosine falls to 0 at the last step, constant stays, restarts "
+        "falls to 0 in each cycle, cyclic rises and falls linearly in each cycle, step drops.",
+    )
+    schedule_steps: Count | None = option(
+        None,
+        "Number of steps of a cycle (restarts, cyclic) or from one drop to the next (step).",
+        shown="a quarter of all steps",
+    )
+    schedule_factor: Annotated[float, Within(0.0, 1.0)] | None = option(
+        None,
+        "Factor of the learning rate at each drop (step), or its share between cycles (cyclic).",
+        shown="0.1",
     )
     warmup: Annotated[int, Within(0, 10**9)] = option(
         0, "Number of steps in which the learning rate first rises from 0."
@@ -60,6 +79,11 @@ class Settings:
         "Run whose weights training starts from; its networks must have the same sizes.",
         shown="random weights",
         metavar="RUN",
+    )
+    freeze: Literal["encoder", "decoder"] | None = option(
+        None,
+        "Half of the model whose weights stay as they are; for fine-tuning with --init.",
+        shown="none",
     )
     patience: Count | None = option(
         None,
@@ -90,9 +114,18 @@ class Settings:
         "Compile the training step: always (on), or on a CPU where it saves time (auto).",
     )
     tensorboard: bool = option(False, "Write a log for TensorBoard into the run folder.")
+    # Of a training that continues a finished run: what that run had done, see `entry.resume`.
+    done_steps: Annotated[int, Within(0, 10**9)] = 0
+    done_epochs: Annotated[float, Within(0.0, 1e9)] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name, schedules in SCHEDULES_WITH.items():
+            if getattr(self, name) is not None and self.schedule not in schedules:
+                raise RecipeError(
+                    f'{name} has no meaning with the schedule "{self.schedule}"',
+                    f"Leave --{name.replace('_', '-')} out, or use --schedule {schedules[0]}.",
+                )
 
     @classmethod
     def of(cls, recipe: Recipe, given: Mapping[str, Any]) -> Self:
@@ -109,10 +142,11 @@ class Settings:
         return cls(**merged)
 
     def total_steps(self, examples: int) -> int:
-        """Number of updates in the whole training, for a data set of `examples` examples."""
+        """Number of updates of this training, for a data set of `examples` examples."""
         if self.epochs is None:
             return self.steps
-        return self.epochs * max(1, examples // min(self.batch_size, examples))
+        # The last batch may be filled with examples of one epoch more: all have one size.
+        return math.ceil(self.epochs * examples / min(self.batch_size, examples))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON."""

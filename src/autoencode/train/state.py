@@ -34,9 +34,11 @@ class TrainState:
     model: the model that is trained.   objective: the model and the terms of its loss.
     optimizer: of the model's weights.   critic_optimizer: of the weights of adversarial critics.
     fitted_priors: the priors that are fitted to the codes in the middle of the training.
-    total_steps: updates in the whole training.   step: updates that were made.
+    total_steps: updates in the whole training, those of a run that it continues included.
+    step: updates that were made.
     folder: the folder of the run; None where nothing is saved.
     check_every: steps between two checks that the loss is finite; 0 for no checks.
+    first_loss: of training examples before the first step, see `final_checks`; None if unknown.
     seconds: wall-clock time so far.   computing_seconds: time of the updates alone.
     best_loss, best_weights: of the best validation so far, for early stopping.
     validations_without_improvement: validations since then.
@@ -54,6 +56,7 @@ class TrainState:
     folder: Path | None = None
     check_every: int = 1
     step: int = 0
+    first_loss: float | None = None
     seconds: float = 0.0
     computing_seconds: float = 0.0
     best_loss: float = math.inf
@@ -81,6 +84,8 @@ class TrainState:
             # Critics have weights of their own, and they too are the same for the same seed.
             torch.default_generator.manual_seed((settings.seed + 1) % 2**63)
             objective = Objective(model, recipe, model.sizes).to(device)
+        if settings.freeze is not None:
+            objective.freeze(settings.freeze)
         critics = list(objective.critics_parameters())
         decay = settings.weight_decay
         return cls(
@@ -90,11 +95,12 @@ class TrainState:
             _adamw(critics, settings) if critics else None,
             [each for each in objective.modules() if isinstance(each, FittedPrior)],
             settings,
-            settings.total_steps(examples),
+            settings.done_steps + settings.total_steps(examples),
             device,
             choose_precision(settings.precision, device),
             folder,
             CHECK_EVERY.get(device.type, CHECK_EVERY_ELSEWHERE),
+            settings.done_steps,
         )
 
     @property
@@ -117,8 +123,9 @@ class TrainState:
         return self.step >= self.total_steps or stopped
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        return learning_rate(self.settings, step, self.total_steps)
+        """The learning rate of a step; its schedule begins with this training."""
+        done = self.settings.done_steps
+        return learning_rate(self.settings, step - done, self.total_steps - done)
 
     def apply_schedules(self) -> None:
         """Sets the learning rate and all scheduled numbers to their values at this step."""

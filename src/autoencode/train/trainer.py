@@ -25,6 +25,7 @@ from autoencode.train.callbacks import Callback, callbacks_of
 from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
 from autoencode.train.checks import may_compile, not_compiled, refuse_single
 from autoencode.train.compile.step import CompiledStep
+from autoencode.train.final_checks import FinalChecks
 from autoencode.train.fitting import fit_prior
 from autoencode.train.log import Log, summary_writer
 from autoencode.train.meter import Meter
@@ -74,6 +75,7 @@ class Trainer:
         self._bar = self._new_bar(False)
         self._log: Log | None = None
         self.callbacks: Sequence[Callback] = callbacks_of(self)
+        self.final_checks = FinalChecks(recipe, data, self.state)
         self._started = 0.0
         if settings.tensorboard:
             summary_writer()
@@ -94,6 +96,16 @@ class Trainer:
         """Updates that were made."""
         return self.state.step
 
+    @property
+    def updates(self) -> int:
+        """Updates of this training, without those of a run that it continues."""
+        return self.state.step - self.settings.done_steps
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training data, those of a run that it continues included."""
+        return self.settings.done_epochs + self.batches.epochs(self.updates)
+
     def restore(self) -> list[str]:
         """Goes back to the newest complete checkpoint; a sentence for each damaged one."""
         assert self.folder is not None
@@ -113,6 +125,8 @@ class Trainer:
         )
         self._started = time.perf_counter() - state.seconds
         self._bar = self._new_bar(self.progress)
+        if self.updates == 0:
+            self.final_checks.start()
         state.objective.train()
         with stop as signals, self._bar, self._open_log():
             for callback in self.callbacks:
@@ -171,11 +185,12 @@ class Trainer:
         began = time.perf_counter()
         always = self.settings.compile == "on"
         # Decided by the length of the whole training, so that a resumed one decides alike.
-        if not always and state.total_steps < MIN_STEPS_TO_COMPILE:
+        steps = state.total_steps - self.settings.done_steps
+        if not always and steps < MIN_STEPS_TO_COMPILE:
             return
         try:
             step = CompiledStep(state, self.batches)
-            if always or step.seconds_saved() * state.total_steps > step.seconds_to_compile():
+            if always or step.seconds_saved() * steps > step.seconds_to_compile():
                 self._bar.say("compiling the step")
                 step.compile()
                 self.compiled_step = step
@@ -230,11 +245,11 @@ class Trainer:
     def summary(self) -> dict[str, Any]:
         """What was done so far, for `run.json`."""
         state = self.state
-        images = state.step * self.batches.batch_size
+        images = self.updates * self.batches.batch_size
         rate = images / state.computing_seconds if state.computing_seconds else 0.0
         return {
             "steps": state.step,
-            "epochs": round(state.step / self.batches.steps_per_epoch, 2),
+            "epochs": round(self.epochs, 2),
             "seconds": round(state.seconds, 2),
             "images_per_second": round(rate),
             "device": state.device.type,

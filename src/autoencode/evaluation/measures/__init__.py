@@ -15,6 +15,7 @@ from autoencode.evaluation.measures import (
     latent_space,
     likelihood,
     objective,
+    principal,
     reconstruction,
     robustness,
 )
@@ -22,6 +23,7 @@ from autoencode.evaluation.records import Record
 
 MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "reconstruction": reconstruction.measure,
+    "pca": principal.measure,
     "objective": objective.measure,
     "codes": codes.measure,
     "imputation": imputation.measure,
@@ -33,8 +35,22 @@ MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "disentanglement": disentanglement.measure,
 }
 # The measures that take seconds, at the end of every training.
-QUICK = ("reconstruction", "objective", "codes", "imputation")
+QUICK = ("reconstruction", "pca", "objective", "codes", "imputation")
 # The options of `EvaluationContext` that a measure depends on.
-OPTIONS: Mapping[str, tuple[str, ...]] = {"likelihood": ("samples", "images")}
+OPTIONS: Mapping[str, tuple[str, ...]] = {"pca": ("latent",), "likelihood": ("samples", "images")}
+# What a measure leaves out of new data, without a training part: some metrics, or all, ().
+NEED_TRAIN: Mapping[str, tuple[str, ...]] = {
+    "reconstruction": ("squared_error_of_mean",),
+    "pca": (),
+    "generation": (),
+    "gaps": (),
+    "disentanglement": (),
+}
+# The same if the test examples have labels.
+NEED_TRAIN_LABELS: Mapping[str, tuple[str, ...]] = {
+    "codes": ("knn_accuracy",),
+    "space": ("linear_probe_accuracy", "silhouette", "kmeans_accuracy"),
+    "shift": ("knn_accuracy of changed inputs",),
+}
 
-__all__ = ["MEASURES", "OPTIONS", "QUICK"]
+__all__ = ["MEASURES", "NEED_TRAIN", "NEED_TRAIN_LABELS", "OPTIONS", "QUICK"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+import torch
 from torch import Tensor
 
 from autoencode import maths
@@ -17,22 +16,34 @@ MIN_MEAN_ERROR = 1e-10
 def squared_error(x: Tensor, y: Tensor) -> Tensor:
     """‖x − y‖², summed over all values of an example: [N, *X] twice to [N].
 
+    A missing value of the original x, NaN, contributes nothing.
+
     Raises:
         DataError: different shapes, or integers other than uint8.
     """
+    return squared_differences(x, y).flatten(1).sum(1)
+
+
+def squared_differences(x: Tensor, y: Tensor) -> Tensor:
+    """(x − y)² of each value, [N, *X] twice to [N, *X]; 0 where the original x is NaN.
+
+    Raises:
+        DataError: as `squared_error`.
+    """
     x, y = _pair(x, y)
-    return (x - y).square().flatten(1).sum(1)
+    return torch.where(x.isnan(), 0.0, (x - y).square())
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, −10 log₁₀(mean squared error), in dB: [N, *X] twice to [N].
 
-    At most 100 dB, the value of identical images.
+    The mean is over the values that are not missing in the original x. At most 100 dB, the value of
+    identical images.
 
     Raises:
         DataError: as `squared_error`.
     """
-    numbers = math.prod(x.shape[1:])
+    numbers = (~x.isnan()).flatten(1).sum(1).clamp(min=1)
     return -10 * (squared_error(x, y) / numbers).clamp(min=MIN_MEAN_ERROR).log10()
 
 

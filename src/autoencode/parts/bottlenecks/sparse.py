@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width
 from autoencode.errors import RecipeError
@@ -15,8 +16,47 @@ from autoencode.parts.bottlenecks.plain import deterministic_code
 
 # By default one of this number of latent dimensions is active.
 DIMENSIONS_PER_ACTIVE = 40
-# Weight of a new batch in the running mean of the threshold.
-MOMENTUM = 0.01
+# Smallest weight of a new batch in the running mean of the threshold: large enough to follow the
+# weights, which change quickly at first.
+THRESHOLD_MOMENTUM = 0.2
+# The same for the mean and variance of the features, as in `BatchNorm1d`.
+NORM_MOMENTUM = 0.1
+
+
+class EvenBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation [ioffe2015] whose running statistics are right from the first batch on.
+
+    The running mean and variance are means over all batches so far, and from the tenth batch on
+    moving averages. `BatchNorm1d` mixes its initial values, 0 and 1, into the first tens of steps.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features, affine=False)
+
+    def forward(self, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d"]:
+        """Normalises by the statistics of the batch; in evaluation by the running ones."""
+        mean, variance, count = self.running_mean, self.running_var, self.num_batches_tracked
+        if not self.training:
+            return functional.batch_norm(x, mean, variance, eps=self.eps)
+        with torch.no_grad():
+            count.add_(1)
+            of_batch, mean_of_batch = torch.var_mean(x.to(mean.dtype), 0)
+            weight = weight_of_batch(count, NORM_MOMENTUM)
+            mean.lerp_(mean_of_batch, weight)
+            variance.lerp_(of_batch, weight)
+        return functional.batch_norm(x, None, None, training=True, eps=self.eps)
+
+
+def weight_of_batch(count: Tensor, momentum: float) -> Tensor:
+    """The weight of batch number `count`, [], in a running mean; the first batch is 1.
+
+    The mean is over all batches until 1 / count falls below `momentum`, and a moving average then.
+    """
+    return (1 / count.to(torch.float32)).clamp(min=momentum)
 
 
 class Sparse(Bottleneck):
@@ -44,9 +84,7 @@ class Sparse(Bottleneck):
                 f"Use --latent {k * DIMENSIONS_PER_ACTIVE}, or a smaller bottleneck.k.",
             )
         self.k = k or max(1, sizes.latent // DIMENSIONS_PER_ACTIVE)
-        self.normalise = (
-            nn.BatchNorm1d(sizes.latent, affine=False) if norm == "batch" else nn.Identity()
-        )
+        self.normalise = EvenBatchNorm(sizes.latent) if norm == "batch" else nn.Identity()
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
@@ -80,19 +118,21 @@ class BatchTopK(Sparse):
 
     In training z = max(h, 0) for these features, else 0. In evaluation z = h where h > threshold,
     so that the code of an example does not depend on its batch; the threshold is a running mean
-    of the smallest value that was selected in training.
+    of the smallest value that was selected in training, right from the first batch on.
     Source: [bussmann2024].
     """
 
     name = "batch-top-k"
 
     threshold: Tensor
+    batches: Tensor
 
     def __init__(
         self, sizes: Sizes, k: Width | None = None, norm: Literal["none", "batch"] = "batch"
     ) -> None:
         super().__init__(sizes, k, norm)
         self.register_buffer("threshold", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.long))
 
     def select(self, h: Tensor, k: int) -> Tensor:
         """As `Sparse.select`."""
@@ -101,5 +141,7 @@ class BatchTopK(Sparse):
         largest, places = h.flatten().topk(k * len(h))
         with torch.no_grad():
             # If fewer than k·B features are positive, the smallest one is 0 and selects all.
-            self.threshold.lerp_(largest[-1].to(self.threshold.dtype), MOMENTUM)
+            self.batches.add_(1)
+            smallest = largest[-1].to(self.threshold.dtype)
+            self.threshold.lerp_(smallest, weight_of_batch(self.batches, THRESHOLD_MOMENTUM))
         return torch.zeros_like(h).flatten().scatter(-1, places, largest).view_as(h)

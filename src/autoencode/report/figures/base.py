@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from autoencode.data import Data
+from autoencode.evaluation.examples import is_table
 from autoencode.models.run import Run
 from autoencode.report.style import Picture
 from autoencode.report.tables import Table
@@ -56,9 +57,13 @@ class Figure(ABC):
 
 @dataclass(frozen=True)
 class ViewFigure(Figure):
-    """A figure of one view."""
+    """A figure of one view.
+
+    draws_examples: whether it draws examples as images, which rows of a table are not.
+    """
 
     view: View
+    draws_examples: ClassVar[bool] = True
 
     @classmethod
     def applies(cls, view: View) -> bool:
@@ -68,6 +73,8 @@ class ViewFigure(Figure):
     @classmethod
     def for_run(cls, context: ReportContext) -> Self | None:
         """The figure of the run's view, where it applies."""
+        if cls.draws_examples and is_table(context.data):
+            return None
         return cls(context.view) if cls.applies(context.view) else None
 
 
@@ -76,6 +83,7 @@ class ComparisonFigure(Figure):
     """A figure of several models on the same examples; `views` are by the models' names."""
 
     views: Mapping[str, View]
+    draws_examples: ClassVar[bool] = True
 
     @classmethod
     def applies(cls, views: Mapping[str, View]) -> bool:

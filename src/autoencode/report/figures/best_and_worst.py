@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self, final
 
 import torch
 from torch import Tensor
 
+from autoencode.evaluation.examples import example_names, is_table
 from autoencode.models.conditions import conditioning
 from autoencode.report.figures.base import ReportContext
-from autoencode.report.figures.pairs import PairsFigure
+from autoencode.report.figures.pairs import MAX_LETTERS, PairsFigure
 from autoencode.report.formatting import count, short
 from autoencode.report.style import names
+from autoencode.report.tables import Table
 from autoencode.report.view import View
 
 # Examples of lowest and of highest error that are shown.
 MAX_BEST, MAX_WORST = 8, 16
+# Of highest error that are named in the text.
+NAMED = 3
 
 
 @final
 @dataclass(frozen=True)
 class BestAndWorst(PairsFigure):
-    """First `best` examples of lowest error, then those of highest; `mean` is over all."""
+    """First `best` examples of lowest error, then those of highest; `mean` is over all.
+
+    names: of these examples, such as their files; () if the data do not name them.
+    """
 
     view: View
     best: int
     mean: float
+    names: Sequence[str] = ()
 
     key = "best-and-worst"
     title = "Lowest and highest errors"
     with_classes = True
 
     @classmethod
-    def for_run(cls, context: ReportContext) -> Self:
-        """The examples that the evaluation found; without one, of the examples in the view."""
+    def for_run(cls, context: ReportContext) -> Self | None:
+        """The examples that the evaluation found; without one, of the examples in the view.
+
+        None for tables, whose rows of highest error are in `TableRows`.
+        """
+        if is_table(context.data):
+            return None
         view, metrics, test = context.view, context.metrics, context.data.test
         order = view.positions[view.errors.argsort(stable=True)]
         best = torch.tensor(metrics.get("best_examples", order.tolist())[:MAX_BEST])
@@ -51,7 +65,29 @@ class BestAndWorst(PairsFigure):
             None if conditions is None else conditions[rows],
         )
         mean = metrics.get("squared_error", view.errors.mean().item())
-        return cls(replace(shown, positions=rows, total=len(test)), len(best), mean)
+        named = getattr(test, "names", None) is not None
+        return cls(
+            replace(shown, positions=rows, total=len(test)),
+            len(best),
+            mean,
+            example_names(context.data, rows.tolist()) if named else (),
+        )
+
+    def examples(self, which: Tensor) -> list[str]:
+        """The end of the name of each, or its position."""
+        if not self.names:
+            return [f"#{position}" for position in self.view.positions[which].tolist()]
+        ends = [self.names[i] for i in which.tolist()]
+        ends = [end if len(end) <= MAX_LETTERS else f"…{end[1 - MAX_LETTERS :]}" for end in ends]
+        return names(ends, MAX_LETTERS, "example")
+
+    def labels(self) -> list[str]:
+        """The name of each example, or "example 12" for its position."""
+        return [*self.names] or [f"example {position}" for position in self.view.positions.tolist()]
+
+    def table(self) -> Table:
+        table = super().table()
+        return replace(table, columns={"example": self.labels(), **table.columns})
 
     def blocks(self) -> dict[str, Tensor]:
         order = torch.arange(len(self.view.errors))
@@ -59,11 +95,14 @@ class BestAndWorst(PairsFigure):
 
     def caption(self) -> str:
         view = self.view
-        named = " The class is above each pair." if view.y is not None else ""
+        what = "The end of its name" if self.names else "Its position in the test part"
+        if view.y is not None:
+            what = f"The class and {what[0].lower()}{what[1:]}"
         return (
             f"Of {count(view.total)} test examples, the {self.best} with the lowest and the "
             f"{len(view.errors) - self.best} with the highest squared error, each above its "
-            f"reconstruction.{named} The number below is the squared error, summed over "
+            f"reconstruction. {what} {'are' if view.y is not None else 'is'} above each pair. The "
+            "number below is the squared error, summed over "
             f"{count(view.model.sizes.pixels)} values."
         )
 
@@ -78,6 +117,10 @@ class BestAndWorst(PairsFigure):
             if most > 1:
                 name = names(view.classes)[label]
                 parts.append(f"{most} of the {len(worst)} highest are of the class “{name}”.")
+        order = worst.argsort(descending=True, stable=True)[:NAMED].tolist()
+        labels = self.labels()[self.best :]
+        listed = ", ".join(f"{labels[i]} ({short(worst[i].item())})" for i in order)
+        parts.append(f"Highest errors: {listed}.")
         return " ".join(parts)
 
     def alt(self) -> str:

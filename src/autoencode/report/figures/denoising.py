@@ -29,7 +29,7 @@ class Denoising(ViewFigure):
     @classmethod
     def for_run(cls, context: ReportContext) -> Self | None:
         """Where the recipe corrupts its inputs."""
-        return cls(context.view) if context.run.recipe.corruption is not None else None
+        return super().for_run(context) if context.run.recipe.corruption is not None else None
 
     @styled()
     def draw(self) -> Picture:

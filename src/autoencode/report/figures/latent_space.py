@@ -36,6 +36,7 @@ class LatentSpace(ViewFigure):
 
     key = "latent-space"
     title = "Latent space"
+    draws_examples = False
 
     @styled()
     def draw(self) -> Picture:

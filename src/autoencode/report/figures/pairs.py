@@ -29,6 +29,10 @@ class PairsFigure(Figure):
     def blocks(self) -> Mapping[str, Tensor]:
         """Indices of the examples of each block, by its label."""
 
+    def examples(self, which: Tensor) -> list[str]:
+        """What tells single examples apart, above each pair; by default nothing."""
+        return []
+
     @styled()
     def draw(self) -> Picture:
         """Rows of pairs."""
@@ -37,9 +41,13 @@ class PairsFigure(Figure):
         for label, block in self.blocks().items():
             for start in range(0, len(block), COLUMNS):
                 which = block[start : start + COLUMNS]
-                above = []
+                above = self.examples(which)
                 if self.with_classes and view.y is not None:
-                    above = [labels[k] for k in view.y[which].tolist()]
+                    classes = [labels[k] for k in view.y[which].tolist()]
+                    above = [
+                        f"{name}\n{text}" if text else name
+                        for name, text in zip(classes, above or [""] * len(classes), strict=True)
+                    ]
                 originals = view.originals(which)
                 rows.append(Row(originals, "" if start else label, above, space_below=0.02))
                 below = [short(error) for error in view.errors[which].tolist()]

@@ -9,6 +9,7 @@ from autoencode.report.figures.base import ComparisonFigure, Figure, ReportConte
 from autoencode.report.figures.best_and_worst import BestAndWorst
 from autoencode.report.figures.class_errors import ClassErrors
 from autoencode.report.figures.class_samples import ClassSamples
+from autoencode.report.figures.column_scores import ColumnScores
 from autoencode.report.figures.comparison.interpolation import ComparedInterpolation
 from autoencode.report.figures.comparison.reconstructions import ComparedReconstructions
 from autoencode.report.figures.comparison.samples import ComparedSamples
@@ -20,6 +21,7 @@ from autoencode.report.figures.latent_space import LatentSpace
 from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.figures.reconstructions import Reconstructions
 from autoencode.report.figures.samples import Samples
+from autoencode.report.figures.table_rows import TableRows
 from autoencode.report.figures.training_curves import TrainingCurves
 from autoencode.report.figures.training_progress import TrainingProgress
 from autoencode.report.view import View
@@ -27,7 +29,10 @@ from autoencode.report.view import View
 # Constructors that return None where their figure does not apply to a run.
 REPORT_FIGURES: tuple[Callable[[ReportContext], Figure | None], ...] = (
     Reconstructions.for_run,
+    TableRows.for_run,
     BestAndWorst.for_run,
+    ColumnScores.r2,
+    ColumnScores.accuracy,
     ClassErrors.for_run,
     Denoising.for_run,
     LatentSpace.for_run,
@@ -57,13 +62,17 @@ def report_figures(context: ReportContext) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
 
 
-def comparison_figures(views: Mapping[str, View]) -> list[dict[str, Figure]]:
+def comparison_figures(views: Mapping[str, View], tables: bool = False) -> list[dict[str, Figure]]:
     """The figures of several models, by the models' names in each section.
 
     A figure of all models together has the name "".
+
+    tables: the examples are rows of a table, which are not drawn as images.
     """
     sections: list[dict[str, Figure]] = []
     for kind in COMPARISON_FIGURES:
+        if tables and kind.draws_examples:
+            continue
         if issubclass(kind, ViewFigure):
             sections.append({name: kind(v) for name, v in views.items() if kind.applies(v)})
         else:

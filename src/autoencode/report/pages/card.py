@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoencode.models.run import Run
-from autoencode.report.pages.details import metric_groups, model_details
+from autoencode.report.pages.details import error_details, metric_groups, model_details
 from autoencode.report.pages.html import write_page
 
 
@@ -15,10 +15,12 @@ def write_card(run: Run) -> Path:
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
+    metrics = run.metrics() or {}
     return write_page(
         run.folder / "card.md",
         "card.md",
         model=model_details(run.recipe.name, run, [run]),
         data=run.data["name"],
-        metric_groups=metric_groups(run.metrics() or {}),
+        metric_groups=metric_groups(metrics),
+        error=error_details(run, metrics),
     )

@@ -14,6 +14,7 @@ from autoencode.evaluation.compare.comparison import (
     ComparedModel,
     Comparison,
 )
+from autoencode.evaluation.headlines import PCA_ADVICE, against_pca, number
 from autoencode.evaluation.metric_info import MetricInfo, metric_group
 from autoencode.evaluation.metrics.significance import EXAMPLES, Difference, Estimate
 from autoencode.report.formatting import count
@@ -56,6 +57,23 @@ def groups(found: Comparison) -> list[tuple[str, list[Line]]]:
         for title, figures in groupby(found.figures, key=lambda figure: metric_group(figure.name))
     ]
     return [*known, ("Training", _training(found.models))]
+
+
+def pca_sentences(found: Comparison) -> list[str]:
+    """How each model compares with PCA of as many dimensions, and what may help a worse one."""
+    sentences, is_worse = [], False
+    for model in found.models:
+        above, of_pca = (model.figures.get(f"squared_error_{name}_pca") for name in ("above", "of"))
+        if above is None or above.interval is None or not of_pca or not of_pca.mean:
+            continue
+        d = model.trials[0].metrics["pca_dimensions"]
+        words = against_pca(above.mean, above.interval)
+        sentences.append(
+            f"{model.name} is {words}, over {above.over}: the MSE of PCA with {count(d)} "
+            f"dimension{'' if d == 1 else 's'} is {number(of_pca.mean)}."
+        )
+        is_worse |= above.interval[0] > 0
+    return [*sentences, PCA_ADVICE] if is_worse else sentences
 
 
 def title_of(figure: ComparedMetric) -> str:

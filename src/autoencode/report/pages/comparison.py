@@ -7,13 +7,14 @@ from pathlib import Path
 
 from autoencode.data import Data
 from autoencode.evaluation.compare.comparison import RULE, Comparison
+from autoencode.evaluation.examples import is_table
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
 from autoencode.report.figures.base import Figure
 from autoencode.report.figures.comparison.intervals import ConfidenceIntervals
 from autoencode.report.figures.registry import comparison_figures
 from autoencode.report.formatting import count
-from autoencode.report.pages.compared import groups
+from autoencode.report.pages.compared import groups, pca_sentences
 from autoencode.report.pages.details import Detail, model_details
 from autoencode.report.pages.html import write_page
 from autoencode.report.view import View
@@ -31,12 +32,13 @@ def write_comparison_page(
         RunError: a run has no weights, its data cannot be loaded, or the file not be written.
         ResourceError: the disk is full.
     """
-    views = {}
+    views, tables = {}, False
     for model in found.models:
         run = model.median.run
         # Most often the data of the previous model.
         if data is None or data.fingerprint != run.data["fingerprint"]:
             data = run.load_data()
+        tables = is_table(data)
         conditions = conditioning(run.recipe, data.test)
         views[model.name] = View.of(
             run.load_model(), data.test.x, data.test.y, data.classes, conditions
@@ -53,11 +55,12 @@ def write_comparison_page(
             f"examples of {first.run.data['name']}, which no model was trained on."
         ),
         groups=groups(found),
+        pca=" ".join(pca_sentences(found)),
         rule=RULE,
         shown_runs=_shown_runs(found),
         sections=[
             _section({"": ConfidenceIntervals(found)}),
-            *(_section(figures) for figures in comparison_figures(views)),
+            *(_section(figures) for figures in comparison_figures(views, tables)),
         ],
         models=[
             (

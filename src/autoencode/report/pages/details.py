@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from autoencode.evaluation.headlines import headlines
+from autoencode.evaluation.headlines import headlines, pca_advice
 from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
 from autoencode.evaluation.records import TERM_PREFIX
 from autoencode.io.store import read_json
@@ -67,6 +67,13 @@ def headline_details(run: Run, model: Model, metrics: Mapping[str, Any]) -> list
         speed = count(round(summary["images_per_second"]))
         details.append(Detail("Examples per second", speed, f"in training; {where}"))
     return details
+
+
+def error_details(run: Run, metrics: Mapping[str, Any]) -> str:
+    """The squared error beside that of PCA, and what may help a worse model, in sentences."""
+    found = headlines(run.recipe, metrics)
+    lines = [f"{each.title} {each.value}, {each.note}." for each in found if each.title == "MSE"]
+    return " ".join([*lines, pca_advice(metrics)]).strip()
 
 
 def metric_groups(metrics: Mapping[str, Any]) -> list[tuple[str, list[Detail]]]:

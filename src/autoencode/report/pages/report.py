@@ -6,6 +6,7 @@ from pathlib import Path
 
 from autoencode.data import Data
 from autoencode.errors import DataError
+from autoencode.evaluation.headlines import pca_advice
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures.base import ReportContext
@@ -41,6 +42,7 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
         title=f"{name} on {run.data['name']}",
         lead=_lead(run),
         headlines=headline_details(run, model, metrics),
+        pca=pca_advice(metrics),
         figures=report_figures(context),
         metric_groups=metric_groups(metrics),
         metrics_table=metrics_table(metrics),
