@@ -116,8 +116,9 @@ class ModelOutput(NamedTuple):
 class Autoencoder(Protocol):
     """The protocol of all models; every implementation is also an `nn.Module`.
 
-    `encode` is deterministic (it returns the posterior mean) unless `samples` is given, and it
-    records gradients in training mode only. `forward_pass` is used by training steps.
+    `encode` is deterministic (it returns the posterior mean) unless `samples` is given. `encode`,
+    `decode` and `forward` record gradients in training mode, and otherwise only if an input
+    requires them. `forward_pass` is used by training steps.
     `context` conditions the model: class labels [B] (−1 for unknown) or features [B, C].
     """
 

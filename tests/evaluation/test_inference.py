@@ -89,7 +89,7 @@ def test_gradients_flow_again_afterwards(make_model):
         assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled()
     codes = embed(model, torch.zeros(2, 6, 5))
-    model.decoder(codes).sum().backward()
+    model.train().decoder(codes).sum().backward()
     assert model.decoder.network.out.weight.grad is not None
 
 

@@ -195,6 +195,68 @@ def test_encode_is_deterministic_and_without_gradients_unless_training(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_codes_and_images_carry_gradients_in_training_only(name):
+    torch.manual_seed(0)
+    model = made(name)
+    x, context = torch.rand(5, *GREY), context_for(model, 5)
+    for training in (True, False):
+        model.train(training)
+        codes, images = model(x, context)
+        z = codes.detach()
+        samples = model.encode(x, context, samples=2).z
+        found = [codes, images, samples, model.encode(x, context).z, model.encoder(x, context)]
+        found += [model.decoder(z, context), model.decode(z, context).mean]
+        assert [each.requires_grad for each in found] == [training] * len(found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_images_carry_gradients_of_codes_that_require_them(name):
+    model = made(name).eval()
+    context = context_for(model, 5)
+    z = model.encode(torch.rand(5, *GREY), context).z.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model.decoder(z, context).square().sum(), z)
+    assert slope.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arrays_give_the_same_bits_as_tensors(name):
+    model = made(name).eval()
+    x, context = torch.rand(5, *GREY), context_for(model, 5)
+    given = None if context is None else context.numpy()
+    codes, images = model(x, context)
+    for form in (x.numpy(), x.numpy().astype(">f8")):
+        found = model(form, given)
+        assert torch.equal(found.codes, codes)
+        assert torch.equal(found.images, images)
+        assert torch.equal(model.encoder(form, given), model.encoder(x, context))
+    codes = codes.contiguous()  # an array is made contiguous
+    assert torch.equal(model.decoder(codes.numpy(), given), model.decoder(codes, context))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_empty_batch_gives_no_codes_and_no_images(name):
+    model = made(name).eval()
+    x, context = torch.zeros(0, *GREY), context_for(model, 0)
+    codes, images = model(x, context)
+    assert codes.shape == model.encoder(x, context).shape == (0, *model.sizes.z)
+    assert images.shape == model.decoder(codes, context).shape == (0, *GREY)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_that_are_not_finite_are_refused_outside_training(name):
+    model = made(name).eval()
+    x, context = torch.rand(5, *GREY), context_for(model, 5)
+    z = model.encode(x, context).z.contiguous()
+    x[3, 2, 1], z.flatten(1)[1, 0] = torch.nan, torch.inf
+    for method in (model, model.encoder, model.encode):
+        with pytest.raises(DataError, match="1 of these 5 examples"):
+            method(x, context)
+    for method in (model.decoder, model.decode):
+        with pytest.raises(DataError, match="1 of these 5 codes"):
+            method(z, context)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_same_seed_same_weights_and_global_randomness_untouched(name):
     torch.manual_seed(3)
     before = torch.get_rng_state()

@@ -358,7 +358,7 @@ def test_batch_norm_needs_two(digits):
 
 def test_existing_folders_are_refused(digits, tmp_path):
     fit(SMALL, digits, out=tmp_path / "run", **QUICK)
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match=r"--out \(out=\), .*--overwrite \(overwrite=True\)"):
         fit(SMALL, digits, out=tmp_path / "run", **QUICK)
     fit(SMALL, digits, out=tmp_path / "run", overwrite=True, **QUICK)
     (tmp_path / "mine").mkdir()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from autoencode.errors import Diverged
+from autoencode.errors import AutoencodeError, Diverged, did_you_mean
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
 VERSION = 3
@@ -66,9 +66,20 @@ class Record:
         return cls(**fields, per_example=per_example)
 
 
+class UnknownMetric(AutoencodeError, KeyError):
+    """A metric that an evaluation does not have."""
+
+    def __str__(self) -> str:
+        # That of `KeyError` puts quotation marks around the message.
+        return Exception.__str__(self)
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Mapping[str, Value]):
     """Everything that was measured for one model; metrics without a meaning for it are left out.
+
+    It is a mapping from the name of each metric to its value: `evaluation["squared_error"]`,
+    `"nll" in evaluation`, `dict(evaluation)`.
 
     n_test, data: the number of test examples, and the name of the data.
     left_out: the measures or metrics that the data do not allow, and why.
@@ -106,6 +117,19 @@ class Evaluation:
         """The value of a metric by its name, as in `evaluation["squared_error"]`.
 
         Raises:
-            KeyError: it was not measured.
+            UnknownMetric: a `KeyError`; it was not measured.
         """
-        return {record.name: record.value for record in self.records}[name]
+        for record in self.records:
+            if record.name == name:
+                return record.value
+        term = f"{TERM_PREFIX}{name}"
+        fix = f'Did you mean "{term}"?' if term in list(self) else did_you_mean(name, self)
+        raise UnknownMetric(f'There is no metric "{name}" in this evaluation', fix)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the metrics."""
+        return (record.name for record in self.records)
+
+    def __len__(self) -> int:
+        """The number of metrics."""
+        return len(self.records)

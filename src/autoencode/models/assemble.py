@@ -23,7 +23,17 @@ from autoencode.contract import (
     Sizes,
     Space,
 )
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.errors import DataError
+from autoencode.models.base import BaseAutoencoder
+from autoencode.models.inputs import (
+    check_codes,
+    check_examples,
+    code_inputs,
+    example_inputs,
+    gradients,
+)
+from autoencode.models.inputs import shape_words as shape_words
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
@@ -33,7 +43,7 @@ class Encoder(nn.Module):
     """The encoder: network and bottleneck; it can be used separately.
 
     `encoder(x)` returns codes, for a VAE the posterior mean. The encoder of a conditional model
-    also takes labels or vectors: `encoder(x, labels)`.
+    also takes labels or vectors: `encoder(x, labels)`. For the inputs see `BaseAutoencoder`.
     """
 
     def __init__(
@@ -47,13 +57,24 @@ class Encoder(nn.Module):
         super().__init__()
         self.network, self.bottleneck, self.context = network, bottleneck, context
         self.missing = missing
+        # Set through the model.
+        self.preprocessing: Preprocessing | None = None
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Encodes images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to [B, *Z]."""
-        return self.code(x, context).z
+    def forward(self, x: Any, context: Any = None) -> Tensor:
+        """Encodes images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to [B, *Z].
+
+        Raises:
+            DataError: another shape or device, no numbers, NaN, or values out of range.
+        """
+        sizes = self.bottleneck.sizes
+        examples, features = example_inputs(
+            self, sizes, x, context, preprocessing=self.preprocessing, missing=self.missing
+        )
+        with gradients(self, examples, features):
+            return self.code(examples, features).z
 
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """Encodes images to a `Code`, with posterior and costs, see `Autoencoder.encode`."""
+        """Encodes images to a `Code`, with posterior and costs, see `BaseAutoencoder.code`."""
         context = context_features(self.context, context)
         x = self.examples(x)
         x = observed(x) if self.missing else x
@@ -67,21 +88,8 @@ class Encoder(nn.Module):
             DataError: images of another size, or integers other than uint8.
         """
         sizes = self.bottleneck.sizes
-        accepted = {sizes.x, sizes.image, sizes.x[1:] if sizes.x[:1] == (1,) else sizes.x}
-        if tuple(x.shape[1:]) not in accepted:
-            raise DataError(
-                f"This model takes examples of shape {shape_words(sizes.x)}, "
-                f"and these are {shape_words(x.shape[1:])}",
-                f"Give a batch, (N, {shape_words(sizes.x)[1:]}",
-            )
-        if x.dtype == torch.uint8:
-            x = x.float() / 255
-        elif not x.is_floating_point():
-            raise DataError(
-                f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {x.dtype}",
-                "Convert them: x.to(torch.uint8), or x.float() / x.max().",
-            )
-        return x.reshape(-1, *sizes.x)
+        check_examples(x, sizes)
+        return (x.float() / 255 if x.dtype == torch.uint8 else x).reshape(-1, *sizes.x)
 
 
 class Decoder(nn.Module):
@@ -96,9 +104,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.network, self.likelihood, self.context = network, likelihood, context
 
-    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Decodes codes [*S, B, *Z] to images [*S, B, *X]."""
-        return self.distribution(z, context).mean
+    def forward(self, z: Any, context: Any = None) -> Tensor:
+        """Decodes codes [*S, B, *Z] to images [*S, B, *X].
+
+        Raises:
+            DataError: another shape or device, no numbers, or NaN.
+        """
+        codes, features = code_inputs(self, self.likelihood.sizes, z, context)
+        with gradients(self, codes, features):
+            return self.distribution(codes, features).mean
 
     def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """Decodes codes [*S, B, *Z] to p(x|z), batch [*S, B], event [*X].
@@ -107,13 +121,7 @@ class Decoder(nn.Module):
             DataError: codes of another shape.
         """
         shape = self.likelihood.sizes.z
-        lead = z.shape[: z.dim() - len(shape)]
-        if z.dim() <= len(shape) or tuple(z.shape[len(lead) :]) != shape:
-            raise DataError(
-                f"This model's codes have shape {shape_words(shape)}, "
-                f"and these are {shape_words(z.shape)}",
-                f"Give a batch, (N, {shape_words(shape)[1:]}",
-            )
+        lead = check_codes(z, shape)
         context = context_features(self.context, context)
         if context is not None:
             context = context.expand(*lead, context.shape[-1]).reshape(-1, context.shape[-1])
@@ -122,7 +130,7 @@ class Decoder(nn.Module):
         return px
 
 
-class SlotAutoencoder(nn.Module):
+class SlotAutoencoder(BaseAutoencoder):
     """An autoencoder with one encoder and one decoder; it implements `Autoencoder`.
 
     The corruption, the sampler and the number of samples come from the recipe; `assemble` builds
@@ -136,20 +144,33 @@ class SlotAutoencoder(nn.Module):
         self.recipe, self.sizes = recipe, sizes
         bottleneck = encoder.bottleneck
         self.space: Space = bottleneck.space
-        self.context = encoder.context
+        self.context, self.missing = encoder.context, encoder.missing
         self.encoder, self.decoder, self.latent_prior = encoder, decoder, prior
         self.corruption: Corruption | None = part("corruption", recipe.corruption, sizes)
         self.latent_sampler: Sampler | None = _sampler(recipe, sizes, bottleneck)
         self.samples = recipe.samples or (1 if bottleneck.random else None)
 
-    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """See `Autoencoder.encode`."""
-        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            return self.encoder.code(x, context, samples)
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """Checks the values of examples; the encoder, which works alone, holds it."""
+        return self.encoder.preprocessing
 
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.decode`."""
+    @preprocessing.setter
+    def preprocessing(self, value: Preprocessing | None) -> None:
+        self.encoder.preprocessing = value
+
+    def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
+        """See `BaseAutoencoder.code`."""
+        return self.encoder.code(x, context, samples)
+
+    def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """See `BaseAutoencoder.distribution`."""
         return self.decoder.distribution(z, context)
+
+    def reconstruction(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
+        """See `BaseAutoencoder.reconstruction`; it calls encoder and decoder with their hooks."""
+        codes = self.encoder(x, context)
+        return ModelOutput(codes, self.decoder(codes, context))
 
     def prior(self, context: Tensor | None = None) -> Distribution | None:
         """See `Autoencoder.prior`."""
@@ -175,13 +196,8 @@ class SlotAutoencoder(nn.Module):
         inputs = x if self.corruption is None else self.corruption(x)
         code = self.encoder.code(inputs, context, self.samples)
         return ForwardPass(
-            x, inputs, context, code, self.decode(code.z, context), self.prior(context), self
+            x, inputs, context, code, self.distribution(code.z, context), self.prior(context), self
         )
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; images have the shape of `x`."""
-        codes = self.encoder(x, context)
-        return ModelOutput(codes, self.decoder(codes, context).reshape(x.shape))
 
     def _encode_without_context(self, x: Tensor) -> Code:
         """Encodes examples without labels or vectors, for priors that have examples."""
@@ -241,8 +257,3 @@ def _sampler(recipe: Recipe, sizes: Sizes, bottleneck: Bottleneck) -> Sampler | 
 def part(slot: str, spec: Spec | None, sizes: Sizes) -> Any:
     """Builds the part of a slot for the given sizes; None for an empty slot."""
     return None if spec is None else SLOTS[slot][spec.kind](sizes, **spec.args)
-
-
-def shape_words(shape: tuple[int, ...]) -> str:
-    """Formats a shape: "(28, 28)", "(30,)"."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -38,6 +38,6 @@ def conditioning(recipe: Recipe, split: Split, *, training: bool = False) -> Ten
     if found is None:
         raise DataError(
             f'Recipe "{recipe.name}" is conditioned on {source}, and these data have none',
-            "Give them: --labels FILE." if source == "labels" else "Give them: --vectors FILE.",
+            f"Give them: --{source} FILE (load_data(source, {source}=FILE)).",
         )
     return found

@@ -95,7 +95,7 @@ class TopDown(nn.Module):
             if levels:
                 above = levels[-1].z
                 flat = self.steps[level](above.reshape(-1, above.shape[-1]))
-                p = Moments(*(each.reshape(*lead, -1) for each in flat))
+                p = Moments(*(each.reshape(*lead, each.shape[-1]) for each in flat))
             q = p
             if bottom_up is not None:
                 q = bottom_up[level] if level == top else bottom_up[level].times(p)
@@ -178,8 +178,10 @@ class LadderBottleneck(Bottleneck):
             levels = self.down(bottom_up, (len(h),), lambda level, m: m.mean)
         else:
             levels = q.sample_levels(Size((samples,)))
-        nats = [kl_divergence(level.q.normal(), level.p.normal()) for level in levels]
-        kl = torch.stack(nats).sum(0).reshape(-1, len(h)).mean(0)
+        # Of each dimension: torch cannot sum an empty batch of `Independent` distributions.
+        pairs = [(level.q.normal().base_dist, level.p.normal().base_dist) for level in levels]
+        kl = torch.stack([kl_divergence(q, p).sum(-1) for q, p in pairs]).sum(0)
+        kl = kl if samples is None else kl.mean(0)
         return Code(concatenated(levels), q, {"kl": kl})
 
 

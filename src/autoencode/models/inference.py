@@ -15,6 +15,14 @@ from autoencode.arguments import Count, check_value
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
+from autoencode.models.inputs import (
+    check_codes,
+    check_values,
+    condition_tensor,
+    example_tensor,
+    to_tensor,
+    unchecked,
+)
 
 BATCH_SIZE = 2048
 # Maximum number of values in a batch, so that batches of large images fit in memory.
@@ -23,26 +31,28 @@ MAX_VALUES_PER_BATCH = 2**24
 Result = TypeVar("Result")
 
 
-def embed(
-    model: Autoencoder, x: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
-) -> Tensor:
+def embed(model: Autoencoder, x: Any, context: Any = None, batch_size: int = BATCH_SIZE) -> Tensor:
     """Encodes examples [N, *X] (uint8, or float in [0, 1]) to codes [N, *Z], float32.
 
-    Codes are deterministic (the posterior mean), without gradients, on the device of `x`.
+    Codes are deterministic (the posterior mean), without gradients, on the device of `x`, or on the
+    CPU if `x` is no tensor.
 
+    x: a tensor on any device, a NumPy array, PIL images or nested lists.
     context: labels [N] or features [N, C] for a conditional model.
 
     Raises:
-        DataError: examples of another shape than the model's, or integers other than uint8.
+        DataError: examples of another shape than the model's, integers other than uint8, NaN, or
+            values out of range.
     """
+    examples, conditions = checked_examples(model, x, context)
     codes = in_batches(
-        model, x, lambda b, k: model.encode(b, k).z, "embedding", batch_size, context
+        model, examples, lambda b, k: model.encode(b, k).z, "embedding", batch_size, conditions
     )
-    return torch.cat(codes).to(x.device)
+    return torch.cat(codes).to(examples.device)
 
 
 def reconstruct(
-    model: Autoencoder, x: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
+    model: Autoencoder, x: Any, context: Any = None, batch_size: int = BATCH_SIZE
 ) -> Tensor:
     """Reconstructs examples [N, *X] (uint8, or float in [0, 1]): [N, *X], float32.
 
@@ -51,24 +61,54 @@ def reconstruct(
     Raises:
         DataError: as `embed`.
     """
+    examples, conditions = checked_examples(model, x, context)
     images = in_batches(
-        model, x, lambda b, k: model.forward(b, k).images, "reconstructing", batch_size, context
+        model,
+        examples,
+        lambda b, k: model.forward(b, k).images,
+        "reconstructing",
+        batch_size,
+        conditions,
     )
-    return torch.cat(images).to(x.device)
+    return torch.cat(images).to(examples.device)
 
 
 def decode(
-    model: Autoencoder, codes: Tensor, context: Tensor | None = None, batch_size: int = BATCH_SIZE
+    model: Autoencoder, codes: Any, context: Any = None, batch_size: int = BATCH_SIZE
 ) -> Tensor:
-    """Decodes codes [N, *Z] or [N, d] to the mean of p(x|z), [N, *X], float32."""
-    shaped = codes.reshape(-1, *model.sizes.z)
+    """Decodes codes [N, *Z] or [N, d] to the mean of p(x|z), [N, *X], float32.
+
+    Raises:
+        DataError: codes of another shape, no numbers, or NaN.
+    """
+    z = to_tensor(codes, "z").float()
+    if z.dim() == 2 and z.shape[1] == model.sizes.latent:
+        z = z.reshape(-1, *model.sizes.z)
+    check_codes(z, model.sizes.z, codes)
+    check_values(z, "z", codes)
+    conditions = condition_tensor(context, model.sizes, len(z))
     images = []
     with measuring(model) as device:
-        for start in range(0, len(shaped), batch_size):
-            z = shaped[start : start + batch_size].to(device)
-            values = None if context is None else context[start : start + batch_size].to(device)
-            images.append(model.decode(z, values).mean.float())
-    return torch.cat(images).to(codes.device)
+        for start in range(0, len(z), batch_size):
+            part = slice(start, start + batch_size)
+            values = None if conditions is None else conditions[part].to(device)
+            images.append(model.decode(z[part].to(device), values).mean.float())
+    return torch.cat(images).to(z.device)
+
+
+def checked_examples(
+    model: Autoencoder, x: Any, context: Any = None
+) -> tuple[Tensor, Tensor | None]:
+    """Examples [N, *X], uint8 or float, and their conditions, as tensors that were checked.
+
+    Raises:
+        DataError: as `embed`.
+    """
+    examples = example_tensor(x, model.sizes)
+    check_values(
+        examples, "x", x, getattr(model, "preprocessing", None), getattr(model, "missing", False)
+    )
+    return examples, condition_tensor(context, model.sizes, len(examples))
 
 
 def in_batches(
@@ -114,8 +154,8 @@ def measuring(model: Autoencoder) -> Iterator[torch.device]:
     """Context manager for evaluation: evaluation mode, no gradients, full float32 precision.
 
     It yields the device of the model. Autocast is disabled, and backends do not replace float32
-    products by tf32 or bf16. Afterwards the modes of all modules and the settings of the backends
-    are restored.
+    products by tf32 or bf16. Models do not check the values of their inputs inside. Afterwards the
+    modes of all modules and the settings of the backends are restored.
     """
     assert isinstance(model, nn.Module)  # part of the contract
     device = next(model.parameters()).device
@@ -127,7 +167,12 @@ def measuring(model: Autoencoder) -> Iterator[torch.device]:
         model.eval()
         for backend in backends:
             backend.fp32_precision = "ieee"
-        with torch.no_grad(), torch.autocast(device.type, enabled=False), maths.exact_products():
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, enabled=False),
+            maths.exact_products(),
+            unchecked(),
+        ):
             yield device
     finally:
         for backend, precision in precisions:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from autoencode.contract import Sampler, Sizes, Space
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.models.assemble import SlotAutoencoder
+from autoencode.models.base import BaseAutoencoder
+from autoencode.models.inputs import gradients
 from autoencode.models.recipe import Recipe
 
 
-class LabelModel(nn.Module, ABC):
+class LabelModel(BaseAutoencoder):
     """Base class of models in which the class y is a latent variable, observed for some examples.
 
     core: the inner model of the same codes; it holds their prior and sampler.
@@ -26,11 +29,12 @@ class LabelModel(nn.Module, ABC):
     sizes: Sizes
     space: Space
     core: SlotAutoencoder | LabelModel
+    preprocessing: Preprocessing | None = None
 
     @property
     def encoder(self) -> MethodModule:
         """The encoder as a separate module: `encoder(x)`, `encoder(x, labels)`."""
-        return MethodModule(self, self.codes)
+        return MethodModule(self, lambda x, context: self.encode(x, context).z)
 
     @property
     def decoder(self) -> MethodModule:
@@ -50,31 +54,33 @@ class LabelModel(nn.Module, ABC):
         """See `Autoencoder.sampler`."""
         return self.core.sampler()
 
-    def predict(self, x: Tensor) -> Tensor:
+    def predict(self, x: Any) -> Tensor:
         """The most probable class of each example [B, *X]: [B], int64."""
         return self.predict_proba(x).argmax(-1)
 
-    @abstractmethod
-    def predict_proba(self, x: Tensor) -> Tensor:
-        """The probability of each class for examples [B, *X]: [B, K]."""
+    def predict_proba(self, x: Any) -> Tensor:
+        """The probability of each class for examples [B, *X]: [B, K]; inputs as for `encode`."""
+        examples, _ = self._inputs(x, None)
+        with gradients(self, examples):
+            return self.proba(examples)
 
     @abstractmethod
-    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Encodes examples [B, *X] to codes [B, *Z], the posterior mean."""
+    def proba(self, x: Tensor) -> Tensor:
+        """The probability of each class for examples as the networks see them: [B, K]."""
 
     @abstractmethod
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
+    def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """Decodes codes to p(x|z); an unknown label makes it a mixture over all classes."""
 
 
 class MethodModule(nn.Module):
     """A module that calls one method of a model: its encoder or its decoder."""
 
-    def __init__(self, model: nn.Module, method: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+    def __init__(self, model: nn.Module, method: Callable[[Any, Any], Tensor]) -> None:
         super().__init__()
         self.model, self.method = model, method
         self.training = model.training
 
-    def forward(self, inputs: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Any, context: Any = None) -> Tensor:
         """Calls the method; `context` are labels as in `SemiSupervised`."""
         return self.method(inputs, context)

@@ -83,6 +83,6 @@ def _levels(recipe: Recipe, sizes: Sizes, levels: tuple[int, ...] | None) -> tup
         raise RecipeError(
             f"The levels {tuple(levels)} have {sum(levels)} dimensions in all, and latent is "
             f"{sizes.latent}",
-            f"Use --latent {sum(levels) or 2}, or other levels.",
+            f"Use --latent {sum(levels) or 2} (latent={sum(levels) or 2}), or other levels.",
         )
     return tuple(levels)

@@ -97,7 +97,7 @@ class Run:
             )
         model = build(self.recipe, self.sizes, seed=0)
         load_weights(model, read_tensors(self.weights)[0], self.weights)
-        model.preprocessing = self.preprocessing  # type: ignore[assignment]
+        model.preprocessing = self.preprocessing
         return model.eval()
 
     @property

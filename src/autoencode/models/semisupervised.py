@@ -13,9 +13,10 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn import functional
 
 from autoencode.contract import Code, ForwardPass, ModelOutput, Network, Sizes, Within
-from autoencode.errors import DataError, RecipeError
+from autoencode.errors import RecipeError
 from autoencode.maths import widen
-from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.assemble import SlotAutoencoder, assemble, part
+from autoencode.models.inputs import check_codes
 from autoencode.models.label_model import LabelModel
 from autoencode.models.recipe import Recipe
 from autoencode.parts.contexts import Labels
@@ -71,28 +72,21 @@ class SemiSupervised(LabelModel):
         self.labels = Labels(sizes)
         self.bound = nn.ModuleDict({n: part("terms", recipe.terms[n], sizes) for n in BOUND})
 
-    def predict_proba(self, x: Tensor) -> Tensor:
-        """q(y|x) of examples [B, *X]: [B, K]; it records gradients in training mode only."""
-        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            proba: Tensor = self._logits(self.core.encoder.examples(x)).softmax(-1)
-            return proba
+    def proba(self, x: Tensor) -> Tensor:
+        """See `LabelModel.proba`: q(y|x)."""
+        return self._logits(self.core.encoder.examples(x)).softmax(-1)
 
-    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Encodes images [B, *X] to codes [B, *Z], the posterior mean."""
-        codes: Tensor = self.core.encoder(x, self._labels_or_predictions(x, context))
-        return codes
+    def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
+        """See `BaseAutoencoder.code`; an unknown label is predicted."""
+        return self.core.code(x, self._labels_or_predictions(x, context), samples)
 
-    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """See `Autoencoder.encode`; an unknown label is predicted."""
-        return self.core.encode(x, self._labels_or_predictions(x, context), samples)
+    def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """See `LabelModel.distribution`."""
+        return self.over_labels(self.core.distribution, z, context)
 
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.decode`; an unknown label makes p(x|z) a mixture over all classes."""
-        return self.over_labels(self.core.decode, z, context)
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; an unknown label is predicted."""
-        return self.core.forward(x, self._labels_or_predictions(x, context))
+    def reconstruction(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
+        """See `BaseAutoencoder.reconstruction`; an unknown label is predicted."""
+        return self.core.reconstruction(x, self._labels_or_predictions(x, context))
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
         """See `Autoencoder.forward_pass`: a pass with the known or predicted labels.
@@ -115,13 +109,7 @@ class SemiSupervised(LabelModel):
         Raises:
             DataError: codes of another shape.
         """
-        lead = z.shape[: z.dim() - len(self.sizes.z)]
-        if not lead or tuple(z.shape[len(lead) :]) != self.sizes.z:
-            raise DataError(
-                f"This model's codes have shape {shape_words(self.sizes.z)}, "
-                f"and these are {shape_words(z.shape)}",
-                f"Give a batch, (N, {shape_words(self.sizes.z)[1:]}",
-            )
+        lead = check_codes(z, self.sizes.z)
         k = self.sizes.context
         labels, known = self._one_hot(z.movedim(len(lead) - 1, 0), context)
         if known.all():

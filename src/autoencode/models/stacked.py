@@ -68,26 +68,22 @@ class StackedSemiSupervised(LabelModel):
         self.core.core.decoder.likelihood = ScaledNormal(self.core.sizes)
         self.space = self.core.space
 
-    def predict_proba(self, x: Tensor) -> Tensor:
-        """q(y|z₁) at the mean of q(z₁|x), of examples [B, *X]: [B, K]."""
-        return self.core.predict_proba(self.m1.encode(x).z)
+    def proba(self, x: Tensor) -> Tensor:
+        """See `LabelModel.proba`: q(y|z₁) at the mean of q(z₁|x)."""
+        return self.core.proba(self.m1.code(x).z)
 
-    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Encodes images [B, *X] to codes z₂ [B, *Z], the posterior mean."""
-        return self.core.codes(self.m1.encoder(x), context)
+    def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
+        """See `BaseAutoencoder.code`: q(z₂|z₁, y) at the mean of q(z₁|x)."""
+        return self.core.code(self.m1.code(x).z, context, samples)
 
-    def encode(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
-        """See `Autoencoder.encode`: q(z₂|z₁, y) at the mean of q(z₁|x)."""
-        return self.core.encode(self.m1.encode(x).z, context, samples)
-
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """See `Autoencoder.decode`; an unknown label makes p(x|z₂) a mixture over all classes."""
+    def distribution(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """See `LabelModel.distribution`."""
         return self.core.over_labels(self._images, z, context)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
-        """See `Autoencoder.forward`; an unknown label is predicted."""
-        codes, z = self.core.forward(self.m1.encoder(x), context)
-        return ModelOutput(codes, self.m1.decoder(z).reshape(x.shape))
+    def reconstruction(self, x: Tensor, context: Tensor | None = None) -> ModelOutput:
+        """See `BaseAutoencoder.reconstruction`; an unknown label is predicted."""
+        codes, z = self.core.reconstruction(self.m1.code(x).z, context)
+        return ModelOutput(codes, self.m1.distribution(z).mean)
 
     def forward_pass(self, x: Tensor, context: Tensor | None = None) -> ForwardPass:
         """See `Autoencoder.forward_pass`: the pass of M1, with code z₁ and the costs of both."""
@@ -105,7 +101,7 @@ class StackedSemiSupervised(LabelModel):
         return replace(p, context=context, code=replace(p.code, costs=costs), model=self)
 
     def _images(self, z: Tensor, context: Tensor) -> Distribution:
-        return self.m1.decode(self.core.core.decode(z, context).mean)
+        return self.m1.distribution(self.core.core.distribution(z, context).mean)
 
 
 class ScaledNormal(Likelihood):

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Autoencoder
+from autoencode.data import scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import decode
 from autoencode.explore import lattice
+from autoencode.models.inference import checked_examples
+from autoencode.models.inputs import condition_tensor, is_image, to_tensor
 from autoencode.report.figures.decoded_grid import draw_grid
 from autoencode.report.figures.interpolation import strip
 from autoencode.report.figures.latent_space import LatentSpace
@@ -35,10 +38,12 @@ MAX_CLASSES = 1_000
 def plot(model: Autoencoder, samples: Any) -> Picture:
     """Originals above their reconstructions, next to the latent space of all samples.
 
-    samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]).
+    samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]). Examples are
+        tensors, NumPy arrays, PIL images or nested lists.
 
     Raises:
-        DataError: no samples, samples of another shape than the model's, or not one label for each.
+        DataError: no samples, NaN, values out of range, samples of another shape than the model's,
+            or not one label for each.
     """
     view = _view(model, samples)
     shown = torch.arange(min(COLUMNS * ROWS, len(view.x)))
@@ -99,11 +104,11 @@ def plot_reconstructed(
 
 @styled()
 def interpolate(
-    model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, context: Tensor | None = None
+    model: Autoencoder, x_1: Any, x_2: Any, n: int = 12, context: Any = None
 ) -> Picture:
     """Images decoded at equal steps between the codes of two examples, with these at the ends.
 
-    x_1, x_2: one example each, [*X] or [1, *X] (uint8, or float in [0, 1]).
+    x_1, x_2: one example each, [*X] or [1, *X] (uint8, or float in [0, 1]), or a PIL image.
     n: number of decoded images.
     context: of the two examples, for a conditional model: labels [2] or features [2, C].
 
@@ -112,15 +117,16 @@ def interpolate(
         AutoencodeError: n is less than 2.
     """
     two = [_example(model, x) for x in (x_1, x_2)]
-    return draw_rows([strip(View.of(model, torch.stack(two), context=context), 0, 1, n)])
+    conditions = condition_tensor(context, model.sizes, 2)
+    return draw_rows([strip(View.of(model, torch.stack(two), context=conditions), 0, 1, n)])
 
 
 def _view(model: Autoencoder, samples: Any) -> View:
     x, y = samples if isinstance(samples, tuple) and len(samples) == 2 else (samples, None)
-    x = torch.as_tensor(x)
+    x, _ = checked_examples(model, x)
     if y is None:
         return View.of(model, x)
-    labels = np.asarray(y)
+    labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
     if labels.shape != (len(x),):
         raise DataError(
             f"There are {len(x):,} samples, and the labels have shape {labels.shape}",
@@ -139,18 +145,22 @@ def _view(model: Autoencoder, samples: Any) -> View:
 
 
 def _example(model: Autoencoder, x: Any) -> Tensor:
-    example: Tensor = torch.as_tensor(x)
-    if example.numel() != model.sizes.pixels:
-        raise DataError(
-            f"The model needs one example of shape {model.sizes.x}, and this has shape "
-            f"{tuple(example.shape)}",
-            "Give one image, as in interpolate(model, x[0], x[1]).",
-        )
-    return example.reshape(model.sizes.x)
+    example = x
+    if not is_image(x):
+        example = to_tensor(x, "x")
+        # One example, with or without the dimension of a batch and of a grey channel.
+        if example.numel() != model.sizes.pixels:
+            raise DataError(
+                f"The model needs one example of shape {model.sizes.x}, and this has shape "
+                f"{tuple(example.shape)}",
+                "Give one image, as in interpolate(model, x[0], x[1]).",
+            )
+        example = example.reshape(1, *model.sizes.x)
+    return scaled(checked_examples(model, example)[0]).reshape(model.sizes.x)
 
 
 def _pictures(model: Autoencoder, codes: Tensor, context: Any) -> np.ndarray:
     if context is not None:
-        one = torch.as_tensor(context)
+        one = to_tensor(context, "c")
         context = one.expand(len(codes), *one.shape)
     return tiles(decode(model, codes, context), kind=len(model.sizes.x))

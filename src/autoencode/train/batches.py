@@ -88,13 +88,13 @@ class Batches:
             raise DataError(
                 "Batches were to mix examples with and without labels, and the data have only "
                 f"{'examples with' if has_label.any() else 'examples without'} labels",
-                "Hide some, --labelled 100, or draw all examples alike: "
-                "--set training.labelled=none.",
+                "Hide some, --labelled 100 (load_data(source, labelled=100)), or draw all examples "
+                'alike: --set training.labelled=none (recipe.set("training.labelled", None)).',
             )
         if self.batch_size < 2:
             raise DataError(
                 "A batch of one example cannot mix examples with and without labels",
-                "Use --batch-size 2 or more.",
+                "Use --batch-size 2 (batch_size=2) or more.",
             )
         count = min(self.batch_size - 1, max(1, round(share * self.batch_size)))
         without, with_label = ((has_label == which).nonzero().flatten() for which in (False, True))

@@ -16,6 +16,8 @@ from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.settings import Compile, Settings
 
+NOT_COMPILED = "Leave --compile (compile=) out."
+
 
 def may_compile(wanted: Compile, changes_between_steps: bool, device: torch.device) -> bool:
     """Whether the step may be compiled: one whose operations change from step to step may not.
@@ -27,7 +29,7 @@ def may_compile(wanted: Compile, changes_between_steps: bool, device: torch.devi
         raise RecipeError(
             "This training cannot be compiled: it has a critic, clipped gradients, a scheduled "
             "number or a prior that is fitted during training",
-            "Leave --compile out.",
+            NOT_COMPILED,
         )
     if wanted == "auto" and device.type != "cpu":
         return False  # whether it saves time there was not measured
@@ -38,7 +40,7 @@ def not_compiled(error: Exception) -> RecipeError:
     """The error of a step that was to be compiled and cannot be."""
     first_line = (str(error).splitlines() or [""])[0]
     return RecipeError(
-        f"The step cannot be compiled: {type(error).__name__}: {first_line}", "Leave --compile out."
+        f"The step cannot be compiled: {type(error).__name__}: {first_line}", NOT_COMPILED
     )
 
 
@@ -51,7 +53,7 @@ def refuse_single(objective: Objective, batch_size: int) -> None:
     if batch_size < 2 and _has_batch_norm(objective):
         raise RecipeError(
             "Batch normalisation needs at least two images in a batch, and there is one",
-            f"Use --batch-size 2 or more{_or_without_batch_norm(objective)}.",
+            f"Use --batch-size (batch_size=) 2 or more{_or_without_batch_norm(objective)}.",
         )
 
 

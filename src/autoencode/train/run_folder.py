@@ -22,6 +22,12 @@ from autoencode.io.files import shown
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
+# Each fix names the option of the command line, and the argument in Python.
+ANOTHER_FOLDER = "Choose another folder: --out (out=)."
+REPLACE_FOLDER = (
+    "Choose another folder, --out (out=), or replace this one with --overwrite (overwrite=True)."
+)
+
 
 def make_folder(out: Path, overwrite: bool) -> None:
     """Makes the folder of a new run and proves that it can be written to.
@@ -32,10 +38,10 @@ def make_folder(out: Path, overwrite: bool) -> None:
     """
     if not str(out).isprintable():
         # Libraries that read and write its files want names in UTF-8.
-        raise RunError(f"{shown(out)} is no name for a run", "Choose another --out.")
+        raise RunError(f"{shown(out)} is no name for a run", ANOTHER_FOLDER)
     with writing(out):
         if out.exists() and not out.is_dir():
-            raise RunError(f"{out} is a file, and a run needs a folder", "Choose another --out.")
+            raise RunError(f"{out} is a file, and a run needs a folder", ANOTHER_FOLDER)
         if out.is_dir() and any(out.iterdir()):
             _empty(out, overwrite)
         (out / "state").mkdir(parents=True, exist_ok=True)
@@ -50,14 +56,11 @@ def make_folder(out: Path, overwrite: bool) -> None:
 
 def _empty(out: Path, overwrite: bool) -> None:
     if not overwrite:
-        raise RunError(
-            f"{out} exists and is not empty",
-            "Choose another --out, or replace it with --overwrite.",
-        )
+        raise RunError(f"{out} exists and is not empty", REPLACE_FOLDER)
     if not (out / "run.json").exists():
         raise RunError(
-            f"{out} holds files that are no run, and --overwrite would delete them",
-            "Choose another --out.",
+            f"{out} holds files that are no run, and overwriting would delete them",
+            ANOTHER_FOLDER,
         )
     with locked(out):
         for entry in out.iterdir():
@@ -85,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
                 stack.enter_context(FileLock(lock).acquire(timeout=0))
             except Timeout:
                 what = f"Another process is training in {folder}"
-                raise RunError(what, "Wait for it, or choose another --out.") from None
+                raise RunError(what, f"Wait for it. {ANOTHER_FOLDER}") from None
         yield
 
 
@@ -122,5 +125,6 @@ def memory_errors(batch_size: int) -> Iterator[None]:
             raise
         raise ResourceError(
             "Memory ran out in training; the last checkpoint is intact",
-            f"Take a smaller batch than {batch_size} (--batch-size) or narrower layers.",
+            f"Take a batch smaller than {batch_size}, --batch-size (batch_size=), or narrower "
+            "layers.",
         ) from error

@@ -155,7 +155,7 @@ class Session:
         """The trained model, as a run that is done where it has a folder."""
         trainer = self.trainer
         model = trainer.model.cpu().eval()
-        model.preprocessing = trainer.data.preprocessing  # type: ignore[assignment]
+        model.preprocessing = trainer.data.preprocessing
         for module in trainer.state.objective.frozen:
             module.requires_grad_(True)
         if self.run is None:
@@ -186,7 +186,7 @@ def new_session(
     if settings.get("augment") and len(data.shape) < 2:
         raise DataError(
             "Only images can be augmented by affine maps, and these are vectors",
-            "Leave --augment out.",
+            "Leave --augment (augment=) out.",
         )
     y, mixed = data.train.y, chosen.labelled is not None
     sizes = sizes_for(

@@ -153,7 +153,8 @@ class TrainState:
         return Diverged(
             f"Training diverged at step {self.step:,}: {what}{saved}",
             f"Try a smaller learning rate (--lr {self.settings.lr / 10:g}), a warm-up "
-            "(--warmup 500) or gradient clipping (--clip 1).",
+            "(--warmup 500) or gradient clipping (--clip 1); in Python "
+            f"lr={self.settings.lr / 10:g}, warmup=500 or clip=1.",
         )
 
 

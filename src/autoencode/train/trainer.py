@@ -80,7 +80,10 @@ class Trainer:
         if settings.tensorboard:
             summary_writer()
             if folder is None:
-                raise RunError("TensorBoard's log needs a run folder", "Give one: --out runs/NAME.")
+                raise RunError(
+                    "TensorBoard's log needs a run folder",
+                    'Give one: --out runs/NAME (out="runs/NAME").',
+                )
         refuse_single(self.state.objective, self.batches.batch_size)
 
     @property

@@ -108,7 +108,7 @@ def check_trials(trials: Sequence[RunRecord]) -> None:
             raise RunError(
                 f"{before.folder} and {trial.folder} are the same training: recipe, settings and "
                 "seed are equal, so that they are not two samples",
-                "Leave one out, or train it with another --seed.",
+                "Leave one out, or train it with another seed: --seed (seed=).",
             )
     for trial in trials:
         if trial.test != trials[0].test:

@@ -40,14 +40,10 @@ class Contractive(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [B]; it computes gradients in evaluation too."""
-
-        def codes(x: Tensor) -> Tensor:
-            z = p.model.encode(x, p.context).z
-            # In evaluation mode `encode` records no gradients, but `forward` does.
-            return z if z.requires_grad else p.model.forward(x, p.context).codes
-
         exact = self.sizes.latent <= self.exact_up_to
-        return squared_jacobian(codes, p.inputs, None if exact else self.probes)
+        return squared_jacobian(
+            lambda x: p.model.encode(x, p.context).z, p.inputs, None if exact else self.probes
+        )
 
 
 class DecoderSmooth(Term):

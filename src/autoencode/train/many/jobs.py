@@ -22,7 +22,7 @@ from autoencode.train.many.shared import OnDisk, SharedData, share
 from autoencode.train.many.workers import Ended, run_in_processes
 from autoencode.train.precision import choose_device
 from autoencode.train.progress import RunsBar
-from autoencode.train.run_folder import discard_unstarted, locked
+from autoencode.train.run_folder import REPLACE_FOLDER, discard_unstarted, locked
 from autoencode.train.session import FitResult
 from autoencode.train.settings import Settings
 
@@ -164,10 +164,7 @@ def _check_folders(jobs: Sequence[Job]) -> None:
         folders.add(job.out.resolve())
         free = not job.out.exists() or _is_no_run_yet(job.out)
         if not free and not job.overwrite and existing_run(job) is None:
-            raise RunError(
-                f"{job.out} exists and is not this training",
-                "Choose another --out, or replace it with --overwrite.",
-            )
+            raise RunError(f"{job.out} exists and is not this training", REPLACE_FOLDER)
 
 
 def _is_no_run_yet(out: Path) -> bool:
