@@ -76,7 +76,7 @@ def _prepared(
         if raw.image_files:
             for part in x:
                 x[part], changes = with_channels(x[part], given.shape)
-        preprocessing, notices = adapted(given, x, raw, options)
+        preprocessing, notices = adapted(given, x, raw, options, channels_last)
         notices = [*changes, *notices]
     preprocessing = preprocessing.with_classes(classes or known)
     per_example = {
@@ -139,6 +139,11 @@ def _examples(
         what = "The data" if part == "all" else f"The {part} part"
         array = as_array(x, what)
         if raw.image_files or raw.columns:
+            if options.channels_last is not None:
+                raise DataError(
+                    f"channels_last is given, but {what[0].lower()}{what[1:]} is no array",
+                    "Leave out --channels-last or --channels-first (channels_last).",
+                )
             arrays[part] = array
             continue
         asked = last if array.ndim == 4 or options.channels_last is not None else None
