@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -52,8 +53,8 @@ class Header:
     frames: bool
 
 
-def header(path: str | Path) -> Header:
-    """Read the header of an image file.
+def header(path: str | Path | IO[bytes]) -> Header:
+    """Read the header of an image file, at a path or open; it is closed at the end.
 
     Raises:
         Unusable: no file, no image, or too many pixels.
@@ -74,7 +75,7 @@ def header(path: str | Path) -> Header:
         )
 
 
-def decode(path: str | Path, expected: Header) -> np.ndarray:
+def decode(path: str | Path | IO[bytes], expected: Header) -> np.ndarray:
     """Read all pixels: [H, W] grey or [3, H, W] colour, of the header's type.
 
     Raises:
@@ -123,8 +124,8 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def _image(path: str | Path) -> Iterator[Image.Image]:
-    with open_file(path) as file:
+def _image(path: str | Path | IO[bytes]) -> Iterator[Image.Image]:
+    with open_file(path) if isinstance(path, str | Path) else path as file:
         head = file.read(16)
         file.seek(0)
         if not head:
