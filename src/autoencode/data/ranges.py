@@ -100,7 +100,7 @@ def measured(parts: Arrays, names: Mapping[str, Sequence[str]] | None = None) ->
         for start, block in blocks(x):
             lows, highs = block.min(axes), block.max(axes)
             low, high = min(low, float(lows.min())), max(high, float(highs.max()))
-            same = np.flatnonzero(lows == highs) if images else ()
+            same = np.flatnonzero(lows == highs) if images else np.zeros(0, np.int64)
             if len(same) and not constant:
                 first = _example(start + int(same[0]), part, own)
             constant += len(same)

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
@@ -68,8 +67,8 @@ class Header:
     note: str = ""
 
 
-def header(path: str | Path) -> Header:
-    """Read the header of an image file.
+def header(path: str | Path | IO[bytes]) -> Header:
+    """Read the header of an image file, at a path or open; it is closed at the end.
 
     Raises:
         Unusable: no file, no image, or too many pixels.
@@ -89,7 +88,7 @@ def header(path: str | Path) -> Header:
             return describe(image, tags)
 
 
-def decode(path: str | Path, expected: Header) -> np.ndarray:
+def decode(path: str | Path | IO[bytes], expected: Header) -> np.ndarray:
     """Read all pixels: [H, W] grey, or [C, H, W] with several bands, of the header's type.
 
     Raises:
@@ -103,10 +102,10 @@ def decode(path: str | Path, expected: Header) -> np.ndarray:
         else:
             with _image(file) as image:
                 try:
-                    array = _deep(file, image)
-                    if array is None:
+                    deep = _deep(file, image)
+                    if deep is None:
                         image.load()
-                        array = pixels(image, tags)
+                    array = pixels(image, tags) if deep is None else deep
                 except (Unusable, MemoryError):
                     raise
                 except Exception as error:
@@ -184,20 +183,23 @@ def read_image(image: Image.Image) -> tuple[np.ndarray, Header]:
 
 def _deep_mode(image: Image.Image) -> str | None:
     """How the samples of a PNG or PPM with 16 bits are stored that Pillow would cut to 8 bits."""
-    tile = image.tile[0] if getattr(image, "tile", None) else None
-    if image.format == "PNG" and tile and str(tile.args) in ("RGB;16B", "RGBA;16B", "LA;16B"):
-        return str(tile.args)
-    deep = image.format == "PPM" and image.mode == "RGB" and tile and isinstance(tile.args, tuple)
-    return "PPM" if deep and tile.args[1] > 255 else None
+    tiles = getattr(image, "tile", None)  # none after loading
+    if not tiles:
+        return None
+    how = tiles[0].args
+    if image.format == "PNG" and how in ("RGB;16B", "RGBA;16B", "LA;16B"):
+        return str(how)
+    deep = image.format == "PPM" and image.mode == "RGB" and isinstance(how, tuple)
+    return "PPM" if deep and how[1] > 255 else None
 
 
-def _deep(file: BufferedReader, image: Image.Image) -> np.ndarray | None:
+def _deep(file: IO[bytes], image: Image.Image) -> np.ndarray | None:
     """The pixels of a colour image with 16 bits that Pillow would cut to 8; None for others."""
     mode = _deep_mode(image)
     if mode is None:
         return None
     if mode == "PPM":
-        codec, _, offset, (_, top) = image.tile[0]
+        codec, _, offset, (_, top) = image.tile[0]  # type: ignore[attr-defined]  # of a file
         if codec != "ppm":
             raise Unusable("it is a text file with 16 bits; save it as PNG")
         width, height = image.size
@@ -222,7 +224,7 @@ def _deep(file: BufferedReader, image: Image.Image) -> np.ndarray | None:
     return _upright(array if len(array) > 1 else array[0], _orientation(image))
 
 
-def _reread(file: BufferedReader, raw_mode: str) -> np.ndarray:
+def _reread(file: IO[bytes], raw_mode: str) -> np.ndarray:
     """The pixels of a PNG with another interpretation of its bytes."""
     file.seek(0)
     with Image.open(file, formats=["PNG"]) as image:
@@ -252,9 +254,9 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[BufferedReader, tiff.Tags | None]]:
+def _opened(path: str | Path | IO[bytes]) -> Iterator[tuple[IO[bytes], tiff.Tags | None]]:
     """The file at its beginning, and the tags of a TIFF."""
-    with open_file(path) as file:
+    with open_file(path) if isinstance(path, str | Path) else path as file:
         head = file.read(4)
         file.seek(0)
         if not head:
@@ -263,7 +265,7 @@ def _opened(path: str | Path) -> Iterator[tuple[BufferedReader, tiff.Tags | None
 
 
 @contextmanager
-def _image(file: BufferedReader) -> Iterator[Image.Image]:
+def _image(file: IO[bytes]) -> Iterator[Image.Image]:
     if _HEIF:
         import pillow_heif
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BufferedReader
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -46,7 +45,7 @@ class Tags:
         if max(self.bits) <= 8 and set(self.formats) <= {1, 4}:
             # The bands that photometric counts, and transparency.
             known = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4, 6: 3, 8: 3}.get(self.photometric)
-            plain = known == self.bands - len(self.extra) and not 0 < self.extra.count(0)
+            plain = known == self.bands - len(self.extra) and 0 not in self.extra
             return np.dtype(np.uint8) if plain else None
         found = _SINGLE.get((self.formats[0], self.bits[0]))
         single = self.bands == 1 and self.photometric in (0, 1) and found is not None
@@ -58,7 +57,7 @@ class Tags:
         return self.photometric == _WHITE_IS_ZERO and max(self.bits) > 8 and self.formats[0] == 1
 
 
-def read_tags(file: BufferedReader) -> Tags | None:
+def read_tags(file: IO[bytes]) -> Tags | None:
     """The tags of a TIFF file at its beginning; None if they are damaged."""
     try:
         head = file.read(8)
@@ -101,7 +100,7 @@ class Page:
 
 
 def read_page(
-    file: BufferedReader, tags: Tags, max_values: int, *, pixels: bool
+    file: IO[bytes], tags: Tags, max_values: int, *, pixels: bool
 ) -> tuple[Page, np.ndarray | None]:
     """The properties of the first image, and with `pixels` its bands [C, H, W] as stored.
 
@@ -117,7 +116,7 @@ def read_page(
     except ImportError as error:
         raise Unusable(f"{what}, {_NEEDS}") from error
     try:
-        with tifffile.TiffFile(file) as opened:
+        with tifffile.TiffFile(file, name="image") as opened:
             page = opened.pages[0].aspage()
             dtype, count = page.dtype, page.samplesperpixel
             if page.imagedepth > 1 or dtype is None or dtype.kind not in "buif":
@@ -165,4 +164,5 @@ def on_white(values: np.ndarray, alpha: int, *, associated: bool) -> np.ndarray:
     bands = np.delete(values, alpha, 0)
     mixed = bands * (1 if associated else opacity) + white * (1 - opacity)
     mixed = mixed if values.dtype.kind == "f" else np.rint(mixed).clip(max=white)
-    return mixed.astype(values.dtype)
+    done: np.ndarray = mixed.astype(values.dtype)
+    return done
