@@ -58,13 +58,15 @@ def _of_tensor(x: Tensor, what: str) -> np.ndarray:
             if x.is_nested
             else "Give a dense one: x.to_dense().",
         )
-    if x.is_quantized or x.is_meta:
-        fix = "Give its numbers: x.dequantize()." if x.is_quantized else "Load its values first."
-        raise DataError(f"{what} is a {'quantized' if x.is_quantized else 'meta'} tensor", fix)
-    x = x.detach().cpu().resolve_conj().resolve_neg()
     # numpy lacks the floats of 8 bits and bfloat16.
     lacks = x.is_floating_point() and x.dtype not in (torch.float16, torch.float32, torch.float64)
-    return np.asarray(x.float() if lacks else x)
+    try:
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        return np.asarray(x.float() if lacks else x)
+    except (TypeError, RuntimeError) as error:  # without values, or quantized
+        raise DataError(
+            f"{what} is a tensor that is no array: {error}", "Give a dense tensor of numbers."
+        ) from error
 
 
 def _stacked(items: Sequence[Any], what: str) -> np.ndarray:

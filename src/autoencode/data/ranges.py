@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import Literal
 
 import numpy as np
@@ -236,23 +235,27 @@ def number(value: float) -> str:
     >>> number(65535), number(0.123456789)
     ('65535', '0.123457')
     """
-    return f"{value:.0f}" if value == round(value) and abs(value) < 2**64 else f"{value:.6g}"
+    return f"{value:.0f}" if value == round(value) and abs(value) <= 2**64 else f"{value:.6g}"
 
 
 def range_option(low: float, high: float) -> str:
-    """The option that gives a range, on the command line and in Python; never a narrower range.
+    """The option that gives a range, on the command line and in Python.
+
+    Its numbers have six digits, or more where the range could not be told from its limits.
 
     >>> range_option(0, 0.123456789)
     '--range 0 0.123457 (value_range=(0, 0.123457))'
     """
-    a, b = _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING)
+    a, b = (_rounded(value, TOLERANCE / 10 * (high - low)) for value in (low, high))
     return f"--range {a} {b} (value_range=({a}, {b}))"
 
 
-def _rounded(value: float, rounding: str) -> str:
-    if value == round(value) and abs(value) < 2**64:
+def _rounded(value: float, error: float) -> str:
+    """A number with so few digits that the error is at most this large."""
+    if value == round(value) and abs(value) <= 2**64:
         return number(value)
-    return f"{float(Context(prec=6, rounding=rounding).create_decimal(value)):.6g}"
+    texts = (f"{value:.{digits}g}" for digits in range(6, 18))
+    return next(text for text in texts if abs(float(text) - value) <= error)
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
