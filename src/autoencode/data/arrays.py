@@ -170,7 +170,10 @@ def _shape_fix(ndim: int) -> str:
     if ndim == 0:
         return "Give examples: vectors [N, D], or images [N, H, W] or [N, C, H, W]."
     if ndim == 1:
-        return "For examples of one number each give x[:, None]; for one vector give x[None]."
+        return (
+            "Give vectors [N, D]: x[:, None] for examples of one number each, or x[None] for one "
+            "vector."
+        )
     return (
         "Give images with up to three axes: x.reshape(-1, *x.shape[-3:]) takes each frame as an "
         "example; vectors: x.reshape(len(x), -1)."

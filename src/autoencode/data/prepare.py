@@ -145,7 +145,7 @@ def _examples(
         if raw.image_files or raw.columns:
             if options.channels_last is not None:
                 raise DataError(
-                    f"channels_last is given, but {what[0].lower()}{what[1:]} is no array",
+                    "channels_last is given, but the format of the data says where channels are",
                     "Leave out --channels-last or --channels-first (channels_last).",
                 )
             arrays[part] = array

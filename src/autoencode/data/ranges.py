@@ -246,7 +246,7 @@ def range_option(low: float, high: float) -> str:
     >>> range_option(0, 0.123456789)
     '--range 0 0.123457 (value_range=(0, 0.123457))'
     """
-    a, b = (_rounded(value, TOLERANCE / 10 * (high - low)) for value in (low, high))
+    a, b = (_rounded(value, TOLERANCE / 2 * (high - low)) for value in (low, high))
     return f"--range {a} {b} (value_range=({a}, {b}))"
 
 

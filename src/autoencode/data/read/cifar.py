@@ -86,4 +86,4 @@ def _parts(content: dict[str, bytes], what: str) -> RawData:
         if table[:, 0].max() > 9:
             raise DataError(f"{what}: a label of the {part} part exceeds 9", "Get it again.")
         parts[part] = np.ascontiguousarray(table[:, 1:]).reshape(-1, *SHAPE), table[:, 0]
-    return RawData(parts, SOURCES["cifar10"].classes)
+    return RawData(parts, SOURCES["cifar10"].classes, image_files=True)
