@@ -145,7 +145,7 @@ def test_an_existing_run_or_picture_is_replaced_only_when_asked(run, ae, folder)
         ("generate ae --out x.tga", ['extension ".tga"', ".png"]),
         ("generate ae --out /proc/x.png", ["/proc/x.png cannot be written"]),
         ("generate ae --label 99", ['no class "99"']),
-        ("generate ae --label 3 --data images", ['no class "3"', "a, b"]),
+        ("generate ae --label x --data images --no-labels --range 0 255", ['no class "x"']),
         ("generate ae --data nowhere --label 3", ['"nowhere"', "digits"]),
         ("interpolate ae --from 0 --to 5000", ["--to 5000", "359"]),
         ("interpolate ae --n 1", ["'--n'"]),
@@ -164,7 +164,9 @@ def test_pictures_and_measures_of_what_is_not_there_are_refused(refused, line, w
 def test_images_of_another_size_than_the_models(refused, folder):
     np.save(folder / "other.npy", np.zeros((9, 5, 7)))
     for verb in ("evaluate", "reconstruct", "interpolate", "generate"):
-        assert "(8, 8), and these are (5, 7)" in refused(f"{verb} ae --data other.npy")
+        message = refused(f"{verb} ae --data other.npy")
+        assert "shape (5, 7), and the model takes (8, 8)" in message
+        assert "--size 8 8" in message
 
 
 def test_memory_that_runs_out_anywhere_is_a_sentence(run, ae, monkeypatch):

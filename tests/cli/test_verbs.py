@@ -100,7 +100,12 @@ def test_reconstruct_sets_originals_above_their_images(run, trained, images):
     width, height = size_of("pairs.png")
     assert width > 6 * SIDE
     assert height > 2 * SIDE
-    assert run(f"reconstruct {trained / 'ae'} --data images --out own.webp").code == 0
+    assert (
+        run(
+            f"reconstruct {trained / 'ae'} --data images --no-labels --range 0 255 --out own.webp"
+        ).code
+        == 0
+    )
     assert size_of("own.webp")[0] > SIDE
 
 

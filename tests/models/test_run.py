@@ -58,6 +58,10 @@ def test_a_run_of_an_older_version_opens(tmp_path):
     del record["sizes"]["labelled"], record["network_sha256"]
     path.write_text(json.dumps(record))
     assert open_run(tmp_path) == fitted.run
+    del record["data"]["preprocessing"]
+    path.write_text(json.dumps(record))
+    assert open_run(tmp_path).preprocessing is None
+    assert len(open_run(tmp_path).data_for().test) == 359
     record["sizes"]["labelled"] = 2
     path.write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"sizes\.labelled must be a finite number from 0 to 1"):

@@ -119,8 +119,9 @@ def _context(
 
 
 def _images_of_class(data: Data, label: str) -> Tensor:
-    """The training images of a class."""
-    x, y = data.train.x, data.train.y
+    """The training images of a class; the test images of new data without a training part."""
+    part = data.train if len(data.train) else data.test
+    x, y = part.x, part.y
     if y is None:
         raise DataError("These data have no labels", "Leave out --label.")
     if label not in data.classes:

@@ -201,7 +201,7 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON."""
-        return asdict(self)
+        return {name: _lists(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Preprocessing:
@@ -284,6 +284,13 @@ def _checked(record: Mapping[str, Any], kind: type[Any], where: str) -> dict[str
         if name not in record:
             raise RecipeError(f"{where}.{name} is missing")
     return found
+
+
+def _lists(value: Any) -> Any:
+    """JSON has lists and no tuples."""
+    if isinstance(value, dict):
+        return {name: _lists(each) for name, each in value.items()}
+    return [_lists(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 # Types of the entries of lists in JSON.

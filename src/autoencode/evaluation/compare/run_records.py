@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
 from autoencode.data import Data, Split
+from autoencode.data.options import Options
 from autoencode.data.records import fingerprint
 from autoencode.errors import RunError
 from autoencode.evaluation.metric_info import NOT_COMPARED
@@ -128,10 +129,12 @@ def digest_of_test(data: Data) -> str:
 def _sources(one: RunRecord, other: RunRecord) -> str:
     """The differences between the data of two runs."""
     ours, theirs = ({"source": t.run.data["name"], **t.run.data["options"]} for t in (one, other))
+    # Options at their defaults are not recorded.
+    defaults = {each.name: each.default for each in fields(Options)}
     different = {
-        name: (ours.get(name), theirs.get(name))
+        name: (ours.get(name, defaults.get(name)), theirs.get(name, defaults.get(name)))
         for name in sorted({*ours, *theirs})
-        if ours.get(name) != theirs.get(name)
+        if ours.get(name, defaults.get(name)) != theirs.get(name, defaults.get(name))
     }
     if not different:
         return f"{ours['source']} was not the same data for both"
