@@ -134,6 +134,9 @@ class TarTree(ImageTree):
                     if name not in self._content:
                         self.add(name)
                     self._content[name] = opened.read() if opened else b""
+            # An archive ends with a block of zeros, after which tarfile stops.
+            if archive.fileobj is not None and archive.fileobj.tell() <= archive.offset:
+                raise DataError(f"{shown(source)} is cut short", "Get it again.")
 
     def open(self, path: str) -> Opened:
         """The content of an image."""

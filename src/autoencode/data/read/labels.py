@@ -29,7 +29,7 @@ TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 # Names of columns in lower case, without spaces and underscores.
 FILES = frozenset(["file", "filename", "filepath", "fname", "name", "path", "id", "image", "img"])
 FILES |= {"images", "imageid", "imagename", "imagepath", "imagefile", "imgname", "imgpath"}
-CLASSES = LABELS | {"category", "classname", "labelname", "species", "diagnosis"}
+CLASSES = LABELS - {"y"} | {"category", "classname", "labelname", "species", "diagnosis"}
 # How a file may be named in a table, in the order in which it is tried.
 _WAYS: Mapping[str, Callable[[str], str]] = {
     "path": lambda text: text.replace("\\", "/").removeprefix("./"),
