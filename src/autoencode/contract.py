@@ -39,6 +39,7 @@ class Sizes:
     n: number of training examples, used by estimators of log q(z).
     labelled: fraction of the training examples that have a label. It is set where batches contain
         a different fraction of labelled examples than the data, else None.
+    bounded: whether the values of examples are in [0, 1]; those of tables are not.
     """
 
     x: tuple[int, ...]
@@ -46,6 +47,7 @@ class Sizes:
     context: int = 0
     n: int = 0
     labelled: float | None = None
+    bounded: bool = True
 
     @property
     def image(self) -> tuple[int, int, int] | None:
@@ -287,6 +289,11 @@ class Likelihood(Part, ABC):
     channels: ClassVar[int] = 1
     # Whether p(x|z) integrates to 1; if not, −ln p(x|z) is an energy and is not given in nats.
     normalised: ClassVar[bool] = True
+    # Whether values of an example may be missing, NaN.
+    missing: bool = False
+
+    def initialise(self, x: Tensor) -> None:
+        """Sets parameters to the scale of the training examples x [N, *X], before training."""
 
     @abstractmethod
     def forward(self, theta: Tensor) -> Distribution:

@@ -49,6 +49,10 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
         "squared_error_of_mean": MetricInfo("MSE of the mean example"),
         "restored_squared_error": _lower("Denoising MSE"),
         "corrupted_squared_error": MetricInfo("MSE of corrupted inputs"),
+        "imputation": _lower("Imputation error"),
+        "imputation_of_mean": MetricInfo("Imputation error of column means"),
+        "imputation_of_sklearn": MetricInfo("Imputation error of IterativeImputer"),
+        "imputed_categories": _higher("Categories imputed correctly", share=True),
     },
     "Objective": {
         "loss": MetricInfo("Loss", density=True),

@@ -10,6 +10,7 @@ from autoencode.maths.planar import Planar
 from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
 from autoencode.maths.precision import Float32Linear, exact_products, widen
 from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
+from autoencode.maths.rows import RowDistribution
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
 from autoencode.maths.spline_flow import SplineFlow
 from autoencode.maths.tracing import traced, tracing
@@ -25,6 +26,7 @@ __all__ = [
     "Planar",
     "PowerSpherical",
     "Pushforward",
+    "RowDistribution",
     "SharedScaleNormal",
     "SimilarityEnergy",
     "SphereUniform",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,10 +37,16 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, bottleneck: Bottleneck, context: Context | None = None
+        self,
+        network: nn.Module,
+        bottleneck: Bottleneck,
+        context: Context | None = None,
+        missing: bool = False,
     ) -> None:
+        """The parts; with `missing`, the network receives `observed` values."""
         super().__init__()
         self.network, self.bottleneck, self.context = network, bottleneck, context
+        self.missing = missing
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Encodes images [B, H, W] or [B, C, H, W] (uint8, or float in [0, 1]) to [B, *Z]."""
@@ -48,7 +55,9 @@ class Encoder(nn.Module):
     def code(self, x: Tensor, context: Tensor | None = None, samples: int | None = None) -> Code:
         """Encodes images to a `Code`, with posterior and costs, see `Autoencoder.encode`."""
         context = context_features(self.context, context)
-        code: Code = self.bottleneck(self.network(self.examples(x), context), samples)
+        x = self.examples(x)
+        x = observed(x) if self.missing else x
+        code: Code = self.bottleneck(self.network(x, context), samples)
         return code
 
     def examples(self, x: Tensor) -> Tensor:
@@ -187,10 +196,20 @@ def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
     likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     context: Context | None = part("context", recipe.context, sizes)
     features = bottleneck.features * sizes.latent
-    encoder = Encoder(network.encoder(sizes, features), bottleneck, context)
+    missing = likelihood.missing
+    inputs = replace(sizes, x=(2 * sizes.pixels,)) if missing else sizes
+    encoder = Encoder(network.encoder(inputs, features), bottleneck, context, missing)
     decoder = Decoder(network.decoder(sizes, likelihood.channels), likelihood, context)
     prior: Prior | None = part("prior", recipe.prior, sizes)
     return SlotAutoencoder(recipe, sizes, encoder, decoder, prior)
+
+
+def observed(x: Tensor) -> Tensor:
+    """Rows with missing values, NaN, as network inputs: [B, D] to [B, 2 D].
+
+    Missing values are 0, followed by an indicator that is 1 where a value is missing.
+    """
+    return torch.cat([x.nan_to_num(0.0), torch.isnan(x).to(x.dtype)], -1)
 
 
 def context_features(context: Context | None, values: Tensor | None) -> Tensor | None:

@@ -247,6 +247,7 @@ _RECORD: Mapping[str, Any] = {
         "context": _Count,
         "n": _Count,
         "labelled": Annotated[float, Within(0.0, 1.0)] | None,
+        "bounded": bool,
     },
     "status": Literal["running", "done", "interrupted", "diverged"],
     "data": {
@@ -272,7 +273,7 @@ _RECORD: Mapping[str, Any] = {
 
 
 # Entries that files of older versions lack.
-_OPTIONAL = ("labelled", "network_sha256", "compiling_seconds", "preprocessing")
+_OPTIONAL = ("labelled", "bounded", "network_sha256", "compiling_seconds", "preprocessing")
 
 
 def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:

@@ -1,6 +1,7 @@
 """Corruptions of the encoder's input, for denoising autoencoders.
 
-All of them map examples [B, *X] in [0, 1] to [0, 1], so that a corrupted image is a valid image.
+All of them map examples [B, *X] in [0, 1] to [0, 1], so that a corrupted image is a valid image;
+rows of tables, which have no bounds, are not clipped.
 Each value of an example is corrupted independently, including the channels of one pixel, unless
 the class states otherwise.
 """
@@ -39,7 +40,8 @@ class GaussianNoise(Corruption):
 
     def forward(self, x: Tensor) -> Tensor:
         """Corrupts examples [B, *X] to [B, *X]."""
-        return (x + self.scale * torch.randn_like(x)).clamp(0, 1)
+        noisy = x + self.scale * torch.randn_like(x)
+        return noisy.clamp(0, 1) if self.sizes.bounded else noisy
 
 
 class Masking(Corruption):

@@ -61,6 +61,7 @@ class Meter:
 def squared_error(mean: Tensor, x: Tensor) -> Tensor:
     """Squared error, summed over pixels and averaged over [*S, B], [].
 
-    mean: reconstructions, [*S, B, *X].   x: their targets, [B, *X].
+    mean: reconstructions, [*S, B, *X].   x: their targets, [B, *X]; missing values, NaN, are left
+    out.
     """
-    return (mean - x).square().flatten(mean.dim() - x.dim() + 1).sum(-1).mean()
+    return (mean - x).square().flatten(mean.dim() - x.dim() + 1).nansum(-1).mean()

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from autoencode.data import Data
+from autoencode.contract import Likelihood
+from autoencode.data import Data, scaled
 from autoencode.errors import (
     AutoencodeError,
     DataError,
@@ -21,12 +23,14 @@ from autoencode.errors import (
     RecipeError,
     RunError,
 )
+from autoencode.io.progress import say
 from autoencode.io.store import read_json
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
+from autoencode.models.tables import for_data
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -38,6 +42,9 @@ from autoencode.train.run_folder import (
 )
 from autoencode.train.settings import Settings
 from autoencode.train.trainer import Trainer
+
+# Training examples of which the scale is taken.
+SCALE_EXAMPLES = 5_000
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,7 @@ def new_session(
     Raises:
         RecipeError, DataError: the training has no meaning as it is asked for.
     """
+    recipe, notices = for_data(recipe, data)
     chosen = Settings.of(recipe, settings)
     if settings.get("augment") and len(data.shape) < 2:
         raise DataError(
@@ -172,15 +180,27 @@ def new_session(
         data.shape,
         context=context_width(recipe, data),
         n=len(data.train),
+        bounded=not data.is_table,
         labelled=(y >= 0).double().mean().item() if mixed and y is not None else None,
     )
     model = build(recipe, sizes, seed=chosen.seed)
+    initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))
         initialise_from(model, open_run(init))
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
+    for notice in notices:
+        say(notice)
     return Session(trainer, folder)
+
+
+def initialise_scales(model: Model, x: Tensor) -> None:
+    """Lets likelihoods start at the scale of the training examples x [N, *X]."""
+    sample = scaled(x[:: max(1, len(x) // SCALE_EXAMPLES)])
+    for module in model.modules():
+        if isinstance(module, Likelihood) and module.sizes.x == tuple(x.shape[1:]):
+            module.initialise(sample)
 
 
 def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:

@@ -13,11 +13,10 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
 
 from autoencode.data.read.cifar import is_batch_archive
 from autoencode.data.read.image import ENDINGS, MAX_PIXELS
-from autoencode.data.read.scan import IgnoreRules, ImageTree
+from autoencode.data.read.scan import IgnoreRules, ImageTree, Opened
 from autoencode.errors import DataError
 from autoencode.io.files import Unusable, open_file, open_regular, shown
 from autoencode.io.memory import check_memory, gigabytes
@@ -50,7 +49,8 @@ def is_image_archive(path: Path) -> bool:
             return False
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    return path.suffix.lower() != ".npz" and not any(name.endswith(".npy") for name in names)
+    endings = {os.path.splitext(name)[1].lower() for name in names}
+    return path.suffix.lower() != ".npz" and (bool(endings & ENDINGS) or ".npy" not in endings)
 
 
 class ZipTree(ImageTree):
@@ -82,7 +82,7 @@ class ZipTree(ImageTree):
             self._entries[name] = info
             self.add(name)
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> Opened:
         """Unpack an image into memory.
 
         Raises:
@@ -134,8 +134,11 @@ class TarTree(ImageTree):
                     if name not in self._content:
                         self.add(name)
                     self._content[name] = opened.read() if opened else b""
+            # An archive ends with a block of zeros, after which tarfile stops.
+            if archive.fileobj is not None and archive.fileobj.tell() <= archive.offset:
+                raise DataError(f"{shown(source)} is cut short", "Get it again.")
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> Opened:
         """The content of an image."""
         return io.BytesIO(self._content[path])
 

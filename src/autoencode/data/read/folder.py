@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from autoencode.data.read.image import (
 from autoencode.data.read.layout import ImageFile, arrange, relative
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.resize import resized
-from autoencode.data.read.scan import FolderTree, IgnoreRules, ImageTree, counted
+from autoencode.data.read.scan import FolderTree, IgnoreRules, ImageTree, Opened, counted
 from autoencode.data.records import BadFile, RawData
 from autoencode.data.storage import Storage
 from autoencode.errors import DataError
@@ -169,7 +169,7 @@ def hash_folder(folder: Path, options: ReadOptions) -> str | None:
     return sha.hexdigest() if files else None
 
 
-def _hash(opened: IO[bytes]) -> str:
+def _hash(opened: Opened) -> str:
     with opened as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 from autoencode.data.options import ReadOptions
 from autoencode.data.read.idx import read_idx
 from autoencode.data.read.image import ENDINGS
-from autoencode.data.read.keys import IMAGES, LABELS
+from autoencode.data.read.keys import LABELS
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.npy import MAGIC, read_npy, read_npz_labels
 from autoencode.data.records import RawData
@@ -25,9 +26,10 @@ from autoencode.errors import DataError
 from autoencode.io.files import open_regular, shown
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
-FILES = IMAGES | {"file", "filename", "file_name", "name", "path", "filepath", "file_path", "id"}
-FILES |= {"image_id", "image_name", "image_path", "img_path", "fname"}
-CLASSES = LABELS | {"category", "class_name", "label_name", "species", "diagnosis"}
+# Names of columns in lower case, without spaces and underscores.
+FILES = frozenset(["file", "filename", "filepath", "fname", "name", "path", "id", "image", "img"])
+FILES |= {"images", "imageid", "imagename", "imagepath", "imagefile", "imgname", "imgpath"}
+CLASSES = LABELS - {"y"} | {"category", "classname", "labelname", "species", "diagnosis"}
 # How a file may be named in a table, in the order in which it is tried.
 _WAYS: Mapping[str, Callable[[str], str]] = {
     "path": lambda text: text.replace("\\", "/").removeprefix("./"),
@@ -156,7 +158,7 @@ def _column(
                 f"Its columns are {', '.join(map(shown, head))}: {flag} COLUMN.",
             )
         return head.index(given)
-    found = [i for i, name in enumerate(head) if name.lower().replace(" ", "_") in known]
+    found = [i for i, name in enumerate(head) if re.sub(r"[\W_]", "", name.lower()) in known]
     return found[0] if len(found) == 1 else None
 
 

@@ -134,7 +134,7 @@ def _given_parts(
                 f"The test folder is given, and {parts['test'].title} is a test folder too",
                 f"Leave it out: {ignore_text([parts['test'].prefix[-1]])}.",
             )
-        parts["train"] = parts.pop("all", None) or parts["train"]
+        parts["train"] = parts.pop("all") if "all" in parts else parts["train"]
     else:
         train = train.without(test)
         if not train.paths:
@@ -231,12 +231,15 @@ def _with_classes(
         return [ImageFile("/".join(p), part, "") for part, b in parts.items() for p in b.paths]
     if any(branch.files for branch in parts.values()):
         with_classes = [branch.title for branch in parts.values() if branch.folders]
-        without = [branch for branch in parts.values() if branch.files]
+        without = {part: branch for part, branch in parts.items() if branch.files}
+        fix = "Read all without labels: --no-labels (no_labels=True)."
+        if "train" not in without and not (options.train_dir or options.test_dir):
+            out = ignore_text([branch.prefix[-1] for branch in without.values()])
+            fix += f" Or leave out what has no classes: {out}."
         raise DataError(
             f"In {shown(source)}, {' and '.join(with_classes)} has class folders and "
-            f"{' and '.join(branch.title for branch in without)} has none",
-            "Read all without labels: --no-labels (no_labels=True). Or leave the other out: "
-            f"{ignore_text([branch.prefix[-1] for branch in without])}.",
+            f"{' and '.join(branch.title for branch in without.values())} has none",
+            fix,
         )
     if len(names) == 1:
         (name,) = names
@@ -319,12 +322,13 @@ def _files_beside(branch: _Branch, source: Path) -> DataError:
 
 def _nested(folder: _Branch, below: _Branch, source: Path) -> DataError:
     inner = ", ".join(map(shown, list(below.folders)[:5]))
+    one = shlex.quote(shown(os.path.join(source, *below.prefix)))
     more = " …" if len(below.folders) > 5 else ""
     return DataError(
         f"In {shown(source)}, the class folder {folder.title} contains folders with images "
         f"({inner}{more}), so the classes are not clear",
         "Read all without labels: --no-labels (no_labels=True). If the inner folders are the "
-        f"classes, give one such folder: {shlex.quote(shown(os.path.join(source, *below.prefix)))}.",
+        f"classes, give one such folder: {one}.",
     )
 
 

@@ -16,11 +16,9 @@ PLACES = IMAGES | {"pictures", "photos", "pics", "jpg", "jpeg", "jpegs", "png", 
 PLACES |= {"all", "raw", "dataset", "unlabeled", "unlabelled", "input", "inputs", "files"}
 IMAGE_FOLDERS = frozenset(["image", "images", "img", "imgs", "jpegimages"])
 # Names of folders of what belongs to images and is no class.
-TRUTH = frozenset(
-    ["gt", "gts", "groundtruth", "groundtruths", "truth", "annotation", "annotations"]
-)
-TRUTH |= {"label", "labels", "mask", "masks", "segmentation", "segmentations", "segmap", "segmaps"}
-TRUTH |= {"segmentationclass", "segmentationobject", "bbox", "bboxes"}
+TRUTH = frozenset(["gt", "gts", "groundtruth", "groundtruths", "truth", "bbox", "bboxes"])
+TRUTH |= {"annotation", "annotations", "label", "labels", "mask", "masks", "segmap", "segmaps"}
+TRUTH |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject"}
 
 
 def natural_key(text: str) -> tuple[object, ...]:

@@ -7,18 +7,17 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from autoencode.data.read.image import ENDINGS
 from autoencode.data.records import BadFile
 from autoencode.io.files import open_file, reason, shown
 
 # Folders and files that systems and programs leave, in lower case. Hidden ones begin with a dot.
-JUNK = frozenset(
-    ["__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "__pycache__"]
-    + ["$recycle.bin", "system volume information"]
-)
+JUNK = frozenset(["__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "__pycache__"])
+JUNK |= {"$recycle.bin", "system volume information"}
 
 
 class IgnoreRules:
@@ -54,6 +53,9 @@ class IgnoreRules:
         return (bool(folder) and self._folders[folder]) or self(path)
 
 
+Opened = BufferedReader | BytesIO
+
+
 class ImageTree:
     """The image files of a source, by their paths relative to it, separated by "/".
 
@@ -75,7 +77,7 @@ class ImageTree:
         """Number of images and of files that the search could not use."""
         return len(self.images) + self.found_bad
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> Opened:
         """Open an image.
 
         Raises:
@@ -148,7 +150,7 @@ class FolderTree(ImageTree):
         while waiting:
             waiting += self._list(waiting.pop())
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> Opened:
         """Open an image.
 
         Raises:

@@ -58,10 +58,10 @@ def group_notices(
     total = len(set.union(*found.values()))
     listed = ", ".join(f"{len(names):,} in {part}" for part, names in found.items())
     notices = [f"The parts keep groups together: of {total:,} groups, {listed}."]
-    for part in found.keys() - {"train"}:
-        if shared := sorted(found["train"] & found[part]):
-            notices.append(
-                f"{len(shared):,} groups are in the training and in the {part} part, such as "
-                f"{shared[0]}, so metrics on the {part} part are too optimistic."
-            )
-    return notices
+    shared = {part: sorted(found["train"] & found[part]) for part in found if part != "train"}
+    return notices + [
+        f"{len(names):,} groups are in the training and in the {part} part, such as {names[0]}, so "
+        f"metrics on the {part} part are too optimistic."
+        for part, names in shared.items()
+        if names
+    ]

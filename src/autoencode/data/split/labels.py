@@ -43,7 +43,7 @@ def encode(
     if not given:
         raise DataError(
             "No label is known; all are −1, NaN or empty",
-            "Leave them out: --no-labels (no_labels=True).",
+            "Leave out --labels, or those of the source: --no-labels (no_labels=True).",
         )
     if len({y.dtype.kind == "U" for y in given}) > 1:
         raise DataError("Labels are strings in one part and numbers in another", "Use one type.")

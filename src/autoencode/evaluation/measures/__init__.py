@@ -11,6 +11,7 @@ from autoencode.evaluation.measures import (
     disentanglement,
     gaps,
     generation,
+    imputation,
     latent_space,
     likelihood,
     objective,
@@ -23,6 +24,7 @@ MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "reconstruction": reconstruction.measure,
     "objective": objective.measure,
     "codes": codes.measure,
+    "imputation": imputation.measure,
     "likelihood": likelihood.measure,
     "space": latent_space.measure,
     "generation": generation.measure,
@@ -31,7 +33,7 @@ MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
     "disentanglement": disentanglement.measure,
 }
 # The measures that take seconds, at the end of every training.
-QUICK = ("reconstruction", "objective", "codes")
+QUICK = ("reconstruction", "objective", "codes", "imputation")
 # The options of `EvaluationContext` that a measure depends on.
 OPTIONS: Mapping[str, tuple[str, ...]] = {"likelihood": ("samples", "images")}
 

@@ -17,6 +17,15 @@ def bounds_and_factors() -> Iterable[Recipe]:
         terms={"bound": Weighted("iwae")},
         papers=("burda2016",),
     )
+    yield VAE.but(
+        name="missing-iwae",
+        about="IWAE of the observed cells of a table, which fills in missing ones (MIWAE).",
+        latent=8,
+        samples=20,
+        likelihood=Spec("gaussian-learned"),
+        terms={"bound": Weighted("iwae")},
+        papers=("mattei2019", "burda2016"),
+    )
     yield bound.but(
         name="miwae",
         about="The mean of several importance-weighted bounds: less noise in the gradient.",

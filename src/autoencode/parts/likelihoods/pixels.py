@@ -18,10 +18,28 @@ Mean = Literal["sigmoid", "identity"]
 # With this scale −ln p(x|z) is the squared error plus a constant.
 SQUARED_ERROR_SCALE = math.sqrt(0.5)
 Scale = Annotated[float, Within(1e-3, 1e3)]
+# A learned scale is at least e⁻⁶, so that the density stays finite.
+MIN_LOG_SCALE = -6.0
 MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "identity": lambda theta: theta,
 }
+
+
+def mean_function(mean: Mean | None, sizes: Sizes) -> Callable[[Tensor], Tensor]:
+    """The function from outputs of the decoder to the mean; by default one for the data's range."""
+    return MEANS[mean or ("sigmoid" if sizes.bounded else "identity")]
+
+
+def start_of_scale(x: Tensor) -> Tensor:
+    """Where a learned scale starts: a quarter of the deviation from the mean example, [].
+
+    A model that has learned anything has a smaller error than the deviation. From a larger start
+    the scale may not reach the error before the learning rate has fallen.
+    x: examples [N, *X]; NaN is left out.
+    """
+    deviation = (x - x.nanmean(0)).square().nanmean().sqrt()
+    return (deviation / 4).clamp(min=math.exp(MIN_LOG_SCALE))
 
 
 class Gaussian(Likelihood):
@@ -34,10 +52,10 @@ class Gaussian(Likelihood):
     name = "gaussian"
 
     def __init__(
-        self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean = "sigmoid"
+        self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean | None = None
     ) -> None:
         super().__init__(sizes)
-        self.mean = MEANS[mean]
+        self.mean = mean_function(mean, sizes)
         self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
 
     def forward(self, theta: Tensor) -> Distribution:
@@ -51,19 +69,27 @@ class LearnedScaleGaussian(Likelihood):
 
     At the optimum scale² is the mean squared error per pixel, so that no weight of the KL term has
     to be chosen.  Source: [rybkin2021].
+
+    scale: its value before training; None is a quarter of the deviation of the training examples.
     """
 
     name = "gaussian-learned"
 
-    def __init__(self, sizes: Sizes, scale: Scale = 0.5, mean: Mean = "sigmoid") -> None:
+    def __init__(self, sizes: Sizes, scale: Scale | None = None, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = MEANS[mean]
-        self.log_scale = nn.Parameter(torch.tensor(float(scale)).log())
+        self.mean = mean_function(mean, sizes)
+        self.from_data = scale is None
+        self.log_scale = nn.Parameter(torch.tensor(float(scale or 0.5)).log())
+
+    def initialise(self, x: Tensor) -> None:
+        """Sets the scale by the training examples, unless the recipe gives it."""
+        if self.from_data:
+            self.log_scale.data.copy_(start_of_scale(x).log())
 
     def forward(self, theta: Tensor) -> Distribution:
-        """As `Gaussian`; the scale is at least e⁻⁶, so that the density stays finite."""
+        """As `Gaussian`, with the learned scale."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
-        scale = self.log_scale.clamp(min=-6.0).exp()
+        scale = self.log_scale.clamp(min=MIN_LOG_SCALE).exp()
         return SharedScaleNormal(self.mean(theta), scale, len(self.sizes.x))
 
 
@@ -76,9 +102,9 @@ class LaplacePixels(Likelihood):
 
     name = "laplace"
 
-    def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean = "sigmoid") -> None:
+    def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = MEANS[mean]
+        self.mean = mean_function(mean, sizes)
         self.scale = scale
 
     def forward(self, theta: Tensor) -> Distribution:

@@ -16,6 +16,8 @@ class MLP(Network):
     dropout: probability that a hidden unit is set to 0 in training.
     norm: "batch" normalises each hidden unit over the batch [ioffe2015] and needs batches of two or
         more. "layer" normalises each example over its units [ba2016].
+    skip: add a linear map from inputs to outputs in encoder and decoder, so that the layers learn
+        only what a linear model cannot; it helps with few examples, as in tables.
     """
 
     name = "mlp"
@@ -26,8 +28,9 @@ class MLP(Network):
         activation: Activation = "relu",
         dropout: Dropout = 0.0,
         norm: Norm = "none",
+        skip: bool = False,
     ) -> None:
-        self.hidden, self.activation = hidden, activation
+        self.hidden, self.activation, self.skip = hidden, activation, skip
         self.dropout, self.norm = dropout, norm
 
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
@@ -47,11 +50,13 @@ class MLPEncoder(nn.Module):
         widths = (sizes.pixels + sizes.context, *config.hidden)
         self.body = dense(widths, config.activation, config.dropout, config.norm)
         self.head = Float32Linear(widths[-1], features)
+        self.shortcut = _shortcut(config, widths[0], features, self.head)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
-        features: Tensor = self.head(self.body(with_context(x.flatten(1), context)))
-        return features
+        inputs = with_context(x.flatten(1), context)
+        features: Tensor = self.head(self.body(inputs))
+        return features if self.shortcut is None else features + self.shortcut(inputs)
 
 
 class MLPDecoder(nn.Module):
@@ -66,8 +71,21 @@ class MLPDecoder(nn.Module):
         )
         last = nn.Linear if config.hidden else Float32Linear
         self.out = last(widths[-1], channels * sizes.pixels)
+        self.shortcut = _shortcut(config, widths[0], channels * sizes.pixels, self.out)
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        out: Tensor = self.out(self.body(with_context(z.flatten(1), context)))
+        inputs = with_context(z.flatten(1), context)
+        out: Tensor = self.out(self.body(inputs))
+        if self.shortcut is not None:
+            out = out + self.shortcut(inputs)
         return out.reshape(-1, *self.shape)
+
+
+def _shortcut(config: MLP, inputs: int, outputs: int, last: nn.Linear) -> nn.Linear | None:
+    """The linear map next to the hidden layers, whose last layer then starts at 0."""
+    if not config.skip or not config.hidden:
+        return None
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return Float32Linear(inputs, outputs)
