@@ -108,7 +108,7 @@ def spoil(how, images):
         ("empty folder", "bad", ["bad contains no images", ".png"]),
         ("one image only", "bad", ["only 1 example", "Give more data"]),
         ("one example only", "bad.npy", ["only 1 example", "Give more data"]),
-        ("0..255 as floats", "bad.npy", ["0..255", "--range 0 255"]),
+        ("0..255 as floats", "bad.npy", ["--range 0 255"]),
         ("0 and 1 as bytes", "bad.npy", ["only 0 and 1", "--range 0 1"]),
         ("NaN", "bad.npy", ["bad.npy", "example 7 contains NaN or infinity", "1 of 30"]),
         ("infinity", "bad.npy", ["bad.npy", "example 9 contains NaN or infinity"]),

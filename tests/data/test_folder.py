@@ -45,20 +45,6 @@ def test_images_directly_inside_have_no_labels(images):
     assert sum(map(len, (data.train, data.validation, data.test))) == 10
 
 
-def test_deeper_folders_belong_to_their_class(images, picture):
-    picture(images / "a" / "more" / "still" / "x.png")
-    data = load_data(images)
-    assert data.classes == ("a", "b")
-    assert sum(map(len, (data.train, data.validation, data.test))) == 21
-
-
-def test_one_class_is_a_class(images):
-    shutil.rmtree(images / "b")
-    data = load_data(images)
-    assert data.classes == ("a",)
-    assert set(data.train.y.tolist()) == {0}
-
-
 def test_train_and_test_folders_are_the_sources_own_parts(images, picture, tmp_path):
     for part in ("train", "test"):
         shutil.copytree(images, tmp_path / "own" / part)
@@ -70,7 +56,7 @@ def test_train_and_test_folders_are_the_sources_own_parts(images, picture, tmp_p
     assert any("test examples also appear" in notice for notice in data.notices)
     for path in (tmp_path / "own" / "test" / "a").iterdir():
         path.rename(tmp_path / "own" / "test" / path.name)
-    assert "class sub-folders" in refusal(tmp_path / "own")
+    assert "train has class folders and test has none" in refusal(tmp_path / "own")
 
 
 def test_images_beside_class_folders_are_refused(images, picture):
@@ -118,13 +104,13 @@ def test_a_folder_without_images_is_refused(tmp_path, content):
 
 
 def test_few_images_work_down_to_a_clear_refusal(images):
-    for path in sorted(images.glob("*/*.png"))[3:]:
+    for path in sorted(images.glob("*/*.png"))[2:-1]:
         path.unlink()
     assert len(load_data(images).train) == 1
     (images / "a" / "0.png").unlink()
     assert "only 2 examples" in refusal(images)
     (images / "a" / "1.png").unlink()
-    assert "only 1 example," in refusal(images)
+    assert "only 1 example," in refusal(images, no_labels=True)
 
 
 def test_mixed_sizes_are_listed_and_refused_or_resized(images, picture):
@@ -187,7 +173,8 @@ def test_a_jpeg_cut_in_half_is_found_by_decoding(images):
         Image.open(path).resize((80, 60)).save(path.with_suffix(".jpg"))
         path.unlink()
     shutil.rmtree(images / "b")
-    spoil(images / "a" / "5.jpg", "truncated")
+    images = images / "a"
+    spoil(images / "5.jpg", "truncated")
     assert "a/5.jpg cannot be used: it is damaged: image file is truncated" in refusal(images)
 
 

@@ -142,7 +142,7 @@ def test_arrays_of_an_archive_are_known_by_name(tmp_path, arrays, classes, test)
 
 def test_arrays_that_are_not_used_are_named(tmp_path):
     np.savez(tmp_path / "s.npz", x=X, weights=Y)
-    (notice,) = load_data(tmp_path / "s.npz").notices
+    notice, *_ = load_data(tmp_path / "s.npz").notices
     assert "weights" in notice
     np.savez(tmp_path / "u.npz", first=X, second=Y)
     assert "first, second" in refusal(tmp_path / "u.npz")

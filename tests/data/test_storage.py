@@ -5,17 +5,26 @@ import pytest
 import torch
 
 from autoencode.data import load_data
-from autoencode.data.arrays import ValueScaling
+from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.split.splits import split
-from autoencode.data.storage import Conversion, MemoryStorage, Selection
+from autoencode.data.storage import MemoryStorage, Selection
 
 R = np.random.default_rng(0)
-BYTES, FLOATS = ValueScaling(np.dtype(np.uint8)), ValueScaling(np.dtype(np.float32), -1.0, 1.0)
 
 
-def expected(selection, conversion):
+def as_bytes(*shape):
+    return Preprocessing(shape, "uint8", high=255.0)
+
+
+def as_floats(*shape):
+    return Preprocessing(shape, low=-1.0, high=1.0, range_source="given")
+
+
+def expected(selection, preprocessing):
     """The converted examples of a selection, indexed at once."""
-    return conversion(selection.x if selection.rows is None else selection.x[selection.rows].copy())
+    return preprocessing(
+        selection.x if selection.rows is None else selection.x[selection.rows].copy()
+    )
 
 
 def selections(x, seed=0):
@@ -24,29 +33,30 @@ def selections(x, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("x", "conversion"),
+    ("x", "preprocessing"),
     [
-        (R.integers(0, 256, (50, 4, 3), np.uint8), Conversion(BYTES, (4, 3))),
-        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Conversion(BYTES, (3, 5, 4))),
-        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), Conversion(BYTES, (3, 2, 2))),
-        (R.integers(0, 2, (50, 7)).astype(">i4"), Conversion(FLOATS, (7,))),
-        (R.uniform(-1, 1, (50, 7)), Conversion(FLOATS, (7,))),
-        (R.uniform(-1, 1, (50, 7)).astype(np.float32), Conversion(FLOATS, (7,))),
-        (np.asfortranarray(R.integers(0, 256, (50, 4, 3), np.uint8)), Conversion(BYTES, (4, 3))),
+        (R.integers(0, 256, (50, 4, 3), np.uint8), as_bytes(4, 3)),
+        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), as_bytes(3, 5, 4)),
+        (R.integers(0, 256, (50, 5, 4, 3), np.uint8), as_bytes(3, 2, 2)),
+        (R.integers(0, 2, (50, 7)).astype(">i4"), as_floats(7)),
+        (R.uniform(-1, 1, (50, 7)), as_floats(7)),
+        (R.uniform(-1, 1, (50, 7)).astype(np.float32), as_floats(7)),
+        (np.asfortranarray(R.integers(0, 256, (50, 4, 3), np.uint8)), as_bytes(4, 3)),
     ],
     ids=["bytes", "channels last", "smaller", "big endian", "double", "single", "Fortran"],
 )
 @pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("block", [1, 40, 2**20])
-def test_parts_are_what_plain_indexing_gives(monkeypatch, x, conversion, reuse, block):
+def test_parts_are_what_plain_indexing_gives(monkeypatch, x, preprocessing, reuse, block):
     monkeypatch.setattr("autoencode.data.storage.BLOCK", block)
     x = x.copy(order="K")
     x = np.moveaxis(x, -1, 1) if x.ndim == 4 else x
     before = x.copy()
     wanted = {
-        part: expected(Selection(before, s.rows), conversion) for part, s in selections(x).items()
+        part: expected(Selection(before, s.rows), preprocessing)
+        for part, s in selections(x).items()
     }
-    found = MemoryStorage(reuse).gather(selections(x), conversion)
+    found = MemoryStorage(reuse).gather(selections(x), preprocessing)
     assert list(found) == list(wanted)
     for part, tensor in found.items():
         assert tensor.is_contiguous()
@@ -61,7 +71,7 @@ def test_parts_of_equal_size_do_not_overwrite_each_other(monkeypatch, block):
     x = np.arange(60, dtype=np.uint8).reshape(12, 5)
     before, rows = x.copy(), np.random.default_rng(0).permutation(12)
     parts = {name: Selection(x, np.sort(rows[i::3])) for i, name in enumerate("abc")}
-    found = MemoryStorage(reuse=True).gather(parts, Conversion(BYTES, (5,)))
+    found = MemoryStorage(reuse=True).gather(parts, as_bytes(5))
     for name, selection in parts.items():
         np.testing.assert_array_equal(found[name].numpy(), before[selection.rows])
     assert sum(np.shares_memory(tensor.numpy(), x) for tensor in found.values()) == 3
@@ -71,7 +81,7 @@ def test_a_part_of_its_own_stays_where_it_is():
     x = R.integers(0, 256, (20, 6), np.uint8)
     train, test = x[:12], x[12:]
     found = MemoryStorage(reuse=True).gather(
-        {"train": Selection(train, None), "test": Selection(test, None)}, Conversion(BYTES, (6,))
+        {"train": Selection(train, None), "test": Selection(test, None)}, as_bytes(6)
     )
     assert found["train"].data_ptr() == train.ctypes.data
     assert found["test"].data_ptr() == test.ctypes.data

@@ -194,5 +194,5 @@ def _counted(
 
 
 def _per_class(y: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:
-    counts = np.bincount(y, minlength=len(classes)).tolist()
+    counts = np.bincount(y[y >= 0], minlength=len(classes)).tolist()
     return dict(zip(classes, counts, strict=True))

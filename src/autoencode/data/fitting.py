@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from autoencode.data.arrays import Arrays, percentile_range, range_for
+from autoencode.data.arrays import Arrays, blocks
 from autoencode.data.options import Options, Scale
 from autoencode.data.preprocessing import Column, Preprocessing
+from autoencode.data.ranges import (
+    TOLERANCE,
+    Measured,
+    is_integral,
+    likely,
+    measured,
+    number,
+    percentile_range,
+    range_for,
+    range_option,
+)
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-
-# A new range that is less than this share of the model's range is stated.
-NARROW = 0.25
 
 
 def fitted(
@@ -38,10 +47,11 @@ def fitted(
         return _table(parts, x, rows, raw, options)
     if options.scale not in (None, "none"):
         raise DataError(
-            f"scale is {options.scale}, but the data are images", "Give --range auto instead."
+            f"scale is {options.scale}, but the data are images",
+            "Give --range auto (value_range='auto') instead of --scale.",
         )
     if options.value_range == "auto":
-        span, notices = percentile_range(x, rows, options.per_channel)
+        span, notices = percentile_range(parts, train, options.per_channel, raw.names)
     else:
         given = options.span or raw.value_range
         by_type = raw.image_files and options.span is None
@@ -50,7 +60,8 @@ def fitted(
     if options.size is not None and shape[-2:] != tuple(options.size):
         if len(shape) < 2:
             raise DataError(
-                f"size is {tuple(options.size)}, but the data are vectors", "Leave it out."
+                f"size is {tuple(options.size)}, but the data are vectors",
+                "Leave out --size (size).",
             )
         height, width = options.size
         notices.append(_resize_notice(shape, (height, width)))
@@ -72,12 +83,12 @@ def fitted(
 
 
 def adapted(
-    given: Preprocessing, parts: Arrays, raw: RawData, options: Options
+    given: Preprocessing, parts: Arrays, raw: RawData, options: Options, channels_last: bool
 ) -> tuple[Preprocessing, list[str]]:
     """The preprocessing of a trained model for new data, and notices.
 
-    The result gives tensors in the same units; only the stored type and, where the range is that
-    of the type of the values, the raw range may differ.
+    The result gives tensors in the same units as in training. It describes the new data: their
+    type, their size, and where the range is that of the type of the values, their range.
 
     Raises:
         DataError: the new data do not fit.
@@ -85,46 +96,120 @@ def adapted(
     x = next(iter(parts.values()))
     if given.is_table:
         return given, []
-    notices = []
     shape, wanted = x.shape[1:], given.shape
-    resizes = given.raw_shape != given.shape or options.size is not None
+    notices = []
     if shape != wanted:
-        if len(shape) < 2 or shape[:-2] != wanted[:-2]:
-            raise DataError(
-                f"The examples have the shape {shape}, and the model takes {wanted}",
-                "Give data as those that the model was trained on.",
-            )
-        if not resizes:
-            raise DataError(
-                f"The examples have the shape {shape}, and the model takes {wanted}",
-                f"Resize them: --size {wanted[-2]} {wanted[-1]} (size=({wanted[-2]}, "
-                f"{wanted[-1]})).",
-            )
+        _check_shape(x.shape, given, raw, options, channels_last)
         notices.append(_resize_notice(shape, (wanted[-2], wanted[-1])))
+    kind = x.dtype.newbyteorder("=").name
     own = options.span
-    if given.range_source == "type" or own:
-        span, more = range_for(parts, own or raw.value_range, raw.names, by_type=not own)
-        found = replace(given, stored=span.stored, low=span.low, high=span.high)
-        return found, [*notices, *more]
-    lowest, highest = np.min(given.low), np.max(given.high)
-    clips = given.range_source == "percentiles"
-    span, _ = range_for(parts, (-np.inf, np.inf), raw.names)  # refuses NaN and infinity
-    low = min(float(each.min()) for each in parts.values())
-    high = max(float(each.max()) for each in parts.values())
-    if not clips and (low < lowest or high > highest):
-        raise DataError(
-            f"The values are from {low:.6g} to {high:.6g}, outside the range that the model was "
-            f"trained with, {lowest:.6g} to {highest:.6g}",
-            f"Convert them to this range, or give their own: --range {low:.6g} {high:.6g} "
-            f"(value_range=({low:.6g}, {high:.6g})).",
+    new = replace(given, raw_shape=tuple(shape), raw_type=kind, channels_last=channels_last)
+    if own is not None or (given.range_source == "type" and kind != given.raw_type):
+        span, more = range_for(parts, own or raw.value_range, raw.names, by_type=own is None)
+        if (span.low, span.high) != (given.low, given.high):
+            more = [
+                f"The values are {kind}, of which {number(float(span.low))} to "  # type: ignore[arg-type]
+                f"{number(float(span.high))} become 0 to 1; in training, {given.describe_range()}.",  # type: ignore[arg-type]
+                *more,
+            ]
+        source = given.range_source if own is None else span.source
+        new = replace(new, stored=span.stored, low=span.low, high=span.high, range_source=source)
+        return new, [*notices, *more]
+    notices += _inside(given, parts, raw)
+    if given.stored == "uint8" and not all(map(is_integral, parts.values())):
+        new = replace(new, stored="float32")
+    return new, notices
+
+
+def _inside(given: Preprocessing, parts: Arrays, raw: RawData) -> list[str]:
+    """Check that new values are in the range of the model, and give notices."""
+    found = measured(parts, raw.names)
+    bottom, top = float(np.min(given.low)), float(np.max(given.high))
+    beyond = found.low < bottom or found.high > top
+    notices = found.notices(bottom, top, "the range that the model was trained with")
+    if given.range_source == "percentiles" and beyond:
+        low, high = given.bounds
+        outside = sum(
+            int(((block < low) | (block > high)).sum())
+            for x in parts.values()
+            for _, block in blocks(x)
         )
-    if high - low < NARROW * (highest - lowest):
+        share = outside / sum(x.size for x in parts.values())
         notices.append(
-            f"The values are from {low:.6g} to {high:.6g}, a small part of the range that the "
-            f"model was trained with, {lowest:.6g} to {highest:.6g}. If their range is another, "
-            f"give it: --range {low:.6g} {high:.6g} (value_range=({low:.6g}, {high:.6g}))."
+            f"{share:.2%} of the values are beyond the range that the model was trained with, and "
+            "are clipped."
         )
-    return given, notices
+    elif beyond and not _is_rounding(found, bottom, top):
+        raise DataError(
+            f"The values are from {number(found.low)} to {number(found.high)}, outside the range "
+            f"that the model was trained with, {number(bottom)} to {number(top)}",
+            "Convert them to this range, or give their own: "
+            f"{range_option(*likely(found.low, found.high, found.integers))}.",
+        )
+    return notices
+
+
+def _is_rounding(found: Measured, bottom: float, top: float) -> bool:
+    slack = 0 if found.integers else TOLERANCE * (top - bottom)
+    return found.low >= bottom - slack and found.high <= top + slack
+
+
+def _check_shape(
+    array: tuple[int, ...],
+    given: Preprocessing,
+    raw: RawData,
+    options: Options,
+    channels_last: bool,
+) -> None:
+    """Check that examples [N, ...] of this shape, channels first, can be resized to the model's.
+
+    Raises:
+        DataError: they cannot, or the model was trained without resizing.
+    """
+    shape, wanted = array[1:], given.shape
+    images = len(shape) > 1 and len(wanted) > 1
+    if images and shape[:-2] == wanted[:-2]:
+        if given.raw_shape != given.shape or options.size is not None:
+            return
+        h, w = wanted[-2:]
+        fix = f"Resize them: --size {h} {w} (size=({h}, {w}))."
+    else:
+        fix = _channels_fix(array, given, channels_last) or (
+            "Give data like those that the model was trained on."
+        )
+    own = (*shape[1:], shape[0]) if channels_last and len(shape) == 3 else shape
+    raise DataError(f"The examples have the shape {own}, and the model takes {wanted}", fix)
+
+
+def _channels_fix(array: tuple[int, ...], given: Preprocessing, channels_last: bool) -> str | None:
+    """What makes examples fit whose axes or channels differ from those of the model."""
+    shape, wanted = array[1:], given.shape
+    if array in (wanted, (*wanted[1:], wanted[0])):
+        return "If this is one example, give x[None]."
+    if len(shape) == len(wanted) == 3:
+        c = shape[1] if channels_last else shape[2]  # channels in the other order
+        other = "--channels-first" if channels_last else "--channels-last"
+        if c == wanted[0]:
+            return f"Give {other} (channels_last={not channels_last})."
+        axis = -1 if channels_last else 1
+        if shape[0] == 1:
+            return f"Repeat their channel: np.repeat(x, {wanted[0]}, {axis})."
+        if wanted[0] == 1:
+            return f"Take the mean of the channels: x.mean({axis}, keepdims=True).astype(x.dtype)."
+    if len(shape) == 3 and len(wanted) == 2:
+        axis = -1 if channels_last else 1
+        if shape[0] == 1:
+            return f"Leave out the axis of the channel: x.squeeze({axis})."
+        return f"Take the mean of the channels: x.mean({axis}).astype(x.dtype)."
+    if len(shape) == 2 and len(wanted) == 3:
+        axis = -1 if given.channels_last else 1
+        return f"Copy them to {wanted[0]} channels: np.stack([x] * {wanted[0]}, {axis})."
+    if len(shape) != len(wanted) and math.prod(shape) == math.prod(wanted):
+        # Vectors hold the values of images as the model takes them, channels first.
+        sizes = ", ".join(map(str, wanted))
+        layout = " with --channels-first (channels_last=False)" if given.channels_last else ""
+        return f"Give x.reshape(len(x), {sizes}){layout}."
+    return None
 
 
 def with_channels(x: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
@@ -132,12 +217,17 @@ def with_channels(x: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, li
 
     Colour becomes grey with the weights of ITU-R 601, and grey is copied to three channels.
     """
-    if x.ndim == 3 and len(shape) == 3 and shape[0] == 3:
-        notice = "The images are grey and were copied to three channels, as the model takes colour."
-        return np.broadcast_to(x[:, None], (len(x), 3, *x.shape[1:])), [notice]
-    if x.ndim == 4 and len(shape) == 2:
+    bands = shape[0] if len(shape) == 3 else 1
+    if x.ndim == 3 and len(shape) == 3 and bands in (1, 3):
+        notices = [
+            "The images are grey and were copied to three channels, as the model takes colour."
+        ]
+        x = np.broadcast_to(x[:, None], (len(x), bands, *x.shape[1:]))
+        return x, notices if bands == 3 else []
+    if x.ndim == 4 and x.shape[1] == 3 and len(shape) > 1 and bands == 1:
         grey = np.tensordot(x, np.array([0.299, 0.587, 0.114]), (1, 0))
-        grey = (np.rint(grey) if x.dtype.kind == "u" else grey).astype(x.dtype)
+        grey = (np.rint(grey) if x.dtype.kind in "iu" else grey).astype(x.dtype)
+        grey = grey if len(shape) == 2 else grey[:, None]
         return grey, ["The images are in colour and became grey, as the model takes grey images."]
     return x, []
 

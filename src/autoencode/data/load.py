@@ -27,8 +27,10 @@ from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.options import Options, ReadOptions
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.read.archive import is_image_archive, is_tar
 from autoencode.data.read.cifar import read_archive, read_batches
-from autoencode.data.read.idx import is_idx, read_idx, read_idx_file, read_idx_folder
+from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
+from autoencode.data.read.labels import is_label_table, read_array, with_labels
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.npy import MAGIC, map_npy, read_npy, read_npz
 from autoencode.data.records import Data, RawData, scaled
@@ -37,7 +39,7 @@ from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_
 from autoencode.io.files import GZIP, open_regular, reason, shown
 from autoencode.io.memory import TooLarge
 
-_KINDS = "a folder of images, .npy, .npz or IDX (.gz or not)"
+_KINDS = "a folder or archive of images (.zip, .tar), .npy, .npz or IDX (.gz or not)"
 
 
 def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **options: Any) -> Data:
@@ -190,10 +192,12 @@ def _content(source: Any, options: Options) -> str | None:
     if not isinstance(source, str | Path) or source in SOURCES:
         return None
     path = _existing(source)
-    if path.is_dir():
+    if is_image_archive(path) or (path.is_dir() and not _folder_of_arrays(path)):
         from autoencode.data.read.folder import hash_folder
 
-        content = None if _folder_of_arrays(path) else hash_folder(path)
+        content = hash_folder(path, options)
+    elif path.is_dir():
+        content = None
     else:
         with open_regular(path) as file:
             is_npy = _is_npy(path, file.read(len(MAGIC)))
@@ -202,8 +206,12 @@ def _content(source: Any, options: Options) -> str | None:
     if content is None:
         return None
     sha = hashlib.sha256(content.encode())
-    for what, array in _extra_arrays(options).items():
-        hash_array(sha, what, array)
+    for what, value in (("labels", options.labels), ("vectors", options.vectors)):
+        if isinstance(value, str | Path):
+            with open_regular(_existing(Path(value))) as file:
+                sha.update(hashlib.file_digest(file, "sha256").digest())
+        else:
+            hash_array(sha, what, value)
     return sha.hexdigest()
 
 
@@ -235,29 +243,25 @@ def read(source: Any, options: ReadOptions, storage: Storage) -> RawData:
         raw = _read_path(_existing(source), options, storage)
     if options.no_labels:
         raw = replace(raw, parts={part: (x, None) for part, (x, _) in raw.parts.items()})
-    for what, array in _extra_arrays(options).items():
+    if options.labels is not None:
+        path, labels = _extra(options.labels)
+        raw = with_labels(raw, labels, path, options)
+    if options.vectors is not None:
         if list(raw.parts) != ["all"]:
             raise DataError(
-                f"{what} were given, but the source is already divided into {', '.join(raw.parts)}",
-                f"Separate {what} need an undivided source; leave them out.",
+                f"vectors were given, but the source is divided into {', '.join(raw.parts)}",
+                "Separate vectors need an undivided source; leave them out.",
             )
-        raw = _with_labels(raw, array) if what == "labels" else replace(raw, vectors=array)
+        raw = replace(raw, vectors=_extra(options.vectors)[1])
     return raw
 
 
-def _extra_arrays(options: ReadOptions) -> dict[str, Any]:
-    """The labels and vectors given in the options, read if they are paths."""
-    return {
-        what: _read_array(_existing(Path(value))) if isinstance(value, str | Path) else value
-        for what, value in (("labels", options.labels), ("vectors", options.vectors))
-        if value is not None
-    }
-
-
-def _with_labels(raw: RawData, labels: Any) -> RawData:
-    x, own = raw.parts["all"]
-    notices = () if own is None else ("The given labels replace the labels of the source.",)
-    return replace(raw, parts={"all": (x, labels)}, classes=(), notices=(*raw.notices, *notices))
+def _extra(given: Any) -> tuple[Path | None, Any]:
+    """The path of given labels or vectors, if any, and the array; None for a table."""
+    if not isinstance(given, str | Path):
+        return None, given
+    path = _existing(Path(given))
+    return path, None if is_label_table(path) else read_array(path)
 
 
 def _existing(source: str | Path) -> Path:
@@ -279,10 +283,10 @@ def _existing(source: str | Path) -> Path:
 
 
 def _read_path(path: Path, options: ReadOptions, storage: Storage) -> RawData:
-    if path.is_dir():
-        raw = _folder_of_arrays(path)
-        if raw is not None:
-            return raw
+    raw = _folder_of_arrays(path) if path.is_dir() else None
+    if raw is not None:
+        return raw
+    if path.is_dir() or is_image_archive(path):
         from autoencode.data.read.folder import read_folder
 
         return read_folder(path, options, storage)
@@ -293,7 +297,7 @@ def _read_path(path: Path, options: ReadOptions, storage: Storage) -> RawData:
         return RawData({"all": (read(path), None)})
     if head[:2] == b"PK" or path.suffix.lower() == ".npz":
         return read_npz(path)
-    if path.name.lower().endswith((".tar.gz", ".tgz")):
+    if is_tar(path):
         return read_archive(path)
     if head[:2] == GZIP or is_idx(head[:4]):
         return read_idx_file(path)
@@ -311,12 +315,6 @@ def _folder_of_arrays(path: Path) -> RawData | None:
 
 def _is_npy(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".npy" or head == MAGIC
-
-
-def _read_array(path: Path) -> np.ndarray:
-    with open_regular(path) as file:
-        head = file.read(len(MAGIC))
-    return read_npy(path) if _is_npy(path, head) else read_idx(path)
 
 
 def _stem(path: Path) -> str:

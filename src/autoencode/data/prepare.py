@@ -15,7 +15,8 @@ from autoencode.data.options import Options
 from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.records import PARTS, Data, RawData, Split, digests, fingerprint
 from autoencode.data.split.binarisation import binarised
-from autoencode.data.split.labels import encode, match_classes
+from autoencode.data.split.groups import group_notices, grouped
+from autoencode.data.split.labels import encode, label_notices, match_classes
 from autoencode.data.split.splits import draw, split
 from autoencode.data.storage import Selection, Storage
 from autoencode.errors import DataError
@@ -63,12 +64,15 @@ def _prepared(
     divide: bool,
 ) -> Data:
     raw, merged = (raw, []) if divide else _merged(raw)
+    if divide and options.group is not None:
+        raw = grouped(raw, options.group)
     x, channels_last, axes = _examples(raw, options, given)
     known = () if given is None else given.classes
     y, classes, label_notices = _labels(raw, {part: len(each) for part, each in x.items()}, known)
     rows: Rows = {"test": ("all", None)}
     if divide:
         rows = _rows(x, y, raw.groups, options)
+        merged = group_notices(raw.groups, rows)
     if given is None:
         preprocessing, notices = fitted(x, rows["train"], raw, options, channels_last)
     else:
@@ -76,7 +80,7 @@ def _prepared(
         if raw.image_files:
             for part in x:
                 x[part], changes = with_channels(x[part], given.shape)
-        preprocessing, notices = adapted(given, x, raw, options)
+        preprocessing, notices = adapted(given, x, raw, options, channels_last)
         notices = [*changes, *notices]
     preprocessing = preprocessing.with_classes(classes or known)
     per_example = {
@@ -139,6 +143,11 @@ def _examples(
         what = "The data" if part == "all" else f"The {part} part"
         array = as_array(x, what)
         if raw.image_files or raw.columns:
+            if options.channels_last is not None:
+                raise DataError(
+                    "channels_last is given, but the format of the data says where channels are",
+                    "Leave out --channels-last or --channels-first (channels_last).",
+                )
             arrays[part] = array
             continue
         asked = last if array.ndim == 4 or options.channels_last is not None else None
@@ -162,8 +171,8 @@ def _labels(
         return None, (), [notice]
     y, classes = encode(labels, lengths, raw.classes)
     if known:
-        return match_classes(y, classes, known), known, []
-    return y, classes, []
+        y, classes = match_classes(y, classes, known), known
+    return y, classes, label_notices(y, classes)
 
 
 def _vectors(raw: RawData) -> np.ndarray | None:
@@ -256,11 +265,14 @@ def _gathered(
 
 def _hidden(y: torch.Tensor | None, n: int, labelled: int, seed: int) -> torch.Tensor:
     """The labels of the training part, −1 for all but `labelled` examples."""
-    if y is None or labelled > n:
-        available = "no labels" if y is None else f"{n:,} training examples"
+    known = 0 if y is None else int((y >= 0).sum())
+    if y is None or labelled > known:
+        available = "no labels" if y is None else f"{known:,} training examples with a label"
         raise DataError(f"labelled is {labelled:,}, but there are {available}", "Label fewer.")
-    chosen = draw(labelled, y.numpy(), n, np.random.default_rng((seed, 3)))
-    return torch.where(torch.from_numpy(chosen), y, -1)
+    chosen = y >= 0
+    drawn = draw(labelled, y[chosen].numpy(), known, np.random.default_rng((seed, 3)))
+    chosen[chosen.clone()] = torch.from_numpy(drawn)
+    return torch.where(chosen, y, -1)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

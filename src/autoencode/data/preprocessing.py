@@ -87,7 +87,7 @@ class Preprocessing:
         if self.stored == "uint8":
             values = x.astype(np.uint8, copy=False)
         else:
-            low, high = self._per_channel(self.low), self._per_channel(self.high)
+            low, high = self.bounds
             scaled = x.astype(np.float64)
             scaled -= low
             scaled /= high - low
@@ -110,12 +110,15 @@ class Preprocessing:
         values = values.astype(np.float64).reshape(len(values), *self.shape)
         if self.columns:
             return self._raw_rows(values)
-        low, high = self._per_channel(self.low), self._per_channel(self.high)
+        low, high = self.bounds
         values = low + values * (high - low)
         kind = np.dtype(self.raw_type)
         if kind.kind in "iu":
             info = np.iinfo(kind)
-            values = np.rint(values).clip(info.min, info.max)
+            # The largest float64 in the type: 2**63 − 1 would be rounded to 2**63.
+            top = float(info.max)
+            top = float(np.nextafter(top, 0)) if top > info.max else top
+            values = np.rint(values).clip(info.min, top)
         values = values > 0.5 if kind.kind == "b" else values.astype(kind)
         return np.moveaxis(values, 1, -1) if self.channels_last and values.ndim == 4 else values
 
@@ -161,6 +164,11 @@ class Preprocessing:
     def is_table(self) -> bool:
         """Whether an example is a row of a table."""
         return bool(self.columns)
+
+    @property
+    def bounds(self) -> tuple[Any, Any]:
+        """`low` and `high`, which broadcast over raw examples [n, ...]."""
+        return self._per_channel(self.low), self._per_channel(self.high)
 
     def describe_range(self) -> str:
         """The range of the raw values in words: "raw values 0 to 255 become 0 to 1"."""

@@ -109,7 +109,7 @@ class RawData:
     names: part -> the file or row identifier of each of its examples.
     groups: part -> the group of each of its examples [N], which must stay in one part.
     columns: the columns of a table; x holds a number for each, for categories their position.
-    image_files: x are decoded image files, channels first.
+    image_files: x are images as a file format has them, channels first.
     bad: the files that cannot be used.
     examined: number of files, including the bad ones.
     caller_owned: the arrays belong to the caller, who may change them later.

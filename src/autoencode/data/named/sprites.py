@@ -48,7 +48,13 @@ def read_sprites(source: Source) -> RawData:
         images, (PATCH, PATCH), axis=(2, 3), writeable=True
     )
     places[np.arange(len(images)), :, y, x] = sprites
-    return RawData({"all": (images, shape)}, source.classes, factors=factors, unordered=UNORDERED)
+    return RawData(
+        {"all": (images, shape)},
+        source.classes,
+        factors=factors,
+        unordered=UNORDERED,
+        image_files=True,
+    )
 
 
 def _draw_factors(n: int) -> tuple[Array, ...]:

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import tarfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from autoencode.io.memory import check_memory
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
+_FIRST = 12  # the archive has nine entries
 _NAME = re.compile(r"(data_batch_\d+|test_batch)\.bin")
 
 
@@ -40,6 +42,16 @@ def read_archive(source: Path | np.ndarray) -> RawData:
                 opened = archive.extractfile(member)
                 content[name] = opened.read() if opened else b""
     return _parts(content, what)
+
+
+def is_batch_archive(path: Path) -> bool:
+    """Whether a .tar archive contains files of CIFAR-10 among its first entries.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
+        return any(_NAME.fullmatch(Path(m.name).name) for m in islice(archive, _FIRST))
 
 
 def read_batches(folder: Path) -> RawData | None:
@@ -74,4 +86,4 @@ def _parts(content: dict[str, bytes], what: str) -> RawData:
         if table[:, 0].max() > 9:
             raise DataError(f"{what}: a label of the {part} part exceeds 9", "Get it again.")
         parts[part] = np.ascontiguousarray(table[:, 1:]).reshape(-1, *SHAPE), table[:, 0]
-    return RawData(parts, SOURCES["cifar10"].classes)
+    return RawData(parts, SOURCES["cifar10"].classes, image_files=True)

@@ -1,4 +1,4 @@
-"""A folder of images: sub-folders are classes, `train` and `test` above them are parts."""
+"""Images in a folder or an archive, decoded; `read_folder` says what their folders mean."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ from typing import TypeVar
 import numpy as np
 
 from autoencode.data.options import ReadOptions
-from autoencode.data.read.image import ENDINGS, Header, decode, header, quiet_pillow
+from autoencode.data.read.archive import TarTree, ZipTree, is_tar
+from autoencode.data.read.depth import common_type, odd_bands
+from autoencode.data.read.image import (
+    ENDINGS,
+    UNREAD,
+    Header,
+    decode,
+    header,
+    quiet_pillow,
+)
+from autoencode.data.read.layout import ImageFile, arrange, relative
+from autoencode.data.read.names import natural_key
 from autoencode.data.read.resize import resized
-from autoencode.data.read.scan import FolderScan, ImageFile
+from autoencode.data.read.scan import FolderTree, IgnoreRules, ImageTree, Opened, counted
 from autoencode.data.records import BadFile, RawData
 from autoencode.data.storage import Storage
 from autoencode.errors import DataError
-from autoencode.io.files import Unusable, open_file, shown
+from autoencode.io.files import Unusable, shown
 from autoencode.io.progress import Bar
 
 BATCH = 32  # files given to the threads at a time; the pixels of all may be in memory
@@ -29,84 +40,142 @@ R = TypeVar("R")
 
 
 def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData:
-    """All images of a folder, decoded.
+    """All images of a folder, or of a .zip or .tar archive of it, decoded, in natural order.
 
-    Images directly in the folder have no labels. Images of one bit depth keep it; mixed depths
-    become float32 in [0, 1]; mixed grey and colour images become colour.
+    What the folders mean:
+
+    - Folders named train, val and test (or the like, also seg_train and seg_test) are parts. They
+      may be inside one other folder. `train_dir` and `test_dir` name them instead.
+    - Other folders are the classes of the images in them. One folder is a class only beside
+      another; a folder such as images, which contains all, only is their place.
+    - Images directly in the folder, or in that of a part, have no labels. With `no_labels`, and
+      with `labels` of their own, the images at any depth are read.
+    - Hidden files and leftovers of systems (see `JUNK`) are passed over, and so is what matches
+      `ignore`. Files of other types are counted.
+
+    Folders that are no classes by their names, such as masks, or classes with folders inside, are
+    refused, because a model would learn the wrong classes.
+
+    Images of one type of values keep it; of several types, each is divided by its white; mixed
+    grey and colour images become colour; images with another number of bands than most are bad.
 
     Raises:
-        DataError: no images, images of several sizes without `size`, or bad files, according to
-            `on_bad` and `max_bad`.
+        DataError: no images, images of several sizes without `size`, folders whose meaning is not
+            clear, or bad files, according to `on_bad` and `max_bad`.
         ResourceError: the images do not fit into memory, or on the disk.
     """
-    scan = FolderScan(folder)
-    if not scan.examined:
+    with open_tree(folder, options) as tree:
+        return _read(tree, options, storage)
+
+
+def open_tree(source: Path, options: ReadOptions) -> ImageTree:
+    """The image files of a folder or of an archive, found and not yet read.
+
+    Raises:
+        DataError: an archive that is damaged or encrypted.
+    """
+    rules = IgnoreRules(options.ignore)
+    if source.is_dir():
+        given = (options.train_dir, options.test_dir)
+        paths = ["/".join(relative(each, source)) for each in given if each]
+        return FolderTree(source, rules, [path for path in paths if path.startswith("..")])
+    return TarTree(source, rules) if is_tar(source) else ZipTree(source, rules)
+
+
+def _read(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:
+    if not tree.examined:
+        found = f"; {counted(tree.others)}" if tree.others else ""
+        found = ". ".join([found, *_unread_notices(tree)]).rstrip(".")
         raise DataError(
-            f"{shown(folder)} contains no images",
+            f"{tree.shown()} contains no images{found}",
             f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
         )
-    _refuse_bad(scan, options)
+    _refuse_bad(tree, options)
+    files, layout_notices = arrange(tree.images, options, tree.source)
     with quiet_pillow():
         headers: dict[ImageFile, Header] = {}
-        for file, head in _in_threads(lambda f: header(f.path), scan.images, "reading headers"):
+        for file, head in _in_threads(
+            lambda f: header(tree.open(f.path)), files, tree, "reading headers"
+        ):
             if isinstance(head, BadFile):
-                scan.bad.append(head)
+                tree.bad.append(head)
             else:
                 headers[file] = head
-        _refuse_bad(scan, options)
-        _refuse_all_bad(headers, scan)
-        size, size_notices = _common_size(headers, options)
-        colour, dtype, type_notices = _common_type(headers, options)
-        shape = (*((3,) if colour else ()), *size)
-        files: list[ImageFile] = []
+        _refuse_bad(tree, options)
+        _refuse_all_bad(headers, tree)
+        odd = odd_bands({file.path: head for file, head in headers.items()})
+        for file in [*headers]:
+            if (why := odd.get(file.path)) is not None:
+                tree.bad.append(BadFile(tree.shown(file.path), why))
+                del headers[file]
+        _refuse_bad(tree, options)
+        size, size_notices = _common_size(headers, tree, options)
+        common = common_type(
+            {shown(file.path): head for file, head in headers.items()},
+            options.value_range is not None,
+        )
+        shape = (*((common.bands,) if common.bands > 1 else ()), *size)
+        good: list[ImageFile] = []
         what = f"{len(headers):,} images of {size[0]}×{size[1]}"
         fix = "Make them smaller with --size, or give fewer."
-        with closing(storage.writer(len(headers), shape, dtype, what, fix)) as writer:
+        with closing(storage.writer(len(headers), shape, common.dtype, what, fix)) as writer:
             for file, image in _in_threads(
-                lambda f: _decode(f.path, headers[f], size, dtype), [*headers], "decoding images"
+                lambda f: common.convert(resized(decode(tree.open(f.path), headers[f]), size)),
+                [*headers],
+                tree,
+                "decoding images",
             ):
                 if isinstance(image, BadFile):
-                    scan.bad.append(image)
-                    _refuse_bad(scan, options)
+                    tree.bad.append(image)
+                    _refuse_bad(tree, options)
                     continue
                 # Grey is copied to the three channels.
                 writer.add(np.broadcast_to(image, (1, *shape)))
-                files.append(file)
-            _refuse_all_bad(files, scan)
+                good.append(file)
+            _refuse_all_bad(good, tree)
             x = writer.result()
-    notices = [*_skip_notices(scan, options), *size_notices, *type_notices]
-    parts, classes = _labelled_parts(files, x)
+    notices = [
+        *layout_notices,
+        *tree.notices(),
+        *_skip_notices(tree, options),
+        *size_notices,
+        *common.notices,
+        *_unread_notices(tree),
+    ]
+    parts, classes = _labelled_parts(good, x)
     return RawData(
         parts,
         classes,
-        # The range that 16-bit images have by their format.
-        (0, 65535) if {head.dtype.name for head in headers.values()} == {"uint16"} else None,
+        common.value_range,
         tuple(notices),
-        names=_names(files, folder),
+        names=_names(good),
         image_files=True,
-        bad=tuple(scan.bad),
-        examined=scan.examined,
+        bad=tuple(tree.bad),
+        examined=tree.examined,
     )
 
 
-def hash_folder(folder: Path) -> str | None:
-    """SHA-256 over parts, classes, names and bytes of all images; None if there are none."""
-    images = FolderScan(folder).images
+def hash_folder(folder: Path, options: ReadOptions) -> str | None:
+    """SHA-256 over the names and bytes of all images; None if there are none."""
     sha = hashlib.sha256()
-    for file, result in _in_threads(lambda f: _hash(f.path), images, "looking for changes"):
-        content = result.reason if isinstance(result, BadFile) else result
-        name = os.path.relpath(file.path, folder)
-        sha.update(repr((file.part, file.label, name, content)).encode())
-    return sha.hexdigest() if images else None
+    with open_tree(folder, options) as tree:
+        files = [ImageFile(path, "", "") for path in sorted(tree.images, key=os.fsencode)]
+        for file, result in _in_threads(
+            lambda f: _hash(tree.open(f.path)), files, tree, "looking for changes"
+        ):
+            content = result.reason if isinstance(result, BadFile) else result
+            sha.update(repr((file.path, content)).encode())
+        sha.update(repr((sorted(tree.others.items()), tree.bad)).encode())
+    return sha.hexdigest() if files else None
 
 
-def _hash(path: str) -> str:
-    with open_file(path) as file:
+def _hash(opened: Opened) -> str:
+    with opened as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _in_threads(
-    work: Callable[[ImageFile], R], files: Sequence[ImageFile], what: str
+    work: Callable[[ImageFile], R], files: Sequence[ImageFile], tree: ImageTree, what: str
 ) -> Iterator[tuple[ImageFile, R | BadFile]]:
     """Each file with its result, in order; decoders release Python's global lock."""
 
@@ -114,7 +183,7 @@ def _in_threads(
         try:
             return work(file)
         except Unusable as error:
-            return BadFile(shown(file.path), str(error))
+            return BadFile(tree.shown(file.path), str(error))
 
     workers = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool, Bar(what, len(files)) as bar:
@@ -129,37 +198,27 @@ def _in_threads(
             raise
 
 
-def _decode(path: str, head: Header, size: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """The pixels of a file in the size and type of the data set."""
-    image = resized(decode(path, head), size)
-    if image.dtype == dtype:
-        return image
-    white = {"uint8": 255, "uint16": 65535}.get(image.dtype.name, 1)
-    return image / np.float32(white)
-
-
-def _refuse_all_bad(good: Sized, scan: FolderScan) -> None:
+def _refuse_all_bad(good: Sized, tree: ImageTree) -> None:
     if not good:
         raise DataError(
-            f"None of the {len(scan.bad):,} files in {shown(scan.folder)} is an image that can be "
-            "read",
-            f"The first: {scan.bad[0].path}, {scan.bad[0].reason}.",
+            f"None of the {len(tree.bad):,} files in {tree.shown()} is an image that can be read",
+            f"The first: {tree.bad[0].path}, {tree.bad[0].reason}.",
         )
 
 
-def _refuse_bad(scan: FolderScan, options: ReadOptions) -> None:
-    bad = scan.bad
+def _refuse_bad(tree: ImageTree, options: ReadOptions) -> None:
+    bad = tree.bad
     if bad and options.on_bad == "fail":
-        more = f" (and {len(bad) - 1:,} more of {scan.examined:,} files)" if len(bad) > 1 else ""
+        more = f" (and {len(bad) - 1:,} more of {tree.examined:,} files)" if len(bad) > 1 else ""
         raise DataError(
             f"{bad[0].path} cannot be used: {bad[0].reason}{more}",
             "Repair or remove it, or skip such files with --on-bad skip; "
-            f"`autoencode data check {shown(scan.folder)}` lists them all.",
+            f"`autoencode data check {tree.shown()}` lists them all.",
         )
 
 
 def _common_size(
-    headers: Mapping[ImageFile, Header], options: ReadOptions
+    headers: Mapping[ImageFile, Header], tree: ImageTree, options: ReadOptions
 ) -> tuple[tuple[int, int], list[str]]:
     """The size of all images, after resizing if the options ask for it, and notices."""
     counts = Counter(head.size for head in headers.values())
@@ -180,52 +239,28 @@ def _common_size(
     other_file = next(file.path for file, head in headers.items() if head.size != (h, w))
     raise DataError(
         f"The images have {len(common)} sizes (height × width): {listed}{more}; "
-        f"{shown(other_file)} is the first that differs",
+        f"{tree.shown(other_file)} is the first that differs",
         f"Resize them to one: --size {h} {w} (size=({h}, {w})).",
     )
 
 
-def _common_type(
-    headers: Mapping[ImageFile, Header], options: ReadOptions
-) -> tuple[bool, np.dtype, list[str]]:
-    """Whether the set is in colour, the type of its values, and notices of conversions."""
-    heads = headers.values()
-    colours = sum(head.colour for head in heads)
-    types = Counter(head.dtype for head in heads)
-    notices = []
-    if 0 < colours < len(heads):
-        notices.append(
-            f"{colours:,} images are in colour and {len(heads) - colours:,} grey; "
-            "all became colour."
-        )
-    if alpha := sum(head.alpha for head in heads):
-        notices.append(f"{alpha:,} images have transparent parts, which became white.")
-    if frames := sum(head.frames for head in heads):
-        notices.append(f"{frames:,} files have several frames; only the first is used.")
-    if len(types) == 1:
-        return colours > 0, next(iter(types)), notices
-    listed = ", ".join(f"{dtype} ({n:,})" for dtype, n in types.most_common())
-    if options.value_range is not None:
-        raise DataError(
-            f"A range was given, but the images have several bit depths: {listed}",
-            "Leave --range out, or convert the images to one depth.",
-        )
-    notices.append(f"The images have several bit depths, {listed}; all became float32.")
-    return colours > 0, np.dtype(np.float32), notices
+def _unread_notices(tree: ImageTree) -> list[str]:
+    """Images that were passed over because a decoder is not installed."""
+    return [
+        f"{tree.others[ending]:,} {ending} images were passed over; reading them needs {needed}."
+        for ending, needed in UNREAD.items()
+        if tree.others.get(ending)
+    ]
 
 
-def _skip_notices(scan: FolderScan, options: ReadOptions) -> list[str]:
+def _skip_notices(tree: ImageTree, options: ReadOptions) -> list[str]:
     """Notices about files that are not used; too many bad files are refused."""
     notices = []
-    if scan.ignored:
-        notices.append(f"{scan.ignored:,} files without the suffix of an image were ignored.")
-    if scan.bad:
-        first = "; ".join(f"{bad.path}: {bad.reason}" for bad in scan.bad[:3])
-        more = " and so on" if len(scan.bad) > 3 else ""
-        count = (
-            f"{len(scan.bad):,} of {scan.examined:,} files in {shown(scan.folder)} cannot be used"
-        )
-        if len(scan.bad) > options.max_bad * scan.examined:
+    if tree.bad:
+        first = "; ".join(f"{bad.path}: {bad.reason}" for bad in tree.bad[:3])
+        more = " and so on" if len(tree.bad) > 3 else ""
+        count = f"{len(tree.bad):,} of {tree.examined:,} files in {tree.shown()} cannot be used"
+        if len(tree.bad) > options.max_bad * tree.examined:
             raise DataError(
                 f"{count}, more than the {options.max_bad:.3g} that max_bad allows ({first}{more})",
                 "Repair or remove them, or allow more with --max-bad.",
@@ -234,10 +269,10 @@ def _skip_notices(scan: FolderScan, options: ReadOptions) -> list[str]:
     return notices
 
 
-def _names(files: list[ImageFile], folder: Path) -> dict[str, list[str]]:
-    """The path of each file below the folder, by part; files are sorted by part."""
+def _names(files: list[ImageFile]) -> dict[str, list[str]]:
+    """The path of each file from the folder, by part; files are sorted by part."""
     return {
-        part: [shown(os.path.relpath(file.path, folder)) for file in group]
+        part: [shown(file.path) for file in group]
         for part, group in groupby(files, key=lambda file: file.part)
     }
 
@@ -246,13 +281,9 @@ def _labelled_parts(
     files: list[ImageFile], x: np.ndarray
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
     """The examples of each part with their labels, and class names; files are sorted by part."""
-    names = sorted({file.label for file in files}, key=os.fsencode)
+    names = sorted({file.label for file in files}, key=natural_key)
     number = {name: i for i, name in enumerate(names)}
     has_labels = names != [""]
-    if has_labels and "" in number:
-        raise DataError(
-            "One part has class sub-folders and another has none", "Give all parts sub-folders."
-        )
     parts: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     start = 0
     for part, group in groupby(files, key=lambda file: file.part):

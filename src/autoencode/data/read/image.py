@@ -1,115 +1,246 @@
 """Decode one image file to an array, or give the reason why it cannot be used.
 
-8-bit grey stays grey and colour becomes RGB; 16-bit and float grey keeps its depth. Palettes are
-resolved; CMYK, YCbCr, LAB and HSV become RGB; black-and-white becomes 0 and 255; transparent parts
-become white; the EXIF orientation is applied; of several frames the first is used.
+Grey stays grey, colour becomes RGB, and other bands stay as they are; each keeps its type, such as
+uint8, uint16, int16 or float32. Palettes are resolved; CMYK, YCbCr, LAB and HSV become RGB;
+black-and-white becomes 0 and 255; transparent parts become white; the EXIF orientation is applied;
+of several frames the first is used.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
+from autoencode.data.read import tiff
 from autoencode.io.files import Unusable, open_file
 
 _JPEG, _TIFF, _PLAIN = ("jpg", "jpeg", "jpe"), ("tif", "tiff"), ("pbm", "pgm", "ppm", "pnm")
-ENDINGS = frozenset(f".{e}" for e in ("png", "bmp", "gif", "webp", *_JPEG, *_TIFF, *_PLAIN))
+_HEIF = find_spec("pillow_heif") is not None
+_AVIF = bool(features.check("avif"))
+_MODERN = {"avif": _AVIF, "heic": _HEIF, "heif": _HEIF}
+ENDINGS = frozenset(
+    f".{e}"
+    for e in (
+        *("png", "bmp", "gif", "webp", *_JPEG, *_TIFF, *_PLAIN),
+        *(ending for ending, has in _MODERN.items() if has),
+    )
+)
+# Images that this installation cannot read: ending -> what to install.
+UNREAD = {
+    f".{ending}": "pillow with AVIF: pip install --upgrade pillow"
+    if ending == "avif"
+    else "pillow-heif: pip install pillow-heif"
+    for ending, has in _MODERN.items()
+    if not has
+}
 # Some of Pillow's other decoders start programs, and most are rarely tested.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000  # of one image: 150 MB as RGB
 _GREY = {"1", "L", "LA", "La"}
 _ORIENTATION = 0x0112
-_Turn = Image.Transpose
-# The operations that undo EXIF orientations; the last four exchange height and width.
-_TURNS = {
-    2: _Turn.FLIP_LEFT_RIGHT,
-    3: _Turn.ROTATE_180,
-    4: _Turn.FLIP_TOP_BOTTOM,
-    5: _Turn.TRANSPOSE,
-    6: _Turn.ROTATE_270,
-    7: _Turn.TRANSVERSE,
-    8: _Turn.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
 class Header:
     """The properties of an image before its pixels are decoded.
 
-    size: height and width, upright.   dtype: uint8, uint16 or float32.
+    size: height and width, upright.   bands: 1 for grey, 3 for colour.
+    dtype: the type of the values.   alpha: it has transparent parts.
+    frames: number of images in the file.
+    note: what decoding loses, such as "CMYK became RGB"; "" for nothing.
     """
 
     size: tuple[int, int]
-    colour: bool
+    bands: int
     dtype: np.dtype
     alpha: bool
-    frames: bool
+    frames: int
+    note: str = ""
 
 
-def header(path: str | Path) -> Header:
-    """Read the header of an image file.
+def header(path: str | Path | IO[bytes]) -> Header:
+    """Read the header of an image file, at a path or open; it is closed at the end.
 
     Raises:
         Unusable: no file, no image, or too many pixels.
     """
-    with _image(path) as image:
-        width, height = image.size
-        # For a TIFF, Pillow gives the upright size. It would decode a complete PNG to find metadata
-        # behind the pixels; `decode` checks these.
-        has_exif = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        if has_exif and _orientation(image) in (5, 6, 7, 8):
-            width, height = height, width
-        return Header(
-            (height, width),
-            _is_colour(image),
-            _depth(image.mode),
-            image.has_transparency_data,
-            getattr(image, "is_animated", False),
-        )
+    with _opened(path) as (file, tags):
+        if tags is not None and tags.dtype is None:
+            page, _ = tiff.read_page(file, tags, MAX_PIXELS, pixels=False)
+            turned = page.orientation in (5, 6, 7, 8)
+            return Header(
+                page.size[::-1] if turned else page.size,
+                page.bands - (page.alpha is not None),
+                page.dtype,
+                page.alpha is not None,
+                page.frames,
+            )
+        with _image(file) as image:
+            return describe(image, tags)
 
 
-def decode(path: str | Path, expected: Header) -> np.ndarray:
-    """Read all pixels: [H, W] grey or [3, H, W] colour, of the header's type.
+def decode(path: str | Path | IO[bytes], expected: Header) -> np.ndarray:
+    """Read all pixels: [H, W] grey, or [C, H, W] with several bands, of the header's type.
 
     Raises:
         Unusable: damaged, or different from the header.
     """
-    with _image(path) as image:
-        try:
-            image.load()
-            array = pixels(image)
-        except MemoryError:
-            raise
-        except Exception as error:
-            # Damaged files make decoders raise exceptions of almost every type.
-            raise Unusable(f"it is damaged: {error}") from error
+    with _opened(path) as (file, tags):
+        if tags is not None and tags.dtype is None:
+            page, bands = tiff.read_page(file, tags, MAX_PIXELS, pixels=True)
+            assert bands is not None  # asked for
+            array = _upright(bands if len(bands) > 1 else bands[0], page.orientation)
+        else:
+            with _image(file) as image:
+                try:
+                    deep = _deep(file, image)
+                    if deep is None:
+                        image.load()
+                    array = pixels(image, tags) if deep is None else deep
+                except (Unusable, MemoryError):
+                    raise
+                except Exception as error:
+                    # Damaged files make decoders raise exceptions of almost every type.
+                    raise Unusable(f"it is damaged: {error}") from error
         if array.shape[-2:] != expected.size or array.dtype != expected.dtype:
             raise Unusable("its header and its pixels disagree, or it changed while it was read")
         return array
 
 
-def pixels(image: Image.Image) -> np.ndarray:
-    """A loaded image as an array: uint8, uint16 or float32, [H, W] grey or [3, H, W] colour."""
-    dtype, colour = _depth(image.mode), _is_colour(image)
-    if (turn := _TURNS.get(_orientation(image))) is not None:
-        image = image.transpose(turn)
+def describe(image: Image.Image, tags: tiff.Tags | None = None) -> Header:
+    """The header of an image that Pillow has opened."""
+    width, height = image.size
+    # For a TIFF, Pillow gives the upright size. It would decode a complete PNG to find metadata
+    # behind the pixels; `decode` checks these.
+    has_exif = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+    if has_exif and _orientation(image) in (5, 6, 7, 8):
+        width, height = height, width
+    deep = _deep_mode(image) is not None
+    note = ""
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        note = f"{image.mode} became RGB"
+    if max(image.info.get("bit_depth", 8), _avif_bits(image)) > 8:
+        note = "more than 8 bits per channel became 8"
+    return Header(
+        (height, width),
+        3 if _is_colour(image) else 1,
+        np.dtype(np.uint16) if deep else _depth(image, tags),
+        image.has_transparency_data,
+        getattr(image, "n_frames", 1),
+        note,
+    )
+
+
+def pixels(image: Image.Image, tags: tiff.Tags | None = None) -> np.ndarray:
+    """A loaded image as an array, [H, W] grey or [3, H, W] colour; see the module."""
+    dtype, colour = _depth(image, tags), _is_colour(image)
     if dtype != np.uint8:
         array = np.asarray(image)
-        if array.dtype.kind in "iu" and (array.min() < 0 or array.max() > 65535):
-            raise ValueError(f"its values, {array.min()} to {array.max()}, exceed 16 bits")
+        if dtype in (np.dtype(np.uint32), np.dtype(np.int8)):
+            array = array.view(dtype)  # Pillow has no name for these types
         array = array.astype(dtype)
+        if tags is not None and tags.inverted:
+            array = np.iinfo(dtype).max - array
+        if (clear := image.info.get("transparency")) is not None:
+            array = np.where(array == clear, _white(dtype), array).astype(dtype)
     else:
         if image.has_transparency_data:
             front = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", front.size, "white"), front)
         array = np.asarray(image.convert("RGB" if colour else "L"))
         array = np.moveaxis(array, -1, 0) if colour else array
+    return _upright(array, _orientation(image))
+
+
+def read_image(image: Image.Image) -> tuple[np.ndarray, Header]:
+    """The pixels and the header of an image object of Pillow.
+
+    Raises:
+        Unusable: it is damaged.
+    """
+    tags = tiff.tags_of(image.tag_v2) if hasattr(image, "tag_v2") else None
+    try:
+        found = describe(image, tags if tags and tags.dtype else None)
+        if tags is not None and tags.dtype is None:
+            found = replace(found, note="Pillow dropped bits or bands of TIFF files")
+        file: Any = getattr(image, "fp", None)
+        array = None if file is None else _deep(file, image)
+        return pixels(image, None) if array is None else array, found
+    except (Unusable, MemoryError):
+        raise
+    except Exception as error:
+        raise Unusable(f"it is damaged: {error}") from error
+
+
+def _deep_mode(image: Image.Image) -> str | None:
+    """How the samples of a PNG or PPM with 16 bits are stored that Pillow would cut to 8 bits."""
+    tiles = getattr(image, "tile", None)  # none after loading
+    if not tiles:
+        return None
+    how = tiles[0].args
+    if image.format == "PNG" and how in ("RGB;16B", "RGBA;16B", "LA;16B"):
+        return str(how)
+    deep = image.format == "PPM" and image.mode == "RGB" and isinstance(how, tuple)
+    return "PPM" if deep and how[1] > 255 else None
+
+
+def _deep(file: IO[bytes], image: Image.Image) -> np.ndarray | None:
+    """The pixels of a colour image with 16 bits that Pillow would cut to 8; None for others."""
+    mode = _deep_mode(image)
+    if mode is None:
+        return None
+    if mode == "PPM":
+        codec, _, offset, (_, top) = image.tile[0]  # type: ignore[attr-defined]  # of a file
+        if codec != "ppm":
+            raise Unusable("it is a text file with 16 bits; save it as PNG")
+        width, height = image.size
+        file.seek(offset)
+        values = np.frombuffer(file.read(6 * width * height), ">u2").reshape(height, width, 3)
+        array = np.rint(values * (65535 / top)).astype(np.uint16)
+    elif mode == "LA;16B":
+        # The four bytes of a pixel are taken as a pixel of four bands.
+        array = np.ascontiguousarray(_reread(file, "RGBA")).view(">u2").astype(np.uint16)
+    else:
+        # Pillow takes one byte of each sample: the first, or as if it were the other order, the
+        # second.
+        high, low = (_reread(file, mode.replace("16B", end)) for end in ("16B", "16L"))
+        array = high.astype(np.uint16) << 8 | low
+    array = np.moveaxis(array, -1, 0)
+    if mode in ("RGBA;16B", "LA;16B"):
+        array = tiff.on_white(array, len(array) - 1, associated=False)
+    elif (clear := image.info.get("transparency")) is not None:
+        is_clear = (array == np.array(clear)[:, None, None]).all(0)
+        array = np.where(is_clear, np.uint16(65535), array)
+    image.load()  # finds metadata behind the pixels
+    return _upright(array if len(array) > 1 else array[0], _orientation(image))
+
+
+def _reread(file: IO[bytes], raw_mode: str) -> np.ndarray:
+    """The pixels of a PNG with another interpretation of its bytes."""
+    file.seek(0)
+    with Image.open(file, formats=["PNG"]) as image:
+        image.tile = [image.tile[0]._replace(args=raw_mode)]
+        image.load()
+        return np.array(image)
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """An image [..., H, W] after its EXIF orientation is applied."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(-1, -2)
+    if orientation in (3, 4, 7, 8):
+        array = array[..., ::-1, :]
+    if orientation in (2, 3, 6, 7):
+        array = array[..., ::-1]
     return np.ascontiguousarray(array)
 
 
@@ -123,44 +254,82 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def _image(path: str | Path) -> Iterator[Image.Image]:
-    with open_file(path) as file:
-        head = file.read(16)
+def _opened(path: str | Path | IO[bytes]) -> Iterator[tuple[IO[bytes], tiff.Tags | None]]:
+    """The file at its beginning, and the tags of a TIFF."""
+    with open_file(path) if isinstance(path, str | Path) else path as file:
+        head = file.read(4)
         file.seek(0)
         if not head:
             raise Unusable("it is empty")
-        try:
-            image = Image.open(file, formats=FORMATS)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise Unusable(_TOO_LARGE) from error
-        except UnidentifiedImageError as error:
-            begin = head.decode("ascii", "replace").split("\n")[0]
-            text = f", and begins with {begin!r}" if begin.isprintable() else ""
-            raise Unusable(f"it is not an image{text}") from error
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise Unusable(f"it is damaged: {error}") from error
-        if image.width * image.height > MAX_PIXELS:
-            raise Unusable(_TOO_LARGE)
-        with image:
-            yield image
+        yield file, tiff.read_tags(file) if head in tiff.MAGIC else None
+
+
+@contextmanager
+def _image(file: IO[bytes]) -> Iterator[Image.Image]:
+    if _HEIF:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    try:
+        image = Image.open(file, formats=[name for name in FORMATS if _has(name)])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Unusable(_TOO_LARGE) from error
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        begin = file.read(16).decode("ascii", "replace").split("\n")[0]
+        text = f", and begins with {begin!r}" if begin.isprintable() else ""
+        raise Unusable(f"it is not an image{text}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Unusable(f"it is damaged: {error}") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise Unusable(_TOO_LARGE)
+    with image:
+        yield image
 
 
 _TOO_LARGE = f"it has more than {MAX_PIXELS // 10**6} million pixels"
+
+
+def _has(name: str) -> bool:
+    return {"AVIF": _AVIF, "HEIF": _HEIF}.get(name, True)
 
 
 def _is_colour(image: Image.Image) -> bool:
     if image.mode == "P" and image.palette is not None:
         table = np.array(image.getpalette("RGB")).reshape(-1, 3)
         return bool((table != table[:, :1]).any())
-    return image.mode not in _GREY and _depth(image.mode) == np.uint8
+    if _deep_mode(image) == "LA;16B":
+        return False
+    return image.mode not in _GREY and image.mode[0] not in "IF"
 
 
-def _depth(mode: str) -> np.dtype:
-    if mode.startswith("I"):
+def _depth(image: Image.Image, tags: tiff.Tags | None) -> np.dtype:
+    """The type of the values: of a TIFF by its tags, else by Pillow's mode."""
+    if tags is not None and tags.dtype is not None:
+        return tags.dtype
+    if image.mode == "I" and image.format != "PPM":
+        return np.dtype(np.int32)
+    if image.mode.startswith("I"):
         return np.dtype(np.uint16)
-    return np.dtype(np.float32 if mode == "F" else np.uint8)
+    return np.dtype(np.float32 if image.mode == "F" else np.uint8)
+
+
+def _white(dtype: np.dtype) -> int:
+    return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
+
+
+def _avif_bits(image: Image.Image) -> int:
+    """Bits per channel of an AVIF image, from the record of its codec; 8 for other images."""
+    file: Any = getattr(image, "fp", None)
+    if image.format != "AVIF" or file is None:
+        return 8
+    place = file.tell()
+    file.seek(0)
+    codec = re.search(rb"av1C..(.)", file.read(4096), re.DOTALL)
+    file.seek(place)
+    return 10 if codec and codec[1][0] & 0x40 else 8
 
 
 def _orientation(image: Image.Image) -> int:

@@ -15,8 +15,12 @@ PARTS = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "dev": "validation",
     "test": "test",
+    "tests": "test",
     "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from autoencode.data.arrays import as_array
 from autoencode.data.read.keys import item_keys, raw_parts
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
+from autoencode.io.files import Unusable
 from autoencode.io.memory import check_memory
 from autoencode.io.progress import Bar
 
@@ -19,39 +21,105 @@ from autoencode.io.progress import Bar
 def read_memory(source: Any) -> RawData:
     """The data in a Python object.
 
-    An array or tensor; a pair (x, y); two pairs (x_train, y_train), (x_test, y_test); a mapping
-    with the keys that an .npz file may have; a torch `Dataset` that yields x, (x, y) or mappings.
+    An array or tensor; a list of arrays or of Pillow's images; a pair (x, y); two pairs
+    (x_train, y_train), (x_test, y_test); a mapping with the keys that an .npz file may have; a
+    torch `Dataset` that yields x, (x, y) or mappings.
 
     Raises:
         DataError: it is none of these.
     """
     if isinstance(source, Dataset):
         return _dataset(source)
+    notices: tuple[str, ...] = ()
     if isinstance(source, Mapping):
         parts, notices = raw_parts(source, "The mapping")
-        return RawData(parts, notices=notices, caller_owned=True)
-    if isinstance(source, tuple):
+    elif isinstance(source, tuple):
         if len(source) != 2:
             raise DataError(f"A tuple of length {len(source)} is not (x, y)", "Give x or (x, y).")
         if all(isinstance(pair, tuple) and len(pair) == 2 for pair in source):
-            return RawData({"train": source[0], "test": source[1]}, caller_owned=True)
-        return RawData({"all": source}, caller_owned=True)
-    if isinstance(source, list) or hasattr(source, "__array__") or hasattr(source, "__dlpack__"):
-        return RawData({"all": (as_array(source, "The data"), None)}, caller_owned=True)
-    raise DataError(
-        f"Data cannot be read from {type(source).__name__}",
-        "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset.",
+            parts = {"train": source[0], "test": source[1]}
+        else:
+            parts = {"all": source}
+    elif isinstance(source, list) or _is_array(source):
+        parts = {"all": (source, None)}
+    else:
+        fix = "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset."
+        if _is_picture(source):
+            fix = "Give a list of images: [image]."
+        raise DataError(f"Data cannot be read from {type(source).__name__}", fix)
+    pictures = _Pictures()
+    for part, (x, y) in parts.items():
+        what = "The data" if part == "all" else f"The {part} part"
+        if isinstance(x, list) and x and all(map(_is_picture, x)):
+            x = [pictures.read(image, f"{what}, image {i}") for i, image in enumerate(x)]
+        parts[part] = as_array(x, what), y
+    return RawData(
+        parts,
+        notices=(*notices, *pictures.notices()),
+        image_files=pictures.count > 0,
+        value_range=pictures.value_range,
+        caller_owned=True,
     )
+
+
+def _is_array(x: Any) -> bool:
+    names = ("__array__", "__dlpack__", "toarray")  # the last one is of sparse matrices
+    return any(hasattr(x, name) for name in names)
+
+
+def _is_picture(x: Any) -> bool:
+    return type(x).__module__.startswith("PIL.")
+
+
+class _Pictures:
+    """Reads Pillow's images and notes what was changed in them."""
+
+    def __init__(self) -> None:
+        self.count, self._heads = 0, Counter[str]()
+        self._types: set[np.dtype] = set()
+
+    def read(self, image: Any, what: str) -> np.ndarray:
+        """The pixels of an image, [H, W] grey or [3, H, W] colour."""
+        from autoencode.data.read.image import read_image
+
+        try:
+            pixels, head = read_image(image)
+        except Unusable as error:
+            raise DataError(f"{what} cannot be used: {error}", "Repair or remove it.") from error
+        self.count += 1
+        self._heads["have transparent parts, which became white"] += head.alpha
+        self._heads["have several frames; only the first is used"] += head.frames > 1
+        if head.note:
+            self._heads[f"were changed: {head.note}"] += 1
+        self._types.add(pixels.dtype)
+        return pixels
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """The range of 16-bit images."""
+        return (0, 65535) if self._types == {np.dtype(np.uint16)} else None
+
+    def notices(self) -> list[str]:
+        """What was changed, and in how many images."""
+        return [f"{count:,} images {what}." for what, count in self._heads.items() if count]
 
 
 def _dataset(dataset: Dataset[Any]) -> RawData:
     """All items of a torch data set, stacked."""
-    total = 0 if isinstance(dataset, IterableDataset) else len(dataset)  # type: ignore[arg-type]
+    try:
+        total = 0 if isinstance(dataset, IterableDataset) else len(dataset)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError) as error:
+        raise DataError(
+            f"The data set {type(dataset).__name__} has no length: {error}",
+            "Give it the method __len__, or give a part of it: "
+            "torch.utils.data.Subset(dataset, range(1000)).",
+        ) from error
     xs: np.ndarray | list[np.ndarray] = []
     ys: list[Any] = []
+    pictures = _Pictures()
     with Bar("reading the data set", total) as bar:
         for i, item in enumerate(_items(dataset, total)):
-            x, y = _pair(item, i)
+            x, y = _pair(item, i, pictures)
             if i and (x.shape != xs[0].shape or x.dtype != xs[0].dtype):
                 raise DataError(
                     f"Item {i} of the data set is {x.dtype} of shape {x.shape}, but item 0 is "
@@ -59,12 +127,19 @@ def _dataset(dataset: Dataset[Any]) -> RawData:
                     "Convert all to one shape and type.",
                 )
             if i and (y is None) == bool(ys):
-                raise DataError(f"Item {i} of the data set lacks a label, or item 0 does", "")
+                raise DataError(
+                    f"Item {i} of the data set lacks a label, or item 0 does",
+                    "Give all items a label, or none.",
+                )
             if i == 0 and total:
                 check_memory(x.nbytes * total, "The data set", "Give fewer or smaller items.")
                 xs = np.empty((total, *x.shape), x.dtype)
             if isinstance(xs, list):
-                xs.append(x)  # the number of items is not known
+                if i & (i - 1) == 0:  # the number of items is not known, and may have no end
+                    what = f"The data set, after {i + 1:,} items,"
+                    fix = "Give a finite part: list(itertools.islice(dataset, 1000))."
+                    check_memory(2 * x.nbytes * i, what, fix)
+                xs.append(x)
             else:
                 xs[i] = x
             if y is not None:
@@ -73,7 +148,12 @@ def _dataset(dataset: Dataset[Any]) -> RawData:
     if not len(xs):
         raise DataError("The data set is empty", "Give some examples.")
     whole = np.stack(xs) if isinstance(xs, list) else xs
-    return RawData({"all": (whole, np.array(ys) if ys else None)})
+    return RawData(
+        {"all": (whole, np.array(ys) if ys else None)},
+        notices=tuple(pictures.notices()),
+        image_files=pictures.count > 0,
+        value_range=pictures.value_range,
+    )
 
 
 def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:
@@ -93,7 +173,7 @@ def _items(dataset: Dataset[Any], total: int) -> Iterator[Any]:
         ) from error
 
 
-def _pair(item: Any, i: int) -> tuple[np.ndarray, Any]:
+def _pair(item: Any, i: int, pictures: _Pictures) -> tuple[np.ndarray, Any]:
     """Image and label, or None, of one item."""
     what = f"Item {i} of the data set"
     x, y = item, None
@@ -102,10 +182,8 @@ def _pair(item: Any, i: int) -> tuple[np.ndarray, Any]:
         x, y = item[image], None if label is None else item[label]
     elif isinstance(item, tuple | list) and len(item) in (1, 2):
         x, y = item[0], item[1] if len(item) == 2 else None
-    if type(x).__module__.startswith("PIL."):
-        from autoencode.data.read.image import pixels
-
-        return pixels(x), _label(y, what)
+    if _is_picture(x):
+        return pictures.read(x, what), _label(y, what)
     return as_array(x, what), _label(y, what)
 
 

@@ -14,7 +14,7 @@ from typing import IO, Literal
 import numpy as np
 from numpy.lib import format as npy_format
 
-from autoencode.data.read.keys import raw_parts
+from autoencode.data.read.keys import LABELS, raw_parts
 from autoencode.data.records import RawData
 from autoencode.errors import DataError, ResourceError
 from autoencode.io.files import open_regular, read_up_to, reason, shown
@@ -71,6 +71,24 @@ def read_npz(path: Path) -> RawData:
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         parts, notices = raw_parts(_Members(archive, shown(path)), shown(path))
     return RawData(parts, notices=notices)
+
+
+def read_npz_labels(path: Path) -> np.ndarray:
+    """The labels in an .npz file: its single array, or the one named y, labels or the like.
+
+    Raises:
+        DataError: none is named so, or it is damaged.
+    """
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        members = _Members(archive, shown(path))
+        names = [name for name in members if len(members) == 1 or name.lower() in LABELS]
+        if len(names) != 1:
+            raise DataError(
+                f"{shown(path)} contains {', '.join(members) or 'no arrays'}, and which are the "
+                "labels is not clear",
+                "Name them y.",
+            )
+        return members[names[0]]
 
 
 class _Members(Mapping[str, np.ndarray]):
