@@ -171,7 +171,7 @@ READ = {
 REFUSED = {
     "test beside classes": (
         "cat/{}.png 3; dog/{}.png 3; test/cat/0.png 1; test/dog/0.png 1",
-        "test would becomecome a class next to cat, dog",
+        "test would become a class next to cat, dog",
         ["train: cat 3, dog 3; test: cat 1, dog 1"],
     ),
     "flat test beside classes": (
@@ -233,22 +233,22 @@ REFUSED = {
     ),
     "val and test without train": (
         "val/a/{}.png 2; val/b/{}.png 2; test/a/0.png 1; test/b/0.png 1",
-        "test, val would becomecome classes",
+        "test, val would become classes",
         ["train: a 2, b 2; test: a 1, b 1"],
     ),
     "two domains": (
         "trainA/{}.jpg 3; testA/{}.jpg 2; trainB/{}.jpg 3; testB/{}.jpg 2",
-        "would becomecome classes",
+        "would become classes",
         ["train: 3; test: 2"],
     ),
     "two folders of one part": (
         "train/{}.jpg 3; training/{}.jpg 2; test/{}.jpg 2",
-        "would becomecome classes",
+        "would become classes",
         ["train: 3; test: 2"],
     ),
     "train is a class": (
         "train/{}.png 3; bus/{}.png 2; car/{}.png 2",
-        "train would becomecome a class next to bus, car",
+        "train would become a class next to bus, car",
         ["all: 3"],
     ),
     "deep classes": (
