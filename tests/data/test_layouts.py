@@ -171,84 +171,84 @@ READ = {
 REFUSED = {
     "test beside classes": (
         "cat/{}.png 3; dog/{}.png 3; test/cat/0.png 1; test/dog/0.png 1",
-        "test would be classes beside cat, dog",
+        "test would become a class next to cat, dog",
         ["train: cat 3, dog 3; test: cat 1, dog 1"],
     ),
     "flat test beside classes": (
         "cat/{}.png 3; dog/{}.png 3; test/{}.png 2",
-        "beside cat, dog",
+        "next to cat, dog",
         [None],  # the second refusal: the test part has no classes
     ),
     "val beside classes": (
         "cat/{}.png 3; dog/{}.png 3; val/a/0.png 1",
-        "val would be",
+        "val would become",
         ["all: cat 3, dog 3"],
     ),
     "masks beside classes": (
         "cat/{}.png 3; dog/{}.png 3; masks/{}.png 3",
-        "masks would be",
+        "masks would become",
         ["all: cat 3, dog 3"],
     ),
-    "images and masks": ("images/{}.png 3; masks/{}.png 3", "masks would be", ["all: 3"]),
+    "images and masks": ("images/{}.png 3; masks/{}.png 3", "masks would become", ["all: 3"]),
     "images and a folder of any name": (
         "images/{}.png 3; 1st_manual/{}.png 3; mask/{}.png 3",
-        "1st_manual, mask would be",
+        "1st_manual, mask would become",
         ["all: 3"],
     ),
     "images and masks in parts": (
         "train/images/{}.png 3; train/masks/{}.png 3; test/images/0.png 1; test/masks/0.png 1",
-        "masks would be",
+        "masks would become",
         ["train: 3; test: 1"],
     ),
     "parts of images and of masks": (
         "train_images/{}.png 3; train_masks/{}.png 3; test_images/0.png 1; test_masks/0.png 1",
-        "train_masks beside them",
+        "train_masks in the same folder",
         ["train: 3; test: 1"],
     ),
     "Pascal": (
         "VOC/JPEGImages/{}.jpg 3; VOC/SegmentationClass/{}.png 3; VOC/Annotations/{}.xml 3",
-        "SegmentationClass would be",
+        "SegmentationClass would become",
         ["all: 3"],
     ),
     "MVTec": (
         "bottle/train/good/{}.png 4; bottle/test/good/{}.png 2; bottle/test/broken/{}.png 2; "
         "bottle/ground_truth/broken/{}.png 2",
-        "test, train are parts, and ground_truth beside them is none",
+        "test, train are parts, and ground_truth in the same folder is none",
         ["train: good 4; test: broken 2, good 2"],
     ),
     "another folder beside parts": (
         "train/a/0.png 1; train/b/0.png 1; test/a/0.png 1; my extras, more/{}.png 2",
-        "my extras, more beside them",
+        "my extras, more in the same folder",
         ["train: a 1, b 1; test: a 1"],
     ),
     "an image beside parts": (
         "train/{}.png 3; test/{}.png 2; [logo].png 1",
-        "[logo].png beside them",
+        "[logo].png in the same folder",
         ["train: 3; test: 2"],
     ),
     "many images beside parts": (
         "train/{}.png 3; test/{}.png 2; {}.png 30",
-        "beside them",
+        "in the same folder",
         ["train: 3; test: 2"],
     ),
     "val and test without train": (
         "val/a/{}.png 2; val/b/{}.png 2; test/a/0.png 1; test/b/0.png 1",
-        "test, val would be classes",
+        "test, val would become classes",
         ["train: a 2, b 2; test: a 1, b 1"],
     ),
     "two domains": (
         "trainA/{}.jpg 3; testA/{}.jpg 2; trainB/{}.jpg 3; testB/{}.jpg 2",
-        "would be classes",
+        "would become classes",
         ["train: 3; test: 2"],
     ),
     "two folders of one part": (
         "train/{}.jpg 3; training/{}.jpg 2; test/{}.jpg 2",
-        "would be classes",
+        "would become classes",
         ["train: 3; test: 2"],
     ),
     "train is a class": (
         "train/{}.png 3; bus/{}.png 2; car/{}.png 2",
-        "train would be classes beside bus, car",
+        "train would become a class next to bus, car",
         ["all: 3"],
     ),
     "deep classes": (
@@ -289,7 +289,7 @@ REFUSED = {
     ),
     "a third folder beside prefixes": (
         "seg_train/a/0.png 1; seg_train/b/0.png 1; seg_test/a/0.png 1; seg_pred/{}.png 3",
-        "seg_pred beside them",
+        "seg_pred in the same folder",
         ["train: a 1, b 1; test: a 1"],
     ),
 }
@@ -348,7 +348,7 @@ def test_every_refusal_can_be_read_without_labels_or_says_what_to_leave_out(tmp_
     for name, (layout, words, _) in REFUSED.items():
         folder = made(tmp_path / name, layout)
         images = sum(path.suffix in (".png", ".jpg") for path in folder.rglob("*"))
-        if "beside them" in words:  # parts, and something that belongs to no part
+        if "in the same folder" in words:  # parts, and something that belongs to no part
             with pytest.raises(DataError, match=r"--ignore|--train-dir"):
                 content(folder, no_labels=True)
         else:

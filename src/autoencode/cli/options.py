@@ -42,8 +42,8 @@ Source = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="A data set by name (see: autoencode data list), a folder of images, or an .npy, .npz "
-        "or IDX file.",
+        help="A data set by name (see: autoencode data list), a folder or archive of images, or an "
+        ".npy, .npz or IDX file.",
     ),
 ]
 TrainingSource = Annotated[

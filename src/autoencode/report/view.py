@@ -79,6 +79,8 @@ class View:
             positions = order[:MAX_EXAMPLES].sort().values
             x, y = x[positions], None if y is None else y[positions]
             context = None if context is None else context[positions]
+        if y is not None and bool((y < 0).any()):
+            y = None  # the figures by class need the class of every example
         if context is None and isinstance(model, LabelModel):
             predicted = in_batches(
                 model, x, lambda b, _: model.predict(b), "predicting", BATCH_SIZE

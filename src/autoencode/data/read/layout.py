@@ -291,10 +291,13 @@ def _refuse_doubtful(parts: Mapping[str, _Branch], names: Sequence[str], source:
     if left:
         fixes["ignore"] = patterns(left)
     others = [shown(name) for name in names if name not in doubtful]
-    beside = f" beside {', '.join(others[:5])}{' …' if len(others) > 5 else ''}" if others else ""
+    one = len(doubtful) == 1
+    what = "a class" if one else "classes"
+    name_is_not = "its name is not that of a class" if one else "their names are not of classes"
+    beside = f" next to {', '.join(others[:5])}{' …' if len(others) > 5 else ''}" if others else ""
     raise DataError(
-        f"In {shown(source)}, {', '.join(map(shown, doubtful))} would be classes{beside}, but not "
-        "by their names",
+        f"In {shown(source)}, {', '.join(map(shown, doubtful))} would become {what}{beside}, but "
+        f"{name_is_not}",
         f"State what they are: {options_text(fixes)}. If one is a class, rename its folder.",
     )
 
@@ -303,7 +306,7 @@ def _one_class(only: _Branch, source: Path) -> DataError:
     return DataError(
         f"In {shown(source)}, all {len(only.paths):,} images are in the one folder {only.title}, "
         "and one class teaches nothing",
-        "Read them without labels: --no-labels (no_labels=True). If other classes are beside, "
+        "Read them without labels: --no-labels (no_labels=True). If there are other classes, "
         "give the folder that contains them all.",
     )
 
@@ -348,7 +351,7 @@ def _beside(
         }
         fix = f"Read only the parts: {options_text(dirs)}."
     return DataError(
-        f"In {shown(source)}, {', '.join(map(shown, part_of))} are parts, and {listed} beside them "
-        "is none",
+        f"In {shown(source)}, {', '.join(map(shown, part_of))} are parts, and {listed} "
+        "in the same folder is none",
         fix,
     )

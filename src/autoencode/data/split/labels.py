@@ -68,7 +68,7 @@ def label_notices(labels: Mapping[str, np.ndarray], classes: tuple[str, ...]) ->
         )
         notices.append(f"The labels of {listed} examples are unknown (−1, NaN or empty).")
         if classes == ("1",):
-            notices.append("If −1 is a class beside 1, give other numbers, such as labels + 1.")
+            notices.append("If −1 is a class like 1, give other numbers, such as labels + 1.")
     found = {part: {*np.unique(y[y >= 0]).tolist()} for part, y in labels.items()}
     for part in found.keys() - {"all", "train"} if "train" in found else ():
         for more, less, which in (
