@@ -24,25 +24,32 @@ class RowDistribution(Distribution):
     has_rsample = False
 
     def __init__(
-        self, theta: Float[Tensor, "*batch d"], scale: Tensor, widths: Sequence[int]
+        self,
+        theta: Float[Tensor, "*batch_event"],
+        scale: Tensor,
+        widths: Sequence[int] = (),
+        event_dims: int = 1,
     ) -> None:
         """Means of numbers and logits of categories.
 
-        scale: standard deviations of the numeric columns, [] or [number of numeric columns].
-        widths: of each column, 0 for a number and the number of categories for a block.
+        scale: standard deviations of the numbers, [] or one for each, in their order.
+        widths: of each column, 0 for a number and the number of categories for a block; () if all
+            values are numbers, which may then have more than one dimension.
         """
-        self.theta, self.scale, self.widths = theta, scale, tuple(widths)
-        super().__init__(theta.shape[:-1], theta.shape[-1:], validate_args=False)
+        self.theta, self.scale = theta, scale
+        self.widths = tuple(widths) if any(widths) else ()
+        cut = theta.dim() - event_dims
+        super().__init__(theta.shape[:cut], theta.shape[cut:], validate_args=False)
 
     @property
     def support(self) -> Any:
-        """All real vectors."""
-        return constraints.real_vector
+        """All real values."""
+        return constraints.independent(constraints.real, len(self.event_shape))  # type: ignore[no-untyped-call]
 
     @property
     def mean(self) -> Tensor:
         """Means of numbers and probabilities of categories, [*batch, D]."""
-        if not any(self.widths):
+        if not self.widths:
             return self.theta
         parts = torch.split(self.theta, [width or 1 for width in self.widths], -1)
         return torch.cat(
@@ -56,7 +63,7 @@ class RowDistribution(Distribution):
     @property
     def variance(self) -> Tensor:
         """[*batch, D]."""
-        if not any(self.widths):
+        if not self.widths:
             return self.scale.square().expand_as(self.theta)
         mean = self.mean
         found = mean * (1 - mean)
@@ -67,6 +74,8 @@ class RowDistribution(Distribution):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Samples [*sample_shape, *batch, D], with one-hot blocks."""
         shape = self._extended_shape(Size(sample_shape))
+        if not self.widths:
+            return self.theta + self.scale * torch.randn(shape, device=self.theta.device)
         with torch.no_grad():
             sizes = [width or 1 for width in self.widths]
             parts = torch.split(self.theta.expand(shape), sizes, -1)
@@ -85,10 +94,11 @@ class RowDistribution(Distribution):
         """Nats, [*batch], of the values that are not NaN."""
         known = ~torch.isnan(value)
         filled = torch.where(known, value, 0.0)
-        numbers = slice(None) if not any(self.widths) else self._numbers(value.device)
+        numbers = self._numbers(value.device) if self.widths else slice(None)
+        event = tuple(range(-len(self.event_shape), 0))
         scaled = (filled[..., numbers] - self.theta[..., numbers]) / self.scale
         each = -0.5 * scaled.square() - self.scale.log() - 0.5 * math.log(2 * math.pi)
-        total = torch.where(known[..., numbers], each, 0.0).sum(-1)
+        total = torch.where(known[..., numbers], each, 0.0).sum(event)
         start = 0
         for width in self.widths:
             if width:

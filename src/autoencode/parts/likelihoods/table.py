@@ -43,18 +43,25 @@ class TableRows(Likelihood):
         missing: bool = False,
     ) -> None:
         super().__init__(sizes)
-        widths = columns or (0,) * sizes.pixels
-        if len(sizes.x) != 1 or sum(width or 1 for width in widths) != sizes.pixels:
+        values = sum(width or 1 for width in columns)
+        rows = len(sizes.x) == 1
+        if columns and not (rows and values == sizes.pixels):
             raise RecipeError(
-                f"The table likelihood has columns of {sum(width or 1 for width in widths)} "
-                f"values, and one example here has the shape {sizes.x}",
-                'Use likelihood "gaussian", or give the columns: likelihood.columns.',
+                f"The table likelihood has columns of {values} values, and one example here has "
+                f"the shape {sizes.x}",
+                'Leave the columns out (likelihood.columns), or use likelihood "gaussian".',
             )
-        self.widths, self.missing = widths, missing
-        numbers = sum(width == 0 for width in widths)
+        if missing and not rows:
+            raise RecipeError(
+                f"Only rows of tables may have missing values, and one example here has the shape "
+                f"{sizes.x}",
+                "Leave likelihood.missing out.",
+            )
+        self.widths, self.missing = columns, missing
         start = torch.tensor(SQUARED_ERROR_SCALE).log()
         if scale == "column":
-            start = start.repeat(numbers)
+            shape = (sum(width == 0 for width in columns),) if columns else sizes.x
+            start = start.expand(shape).clone()
         if scale == "fixed":
             self.register_buffer("log_scale", start, persistent=False)
         else:
@@ -63,19 +70,17 @@ class TableRows(Likelihood):
     def initialise(self, x: Tensor) -> None:
         """Sets a learned scale to a quarter of the deviation of the numbers."""
         if isinstance(self.log_scale, nn.Parameter):
-            numbers = [i for i, column in enumerate(self._first_values()) if column]
-            values = x[:, numbers]
+            kinds = [width == 0 for width in self.widths for _ in range(width or 1)]
+            values = x[:, torch.tensor(kinds)] if kinds else x
             if self.log_scale.dim():
-                start = torch.stack([start_of_scale(each[:, None]) for each in values.T])
+                columns = values.flatten(1).T
+                start = torch.stack([start_of_scale(each[:, None]) for each in columns])
             else:
                 start = start_of_scale(values)
-            self.log_scale.data.copy_(start.log())
+            self.log_scale.data.copy_(start.log().reshape(self.log_scale.shape))
 
     def forward(self, theta: Tensor) -> Distribution:
-        """Outputs [*S, B, 1, D] to a distribution with batch [*S, B], event [D]."""
+        """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
+        dims = len(self.sizes.x)
         scale = self.log_scale.clamp(min=MIN_LOG_SCALE).exp()
-        return RowDistribution(widen(theta).squeeze(-2), scale, self.widths)
-
-    def _first_values(self) -> list[bool]:
-        """For each of the D values whether it is a number."""
-        return [width == 0 for width in self.widths for _ in range(width or 1)]
+        return RowDistribution(widen(theta).squeeze(-1 - dims), scale, self.widths, dims)
