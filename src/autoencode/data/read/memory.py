@@ -9,24 +9,35 @@ import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
 from autoencode.data.arrays import as_array
-from autoencode.data.read.keys import item_keys, raw_parts
+from autoencode.data.options import Options
+from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.read.frame import as_frame, is_columns, is_frame
+from autoencode.data.read.keys import PARTS, item_keys, raw_parts
+from autoencode.data.read.table import read_table
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.memory import check_memory
 from autoencode.io.progress import Bar
 
 
-def read_memory(source: Any) -> RawData:
+def read_memory(source: Any, options: Options, given: Preprocessing | None = None) -> RawData:
     """The data in a Python object.
 
-    An array or tensor; a pair (x, y); two pairs (x_train, y_train), (x_test, y_test); a mapping
-    with the keys that an .npz file may have; a torch `Dataset` that yields x, (x, y) or mappings.
+    An array or tensor; a DataFrame, a pyarrow table or a structured array; a pair (x, y); two pairs
+    (x_train, y_train), (x_test, y_test); a mapping with the keys that an .npz file may have, of
+    parts to tables, or of names to columns; a torch `Dataset` that yields x, (x, y) or mappings.
+
+    given: the preprocessing of a trained model, whose columns are read from a table.
 
     Raises:
         DataError: it is none of these.
     """
     if isinstance(source, Dataset):
         return _dataset(source)
+    if (found := _tables(source)) is not None:
+        labels = {part: y for part, (_, y) in found.items() if y is not None}
+        frames = {part: as_frame(x) for part, (x, _) in found.items()}
+        return read_table(frames, options, given, labels or None)
     if isinstance(source, Mapping):
         parts, notices = raw_parts(source, "The mapping")
         return RawData(parts, notices=notices, caller_owned=True)
@@ -40,8 +51,30 @@ def read_memory(source: Any) -> RawData:
         return RawData({"all": (as_array(source, "The data"), None)}, caller_owned=True)
     raise DataError(
         f"Data cannot be read from {type(source).__name__}",
-        "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset.",
+        "Give a name, a path, an array, a tensor, a DataFrame, (x, y) or a torch Dataset.",
     )
+
+
+def _tables(source: Any) -> dict[str, tuple[Any, Any]] | None:
+    """The table of each part, with its labels or None; None if the source has no tables."""
+    if is_frame(source):
+        return {"all": (source, None)}
+    if isinstance(source, Mapping):
+        values = list(source.values())
+        named = values and all(str(name).lower() in PARTS for name in source)
+        if named and all(map(is_frame, values)):
+            return {PARTS[name.lower()]: (x, None) for name, x in source.items()}
+        if is_columns(source):
+            return {"all": (dict(source), None)}
+        parts = raw_parts(source, "The mapping")[0] if any(map(is_frame, values)) else {}
+        return parts if parts and all(is_frame(x) for x, _ in parts.values()) else None
+    if isinstance(source, tuple) and len(source) == 2:
+        if is_frame(source[0]):
+            return {"all": source}
+        pairs = all(isinstance(pair, tuple) and len(pair) == 2 for pair in source)
+        if pairs and all(is_frame(pair[0]) for pair in source):
+            return {"train": source[0], "test": source[1]}
+    return None
 
 
 def _dataset(dataset: Dataset[Any]) -> RawData:
