@@ -21,7 +21,8 @@ MISSING = ("", "NaN", "nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL",
 MAX_CATEGORIES = 50
 _INFINITY = r"[+-]?(?i:inf|infinity)"
 _DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}.*"
-_UNIT = rf"\D{{0,3}}\d[\d,.'  ]*\s*\D{{0,8}}|{NUMBER}"
+# A number with a unit or with separators: "12 kg", "1,234.5", "$ 3", "10%".
+_UNIT = rf"[+-]?[$€£¥]?\s*\d[\d,.' ]*\s*[^\d\s]{{0,8}}|{NUMBER}"
 
 
 class Cells:

@@ -42,8 +42,8 @@ def read_table(
     table = _Table(joined, options, rows)
     if labels is not None and options.label is not None:
         raise DataError("Labels and a label column are given", "Leave one of them out.")
-    known = given.columns if given is not None else ()
-    columns, values = table.known(known) if known else table.learned()
+    known = given is not None and given.is_table
+    columns, values = table.known(given) if given and known else table.learned()
     if labels is not None:
         classes, y = _given_labels(labels, list(frames))
     else:
@@ -146,19 +146,21 @@ class _Table:
                 it = "it" if len(problems) == 1 else "them"
                 fix = f"Leave {it} out: {_choice(usable)}"
                 if identifier is not None and options.id is None:
+                    also = "or" if len(problems) == 1 else "and"
                     flag = f"--id {shlex.quote(identifier)} (id={identifier!r})"
-                    fix += f", or name the rows by {identifier}: {flag}"
+                    fix += f", {also} name the rows by {identifier}: {flag}"
             raise DataError(what[0].upper() + what[1:], f"{fix}.")
         self._state_tokens()
         return tuple(columns), values
 
-    def known(self, known: Sequence[Column]) -> tuple[tuple[Column, ...], list[np.ndarray]]:
+    def known(self, given: Preprocessing) -> tuple[tuple[Column, ...], list[np.ndarray]]:
         """The columns of a trained model, found by name, and their values.
 
         Raises:
             DataError: a column is missing, or has values that the model cannot take.
         """
-        options, names = self.options, [column.name for column in known]
+        options, known = self.options, given.columns
+        names = [column.name for column in known]
         if options.columns is not None and set(options.columns) != set(names):
             raise DataError(
                 f"columns is {', '.join(options.columns)}, and the model was trained on "
@@ -185,18 +187,21 @@ class _Table:
                     values.append(cells.indices(column.categories, self.rows))
             except DataError as error:
                 what = error.what[0].upper() + error.what[1:]
-                fix = "Correct it, or leave the row out."
+                empty = ", or leave the cell empty" if given.missing else ""
+                fix = f"Correct it{empty}, or leave the row out."
                 raise DataError(what, fix) from error
         self._state_tokens()
         roles = (options.label, options.id, options.group)
         extra = [name for name in self.all if name not in names and name not in roles]
         if extra and options.columns is None:
             more = " and so on" if len(extra) > 10 else ""
+            count = "1 column" if len(extra) == 1 else f"{len(extra)} columns"
             self.notices.append(
-                f"{len(extra)} columns that the model was not trained on are not used: "
+                f"{count} that the model was not trained on {'is' if len(extra) == 1 else 'are'} "
+                "not used: "
                 f"{', '.join(extra[:10])}{more}."
             )
-        return tuple(known), values
+        return known, values
 
     def labels(
         self, parts: Sequence[str], sizes: Sequence[int]
