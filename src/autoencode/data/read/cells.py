@@ -92,6 +92,9 @@ class Cells:
         """Text without spaces around it; numbers, if all cells are numbers and it is parsed."""
         import pandas as pd
 
+        if parse and (values := self._parsed(cells)) is not None:
+            self.is_number = True
+            return pd.Series(values)
         stripped = cells.str.strip()
         missing = stripped.isin(MISSING)
         self.tokens.update(map(str, stripped[missing & (stripped != "")]))
@@ -99,18 +102,34 @@ class Cells:
         present = stripped[stripped.notna()]
         if not len(present):
             return pd.Series(np.full(len(cells), np.nan))
-        if parse and present.str.fullmatch(f"{NUMBER}|{_INFINITY}").all():
-            if not present.str.fullmatch(r"-?0\d+").any():
-                self.is_number = True
-                values = np.full(len(cells), np.nan)
-                values[stripped.notna().to_numpy()] = present.astype(np.float64)
-                return pd.Series(values)
+        if parse and present.str.fullmatch(NUMBER).all():
             self.notices.append(
                 f"Column {self.name} has whole numbers that begin with 0, as codes do, and is text."
             )
         elif (present != cells[present.index]).any():
             self.notices.append(f"Spaces around the texts of column {self.name} were removed.")
         return stripped
+
+    def _parsed(self, cells: pd.Series[Any]) -> np.ndarray | None:
+        """The numbers in cells of text, NaN where one is missing; None if some are no numbers."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        texts = compute.utf8_trim_whitespace(pa.array(cells, pa.string(), from_pandas=True))
+        missing = compute.is_in(texts, pa.array(MISSING))
+        try:
+            plain = compute.if_else(missing, None, texts)
+            found = compute.cast(plain, pa.float64())
+        except pa.ArrowInvalid:
+            return None
+        if found.null_count == len(found):
+            return None
+        if compute.any(compute.match_substring_regex(plain, r"^-?0\d+$")).as_py():
+            return None
+        tokens = compute.filter(texts, missing).to_pylist()
+        self.tokens.update(token for token in tokens if token)
+        values: np.ndarray = found.to_numpy(zero_copy_only=False)
+        return values
 
     @property
     def missing(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 
 from autoencode.data.read.keys import PARTS
 from autoencode.errors import DataError
-from autoencode.io.files import open_regular, shown, unzipped
+from autoencode.io.files import open_regular, reason, shown, unzipped
 from autoencode.io.memory import check_memory
 
 if TYPE_CHECKING:
@@ -79,15 +80,17 @@ def is_columns(x: Mapping[str, Any]) -> bool:
 def folder_tables(folder: Path) -> dict[str, Path]:
     """The tables train.csv, test.csv and so on of a folder, by part; {} for any other folder."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        part = PARTS.get(path.name.split(".")[0].lower())
-        if path.is_dir() or (part and part in found):
-            return {}
-        if part and is_table_file(path):
-            found[part] = path
-    return found
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                part = PARTS.get(entry.name.split(".")[0].lower())
+                if (entry.is_dir() and entry.name[0] != ".") or (part and part in found):
+                    return {}
+                if part and is_table_file(Path(entry)):
+                    found[part] = Path(entry)
+    except OSError as error:
+        raise DataError(f"{shown(folder)} cannot be read: {reason(error)}") from error
+    return {part: found[part] for part in dict.fromkeys(PARTS.values()) if part in found}
 
 
 def as_frame(x: Any) -> Frame:
@@ -167,8 +170,8 @@ def _read_parquet(path: Path) -> Frame:
     try:
         table = parquet.read_table(path).to_pandas()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{shown(path)} is damaged: {reason}", "Get or save it again.") from error
+        why = str(error).splitlines()[0]
+        raise DataError(f"{shown(path)} is damaged: {why}", "Get or save it again.") from error
     return replace(as_frame(table), name=shown(path.name))
 
 
@@ -176,7 +179,8 @@ def _read_parquet(path: Path) -> Frame:
 class _Dialect:
     """How a text file is written: the delimiter, the cells of its first rows, and the comments.
 
-    widths: the number of cells in most rows.      ends: lines before the end of each row.
+    rows: cells.      ends: number of lines up to the end of each row.
+    width: the number of cells in most rows below the first.
     """
 
     delimiter: str
@@ -223,8 +227,8 @@ def _read_text(content: bytes, path: Path) -> Frame:
             ),
         )
     except pyarrow.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{shown(path)} cannot be read: {reason}", "Correct the file.") from error
+        why = str(error).splitlines()[0]
+        raise DataError(f"{shown(path)} cannot be read: {why}", "Correct the file.") from error
     if bad:
         line = content[: max(0, content.find(bad[0].text.encode()))].count(b"\n") + 1
         more = f", and so have {len(bad) - 1:,} more lines" if len(bad) > 1 else ""
@@ -377,13 +381,14 @@ def _joined(name: Any) -> str:
 
 def _unique_names(names: Sequence[str], table: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Names of columns of which each occurs once, and a notice of each that was changed."""
-    found, notices = list[str](), list[str]()
+    found, known, notices = list[str](), set[str](), list[str]()
     for i, name in enumerate(names):
         new, number = name or f"Unnamed: {i}", 1
-        while new in found:
+        while new in known:
             number += 1
             new = f"{name}_{number}"
         if new != name and name:
             notices.append(f"Column {i + 1} has the name {name}, as an earlier one, and is {new}.")
         found.append(new)
+        known.add(new)
     return found, notices

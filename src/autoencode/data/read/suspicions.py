@@ -16,7 +16,7 @@ MAX_DEVIATIONS = 20.0
 MAX_CLASSES = 20
 MAX_RATIO = 1000.0  # of the spreads of columns that are not scaled
 LABELS = ("label", "labels", "class", "classes", "target", "y", "species", "outcome", "diagnosis")
-_IDENTIFIER = re.compile(r"(?i)(.*[_ ])?(id|index|number|no|nr|key)|.*(?<=[a-z])I[Dd]")
+_IDENTIFIER = re.compile(r"(?i:(.*[_ ])?(id|index|number|no|nr|key))|.*[a-z]I[Dd]")
 
 
 def of_columns(

@@ -141,7 +141,7 @@ class _Table:
             usable.append(name)
         if problems:
             what = "; ".join(problems)
-            fix = "Convert them, or give other columns."
+            fix = "Correct these cells, or give other columns"
             if usable:
                 it = "it" if len(problems) == 1 else "them"
                 fix = f"Leave {it} out: {_choice(usable)}"
