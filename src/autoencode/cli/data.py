@@ -14,6 +14,9 @@ from autoencode.data.options import Options
 if TYPE_CHECKING:
     from autoencode.data import Check
 
+# Columns of a table, and categories of a column, that are printed.
+MAX_COLUMNS, MAX_CATEGORIES = 60, 8
+
 app = typer.Typer(help="List, fetch and check data sets.", no_args_is_help=True)
 
 
@@ -60,13 +63,14 @@ def check(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="Name of a data set, a folder of images, or an array file."
+            metavar="SOURCE",
+            help="Name of a data set, a folder of images, a table, or an array file.",
         ),
     ],
     options: dict[str, Any],
     json: Json = False,
 ) -> None:
-    """Inspect data before training: shape, value range, classes, duplicates, constant images, NaN.
+    """Inspect data before training: shape, values or columns, classes, duplicates, NaN.
 
     The exit code is 2 if a model cannot be trained on the data as they are.
 
@@ -81,7 +85,10 @@ def check(
 
 
 def _lines(found: Check) -> Iterator[str]:
-    yield f"{found.name}: {' × '.join(map(str, found.shape))}, {found.dtype}"
+    if found.columns:
+        yield from _column_lines(found)
+    else:
+        yield f"{found.name}: {' × '.join(map(str, found.shape))}, {found.dtype}"
     if found.low is not None:
         yield f"values       {found.low:g} to {found.high:g}"
     for part in found.parts:
@@ -92,10 +99,11 @@ def _lines(found: Check) -> Iterator[str]:
         if part.per_class:
             counts = ", ".join(f"{name} {count:,}" for name, count in part.per_class.items())
             yield f"             {counts}"
-    first = f" (first at {found.first_constant})" if found.constant else ""
-    yield f"constant     {found.constant:,} examples{first}"
-    first = f" (first at {found.first_not_finite})" if found.not_finite else ""
-    yield f"NaN or inf   {found.not_finite:,} examples{first}"
+    if not found.columns:
+        first = f" (first at {found.first_constant})" if found.constant else ""
+        yield f"constant     {found.constant:,} examples{first}"
+        first = f" (first at {found.first_not_finite})" if found.not_finite else ""
+        yield f"NaN or inf   {found.not_finite:,} examples{first}"
     for bad in found.bad_files:
         yield f"bad file     {bad.path}: {bad.reason}"
     for notice in found.notices:
@@ -103,3 +111,23 @@ def _lines(found: Check) -> Iterator[str]:
     for problem in found.problems:
         yield f"problem      {problem}"
     yield "These data can be trained on." if found.usable else "These data cannot be used as is."
+
+
+def _column_lines(found: Check) -> Iterator[str]:
+    """The columns of a table, one a line."""
+    yield f"{found.name}: table, {len(found.columns):,} columns"
+    shown = found.columns[:MAX_COLUMNS]
+    names = [each.name if len(each.name) <= 24 else f"{each.name[:23]}…" for each in shown]
+    width = max(map(len, ["column", *names]))
+    yield f"{'column':{width}s}  kind         missing  values"
+    for name, each in zip(names, shown, strict=True):
+        if each.kind == "numeric":
+            values = f"{each.low:g} to {each.high:g}, mean {each.mean:g}"
+        else:
+            most = sorted(each.categories.items(), key=lambda pair: -pair[1])[:MAX_CATEGORIES]
+            more = len(each.categories) - len(most)
+            values = ", ".join(f"{category} {count:,}" for category, count in most)
+            values += f" and {more} more categories" if more else ""
+        yield f"{name:{width}s}  {each.kind:11s}  {each.missing:>7,}  {values}"
+    if len(found.columns) > MAX_COLUMNS:
+        yield f"… and {len(found.columns) - MAX_COLUMNS:,} more columns; --json lists all"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from autoencode.data.large import temporary_storage
 from autoencode.data.load import origin, read
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
+from autoencode.data.preprocessing import ColumnKind
 from autoencode.data.records import PARTS, BadFile, Data, RawData, digests
 from autoencode.data.split.labels import encode
 from autoencode.data.storage import MemoryStorage, Storage
@@ -25,7 +26,7 @@ class PartCheck:
     """One part of a data set.
 
     part: "train", "validation" or "test"; "all" when the data could not be divided.
-    per_class: number of examples of each class, {} without labels.
+    per_class: number of examples of each class, {} without labels; unknown labels are not counted.
     repeated: examples that equal an earlier example of the same part.
     in_train: examples that are in the training part too.
     """
@@ -38,6 +39,24 @@ class PartCheck:
 
 
 @dataclass(frozen=True)
+class ColumnCheck:
+    """One column of a table that the model learns.
+
+    missing: number of rows without a value.
+    low, high, mean: of a numeric column; None of a categorical one.
+    categories: number of rows of each category, {} for a numeric column.
+    """
+
+    name: str
+    kind: ColumnKind
+    missing: int
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    categories: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Check:
     """The result of `check_source`.
 
@@ -47,6 +66,8 @@ class Check:
     not_finite: examples that contain NaN or infinity.
     first_*: the position of the first such example, over all parts in order; None without any.
     bad_files: files of a folder that cannot be used.
+    columns: the columns of a table, () for other data. Then `low`, `high` and the examples that are
+        constant or not finite are not counted.
     problems: the messages with which `load_data` refuses these data; () if it accepts them.
     """
 
@@ -65,6 +86,7 @@ class Check:
     bad_files: tuple[BadFile, ...]
     notices: tuple[str, ...]
     problems: tuple[str, ...]
+    columns: tuple[ColumnCheck, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -97,7 +119,7 @@ def check_source(source: Any, **options: Any) -> Check:
 def _checked(source: Any, strict: Options, lenient: Options, storage: Storage | None) -> Check:
     """The check with the data in a storage, or in memory without one."""
     raw = read(source, lenient, storage or MemoryStorage(reuse=True))
-    problems, values = _bad_files(raw, strict), _values(raw)
+    problems, columns, values = _bad_files(raw, strict), _columns(raw), _values(raw)
     name, path = origin(source, lenient)
     data: Data | None = None
     try:
@@ -115,6 +137,7 @@ def _checked(source: Any, strict: Options, lenient: Options, storage: Storage | 
         bad_files=raw.bad,
         notices=data.notices if data else raw.notices,
         problems=tuple(problems),
+        columns=columns,
     )
 
 
@@ -125,11 +148,28 @@ def _bad_files(raw: RawData, options: Options) -> list[str]:
     return [f"{count:,} of {raw.examined:,} files cannot be used."]
 
 
+def _columns(raw: RawData) -> tuple[ColumnCheck, ...]:
+    """What is in each column of a table, over all parts."""
+    found = []
+    for i, column in enumerate(raw.columns):
+        cells = np.concatenate([x[:, i] for x, _ in raw.parts.values()])
+        present = cells[~np.isnan(cells)]
+        missing = len(cells) - len(present)
+        if column.kind == "categorical":
+            counts = np.bincount(present.astype(np.int64), minlength=column.width).tolist()
+            categories = dict(zip(column.categories, counts, strict=True))
+            found.append(ColumnCheck(column.name, "categorical", missing, categories=categories))
+        else:
+            values = (float(present.min()), float(present.max()), float(present.mean()))
+            found.append(ColumnCheck(column.name, "numeric", missing, *values))
+    return tuple(found)
+
+
 def _values(raw: RawData) -> dict[str, Any]:
     """Shape, type and range, and the examples that are constant or not finite."""
     low, high, constant, infinite, start = np.inf, -np.inf, [], [], 0
     arrays = [as_array(x, part) for part, (x, _) in raw.parts.items()]
-    for x in arrays:
+    for x in () if raw.columns else arrays:
         if x.dtype.kind in "buif" and x.ndim > 1 and x.size:
             for first, block in blocks(x):
                 rows = block.reshape(len(block), -1)

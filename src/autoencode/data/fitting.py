@@ -95,7 +95,12 @@ def adapted(
     """
     x = next(iter(parts.values()))
     if given.is_table:
-        return given, []
+        return given, [] if raw.columns else _array_for_table(given, x)
+    if any(column.kind == "categorical" for column in raw.columns):
+        raise DataError(
+            "The table has columns of text, and the model was trained on an array of numbers",
+            "Give an array, or the numeric columns alone.",
+        )
     shape, wanted = x.shape[1:], given.shape
     notices = []
     if shape != wanted:
@@ -210,6 +215,24 @@ def _channels_fix(array: tuple[int, ...], given: Preprocessing, channels_last: b
         layout = " with --channels-first (channels_last=False)" if given.channels_last else ""
         return f"Give x.reshape(len(x), {sizes}){layout}."
     return None
+
+
+def _array_for_table(given: Preprocessing, x: np.ndarray) -> list[str]:
+    """A notice of how an array without names is read by a model of a table.
+
+    Raises:
+        DataError: its shape is another, or the model has categories.
+    """
+    names = ", ".join(column.name for column in given.columns[:50])
+    numeric = all(column.kind == "numeric" for column in given.columns)
+    if not numeric or x.shape[1:] != given.raw_shape:
+        raise DataError(
+            f"The data are an array with examples of shape {x.shape[1:]}, and the model takes "
+            f"{len(given.columns)} columns: {names}",
+            "Give a table with these columns.",
+        )
+    unnamed = all(column.name == f"x{i + 1}" for i, column in enumerate(given.columns))
+    return [] if unnamed else [f"The columns of the array are taken as {names}, in this order."]
 
 
 def with_channels(x: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:

@@ -70,6 +70,10 @@ def content_hash(raw: RawData) -> str:
             hash_array(sha, name, array)
     for name, array in {"vectors": raw.vectors, **raw.factors}.items():
         hash_array(sha, name, array)
+    if raw.columns:
+        sha.update(repr((raw.columns, {part: [*own] for part, own in raw.names.items()})).encode())
+        for part, groups in raw.groups.items():
+            hash_array(sha, f"{part} groups", groups)
     return sha.hexdigest()
 
 

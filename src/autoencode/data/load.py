@@ -24,22 +24,28 @@ from autoencode.data.large import (
 )
 from autoencode.data.named.arrays import read_named
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.options import Options, ReadOptions
+from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.archive import is_image_archive, is_tar
 from autoencode.data.read.cifar import read_archive, read_batches
+from autoencode.data.read.frame import folder_tables, is_table_file, read_table_file
 from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.labels import is_label_table, read_array, with_labels
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.npy import MAGIC, map_npy, read_npy, read_npz
+from autoencode.data.read.table import read_table
 from autoencode.data.records import Data, RawData, scaled
 from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory
 from autoencode.io.files import GZIP, open_regular, reason, shown
 from autoencode.io.memory import TooLarge
 
-_KINDS = "a folder or archive of images (.zip, .tar), .npy, .npz or IDX (.gz or not)"
+_KINDS = (
+    "a folder or archive of images (.zip, .tar), .csv, .parquet, .npy, .npz or IDX (.gz or not)"
+)
+# Options that only tables have.
+_TABLE_OPTIONS = ("label", "id", "columns", "categorical")
 
 
 def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **options: Any) -> Data:
@@ -158,7 +164,7 @@ def _in_memory(
 ) -> Data | None:
     """The data, or None if they are too large."""
     try:
-        raw = read(source, options, MemoryStorage(reuse=True))
+        raw = read(source, options, MemoryStorage(reuse=True), given)
         storage = MemoryStorage(reuse=not raw.caller_owned)
         named = origin(source, options)
         return prepare(raw, options, *named, storage, given, divide=divide)
@@ -171,7 +177,7 @@ def _mapped(source: Any, options: Options, given: Preprocessing | None, divide: 
     named, raw = origin(source, options), None
     content = _content(source, options)
     if content is None:
-        raw = read(source, options, MemoryStorage(reuse=True))
+        raw = read(source, options, MemoryStorage(reuse=True), given)
         content = content_hash(raw)
     folder = prepared_folder(content, options, given, divide)
     if (data := load_prepared(folder, options, *named)) is not None:
@@ -179,7 +185,7 @@ def _mapped(source: Any, options: Options, given: Preprocessing | None, divide: 
     with temporary_storage() as storage:
         # Another process may have prepared them while this one waited for the lock.
         if load_prepared(folder, options, *named) is None:
-            raw = raw or read(source, options, storage)
+            raw = raw or read(source, options, storage, given)
             data = prepare(raw, options, *named, storage, given, divide=divide)
             save_prepared(storage, data, folder)
     prepared = load_prepared(folder, options, *named)
@@ -192,7 +198,8 @@ def _content(source: Any, options: Options) -> str | None:
     if not isinstance(source, str | Path) or source in SOURCES:
         return None
     path = _existing(source)
-    if is_image_archive(path) or (path.is_dir() and not _folder_of_arrays(path)):
+    arrays = path.is_dir() and (folder_tables(path) or _folder_of_arrays(path))
+    if is_image_archive(path) or (path.is_dir() and not arrays):
         from autoencode.data.read.folder import hash_folder
 
         content = hash_folder(path, options)
@@ -229,18 +236,25 @@ def origin(source: Any, options: Options) -> tuple[str, str]:
     return _stem(path), str(path) if reloadable else ""
 
 
-def read(source: Any, options: ReadOptions, storage: Storage) -> RawData:
+def read(
+    source: Any, options: Options, storage: Storage, given: Preprocessing | None = None
+) -> RawData:
     """The content of a source, unchecked; what must be decoded is written to `storage`.
+
+    given: the preprocessing of a trained model, whose columns are read from a table.
 
     Raises:
         DataError: no such source, or it cannot be read.
     """
     if not isinstance(source, str | Path):
-        raw = read_memory(source)
+        raw = read_memory(source, options, given)
     elif isinstance(source, str) and source in SOURCES:
         raw = read_named(SOURCES[source])
     else:
-        raw = _read_path(_existing(source), options, storage)
+        raw = _read_path(_existing(source), options, storage, given)
+    for name in () if raw.columns else _TABLE_OPTIONS:
+        if getattr(options, name) is not None:
+            raise DataError(f"{name} is given, but the data are no table", "Leave it out.")
     if options.no_labels:
         raw = replace(raw, parts={part: (x, None) for part, (x, _) in raw.parts.items()})
     if options.labels is not None:
@@ -282,10 +296,16 @@ def _existing(source: str | Path) -> Path:
     )
 
 
-def _read_path(path: Path, options: ReadOptions, storage: Storage) -> RawData:
-    raw = _folder_of_arrays(path) if path.is_dir() else None
-    if raw is not None:
-        return raw
+def _read_path(
+    path: Path, options: Options, storage: Storage, given: Preprocessing | None
+) -> RawData:
+    if path.is_dir():
+        if tables := folder_tables(path):
+            frames = {part: read_table_file(each) for part, each in tables.items()}
+            return read_table(frames, options, given)
+        raw = _folder_of_arrays(path)
+        if raw is not None:
+            return raw
     if path.is_dir() or is_image_archive(path):
         from autoencode.data.read.folder import read_folder
 
@@ -295,6 +315,8 @@ def _read_path(path: Path, options: ReadOptions, storage: Storage) -> RawData:
     if _is_npy(path, head):
         read = read_npy if isinstance(storage, MemoryStorage) else map_npy
         return RawData({"all": (read(path), None)})
+    if is_table_file(path, head):
+        return read_table({"all": read_table_file(path)}, options, given)
     if head[:2] == b"PK" or path.suffix.lower() == ".npz":
         return read_npz(path)
     if is_tar(path):

@@ -10,7 +10,11 @@ import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
 from autoencode.data.arrays import as_array
-from autoencode.data.read.keys import item_keys, raw_parts
+from autoencode.data.options import Options
+from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.read.frame import as_frame, is_columns, is_frame
+from autoencode.data.read.keys import PARTS, item_keys, raw_parts
+from autoencode.data.read.table import read_table
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import Unusable
@@ -18,18 +22,25 @@ from autoencode.io.memory import check_memory
 from autoencode.io.progress import Bar
 
 
-def read_memory(source: Any) -> RawData:
+def read_memory(source: Any, options: Options, given: Preprocessing | None = None) -> RawData:
     """The data in a Python object.
 
-    An array or tensor; a list of arrays or of Pillow's images; a pair (x, y); two pairs
-    (x_train, y_train), (x_test, y_test); a mapping with the keys that an .npz file may have; a
-    torch `Dataset` that yields x, (x, y) or mappings.
+    An array or tensor; a list of arrays or of Pillow's images; a DataFrame, a pyarrow table or a
+    structured array; a pair (x, y); two pairs (x_train, y_train), (x_test, y_test); a mapping with
+    the keys that an .npz file may have, of parts to tables, or of names to columns; a torch
+    `Dataset` that yields x, (x, y) or mappings.
+
+    given: the preprocessing of a trained model, whose columns are read from a table.
 
     Raises:
         DataError: it is none of these.
     """
     if isinstance(source, Dataset):
         return _dataset(source)
+    if (tables := _tables(source)) is not None:
+        labels = {part: y for part, (_, y) in tables.items() if y is not None}
+        frames = {part: as_frame(x) for part, (x, _) in tables.items()}
+        return read_table(frames, options, given, labels or None)
     notices: tuple[str, ...] = ()
     if isinstance(source, Mapping):
         parts, notices = raw_parts(source, "The mapping")
@@ -43,7 +54,7 @@ def read_memory(source: Any) -> RawData:
     elif isinstance(source, list) or _is_array(source):
         parts = {"all": (source, None)}
     else:
-        fix = "Give a name, a path, an array, a tensor, (x, y) or a torch Dataset."
+        fix = "Give a name, a path, an array, a tensor, a DataFrame, (x, y) or a torch Dataset."
         if _is_picture(source):
             fix = "Give a list of images: [image]."
         raise DataError(f"Data cannot be read from {type(source).__name__}", fix)
@@ -102,6 +113,28 @@ class _Pictures:
     def notices(self) -> list[str]:
         """What was changed, and in how many images."""
         return [f"{count:,} images {what}." for what, count in self._heads.items() if count]
+
+
+def _tables(source: Any) -> dict[str, tuple[Any, Any]] | None:
+    """The table of each part, with its labels or None; None if the source has no tables."""
+    if is_frame(source):
+        return {"all": (source, None)}
+    if isinstance(source, Mapping):
+        values = list(source.values())
+        named = values and all(str(name).lower() in PARTS for name in source)
+        if named and all(map(is_frame, values)):
+            return {PARTS[name.lower()]: (x, None) for name, x in source.items()}
+        if is_columns(source):
+            return {"all": (dict(source), None)}
+        parts = raw_parts(source, "The mapping")[0] if any(map(is_frame, values)) else {}
+        return parts if parts and all(is_frame(x) for x, _ in parts.values()) else None
+    if isinstance(source, tuple) and len(source) == 2:
+        if is_frame(source[0]):
+            return {"all": source}
+        pairs = all(isinstance(pair, tuple) and len(pair) == 2 for pair in source)
+        if pairs and all(is_frame(pair[0]) for pair in source):
+            return {"train": source[0], "test": source[1]}
+    return None
 
 
 def _dataset(dataset: Dataset[Any]) -> RawData:
