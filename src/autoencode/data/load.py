@@ -199,7 +199,7 @@ def _content(source: Any, options: Options) -> str | None:
         return None
     path = _existing(source)
     arrays = path.is_dir() and (folder_tables(path) or _folder_of_arrays(path))
-    if is_image_archive(path) or (path.is_dir() and not arrays):
+    if not is_table_file(path) and (is_image_archive(path) or (path.is_dir() and not arrays)):
         from autoencode.data.read.folder import hash_folder
 
         content = hash_folder(path, options)
@@ -252,8 +252,10 @@ def read(
         raw = read_named(SOURCES[source])
     else:
         raw = _read_path(_existing(source), options, storage, given)
+    # Of a file of labels, id and label name columns too.
+    others = () if options.labels is None else ("label", "id")
     for name in () if raw.columns else _TABLE_OPTIONS:
-        if getattr(options, name) is not None:
+        if getattr(options, name) is not None and name not in others:
             raise DataError(f"{name} is given, but the data are no table", "Leave it out.")
     if options.no_labels:
         raw = replace(raw, parts={part: (x, None) for part, (x, _) in raw.parts.items()})
@@ -306,7 +308,7 @@ def _read_path(
         raw = _folder_of_arrays(path)
         if raw is not None:
             return raw
-    if path.is_dir() or is_image_archive(path):
+    if path.is_dir() or (not is_table_file(path) and is_image_archive(path)):
         from autoencode.data.read.folder import read_folder
 
         return read_folder(path, options, storage)

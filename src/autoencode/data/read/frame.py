@@ -61,7 +61,7 @@ def is_table_file(path: Path, head: bytes = b"") -> bool:
 def is_frame(x: Any) -> bool:
     """Whether an object is a table: of pandas, pyarrow or polars, or a structured array."""
     if isinstance(x, np.ndarray):
-        return x.dtype.names is not None
+        return x.dtype.names is not None and x.ndim == 1
     return type(x).__module__.split(".")[0] in _LIBRARIES
 
 
