@@ -42,6 +42,7 @@ def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
     return [
         *_of_purpose(metrics),
         *_squared_error(metrics),
+        *_imputation(metrics),
         *_kl(recipe, metrics),
         *_log_likelihood(recipe, metrics),
     ]
@@ -137,6 +138,23 @@ def _squared_error(metrics: Mapping[str, Any]) -> Iterator[Headline]:
             f"{math.fsum(shares) / len(shares):.2%} for the most frequent category of each"
         )
         yield Headline("Category accuracy", f"{right:.2%}", "column_accuracy", note)
+
+
+def _imputation(metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    """The error of filling in hidden cells, beside those of two simple ways."""
+    if (ours := metrics.get("imputation")) is None:
+        return
+    parts = [
+        f"of hidden cells, in scaled units; column means {number(metrics['imputation_of_mean'])}"
+    ]
+    if (other := metrics.get("imputation_of_sklearn")) is not None:
+        change = ours / other - 1
+        verdict = "better" if change < 0 else "worse"
+        parts.append(
+            f"scikit-learn's IterativeImputer {number(other)}: this model is {verdict}, by "
+            f"{abs(change):.1%}"
+        )
+    yield Headline("Imputation RMSE", number(ours), "imputation", "; ".join(parts))
 
 
 def _kl(recipe: Recipe, metrics: Mapping[str, Any]) -> Iterator[Headline]:

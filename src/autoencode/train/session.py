@@ -45,8 +45,8 @@ from autoencode.train.run_folder import (
 from autoencode.train.settings import Settings
 from autoencode.train.trainer import Trainer
 
-# Training examples of which the scale is taken.
-SCALE_EXAMPLES = 5_000
+# Values of training examples of which the scale is taken.
+SCALE_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -212,9 +212,17 @@ def new_session(
 
 def initialise_scales(model: Model, x: Tensor) -> None:
     """Lets likelihoods start at the scale of the training examples x [N, *X]."""
-    sample = scaled(x[:: max(1, len(x) // SCALE_EXAMPLES)])
-    for module in model.modules():
-        if isinstance(module, Likelihood) and module.sizes.x == tuple(x.shape[1:]):
+    found = [
+        module
+        for module in model.modules()
+        if isinstance(module, Likelihood) and module.sizes.x == tuple(x.shape[1:])
+    ]
+    # A sample in floats is only made where it is used.
+    found = [module for module in found if type(module).initialise is not Likelihood.initialise]
+    if found:
+        examples = max(1, SCALE_VALUES // model.sizes.pixels)
+        sample = scaled(x[:: max(1, len(x) // examples)])
+        for module in found:
             module.initialise(sample)
 
 
