@@ -11,8 +11,8 @@ from torch import Tensor
 from autoencode.errors import DataError
 from autoencode.evaluation.metrics.arrays import as_images
 
-# Examples that are converted at once.
-BATCH_SIZE = 2048
+# Examples in one batch, and the largest number of values in it.
+BATCH_SIZE, MAX_BATCH_VALUES = 2048, 2**24
 # Values in the examples that the components are fitted to: all of MNIST, 21,845 of CIFAR-10.
 MAX_VALUES = 2**26
 # Up to so many values of an example the components are exact.
@@ -68,13 +68,14 @@ def principal_axes(x: Tensor, d: int) -> PrincipalAxes:
         scatter = torch.zeros(values, values, dtype=torch.float64)
         # Products of bytes are exact enough in float32, in half of the time.
         precision = torch.float64 if x.is_floating_point() else torch.float32
-        for batch in torch.split(x, BATCH_SIZE):
+        for batch in _batches(x, BATCH_SIZE):
             centred = _centred(batch, mean).to(precision)
             scatter += centred.T @ centred
         axes = torch.linalg.eigh(scatter).eigenvectors.flip(1)[:, :count].T
         return PrincipalAxes(mean, axes.contiguous(), n)
-    matrix = torch.cat([_centred(batch, mean).float() for batch in torch.split(x, BATCH_SIZE)])
+    matrix = torch.cat([_centred(batch, mean).float() for batch in _batches(x, BATCH_SIZE)])
     with torch.random.fork_rng(devices=[]):
+        # `torch.manual_seed` would reach every device of the machine.
         torch.default_generator.manual_seed(SEED)
         q = min(count + OVERSAMPLES, *matrix.shape)
         axes = torch.svd_lowrank(matrix, q, niter=POWER_ITERATIONS)[2][:, :count].T
@@ -88,11 +89,19 @@ def mean_example(x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
     made.
     """
     total, present = torch.zeros(x.shape[1:], dtype=torch.float64), torch.zeros(x.shape[1:])
-    for batch in torch.split(x, batch_size):
+    for batch in _batches(x, batch_size):
         values = as_images(batch)
         total += values.nansum(0, dtype=torch.float64).cpu()
         present += (~values.isnan()).sum(0).cpu()
     return total / present.clamp(min=1)
+
+
+def _batches(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Examples [N, *X] in batches of at most `batch_size`, or less for large examples."""
+    values = max(1, math.prod(x.shape[1:]))
+    size = max(1, min(batch_size, MAX_BATCH_VALUES // values))
+    batches: tuple[Tensor, ...] = x.split(size)  # type: ignore[no-untyped-call]  # as in torch
+    return batches
 
 
 def _centred(x: Tensor, mean: Tensor) -> Tensor:
