@@ -92,8 +92,9 @@ def train(
         }
         if continued is None:
             raise AutoencodeError(
-                "There is no RECIPE to train",
-                "Give one, from: autoencode recipes, or a finished run: --continue RUN --steps N.",
+                "Missing argument RECIPE",
+                "Give one, from: autoencode recipes, or a finished run: --continue RUN --steps N. "
+                "See: autoencode train --help",
             )
         _continue(continued, data, settings, others, out, overwrite, report=report, json=json)
         return
@@ -110,7 +111,7 @@ def train(
     from autoencode.data import load_data
     from autoencode.train import fit
 
-    loaded = load_data(data or "mnist", **options)
+    loaded = load_data("mnist" if data is None else data, **options)
     for notice in loaded.notices:
         print_message("note", notice)
     folder = out if out is not None else _unused_folder(f"{recipe}-{loaded.name}")
