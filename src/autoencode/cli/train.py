@@ -96,8 +96,9 @@ def train(
         }
         if continued is None:
             raise AutoencodeError(
-                "There is no RECIPE to train",
-                "Give one, from: autoencode recipes, or a finished run: --continue RUN --steps N.",
+                "Missing argument RECIPE",
+                "Give one, from: autoencode recipes, or a finished run: --continue RUN --steps N. "
+                "See: autoencode train --help",
             )
         _continue(continued, data, settings, others, out, overwrite, report=report, json=json)
         return
@@ -120,7 +121,7 @@ def train(
 
         preprocessing = preprocessing_of(init)
         print_message("note", f"The data are preprocessed as for {init}.")
-    loaded = load_data(data or "mnist", preprocessing=preprocessing, **options)
+    loaded = load_data("mnist" if data is None else data, preprocessing=preprocessing, **options)
     for notice in loaded.notices:
         print_message("note", notice)
     folder = out if out is not None else _unused_folder(f"{recipe}-{loaded.name}")

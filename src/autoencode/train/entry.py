@@ -120,8 +120,9 @@ def _check_status(run: Run, settings: Mapping[str, Any], out: str | Path | None)
     if run.status == "done" and more is None:
         raise RunError(
             f"{run.folder} is done: {run.summary['steps']:,} steps",
-            f"Train it for more: autoencode train --continue {run.folder} --steps 1000, or in "
-            f'Python: ae.resume("{run.folder}", steps=1000, out="{run.folder}-more")',
+            f"Evaluate it: autoencode evaluate {run.folder}. Train it for more: "
+            f"autoencode train --continue {run.folder} --steps 1000, or in Python: "
+            f'ae.resume("{run.folder}", steps=1000, out="{run.folder}-more")',
         )
     if run.status == "done" and settings.get("init") is not None:
         raise RunError(

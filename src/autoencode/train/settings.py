@@ -42,6 +42,7 @@ class Settings:
         "cosine",
         "Learning rate schedule: cosine falls to 0 at the last step, constant stays, restarts "
         "falls to 0 in each cycle, cyclic rises and falls linearly in each cycle, step drops.",
+        metavar="NAME",
     )
     schedule_steps: Count | None = option(
         None,
