@@ -1,17 +1,25 @@
 import os
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from autoencode.contract import Sizes
-from autoencode.data import Data, Split, load_data
-from autoencode.models.build import build
+from autoencode.data import Column, Data, Preprocessing, Split, load_data
+from autoencode.models.build import build, sizes_for
 from autoencode.models.recipes.table import RECIPES
+from autoencode.models.tables import for_data
 
 # Two workers on two cores: each computes with one thread, and none spins while it waits.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk():
+    """Only a power cut tells synced files from others, and syncing takes most of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +65,32 @@ def make_table():
             if missing:
                 value[torch.rand(total, generator=generator) < 0.1] = torch.nan
             blocks.append(value)
-            kind = "numeric" if categories is None else "categorical"
-            described.append(SimpleNamespace(name=name, kind=kind, categories=categories or ()))
-        parts = [Split(x, None) for x in torch.cat(blocks, 1).split(list(n))]
-        data = Data("table", "", {}, *parts, classes=(), fingerprint="")
-        # A frozen record: the preprocessing is set as the loader sets it.
-        object.__setattr__(data, "preprocessing", SimpleNamespace(columns=tuple(described)))
-        return data
+            if categories is None:
+                described.append(Column(name))
+            else:
+                described.append(Column(name, "categorical", categories=categories))
+        x = torch.cat(blocks, 1)
+        known = Preprocessing((x.shape[1],), columns=tuple(described), missing=missing)
+        parts = [Split(part, None) for part in x.split(list(n))]
+        return Data("table", "", {}, *parts, classes=(), fingerprint="", preprocessing=known)
+
+    return made
+
+
+@pytest.fixture
+def make_table_model():
+    """make_table_model("vae", data) -> the small model that a training on a table begins with.
+
+    Its codes are far enough from 0 that rows differ.
+    """
+
+    def made(name, data, latent=2):
+        recipe = RECIPES[name].but(latent=latent).set("network.hidden", (8,))
+        adapted, _ = for_data(recipe, data)
+        sizes = sizes_for(adapted, data.shape, n=len(data.train), bounded=False)
+        model = build(adapted, sizes, seed=1)
+        with torch.no_grad():
+            model.encoder.network.head.weight.mul_(5)
+        return model.eval()
 
     return made

@@ -25,13 +25,6 @@ def rand(*shape, seed=0):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def fill_missing(model):
-    """The model, with 0 for missing inputs."""
-    forward = model.forward
-    model.forward = lambda x, context=None: forward(x.nan_to_num(0.0), context)
-    return model
-
-
 @pytest.mark.parametrize("missing", [False, True])
 def test_r2_is_that_of_sklearn_around_the_training_mean(missing):
     x, y, mean = rand(40, 5), rand(40, 5, seed=1), rand(5, seed=2)
@@ -129,9 +122,9 @@ def test_columns_of_a_table_are_measured_by_kind(make_model, make_table):
     ],
 )
 @pytest.mark.parametrize("missing", [False, True])
-def test_tables_of_every_kind(columns, missing, make_model, make_table):
+def test_tables_of_every_kind(columns, missing, make_table_model, make_table):
     data = make_table(columns, missing=missing)
-    model = fill_missing(make_model("ae", data.shape, 2))
+    model = make_table_model("ae", data)
     found = evaluate(model, data, TWO).to_dict()
     json.dumps(found, allow_nan=False)
     numeric = [name for name, categories in columns.items() if categories is None]
@@ -147,11 +140,11 @@ def test_tables_of_every_kind(columns, missing, make_model, make_table):
     assert found["squared_error_per_pixel"] == pytest.approx(squares.sum() / observed, rel=1e-4)
 
 
-def test_columns_without_spread_or_values_are_left_out(make_model, make_table):
-    data = make_table({"a": None, "b": None, "c": ("x", "y")})
+def test_columns_without_spread_or_values_are_left_out(make_table_model, make_table):
+    data = make_table({"a": None, "b": None, "c": ("x", "y")}, missing=True)
     data.train.x[:, 1] = data.test.x[:, 1] = 2.0
     data.test.x[:, 2:] = torch.nan
-    found = evaluate(fill_missing(make_model("ae", data.shape, 2)), data, TWO).to_dict()
+    found = evaluate(make_table_model("ae", data), data, TWO).to_dict()
     assert found["numeric_columns"] == ("a",)
     assert "categorical_columns" not in found
 
@@ -190,6 +183,7 @@ def test_rows_in_their_own_units(make_table):
     data = make_table(MIXED, missing=True)
     x = torch.tensor([[0.5, 0.1, 0.7, 0.2, torch.nan, 1.0, 0.0], [2.0, *[torch.nan] * 6]])
     assert in_own_units(data, x) == [[0.5, "Paris", None, "f"], [2.0, None, None, None]]
-    inverse = lambda x: np.array([[7, "a", float("nan"), None]] * len(x), dtype=object)  # noqa: E731
-    data.preprocessing.inverse = inverse
-    assert in_own_units(data, x[:1]) == [[7, "a", None, None]]
+    age, *others = data.preprocessing.columns
+    columns = (replace(age, centre=40.0, scale=10.0), *others)
+    scaled = replace(data, preprocessing=replace(data.preprocessing, columns=columns))
+    assert in_own_units(scaled, x) == [[45.0, "Paris", None, "f"], [60.0, None, None, None]]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ import torch
 
 from autoencode.contract import Sizes
 from autoencode.evaluation import evaluate
-from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run, data_record
 from autoencode.report.figures.base import ReportContext
@@ -22,16 +22,18 @@ MIXED = {"age": None, "city": ("Lyon", "Paris", "Oslo"), "income": None, "sex": 
 PICTURES = {"best-and-worst", "samples", "decoded-grid", "interpolation", "class-samples"}
 
 
-def context_of(data, tmp_path, recipe="vae", latent=2):
-    """A report's context of a small model that is not trained."""
-    chosen = RECIPES[recipe].but(latent=latent).set("network.hidden", (8,))
-    sizes = Sizes(data.shape, (latent,), n=len(data.train))
-    model = build(chosen, sizes, seed=1).eval()
-    run = Run(tmp_path, chosen, sizes, "done", data_record(data), {}, {})
-    code = model.encoder.code
-    model.encoder.code = lambda x, *args: code(x.nan_to_num(0.0), *args)
-    metrics = evaluate(model, data, ["reconstruction", "pca"]).to_dict()
-    return ReportContext(run, data, View.of(model, data.test.x), metrics)
+@pytest.fixture
+def context_of(make_table_model, tmp_path):
+    """context_of(data) -> a report's context of a small model that is not trained."""
+
+    def made(data, recipe="vae"):
+        model = make_table_model(recipe, data)
+        sizes = Sizes(data.shape, (2,), n=len(data.train), bounded=False)
+        run = Run(tmp_path, RECIPES[recipe], sizes, "done", data_record(data), {}, {})
+        metrics = evaluate(model, data, ["reconstruction", "pca"]).to_dict()
+        return ReportContext(run, data, View.of(model, data.test.x), metrics)
+
+    return made
 
 
 def texts(figure):
@@ -53,8 +55,8 @@ def rows_of(table):
         ({"猫": None, "b": ("犬", "b")}, False),
     ],
 )
-def test_tables_of_every_kind_have_figures(columns, missing, make_table, tmp_path):
-    context = context_of(make_table(columns, missing=missing), tmp_path)
+def test_tables_of_every_kind_have_figures(columns, missing, make_table, context_of):
+    context = context_of(make_table(columns, missing=missing))
     figures = {figure.key: figure for figure in report_figures(context)}
     kinds = {categories is None for categories in columns.values()}
     expected = {"reconstructions", "latent-space"}
@@ -68,18 +70,18 @@ def test_tables_of_every_kind_have_figures(columns, missing, make_table, tmp_pat
         assert len(rows_of(figure.table()))
 
 
-def test_denoising_draws_no_rows(make_table, tmp_path):
-    context = context_of(make_table(MIXED), tmp_path, "denoising-ae")
+def test_denoising_draws_no_rows(make_table, context_of):
+    context = context_of(make_table(MIXED), "denoising-ae")
     assert "denoising" not in {figure.key for figure in report_figures(context)}
 
 
 @pytest.mark.parametrize("n", [1, 2, 60])
-def test_rows_are_random_ones_and_those_of_highest_error(n, make_table, tmp_path):
+def test_rows_are_random_ones_and_those_of_highest_error(n, make_table, context_of):
     data = make_table(MIXED, n=(50, 5, n))
-    data.preprocessing.inverse = lambda x: np.array(
-        [[1000 * row[0], "city", row[4] / 10, "sex"] for row in x.tolist()], dtype=object
-    )
-    context = context_of(data, tmp_path)
+    age, *others = data.preprocessing.columns
+    columns = (replace(age, scale=1000.0), *others)
+    data = replace(data, preprocessing=replace(data.preprocessing, columns=columns))
+    context = context_of(data)
     figure = TableRows.for_run(context)
     shown = min(3, n)
     order = context.view.errors.argsort(descending=True, stable=True)[:shown]
@@ -92,12 +94,13 @@ def test_rows_are_random_ones_and_those_of_highest_error(n, make_table, tmp_path
     expected = 1000 * data.test.x[order[0], 0].item()
     assert float(worst[0]["original"]) == pytest.approx(expected, rel=1e-3)
     said = texts(figure.draw())
-    assert {"random", "highest error", "city"} <= set(said)
+    assert {"random", "highest error", worst[1]["original"]} <= set(said)
+    assert worst[1]["original"] in MIXED["city"]
     assert f"of row {order[0]}" in figure.findings()
 
 
-def test_a_wrong_category_and_a_far_number_are_coloured(make_table, tmp_path):
-    context = context_of(make_table(MIXED), tmp_path)
+def test_a_wrong_category_and_a_far_number_are_coloured(make_table, context_of):
+    context = context_of(make_table(MIXED))
     figure = TableRows.for_run(context)
     wrong = np.array([a != b for a, b in zip(figure.originals, figure.restored, strict=True)])
     for k, (originals, restored) in enumerate(zip(figure.originals, figure.restored, strict=True)):
@@ -107,16 +110,16 @@ def test_a_wrong_category_and_a_far_number_are_coloured(make_table, tmp_path):
     assert wrong.any()
 
 
-def test_missing_cells_are_dashes(make_table, tmp_path):
-    context = context_of(make_table(MIXED, missing=True), tmp_path)
+def test_missing_cells_are_dashes(make_table, context_of):
+    context = context_of(make_table(MIXED, missing=True))
     figure = TableRows.for_run(context)
     gaps = [value is None for row in figure.originals for value in row]
     assert texts(figure.draw()).count("–") == sum(gaps)
     assert np.isnan(figure.differences).flatten().tolist() == gaps
 
 
-def test_of_many_columns_those_of_highest_error_are_drawn(make_table, tmp_path):
-    context = context_of(make_table({f"c{i}": None for i in range(30)}), tmp_path)
+def test_of_many_columns_those_of_highest_error_are_drawn(make_table, context_of):
+    context = context_of(make_table({f"c{i}": None for i in range(30)}))
     figure = TableRows.for_run(context)
     assert len(figure.shown()) == 20
     assert "10 columns with lower errors are in the data below only" in figure.caption()
@@ -155,15 +158,15 @@ def test_bars_of_many_columns_say_what_is_left_out():
     assert "PCA" not in found.findings()
 
 
-def test_a_page_of_compared_tables_draws_no_rows(make_table, tmp_path):
-    views = {name: context_of(make_table(MIXED), tmp_path).view for name in ("a", "b")}
+def test_a_page_of_compared_tables_draws_no_rows(make_table, context_of):
+    views = {name: context_of(make_table(MIXED)).view for name in ("a", "b")}
     sections = comparison_figures(views, tables=True)
     assert [next(iter(section.values())).key for section in sections] == ["latent-space"]
 
 
-def test_errors_of_a_view_leave_out_missing_values(make_table, tmp_path):
+def test_errors_of_a_view_leave_out_missing_values(make_table, context_of):
     data = make_table(MIXED, missing=True)
-    context = context_of(data, tmp_path)
+    context = context_of(data)
     assert context.view.errors.mean().item() == pytest.approx(
         context.metrics["squared_error"], rel=1e-5
     )
