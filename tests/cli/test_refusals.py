@@ -150,7 +150,7 @@ def test_an_existing_run_or_picture_is_replaced_only_when_asked(run, ae, folder)
         ("interpolate ae --from 0 --to 5000", ["--to 5000", "359"]),
         ("interpolate ae --n 1", ["'--n'"]),
         ("reconstruct ae --data digits --n 0", ["'--n'"]),
-        ("evaluate ae --data images/a/00.png", ["00.png", "folder"]),
+        ("evaluate ae --data images/a/00.png", ["00.png", "0 to 16", "--range 0 255"]),
         ("resume ae", ["ae is done", "autoencode evaluate ae"]),
     ],
 )

@@ -41,7 +41,7 @@ def test_odd_names_are_refused(tmp_path):
 def test_files_of_no_known_kind_are_refused_with_what_is_known(tmp_path):
     for name, content, word in (
         ("table.bin", b"1,2\n3,4\n", ".npz or IDX"),
-        ("one.png", b"\x89PNG\r\n\x1a\n", "folder"),
+        ("one.png", b"\x89PNG\r\n\x1a\n", "not an image"),
         ("nothing.dat", b"", "is empty"),
     ):
         (tmp_path / name).write_bytes(content)

@@ -45,7 +45,7 @@ def interpolate(
 
     opened = open_run(run)
     model = opened.load_model()
-    test = data_of(opened, data, options).test
+    test = data_of(opened, data, options, training=False).test
     for name, number in (("--from", start), ("--to", end)):
         if number >= len(test):
             raise DataError(

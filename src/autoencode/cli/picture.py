@@ -30,9 +30,14 @@ def check_picture(out: Path, overwrite: bool) -> None:
         )
 
 
-def data_of(run: Run, source: str | None, options: dict[str, Any]) -> Data:
-    """The data at `source`, preprocessed as in training, or those that the run was trained on."""
-    data = run.data_for(source, **options)
+def data_of(
+    run: Run, source: str | None, options: dict[str, Any], *, training: bool = True
+) -> Data:
+    """The data at `source`, preprocessed as in training, or those that the run was trained on.
+
+    training: whether the training part is needed.
+    """
+    data = run.data_for(source, training=training, **options)
     for notice in data.notices if source is not None else ():
         print_message("note", notice)
     return data

@@ -33,7 +33,7 @@ def reconstruct(
 
     opened = open_run(run)
     model = opened.load_model()
-    test = data_of(opened, data, options).test
+    test = data_of(opened, data, options, training=False).test
     context = conditioning(opened.recipe, test)
     x = scaled(test.x[:n])
     y = evaluation.reconstruct(model, x, None if context is None else context[:n])

@@ -29,6 +29,7 @@ from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.archive import is_image_archive, is_tar
 from autoencode.data.read.cifar import read_archive, read_batches
+from autoencode.data.read.folder import hash_folder, is_image_file, read_folder
 from autoencode.data.read.frame import folder_tables, is_table_file, read_table_file
 from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.labels import is_label_table, read_array, with_labels
@@ -200,8 +201,6 @@ def _content(source: Any, options: Options) -> str | None:
     path = _existing(source)
     arrays = path.is_dir() and (folder_tables(path) or _folder_of_arrays(path))
     if not is_table_file(path) and (is_image_archive(path) or (path.is_dir() and not arrays)):
-        from autoencode.data.read.folder import hash_folder
-
         content = hash_folder(path, options)
     elif path.is_dir():
         content = None
@@ -309,8 +308,6 @@ def _read_path(
         if raw is not None:
             return raw
     if path.is_dir() or (not is_table_file(path) and is_image_archive(path)):
-        from autoencode.data.read.folder import read_folder
-
         return read_folder(path, options, storage)
     with open_regular(path) as file:
         head = file.read(len(MAGIC))
@@ -325,6 +322,8 @@ def _read_path(
         return read_archive(path)
     if head[:2] == GZIP or is_idx(head[:4]):
         return read_idx_file(path)
+    if is_image_file(path):
+        return read_folder(path, options, storage)
     what = "is empty" if not head else f"has an unknown format; known are {_KINDS}"
     raise DataError(f"{shown(path)} {what}", "For images, give their folder.")
 

@@ -197,7 +197,8 @@ class EvaluationContext:
         per_example = torch.full((len(self.test),), torch.nan)
         per_example[rows] = each.float()
         value, n = each.mean().item(), len(each)
-        return Record(name, value, unit, n, note, bootstrap(each), per_example)
+        interval = bootstrap(each) if n > 1 else None
+        return Record(name, value, unit, n, note, interval, per_example)
 
     def _embedded(self, part: Split) -> Tensor:
         context = conditioning(self.recipe, part)

@@ -91,7 +91,9 @@ def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
     note = "squared_error minus squared_error_of_pca, on pairs of the same test examples"
     note += "; only the model receives the context of each example." if has_context else "."
     mean, name = each.mean().item(), "squared_error_above_pca"
-    return [Record(name, mean, ours.unit, ours.n, note, bootstrap(each), each.float())]
+    # One example has no interval, and so no verdict.
+    interval = bootstrap(each) if len(each) > 1 else None
+    return [Record(name, mean, ours.unit, ours.n, note, interval, each.float())]
 
 
 def _measured(name: str, ctx: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:

@@ -15,6 +15,7 @@ from autoencode.arguments import Count, check_value
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
+from autoencode.models.conditions import conditioning
 from autoencode.models.inputs import (
     check_codes,
     check_values,
@@ -23,6 +24,7 @@ from autoencode.models.inputs import (
     to_tensor,
     unchecked,
 )
+from autoencode.models.new_data import is_raw, part_of
 
 BATCH_SIZE = 2048
 # Maximum number of values in a batch, so that batches of large images fit in memory.
@@ -37,7 +39,10 @@ def embed(model: Autoencoder, x: Any, context: Any = None, batch_size: int = BAT
     Codes are deterministic (the posterior mean), without gradients, on the device of `x`, or on the
     CPU if `x` is no tensor.
 
-    x: a tensor on any device, a NumPy array, PIL images or nested lists.
+    x: examples as the model receives them: a tensor on any device, a NumPy array, PIL images or
+        nested lists. Or raw data in their own units, which are preprocessed as in training: a path,
+        a table, a mapping, (x, y) or a data set, as `load_data` takes them; or a part, such as
+        `data.test`.
     context: labels [N] or features [N, C] for a conditional model.
 
     Raises:
@@ -104,6 +109,9 @@ def checked_examples(
     Raises:
         DataError: as `embed`.
     """
+    if is_raw(x):
+        part = part_of(model, x)
+        x, context = part.x, conditioning(model.recipe, part) if context is None else context  # type: ignore[attr-defined]
     examples = example_tensor(x, model.sizes)
     check_values(
         examples, "x", x, getattr(model, "preprocessing", None), getattr(model, "missing", False)

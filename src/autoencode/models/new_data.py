@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from autoencode.data import Data, load_new
+from torch.utils.data import Dataset
+
+from autoencode.contract import Autoencoder
+from autoencode.data import Data, Split, load_new
+from autoencode.data.read.frame import is_frame
 from autoencode.errors import DataError
-from autoencode.models.build import Model
 
 
-def new_data(model: Model, source: Any, **options: Any) -> Data:
+def new_data(model: Autoencoder, source: Any, **options: Any) -> Data:
     """All examples of a source in the test part, preprocessed as in the training of a model.
 
     source, options: as of `load_data`: paths, arrays, tables, in their own units.
@@ -25,3 +30,26 @@ def new_data(model: Model, source: Any, **options: Any) -> Data:
             "Set it: model.preprocessing = load_data(source).preprocessing.",
         )
     return load_new(source, preprocessing, **options)
+
+
+def is_raw(x: Any) -> bool:
+    """Whether examples are raw data in their own units, or a part of loaded data.
+
+    Numbers are not raw: tensors, arrays and lists hold examples as a model receives them.
+    """
+    return isinstance(x, str | Path | Mapping | tuple | Dataset | Data | Split) or is_frame(x)
+
+
+def part_of(model: Autoencoder, x: Any) -> Split:
+    """The examples of raw data, or of a part of loaded data, preprocessed for a model.
+
+    Raises:
+        DataError: as `new_data`, or a complete data set was given instead of a part.
+    """
+    if isinstance(x, Split):
+        return x
+    if isinstance(x, Data):
+        raise DataError(
+            "A data set has three parts, and one is needed", "Give one, such as data.test."
+        )
+    return new_data(model, x).test

@@ -127,13 +127,14 @@ class Run:
             )
         return data
 
-    def data_for(self, source: Any = None, **options: Any) -> Data:
+    def data_for(self, source: Any = None, *, training: bool = True, **options: Any) -> Data:
         """The data of the run, or other data preprocessed as in its training.
 
         source: anything that `load_data` takes; None for the data of the run. Data with the content
             that the run was trained on are divided as in its training. Of other data all examples
             are in the test part; the training and validation part are those of the run, or empty
             where its data cannot be loaded any more.
+        training: whether to load the training part of the run beside new data.
         options: how the source is read, see `load_data`.
 
         Raises:
@@ -155,7 +156,10 @@ class Run:
         except DataError:
             pass  # they are other data, for which the options of the run need not fit
         new = load_new(source, self.preprocessing, **options)
-        notice = f"All {len(new.test):,} examples are new data, preprocessed as in training."
+        n = len(new.test)
+        notice = f"{n:,} example{'' if n == 1 else 's'}, all new data, preprocessed as in training."
+        if not training:
+            return replace(new, notices=(*new.notices, notice))
         train, validation = new.train, new.validation
         try:
             own = self.load_data()

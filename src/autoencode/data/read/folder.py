@@ -28,7 +28,7 @@ from autoencode.data.read.image import (
 from autoencode.data.read.layout import ImageFile, arrange, relative
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.resize import resized
-from autoencode.data.read.scan import FolderTree, IgnoreRules, ImageTree, Opened, counted
+from autoencode.data.read.scan import FileTree, FolderTree, IgnoreRules, ImageTree, Opened, counted
 from autoencode.data.records import BadFile, RawData
 from autoencode.data.storage import Storage
 from autoencode.errors import DataError
@@ -41,6 +41,8 @@ R = TypeVar("R")
 
 def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData:
     """All images of a folder, or of a .zip or .tar archive of it, decoded, in natural order.
+
+    A path to one image file gives this image.
 
     What the folders mean:
 
@@ -79,7 +81,14 @@ def open_tree(source: Path, options: ReadOptions) -> ImageTree:
         given = (options.train_dir, options.test_dir)
         paths = ["/".join(relative(each, source)) for each in given if each]
         return FolderTree(source, rules, [path for path in paths if path.startswith("..")])
+    if is_image_file(source):
+        return FileTree(source)
     return TarTree(source, rules) if is_tar(source) else ZipTree(source, rules)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a path is that of an image file by its suffix."""
+    return path.suffix.lower() in ENDINGS
 
 
 def _read(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:

@@ -179,3 +179,19 @@ class FolderTree(ImageTree):
         except OSError as error:
             self.reject(folder, reason(error))
         return folders
+
+
+class FileTree(ImageTree):
+    """One image file."""
+
+    def __init__(self, source: Path) -> None:
+        super().__init__(source.parent, IgnoreRules(None))
+        self.add(source.name)
+
+    def open(self, path: str) -> Opened:
+        """Open the image.
+
+        Raises:
+            Unusable: it cannot be read.
+        """
+        return open_file(os.path.join(self.source, path))
