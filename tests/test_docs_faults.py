@@ -4,6 +4,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -36,16 +37,20 @@ def defined_in(path):
 @cache
 def strings_of_the_sources():
     """All texts of the package, one a line; parts that are put in at run time are left out."""
-    trees = [
-        ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted((ROOT / "src" / "autoencode").rglob("*.py"))
-    ]
-    return "\n".join(
-        node.value
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+    found = []
+
+    def collect(constant):
+        if isinstance(constant, str):
+            found.append(constant)
+        elif isinstance(constant, tuple | frozenset):
+            for each in constant:
+                collect(each)
+        elif isinstance(constant, CodeType):
+            collect(constant.co_consts)
+
+    for path in sorted((ROOT / "src" / "autoencode").rglob("*.py")):
+        collect(compile(path.read_text(encoding="utf-8"), path, "exec", dont_inherit=True))
+    return "\n".join(found)
 
 
 def test_every_fault_has_its_row():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -39,10 +40,16 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Modules of the package that a file imports, anywhere in it, without the package's name."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -51,7 +58,7 @@ def imports_of(path: Path) -> set[str]:
             assert not (isinstance(node, ast.ImportFrom) and node.level), f"relative: {path}"
             continue
         found |= {n.removeprefix("autoencode.") for n in names if n.startswith("autoencode.")}
-    return found
+    return frozenset(found)
 
 
 def room_of(module: str) -> str:
@@ -63,14 +70,14 @@ def test_the_walk_sees_the_house():
     assert "models.recipe" in imports_of(SOURCE / "models" / "recipes" / "table.py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_imports_go_down(path):
-    room = room_of(module_of(path))
-    if not room:
-        return  # the face names its homes as strings and imports them when they are used
-    assert room in FLOORS, f"{room} has no floor"
-    for target in map(room_of, imports_of(path)):
-        assert target == room or FLOORS[target] < FLOORS[room], f"{room} imports {target}"
+def test_imports_go_down():
+    for path in FILES:
+        room = room_of(module_of(path))
+        if not room:
+            continue  # the face names its homes as strings and imports them when they are used
+        assert room in FLOORS, f"{room} has no floor"
+        for target in map(room_of, imports_of(path)):
+            assert target == room or FLOORS[target] < FLOORS[room], f"{path} imports {target}"
 
 
 def test_no_slot_of_parts_imports_another():
@@ -115,7 +122,7 @@ def test_class_names_are_unique():
     for path in FILES:
         if module_of(path).startswith("parts."):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(module_of(path))
     assert not {name: where for name, where in homes.items() if len(where) > 1}
@@ -149,25 +156,24 @@ def test_no_circles():
         visit(module, ())
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_files_are_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_files_are_short():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert not {path: length for path, length in lengths.items() if length > 400}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_only_the_report_draws(path):
-    text = path.read_text(encoding="utf-8")
-    assert "matplotlib" not in text or room_of(module_of(path)) == "report"
+def modules_with(words):
+    return {module_of(path) for path in FILES if words in path.read_text(encoding="utf-8")}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_nothing_is_unpickled(path):
-    text = path.read_text(encoding="utf-8")
-    assert "weights_only=False" not in text
-    assert "allow_pickle=True" not in text
-    assert "torch.load" not in text
+def test_only_the_report_draws():
+    assert {room_of(module) for module in modules_with("matplotlib")} == {"report"}
+
+
+def test_nothing_is_unpickled():
+    for words in ("weights_only=False", "allow_pickle=True", "torch.load"):
+        assert not modules_with(words), words
     # The one reader of a foreign pickle allows numpy arrays only.
-    assert "import pickle" not in text or module_of(path) == "data.named.download"
+    assert modules_with("import pickle") == {"data.named.download"}
 
 
 def test_help_of_every_verb_imports_nothing_heavy():
@@ -194,7 +200,7 @@ def test_type_checkers_see_the_names_of_a_lazy_package(package):
     path = SOURCE.parent / package.replace(".", "/") / "__init__.py"
     seen = {
         alias.name: node.module
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ImportFrom) and node.module not in ("typing", "autoencode.lazy")
         for alias in node.names
     }

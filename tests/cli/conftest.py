@@ -4,10 +4,12 @@ import json
 import shlex
 import shutil
 import signal
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from autoencode.cli.main import main
@@ -37,6 +39,14 @@ class Outcome(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_command():
+    """Typer makes the command anew at each call, which takes longer than most refusals."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)
