@@ -50,6 +50,7 @@ def test_a_run_without_a_report_gets_none(run, folder, drawn):
     assert not drawn
 
 
+@pytest.mark.long
 def test_only_what_was_asked_for_is_mapped(run, folder, drawn):
     assert run(f"{TRAIN} --latent 3 --out r --no-report").code == 0
     maps = folder / "r" / "projections"
@@ -60,6 +61,7 @@ def test_only_what_was_asked_for_is_mapped(run, folder, drawn):
     assert [path.name for path in maps.iterdir()] == ["pca.safetensors"]
 
 
+@pytest.mark.long
 def test_codes_of_two_numbers_need_no_map(run, folder, ae):
     assert run("evaluate ae --measures space --no-report").code == 0
     assert not (ae / "projections").exists()

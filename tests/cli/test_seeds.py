@@ -76,6 +76,7 @@ def test_the_figures_are_those_of_the_runs(run, folder):
     assert again["runs"][0] == found["runs"][0]
 
 
+@pytest.mark.long
 def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
     update = Trainer.update
 
@@ -101,6 +102,7 @@ def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
     assert (folder / "runs" / "ae-digits" / "seed-2").exists()
 
 
+@pytest.mark.long
 def test_a_seed_that_fails_is_told_of_at_the_end(run, folder, monkeypatch):
     measured = seeds.finish
 

@@ -29,6 +29,7 @@ def test_train_leaves_a_run_and_says_where(run, folder):
     assert open_run("runs/ae-digits").status == "done"
 
 
+@pytest.mark.long
 def test_train_takes_the_next_free_name(run, folder):
     for name in ("ae-digits", "ae-digits-2"):
         assert f"runs/{name}\n" in run(f"train ae {QUICK} --no-report").out

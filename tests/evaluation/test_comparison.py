@@ -350,6 +350,7 @@ def test_the_test_part_is_known_by_its_bytes_and_labels(make_data):
         assert digest_of_test(data) != digest_of_test(replace(data, test=changed))
 
 
+@pytest.mark.long
 def test_every_figure_that_is_measured_is_known(make_data, make_model):
     from autoencode.evaluation import evaluate
 

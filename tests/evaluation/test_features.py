@@ -80,6 +80,7 @@ def test_labels_decide_which_features(digits):
 
 
 @pytest.mark.parametrize("lacks", ["labels", "labels of test", "a second class", "known labels"])
+@pytest.mark.long
 def test_without_labels_components_are_taken(digits, lacks):
     def part(split, y):
         return Split(split.x, y)

@@ -94,6 +94,7 @@ def test_without_labels_pixels_are_compared(many):
     assert {"frechet_distance", "trustworthiness", "active_units", "nll"} <= set(found)
 
 
+@pytest.mark.long
 def test_vectors_have_no_blur(many):
     parts = {
         part: dataclasses.replace(getattr(many, part), x=getattr(many, part).x.flatten(1) / 255)

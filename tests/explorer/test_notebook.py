@@ -30,6 +30,7 @@ def explorer(digits, tmp_path_factory):
     return ae.Explorer(folder / "ae", str(folder / "vae"), data=digits, points=50, height=500)
 
 
+@pytest.mark.long
 def test_a_frame_contains_the_page_and_is_sandboxed(explorer):
     frame = explorer._repr_html_()
     assert explorer.html in unescape(frame)

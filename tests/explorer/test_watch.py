@@ -14,6 +14,7 @@ SETTINGS = {"steps": 8, "batch_size": 50, "progress": False}
 SMALL = RECIPES["vae"].set("network.hidden", (16,))
 
 
+@pytest.mark.long
 def test_shows_each_new_snapshot(digits, tmp_path):
     fitted = fit(SMALL, digits, snapshots=3, out=tmp_path / "run", **SETTINGS)
     run = open_run(tmp_path / "run")

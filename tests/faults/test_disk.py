@@ -74,6 +74,7 @@ def test_no_room_in_the_middle_keeps_what_was_saved(tmp_path, monkeypatch, capsy
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.long
 def test_no_room_for_a_line_of_the_log(tmp_path, monkeypatch, digits):
     """The checkpoint fits, and the log does not; its last line is cut off and no harm."""
     monkeypatch.chdir(tmp_path)

@@ -81,6 +81,7 @@ def test_outputs_and_inputs_of_any_shape():
     torch.testing.assert_close(found, torch.full((3,), (4 + 1) * 8.0, dtype=torch.float64))
 
 
+@pytest.mark.long
 def test_batch_normalisation_counts_what_one_example_does_to_all():
     """The expected value is that of the whole batch's Jacobian, which a plain sum would cancel."""
     f, x = network(nn.BatchNorm1d(7).double()), examples(6)

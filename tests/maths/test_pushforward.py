@@ -37,6 +37,7 @@ def test_tanh_of_a_normal_is_torchs():
     torch.testing.assert_close(ours.log_prob(z), theirs.log_prob(z))
 
 
+@pytest.mark.long
 def test_density_in_the_box_integrates_to_one():
     z, area = grid(1.0, 1601)
     density = Pushforward(normal([0.3, -0.7], [0.5, 0.9]), Tanh()).log_prob(z).exp()
@@ -58,6 +59,7 @@ def test_density_stays_exact_on_the_walls():
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.long
 def test_planar_density_integrates_to_one(seed):
     torch.manual_seed(seed)
     z, area = grid(14.0, 401)

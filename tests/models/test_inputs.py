@@ -545,6 +545,7 @@ def test_transforms_of_torch_func_work(models):
         assert slope.abs().sum() > 0
 
 
+@pytest.mark.long
 def test_a_compiled_model_is_one_graph(models):
     model = models["vae"]
     compiled = torch.compile(model, backend="eager", fullgraph=True)
@@ -564,6 +565,7 @@ def test_hooks_of_encoder_and_decoder_are_called(models):
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float64", "negative strides", "nested lists", "images"])
+@pytest.mark.long
 def test_plots_take_examples_of_every_kind(models, kind):
     given, reference = EXAMPLES[kind]
     model = models["vae"]
@@ -580,6 +582,7 @@ def test_plots_take_examples_of_every_kind(models, kind):
         interpolate(model, X[0] / 0, X[1])
 
 
+@pytest.mark.long
 def test_plots_of_a_conditional_model_take_labels_of_every_kind(models):
     model = models["cvae"]
     wanted = plot_reconstructed(model, n=2, context=torch.tensor(1)).pixels(20)

@@ -279,6 +279,7 @@ def test_several_draws_count_as_one_example():
 
 
 @pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.long
 def test_a_few_labels_name_the_clusters(kind):
     """Four patterns under noise, one label each: the rest is learned without labels."""
     torch.manual_seed(0)

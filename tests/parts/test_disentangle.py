@@ -72,6 +72,7 @@ def test_stratified_weights_are_unbiased_for_the_mean_posterior():
     assert torch.stack(found).mean().item() == pytest.approx(exact.item())
 
 
+@pytest.mark.long
 def test_total_correlation_of_a_known_distribution():
     """Means drawn from a correlated normal: q(z) is normal too, and its TC −½ ln(1 − ρ²)."""
     torch.manual_seed(0)

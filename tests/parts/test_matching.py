@@ -207,6 +207,7 @@ def test_the_players_learn_apart(part):
     assert (z.grad != 0).any()
 
 
+@pytest.mark.long
 def test_a_game_against_match_prior_brings_the_codes_home():
     """Codes that start as N(3, ½²), moved by the term, end near the prior N(0, 1)."""
     sizes = Sizes((8, 8), (1,))

@@ -116,6 +116,7 @@ def test_flow_knows_moons_better_than_a_normal():
     assert mass == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.long
 def test_flow_draws_from_its_density():
     flow = fitted(Flow(PLANE, steps=60, hidden=(32, 32), lr=1e-2), drawn(KNOWN, 2000))
     new = drawn(flow(), 5000)
@@ -123,6 +124,7 @@ def test_flow_draws_from_its_density():
     torch.testing.assert_close(torch.cov(new.T), KNOWN.covariance_matrix, rtol=0, atol=0.3)
 
 
+@pytest.mark.long
 def test_second_stage_draws_where_the_codes_are():
     z = drawn(CLOUDS, 4000)
     torch.manual_seed(0)

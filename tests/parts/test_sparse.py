@@ -70,6 +70,7 @@ def test_batch_top_k_keeps_all_that_is_positive_when_k_is_too_large():
     assert torch.equal(BatchTopK(sizes(6), k=6, norm="none")(h).z, h.relu())
 
 
+@pytest.mark.long
 def test_evaluation_codes_do_not_depend_on_the_batch():
     bottleneck = BatchTopK(sizes(50), k=5, norm="none")
     for seed in range(1_000):

@@ -88,6 +88,7 @@ def test_the_traced_step_is_the_step(name, digits):
         torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
 
 
+@pytest.mark.long
 def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
     plain, other = (trainer_of(SMALL, digits, precision="bf16") for _ in range(2))
     advance(plain, 1), advance(other, 1)
@@ -101,6 +102,7 @@ def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
         torch.testing.assert_close(copy, weight.bfloat16(), rtol=0, atol=0)
 
 
+@pytest.mark.long
 def test_what_is_made_for_many_steps_at_once_is_what_each_takes(digits):
     # More steps than are prepared at once, and more than an epoch.
     steps = 2 * STEPS_PREPARED + 5
@@ -116,6 +118,7 @@ def test_what_is_made_for_many_steps_at_once_is_what_each_takes(digits):
         assert torch.equal(rows, plain.batches.rows(number))
 
 
+@pytest.mark.long
 def test_examples_that_lie_in_a_file_come_as_they_are_read(digits):
     in_file = replace(digits, train=replace(digits.train, mapped=True))
     memory, mapped = (traced(advanced(trainer_of(SMALL, data))) for data in (digits, in_file))
@@ -218,6 +221,7 @@ def test_where_the_compiler_fails_the_training_goes_on(digits, monkeypatch):
         fit(SMALL, digits, compile="on", **settings)
 
 
+@pytest.mark.long
 def test_long_trainings_of_small_models_are_worth_compiling(digits):
     trainer = trainer_of(SMALL, digits)
     advance(trainer, 1)

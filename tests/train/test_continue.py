@@ -83,6 +83,7 @@ def test_schedules_of_the_recipe_go_on(digits, tmp_path):
     assert seen == pytest.approx([min(1.0, step / 40) for step in range(30, 50)])
 
 
+@pytest.mark.long
 def test_an_interrupted_continuation_is_resumed_bit_for_bit(done, tmp_path, monkeypatch):
     whole = resume(done.folder, steps=20, out=tmp_path / "whole", progress=False)
     original = Trainer.update

@@ -33,6 +33,7 @@ def test_an_exploded_training_is_an_error_however_short(digits, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["ae", "ae-deep"])
+@pytest.mark.long
 def test_a_model_worse_than_the_mean_example_is_an_error(digits, tmp_path, name, monkeypatch):
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_WARN", 200)
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_FAIL", 200)
@@ -57,6 +58,7 @@ def test_a_short_try_is_not_judged_by_its_error(digits, name):
     fit(recipe, digits, lr=1e-6, steps=5, **FAST)
 
 
+@pytest.mark.long
 def test_a_longer_try_is_warned_of(digits):
     with pytest.warns(UserWarning, match=r"no more than the mean example.*--lr 0\.001"):
         fit(small("ae"), digits, lr=1e-6, steps=500, **FAST)
@@ -74,6 +76,7 @@ def test_models_that_learn_say_nothing(digits, name):
 
 
 @pytest.mark.parametrize(("weight", "says"), [(400.0, True), (0.1, False)])
+@pytest.mark.long
 def test_a_collapsed_vae_is_a_warning_and_not_an_error(digits, weight, says, monkeypatch):
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_FAIL", 300)
     recipe = small("vae").set("terms.kl.weight", weight)
@@ -97,6 +100,7 @@ def test_the_threshold_is_that_of_evaluation():
     assert final_checks.MIN_ACTIVE_KL_NATS == thresholds.MIN_ACTIVE_KL_NATS
 
 
+@pytest.mark.long
 def test_an_absolute_error_may_end_at_the_median_example(monkeypatch):
     """The median of a sparse table is far from its mean: not a failure, but nothing learned."""
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_FAIL", 200)
@@ -107,6 +111,7 @@ def test_an_absolute_error_may_end_at_the_median_example(monkeypatch):
         fit(recipe, load_data(x.numpy()), steps=500, lr=1e-2, **FAST)
 
 
+@pytest.mark.long
 def test_overfitting_is_a_warning():
     """Noise: training examples can be learned by heart, others cannot."""
     generator = torch.Generator().manual_seed(0)

@@ -261,6 +261,7 @@ def test_epochs_count_passes_over_the_data(digits):
     assert fitted.summary["epochs"] == round(steps * 100 / len(digits.train), 2)
 
 
+@pytest.mark.long
 def test_early_stopping_takes_the_best_weights(digits):
     """With a step size that destroys the model later on, the early weights are the ones kept."""
     settings = {"batch_size": 50, "validate_every": 20, "precision": "float32"}
@@ -465,6 +466,7 @@ def test_precision_auto_follows_the_hardware(monkeypatch):
     assert choose_precision("auto", cpu) == torch.float32
 
 
+@pytest.mark.long
 def test_tensorboard_gets_every_figure(digits, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -91,6 +91,7 @@ def test_one_after_another_is_as_each_alone(digits, tmp_path):
         assert outcome.run.status == "done"
 
 
+@pytest.mark.long
 def test_what_is_done_is_taken_and_what_was_cut_short_continued(digits, tmp_path, monkeypatch):
     jobs = jobs_of(digits, tmp_path)
     update = Trainer.update

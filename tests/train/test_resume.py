@@ -110,6 +110,7 @@ def test_a_prior_that_is_fitted_after_resuming_is_the_same(digits, tmp_path, mon
     assert not same(unfitted, whole.model)
 
 
+@pytest.mark.long
 def test_bits_that_are_drawn_anew_are_the_same_after_resuming(tmp_path, monkeypatch):
     data = load_data("digits", binarise="dynamic")
     recipe, settings = recipe_of("plain")
@@ -121,6 +122,7 @@ def test_bits_that_are_drawn_anew_are_the_same_after_resuming(tmp_path, monkeypa
     assert same(resume(tmp_path / "cut").model, whole.model)
 
 
+@pytest.mark.long
 def test_uninterrupted_runs_differ_between_seeds_only(digits):
     recipe, settings = recipe_of("noise and early stop")
     first, again, other = (fit(recipe, digits, seed=s, **settings).model for s in (0, 0, 1))
