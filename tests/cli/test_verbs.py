@@ -65,12 +65,8 @@ def test_evaluate_prints_the_figures_as_json_and_in_words(run, ae):
 def test_evaluate_on_other_data_leaves_the_runs_own_figures(run, ae, images):
     run("evaluate ae")
     kept = (ae / "metrics.json").read_bytes()
-    assert (
-        run("evaluate ae --data images --no-labels --range 0 255 --measures quick --json").json[
-            "data"
-        ]
-        == "images"
-    )
+    other = "--data images --no-labels --range 0 255"
+    assert run(f"evaluate ae {other} --measures quick --json").json["data"] == "images"
     assert (ae / "metrics.json").read_bytes() == kept
 
 
