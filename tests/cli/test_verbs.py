@@ -1,5 +1,6 @@
 """Every verb does what its help says, on small data."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -65,7 +66,8 @@ def test_evaluate_prints_the_figures_as_json_and_in_words(run, ae):
 def test_evaluate_on_other_data_leaves_the_runs_own_figures(run, ae, images):
     run("evaluate ae")
     kept = (ae / "metrics.json").read_bytes()
-    assert run("evaluate ae --data images --measures quick --json").json["data"] == "images"
+    other = "--data images --no-labels --range 0 255"
+    assert run(f"evaluate ae {other} --measures quick --json").json["data"] == "images"
     assert (ae / "metrics.json").read_bytes() == kept
 
 
@@ -112,7 +114,7 @@ def test_reconstruct_sets_originals_above_their_images(run, trained, images):
 
 def test_interpolate_draws_the_way(run, trained):
     outcome = run(f"interpolate {trained / 'vae'} --from 3 --to 5 --n 7 --out way.png")
-    assert "from test image 3 to test image 5" in outcome.out
+    assert "from test example 3 to test example 5" in outcome.out
     width, height = size_of("way.png")
     assert width > 7 * SIDE
     assert SIDE <= height < 2 * SIDE
@@ -172,3 +174,34 @@ def test_demo_trains_two_models_and_sets_them_side_by_side(run, folder):
 def test_version_and_help(run):
     assert run("--version").out.strip().count(".") >= 1
     assert "Example: autoencode train vae" in run("train --help").out
+
+
+def test_a_model_of_a_table_writes_rows_in_its_units(run, folder):
+    draw = np.random.default_rng(0)
+    colours = draw.choice(["red", "blue"], 40)
+    lines = [
+        f"{a:.3f},{c},{b:.3f}"
+        for a, b, c in zip(draw.normal(9, 1, 40), draw.normal(0, 99, 40), colours, strict=True)
+    ]
+    (folder / "t.csv").write_text("\n".join(["size,colour,price", *lines]))
+    assert run("train vae --data t.csv --steps 60 --out table --no-report").code == 0
+    for verb, words, rows in (
+        ("reconstruct", "--n 5", 5),
+        ("generate", "--n 4", 4),
+        ("interpolate", "--n 3", 3),
+    ):
+        refused = run(f"{verb} table {words} --out rows.png")
+        assert refused.code == 2
+        assert "--out rows.csv" in refused.error
+        assert run(f"{verb} table {words} --out {verb}.csv").code == 0
+        header, *found = (folder / f"{verb}.csv").read_text().splitlines()
+        assert header.removeprefix("name,") == "size,colour,price"
+        assert len(found) == rows
+        size, colour, _ = found[0].split(",")[-3:]
+        assert 4 < float(size) < 14
+        assert colour in ("red", "blue")
+    gap = run("evaluate table --data gap.csv")
+    assert gap.code == 2
+    (folder / "gap.csv").write_text("size,colour,price\n1,red,\n2,blue,3\n")
+    gap = run("evaluate table --data gap.csv")
+    assert "1 of 2 rows have missing values, the first row 0" in gap.error

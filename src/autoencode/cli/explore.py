@@ -9,7 +9,7 @@ import typer
 
 from autoencode.cli.compare import folders_of
 from autoencode.cli.options import OtherSource, Overwrite, RunFolders, takes
-from autoencode.cli.output import print_line
+from autoencode.cli.output import print_line, print_message
 from autoencode.cli.picture import data_of
 from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError, RunError
@@ -64,6 +64,12 @@ def explore(
 
     opened = [open_run(folder) for folder in folders_of(runs)]
     loaded = None if data is None else data_of(opened[0], data, options)
+    if any(run.preprocessing is not None and run.preprocessing.is_table for run in opened):
+        print_message(
+            "note",
+            "Rows of tables are drawn as bars of their scaled values, of which those below 0 and "
+            "above 1 are cut off; autoencode reconstruct writes rows in the units of the table.",
+        )
     if html is not None:
         from autoencode.explorer.page import write_explorer
 

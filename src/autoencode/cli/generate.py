@@ -12,7 +12,7 @@ from autoencode.arguments import Seed as SeedRange
 from autoencode.arguments import check_value
 from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed, takes
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of
+from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of, save_images
 from autoencode.data.options import ReadOptions
 from autoencode.errors import DataError, did_you_mean
 
@@ -52,14 +52,14 @@ def generate(
     check_value(seed, SeedRange, "seed")
     from autoencode.evaluation import decode
     from autoencode.models.run import open_run
-    from autoencode.report.pictures import grid_picture, save_picture
+    from autoencode.report.pictures import grid_picture
 
     opened = open_run(run)
     model = opened.load_model()
     source = partial(data_of, opened, data, options)
     codes, context, origin = _codes(opened, model, n, label, seed, source)
-    path = save_picture(grid_picture(decode(model, codes, context).clamp(0, 1)), out)
-    print_line(f"{path}: {n} images decoded from {origin}")
+    path, what = save_images(opened, decode(model, codes, context), out, grid_picture)
+    print_line(f"{path}: {n} {what} decoded from {origin}")
 
 
 def _codes(

@@ -9,7 +9,7 @@ import typer
 
 from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import Picture, check_picture, data_of
+from autoencode.cli.picture import Picture, check_picture, data_of, save_images
 from autoencode.data.options import ReadOptions
 from autoencode.errors import DataError
 
@@ -41,7 +41,7 @@ def interpolate(
     from autoencode.evaluation import decode, embed
     from autoencode.models.conditions import conditioning
     from autoencode.models.run import open_run
-    from autoencode.report.pictures import save_picture, strip_picture
+    from autoencode.report.pictures import strip_picture
 
     opened = open_run(run)
     model = opened.load_model()
@@ -56,5 +56,5 @@ def interpolate(
     path = explore.interpolate(codes[0], codes[1], n, model.space)
     # The context of a conditional model stays that of the first image.
     images = decode(model, path, None if context is None else context[[start] * n])
-    picture = save_picture(strip_picture(images.clamp(0, 1)), out)
-    print_line(f"{picture}: {n} images from test image {start} to test image {end}")
+    picture, what = save_images(opened, images, out, strip_picture)
+    print_line(f"{picture}: {n} {what} from test example {start} to test example {end}")

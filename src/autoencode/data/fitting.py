@@ -95,6 +95,7 @@ def adapted(
     """
     x = next(iter(parts.values()))
     if given.is_table:
+        _refuse_gaps(given, parts, raw)
         return given, [] if raw.columns else _array_for_table(given, x)
     if any(column.kind == "categorical" for column in raw.columns):
         raise DataError(
@@ -215,6 +216,26 @@ def _channels_fix(array: tuple[int, ...], given: Preprocessing, channels_last: b
         layout = " with --channels-first (channels_last=False)" if given.channels_last else ""
         return f"Give x.reshape(len(x), {sizes}){layout}."
     return None
+
+
+def _refuse_gaps(given: Preprocessing, parts: Arrays, raw: RawData) -> None:
+    """Refuse missing values for a model that was trained without any.
+
+    Raises:
+        DataError: there are missing values.
+    """
+    if given.missing:
+        return
+    for part, x in parts.items():
+        rows = np.flatnonzero(np.isnan(x).reshape(len(x), -1).any(1))
+        if len(rows):
+            name = raw.names.get(part, [f"row {i}" for i in range(len(x))])[rows[0]]
+            raise DataError(
+                f"{len(rows):,} of {len(x):,} rows have missing values, the first {name}, and the "
+                "model was trained without any",
+                "Fill them in, or train on data with missing values: "
+                "autoencode train missing-iwae --data TABLE",
+            )
 
 
 def _array_for_table(given: Preprocessing, x: np.ndarray) -> list[str]:

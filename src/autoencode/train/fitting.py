@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from autoencode.contract import Code, FittedPrior
 from autoencode.data import Data, still
@@ -40,14 +41,20 @@ def fit_sampler(model: Model, recipe: Recipe, data: Data, seed: int) -> None:
     if sampler is None:
         return
     device = next(model.parameters()).device
+
+    def encoded(x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        code = model.encode(x, context, samples=1)
+        # Codes of large images fill the memory; a sampler of indices needs their number only.
+        return code.z[0] if code.index is None else code.z[0, :, :0], code.index
+
     with seeded(seed, device):
         codes = in_batches(
             model,
             still(data.train).x,
-            lambda x, context: model.encode(x, context, samples=1),
+            encoded,
             "fitting the sampler",
             context=conditioning(recipe, data.train, training=True),
         )
-        z = torch.cat([code.z[0] for code in codes])
-        index = [code.index for code in codes if code.index is not None]
+        z = torch.cat([each for each, _ in codes])
+        index = [each for _, each in codes if each is not None]
         sampler.fit(Code(z, index=torch.cat(index) if index else None), seed)
