@@ -41,8 +41,7 @@ def embed(model: Autoencoder, x: Any, context: Any = None, batch_size: int = BAT
 
     x: examples as the model receives them: a tensor on any device, a NumPy array, PIL images or
         nested lists. Or raw data in their own units, which are preprocessed as in training: a path,
-        a table, a mapping, (x, y) or a data set, as `load_data` takes them; or a part, such as
-        `data.test`.
+        a table, a mapping or a data set, as `load_data` takes them; or a part, such as `data.test`.
     context: labels [N] or features [N, C] for a conditional model.
 
     Raises:

@@ -37,7 +37,7 @@ def is_raw(x: Any) -> bool:
 
     Numbers are not raw: tensors, arrays and lists hold examples as a model receives them.
     """
-    return isinstance(x, str | Path | Mapping | tuple | Dataset | Data | Split) or is_frame(x)
+    return isinstance(x, str | Path | Mapping | Dataset | Data | Split) or is_frame(x)
 
 
 def part_of(model: Autoencoder, x: Any) -> Split:
