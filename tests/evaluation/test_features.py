@@ -19,6 +19,7 @@ def quickly(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(30,), (7, 5), (3, 6, 6)])
+@pytest.mark.long
 def test_the_components_are_those_of_the_covariance(shape):
     generator = torch.Generator().manual_seed(0)
     d = int(np.prod(shape))

@@ -46,6 +46,7 @@ def maps(islands, method):
     return points
 
 
+@pytest.mark.long
 def test_tsne_keeps_groups_apart_and_is_that_of_scikit_learn(islands):
     points = maps(islands, "tsne")
     reference = TSNE(2, perplexity=89 / 3, max_iter=500, init="pca", random_state=3)

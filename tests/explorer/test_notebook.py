@@ -39,6 +39,7 @@ def test_a_frame_contains_the_page_and_is_sandboxed(explorer):
     assert "height: 500px" in frame
 
 
+@pytest.mark.long
 def test_a_widget_contains_the_page(explorer):
     widget = explorer.widget()
     assert widget._page == explorer.html
@@ -47,6 +48,7 @@ def test_a_widget_contains_the_page(explorer):
     assert {"_page", "_title", "height", "selected", "codes", "pins"} <= synced
 
 
+@pytest.mark.long
 def test_arrays_and_tensors_become_lists(explorer):
     widget = explorer.widget()
     changes = []
@@ -68,6 +70,7 @@ def test_arrays_and_tensors_become_lists(explorer):
         ("pins", [[[1.0]], []]),
     ],
 )
+@pytest.mark.long
 def test_codes_of_the_wrong_length_are_refused(explorer, name, wrong):
     widget = explorer.widget()
     with pytest.raises(traitlets.TraitError, match="one list per model, with codes of length"):

@@ -142,6 +142,7 @@ def test_piwae_adds_up_with_other_terms_of_the_same_codes(toy):
         torch.testing.assert_close(both[name], alone[name] + more)
 
 
+@pytest.mark.long
 def test_doubly_reparametrised_has_the_same_mean_gradient_and_less_noise():
     torch.manual_seed(0)
     # The mean over a batch of one example many times is a Monte Carlo mean.

@@ -64,6 +64,7 @@ def test_slots_take_maps(name):
     assert forward_pass.px.log_prob(forward_pass.x).isfinite().all()
 
 
+@pytest.mark.long
 def test_indices_of_a_map_are_drawn_and_kept(tmp_path):
     data = load_data("digits")
     row = RECIPES["conv-vq-vae"].set("sampler.steps", 5)

@@ -79,6 +79,7 @@ def test_mmd_needs_a_scale():
         MaximumMeanDiscrepancy(SIZES, scales=())
 
 
+@pytest.mark.long
 def test_sliced_wasserstein_of_a_shifted_prior():
     z = torch.randn(50, 400, 3) + torch.tensor([1.0, 2.0, 2.0])
     found = SlicedWasserstein(SIZES, projections=200)(forward_pass(z))

@@ -156,6 +156,7 @@ def test_bound_of_the_second_stage_is_below_the_likelihood():
     assert (bound + evidence).max() < 1
 
 
+@pytest.mark.long
 def test_autoregression_learns_a_transition_table():
     table = torch.tensor([[0.1, 0.8, 0.1], [0.05, 0.05, 0.9], [0.7, 0.2, 0.1]])
     generator = torch.Generator().manual_seed(0)

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from functools import cache
 
 import pytest
 import torch
@@ -100,17 +101,15 @@ def narrow(recipe):
     return recipe
 
 
-BUILT = {}
-
-
 def made(name, x=GREY):
-    """A fresh model of a case. Each is built once and copied, which takes less time."""
-    recipe = CASES[name]
-    known, model = BUILT.get((name, x), (None, None))
-    if known is not recipe:
-        model = model_of(narrow(recipe), x)
-        BUILT[name, x] = recipe, model
-    return copy.deepcopy(model)
+    """A fresh model of a case, for tests that change it."""
+    return model_of(narrow(CASES[name]), x)
+
+
+@cache
+def shared(name):
+    """The model of a case in evaluation mode, for tests that leave it as it is."""
+    return made(name).eval()
 
 
 def context_for(model, n):
@@ -159,7 +158,7 @@ def test_shapes_and_spaces(name, x):
 
 @pytest.mark.parametrize("name", CASES)
 def test_grey_images_come_with_and_without_their_channel(name):
-    model = made(name).eval()
+    model = shared(name)
     plain, context = torch.rand(4, *GREY), context_for(model, 4)
     with_channel = plain[:, None]
     torch.testing.assert_close(model.encoder(plain, context), model.encoder(with_channel, context))
@@ -237,7 +236,7 @@ def test_codes_and_images_carry_gradients_in_training_only(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_images_carry_gradients_of_codes_that_require_them(name):
-    model = made(name).eval()
+    model = shared(name)
     context = context_for(model, 5)
     z = model.encode(torch.rand(5, *GREY), context).z.clone().requires_grad_()
     (slope,) = torch.autograd.grad(model.decoder(z, context).square().sum(), z)
@@ -246,7 +245,7 @@ def test_images_carry_gradients_of_codes_that_require_them(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_arrays_give_the_same_bits_as_tensors(name):
-    model = made(name).eval()
+    model = shared(name)
     x, context = torch.rand(5, *GREY), context_for(model, 5)
     given = None if context is None else context.numpy()
     codes, images = model(x, context)
@@ -261,7 +260,7 @@ def test_arrays_give_the_same_bits_as_tensors(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_empty_batch_gives_no_codes_and_no_images(name):
-    model = made(name).eval()
+    model = shared(name)
     x, context = torch.zeros(0, *GREY), context_for(model, 0)
     codes, images = model(x, context)
     assert codes.shape == model.encoder(x, context).shape == (0, *model.sizes.z)
@@ -270,7 +269,7 @@ def test_an_empty_batch_gives_no_codes_and_no_images(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_values_that_are_not_finite_are_refused_outside_training(name):
-    model = made(name).eval()
+    model = shared(name)
     x, context = torch.rand(5, *GREY), context_for(model, 5)
     z = model.encode(x, context).z.contiguous()
     x[3, 2, 1], z.flatten(1)[1, 0] = torch.nan, torch.inf
@@ -328,7 +327,7 @@ def test_recipe_is_documented(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_models_can_be_copied(name):
-    model = made(name).eval()
+    model = shared(name)
     x, context = torch.rand(3, *GREY), context_for(model, 3)
     torch.testing.assert_close(copy.deepcopy(model)(x, context).images, model(x, context).images)
 

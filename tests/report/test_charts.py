@@ -93,6 +93,7 @@ def test_names_at_the_same_end_part():
     check(curves([falling(f"model number {i}", 1 + i / 1000) for i in range(6)], log_x=True))
 
 
+@pytest.mark.long
 def test_lines_that_end_early_or_lie_too_thick_have_a_legend():
     early = curves([falling("all"), Series("a few", [1, 2], [3, 4], dashed=True)], log_x=True)
     assert [text.get_text() for text in early.legends[0].get_texts()] == ["all", "a few"]
@@ -193,6 +194,7 @@ def test_letters_of_a_matrix_are_light_on_dark_and_dark_on_light():
     assert low < 1 < 2.5 < high
 
 
+@pytest.mark.long
 def test_a_matrix_of_many_columns_sets_their_names_on_end():
     names = [f"completeness {i}" for i in range(12)]
     assert set(names) <= check(matrix(torch.rand(3, 12), ["a", "b", "c"], names, "share"))

@@ -62,6 +62,7 @@ def test_plot_shows_originals_reconstructions_and_the_plane(glass):
         assert [sheet[top + y, side // 2, 0] for y in (side // 4, 3 * side // 4)] == first
 
 
+@pytest.mark.long
 def test_plot_of_a_single_sample(make):
     for latent in (1, 2, 5):
         assert plot(make("ae", (5, 9), latent), torch.rand(1, 5, 9)).pixels(20).std() > 0

@@ -47,11 +47,15 @@ def rows_of(table):
 @pytest.mark.parametrize(
     ("columns", "missing"),
     [
-        (MIXED, False),
+        pytest.param(MIXED, False, marks=pytest.mark.long),
         (MIXED, True),
-        ({"a": None}, False),
+        pytest.param({"a": None}, False, marks=pytest.mark.long),
         ({"x": ("p", "q"), "y": ("r",)}, True),
-        ({f"column {i} of a long name": None for i in range(50)}, False),
+        pytest.param(
+            {f"column {i} of a long name": None for i in range(50)},
+            False,
+            marks=pytest.mark.long,
+        ),
         ({"猫": None, "b": ("犬", "b")}, False),
     ],
 )

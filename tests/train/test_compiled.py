@@ -152,6 +152,7 @@ def test_tracing_changes_nothing(digits):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.long
 def test_a_loss_that_is_not_finite_leaves_the_weights(digits):
     trainer = trainer_of(SMALL, digits)
     advance(trainer, 1)

@@ -64,6 +64,7 @@ def test_steps_and_epochs_are_counted_from_the_end(done, settings):
     assert fitted.summary["epochs"] == pytest.approx((30 * 50 + more * size) / n, abs=0.02)
 
 
+@pytest.mark.long
 def test_schedules_of_the_recipe_go_on(digits, tmp_path):
     recipe = SMALL.set("schedules.terms.kl.weight", (0.0, 40))
     seen = []
@@ -103,6 +104,7 @@ def test_an_interrupted_continuation_is_resumed_bit_for_bit(done, tmp_path, monk
     assert rest.summary["steps"] == 50
 
 
+@pytest.mark.long
 def test_a_continued_run_can_be_continued(done, tmp_path):
     resume(done.folder, steps=5, out=tmp_path / "b", progress=False)
     third = resume(tmp_path / "b", steps=5, out=tmp_path / "c", progress=False)

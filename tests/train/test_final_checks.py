@@ -20,7 +20,16 @@ def small(name):
     return RECIPES[name].set("network.hidden", (16,))
 
 
-@pytest.mark.parametrize("name", ["vae", "beta-vae", "info-vae", "free-bits-vae"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vae",
+        *(
+            pytest.param(n, marks=pytest.mark.long)
+            for n in ("beta-vae", "info-vae", "free-bits-vae")
+        ),
+    ],
+)
 def test_an_exploded_training_is_an_error_however_short(digits, tmp_path, name):
     settings = {"lr": 30.0, "schedule": "constant", "steps": 60, **FAST}
     with pytest.raises(Diverged, match=r"diverged.*before the first step.*--lr 0\.0") as caught:
@@ -43,6 +52,7 @@ def test_a_model_worse_than_the_mean_example_is_an_error(digits, tmp_path, name,
     assert open_run(tmp_path / "run").weights.exists()
 
 
+@pytest.mark.long
 def test_a_failed_training_can_still_be_resumed(digits, tmp_path):
     settings = {"lr": 30.0, "schedule": "constant", "steps": 60, **FAST}
     with pytest.raises(Diverged) as first:

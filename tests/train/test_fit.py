@@ -357,6 +357,7 @@ def test_batch_norm_needs_two(digits):
         fit(deep, digits, steps=3, batch_size=1)
 
 
+@pytest.mark.long
 def test_existing_folders_are_refused(digits, tmp_path):
     fit(SMALL, digits, out=tmp_path / "run", **QUICK)
     with pytest.raises(RunError, match=r"--out \(out=\), .*--overwrite \(overwrite=True\)"):
@@ -388,6 +389,7 @@ def test_two_trainings_in_one_folder_are_refused(digits, tmp_path):
     assert (tmp_path / "run" / "weights.safetensors").exists()
 
 
+@pytest.mark.long
 def test_disk_full_in_the_middle_keeps_the_checkpoint(digits, tmp_path, monkeypatch):
     sync, calls = os.fsync, []
 
@@ -481,6 +483,7 @@ def test_tensorboard_without_a_folder_is_refused(digits):
         fit(SMALL, digits, tensorboard=True, **QUICK)
 
 
+@pytest.mark.long
 def test_vectors_and_colour_train(tmp_path):
     generator = torch.Generator().manual_seed(0)
     for shape, name in (((12,), "ae"), ((3, 20, 13), "conv-ae"), ((37, 53), "conv-vae")):

@@ -74,6 +74,7 @@ def memory_of(fitted: FitResult) -> tuple[int, bool]:
 # In this process, one after another.
 
 
+@pytest.mark.long
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
     outcomes = []
     found = fit_many(

@@ -41,7 +41,7 @@ CASES = {
         {},
     ),
 }
-QUICK = {"plain", "batch norm", "noise and early stop"}
+QUICK = {"noise and early stop"}
 STEPS = 120
 
 
@@ -130,6 +130,7 @@ def test_uninterrupted_runs_differ_between_seeds_only(digits):
     assert not same(first, other)
 
 
+@pytest.mark.long
 def test_resume_falls_back_to_the_checkpoint_before_a_damaged_one(digits, tmp_path, monkeypatch):
     recipe, settings = recipe_of("plain")
     whole = fit(recipe, digits, **settings)
