@@ -130,7 +130,7 @@ def test_parallel_processes_find_the_same(source, tmp_path):
     assert one.findings == two.findings
 
 
-@pytest.mark.long
+@pytest.mark.slow  # six trainings with all their figures
 def test_a_vae_that_is_worse_is_not_called_better(tmp_path):
     """So little trained, the VAE's samples are farther from digits than the codes of the AE."""
     found = carried_out("generation", "digits", tmp_path / "s", steps=200)

@@ -36,7 +36,7 @@ def test_the_frozen_half_stays_bit_for_bit(digits, tmp_path, half, name):
     assert all(p.requires_grad for p in second.model.parameters())
 
 
-@pytest.mark.long
+@pytest.mark.slow  # the compiler takes most of it
 def test_a_compiled_step_freezes_too(digits, tmp_path):
     recipe = RECIPES["ae"].set("network.hidden", (16,))
     first = fit(recipe, digits, out=tmp_path / "first", **SHORT)
