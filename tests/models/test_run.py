@@ -127,7 +127,9 @@ def test_a_run_that_moved_is_built_from_its_own_copy(trained, monkeypatch, tmp_p
 def test_code_that_was_loaded_from_ones_own_path_is_trusted(trained, tmp_path):
     path, _ = trained
     RECIPES["vae"].but(network=Spec(str(path)))
-    load(tmp_path / "run")
+    found, weights = load(tmp_path / "run"), open_run(tmp_path / "run").load_model().state_dict()
+    assert weights
+    assert all(torch.equal(found.state_dict()[name], each) for name, each in weights.items())
 
 
 def test_a_copy_that_was_changed_is_refused_whoever_is_trusted(trained, monkeypatch, tmp_path):

@@ -142,6 +142,15 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch, number):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(tmp_path, monkeypatch):
+    path, seen = tmp_path / "a.json", []
+    monkeypatch.setattr(
+        store.os, "fsync", lambda number: seen.append((os.fstat(number).st_ino, path.exists()))
+    )
+    store.write_json(path, {"new": 2})
+    assert seen == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
 def test_json_that_is_none_is_refused(tmp_path):
     path = tmp_path / "a.json"
     for content in ("", "{", "[1]", "[" * 100_000, "\udcff"):

@@ -262,11 +262,15 @@ class TestEverySampler:
     def test_codes_of_inference_mode_are_learned_from(self, kind):
         with torch.inference_mode():
             given = codes(kind)
-        small(kind).fit(given, 0)
+        found, expected = small(kind), small(kind)
+        found.fit(given, 0)
+        expected.fit(codes(kind), 0)
+        torch.testing.assert_close(found.state_dict(), expected.state_dict(), rtol=0, atol=0)
 
     def test_it_can_be_built_without_memory(self, kind):
         with torch.device("meta"):
-            small(kind)
+            sampler = small(kind)
+        assert {each.device.type for each in sampler.state_dict().values()} == {"meta"}
 
 
 @pytest.mark.parametrize("kind", ["normal", "mixture", "flow", "two-stage"])

@@ -70,20 +70,19 @@ def test_batch_top_k_keeps_all_that_is_positive_when_k_is_too_large():
     assert torch.equal(BatchTopK(sizes(6), k=6, norm="none")(h).z, h.relu())
 
 
-@pytest.mark.long
 def test_evaluation_codes_do_not_depend_on_the_batch():
     bottleneck = BatchTopK(sizes(50), k=5, norm="none")
-    for seed in range(1_000):
-        torch.manual_seed(seed)
-        bottleneck(torch.randn(40, 50))
+    torch.manual_seed(0)
+    for _ in range(50):
+        bottleneck(torch.randn(400, 50))
     bottleneck.eval()
     h = features(2_000, 50, torch.float32)
     z = bottleneck(h).z
     alone = torch.cat([bottleneck(row[None]).z for row in h[:20]])
     assert torch.equal(z[:20], alone)
     # One in ten of normal features lies above their 0.9 quantile.
-    assert bottleneck.threshold.item() == pytest.approx(1.2816, abs=0.02)
-    assert (z != 0).sum(1).float().mean().item() == pytest.approx(5, abs=0.2)
+    assert bottleneck.threshold.item() == pytest.approx(1.2816, abs=0.015)
+    assert (z != 0).sum(1).float().mean().item() == pytest.approx(5, abs=0.15)
 
 
 def test_the_threshold_moves_in_training_only_and_is_saved():
@@ -141,9 +140,12 @@ def test_normalised_evaluation_does_not_depend_on_the_batch(part):
 
 
 @pytest.mark.parametrize("latent", [30, 100, 256])
-@pytest.mark.parametrize("k", [1, 5, 12])
-def test_evaluation_has_k_active_units_from_the_first_step_on(latent, k):
-    """Features that are far from normalised, and whose scale grows while they are learned."""
+@pytest.mark.parametrize(("k", "first", "later"), [(1, 0.4, 0.25), (5, 0.2, 0.13), (12, 0.1, 0.08)])
+def test_evaluation_has_k_active_units_from_the_first_step_on(latent, k, first, later):
+    """Features that are far from normalised, and whose scale grows while they are learned.
+
+    first, later: largest relative errors, which fall as more units are selected in a batch.
+    """
     torch.manual_seed(0)
     bottleneck = BatchTopK(sizes(latent), k=k)
     offset, scale = torch.randn(latent) * 3, torch.rand(latent) + 0.1
@@ -152,15 +154,15 @@ def test_evaluation_has_k_active_units_from_the_first_step_on(latent, k):
         if step in (1, 10, 50):
             h = offset + scale * (1 + step / 500) * torch.randn(2_000, latent)
             active = (bottleneck.eval()(h).z != 0).sum(1).float().mean().item()
-            assert active == pytest.approx(k, rel=0.4 if step == 1 else 0.25), step
+            assert active == pytest.approx(k, rel=first if step == 1 else later), step
 
 
-@pytest.mark.parametrize("steps", [1, 10, 50])
-def test_a_short_training_has_k_active_units_in_evaluation(digits, steps):
+@pytest.mark.parametrize(("steps", "error"), [(1, 0.3), (10, 0.2), (50, 0.15)])
+def test_a_short_training_has_k_active_units_in_evaluation(digits, steps, error):
     recipe = RECIPES["sparse-batch-top-k"].but(latent=200).set("bottleneck.k", 5)
     model = fit(recipe, digits, steps=steps, batch_size=100, progress=False).model
     active = (model.encode(digits.test.x).z != 0).sum(1).float().mean().item()
-    assert active == pytest.approx(5, rel=0.3)
+    assert active == pytest.approx(5, rel=error)
 
 
 def test_running_statistics_are_means_over_the_first_batches():
