@@ -90,7 +90,9 @@ def parts():
 def test_no_text_claims_what_a_weight_of_zero_cannot_do(name, parts, tmp_path):
     recipe = without_weights(name)
     data = parts[recipe.model.kind in ("semi-supervised", "m1-m2")]
-    run = ae.fit(recipe, data, steps=50, batch_size=50, out=tmp_path / "run", progress=False).run
+    seldom = {"checkpoint_every": 50, "validate_every": 10}
+    short = {"steps": 50, "batch_size": 50, "progress": False, **seldom}
+    run = ae.fit(recipe, data, out=tmp_path / "run", **short).run
     model = run.load_model()
     known = conditioning(recipe, data.test)
     view = View.of(model, data.test.x, data.test.y, data.classes, known)
