@@ -230,8 +230,8 @@ def test_empty_cells_are_unknown(flat, tmp_path, blank):
 
 def test_minus_one_beside_one_is_stated():
     x = np.linspace(0, 1, 80).reshape(40, 2)
-    told = load_data((x, np.where(KNOWN, 1, -1))).notices
-    assert any("labels + 1" in notice for notice in told)
+    notices = load_data((x, np.where(KNOWN, 1, -1))).notices
+    assert any("labels + 1" in notice for notice in notices)
 
 
 def test_no_known_label_at_all_is_refused_and_can_be_left_out():

@@ -241,7 +241,7 @@ def number(value: float) -> str:
 def range_option(low: float, high: float) -> str:
     """The option that gives a range, on the command line and in Python.
 
-    Its numbers have six digits, or more where the range could not be told from its limits.
+    Its numbers have six digits, or more where the range would look equal to its limits.
 
     >>> range_option(0, 0.123456789)
     '--range 0 0.123457 (value_range=(0, 0.123457))'

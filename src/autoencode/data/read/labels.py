@@ -194,14 +194,16 @@ def _by_name(raw: RawData, rows: list[tuple[str, str]], path: Path, notices: lis
     if raw.bad:
         unused = [f for f in unused if not any(b.path.endswith(f"/{way(f)}") for b in raw.bad)]
     if lacking or unused:
-        told = []
+        problems = []
         if lacking:
-            told.append(f"{len(lacking):,} of {len(names):,} files have no row: {_some(lacking)}")
+            problems.append(
+                f"{len(lacking):,} of {len(names):,} files have no row: {_some(lacking)}"
+            )
         if unused:
-            told.append(f"{len(unused):,} of {len(rows):,} rows have no file: {_some(unused)}")
+            problems.append(f"{len(unused):,} of {len(rows):,} rows have no file: {_some(unused)}")
         fixes = ["Add their rows; leave the label empty where it is unknown."] * bool(lacking)
         fixes += ["Remove these rows, or give the folder with their files."] * bool(unused)
-        raise DataError(f"{shown(path)}: {'; '.join(told)}", " ".join(fixes))
+        raise DataError(f"{shown(path)}: {'; '.join(problems)}", " ".join(fixes))
     values = [table[key] for key in keys]
     classes = sorted({v for v in values if not is_unknown(v)}, key=natural_key)
     number = {name: i for i, name in enumerate(classes)}

@@ -30,7 +30,7 @@ class PairsFigure(Figure):
         """Indices of the examples of each block, by its label."""
 
     def examples(self, which: Tensor) -> list[str]:
-        """What tells single examples apart, above each pair; by default nothing."""
+        """A line above each pair that identifies its example; by default none."""
         return []
 
     @styled()
