@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import r2_score
 
 from autoencode.evaluation import evaluate, psnr, squared_error
-from autoencode.evaluation.examples import example_names, in_own_units, is_table, row_columns
+from autoencode.evaluation.examples import example_names, in_own_units, row_columns
 from autoencode.evaluation.metrics.table_columns import (
     category_hits,
     column_squares,
@@ -162,7 +162,7 @@ def test_other_vectors_have_r2_but_no_columns(make_model, make_data):
     found = evaluate(make_model("ae", (11,)), data, TWO).to_dict()
     assert {"r2", "r2_of_pca", "psnr"} <= set(found)
     assert not {"r2_per_column", "numeric_columns", "column_accuracy"} & set(found)
-    assert not is_table(data)
+    assert not data.is_table
     assert [column.name for column in row_columns(data)][:2] == ["value 0", "value 1"]
     flat = replace(data, test=replace(data.test, x=torch.full((5, 11), 0.5), y=None))
     flat = replace(flat, train=replace(data.train, x=torch.full((5, 11), 0.5), y=None))

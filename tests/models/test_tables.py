@@ -83,11 +83,14 @@ def test_a_scale_for_each_column_starts_at_that_column():
     torch.testing.assert_close(likelihood.log_scale.exp(), expected, rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("name", ["ae", "vae", "missing-iwae", "denoising-ae", "sparse-l1"])
+@pytest.mark.parametrize(
+    "name", ["ae", "vae", "missing-iwae", "denoising-ae", "sparse-l1", "wae-mmd", "aae", "fsq"]
+)
 def test_rows_with_gaps_train_and_are_filled_in(name):
     data = load_data(table(gaps=0.15), scale="standard")
     fitted = fit(name, data, latent=2, steps=5, progress=False)
     filled = impute(fitted.model, data.test.x)
+    assert filled.shape == data.test.x.shape
     assert torch.isfinite(filled).all()
     known = ~torch.isnan(data.test.x)
     assert torch.equal(filled[known], data.test.x[known])

@@ -23,11 +23,6 @@ class RowColumn:
     categories: tuple[str, ...] | None = None
 
 
-def is_table(data: Data) -> bool:
-    """Whether the examples are rows of a table."""
-    return data.is_table
-
-
 def row_columns(data: Data) -> list[RowColumn]:
     """The columns of a table, in its order; of other vectors [D], each value as a column."""
     if data.preprocessing is None or not data.is_table:
@@ -48,7 +43,7 @@ def example_names(data: Data, positions: Iterable[int]) -> list[str]:
     names = data.test.names
     if names is not None and len(names):
         return [str(names[i]) for i in positions]
-    return [f"{'row' if is_table(data) else 'example'} {i}" for i in positions]
+    return [f"{'row' if data.is_table else 'example'} {i}" for i in positions]
 
 
 def in_own_units(data: Data, x: Tensor) -> list[list[Any]]:

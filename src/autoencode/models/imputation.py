@@ -38,13 +38,15 @@ def impute(
     check_value(samples, Count, "samples")
 
     def filled(rows: Tensor, features: Tensor | None) -> Tensor:
-        prior = model.prior(features)
-        code = model.encode(rows, features, samples=None if prior is None else samples)
-        px = model.decode(code.z, features)
-        mean = px.mean
-        if code.q is not None and prior is not None:
+        prior, code = model.prior(features), model.encode(rows, features)
+        if prior is None or code.q is None:
+            mean = model.decode(code.z, features).mean
+        else:
+            code = model.encode(rows, features, samples=samples)
+            assert code.q is not None  # as before
+            px = model.decode(code.z, features)
             weights = px.log_prob(rows) + prior.log_prob(code.z) - code.q.log_prob(code.z)
-            mean = (weights.softmax(0).unsqueeze(-1) * mean).sum(0)
+            mean = (weights.softmax(0).unsqueeze(-1) * px.mean).sum(0)
         return torch.where(torch.isnan(rows), mean, rows).float()
 
     with seeded(seed, next(model.parameters()).device):  # type: ignore[attr-defined]  # an nn.Module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from io import BufferedReader, BytesIO
@@ -56,7 +57,7 @@ class IgnoreRules:
 Opened = BufferedReader | BytesIO
 
 
-class ImageTree:
+class ImageTree(ABC):
     """The image files of a source, by their paths relative to it, separated by "/".
 
     images: the paths, in no order.
@@ -77,19 +78,19 @@ class ImageTree:
         """Number of images and of files that the search could not use."""
         return len(self.images) + self.found_bad
 
+    @abstractmethod
     def open(self, path: str) -> Opened:
         """Open an image.
 
         Raises:
             Unusable: it cannot be read.
         """
-        raise NotImplementedError
 
     def shown(self, path: str = "") -> str:
         """The source, or the path of an image in it, as one line of text."""
         return shown(os.path.join(self.source, path) if path else self.source)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # a folder has nothing open
         """Close what is open."""
 
     def __enter__(self) -> Self:

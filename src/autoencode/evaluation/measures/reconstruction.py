@@ -11,7 +11,7 @@ from torch import Tensor
 from autoencode.contract import Space
 from autoencode.data import scaled
 from autoencode.evaluation.context import EvaluationContext
-from autoencode.evaluation.examples import RowColumn, example_names, is_table, row_columns
+from autoencode.evaluation.examples import RowColumn, example_names, row_columns
 from autoencode.evaluation.metrics.quality import ms_ssim, psnr, squared_error, ssim
 from autoencode.evaluation.metrics.table_columns import (
     category_hits,
@@ -32,7 +32,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     Of vectors also R²; of tables R² of each numeric and accuracy of each categorical column, and
     neither PSNR nor SSIM.
     """
-    n, table = len(ctx.test), is_table(ctx.data)
+    n, table = len(ctx.test), ctx.data.is_table
     has_image, is_vector = ctx.model.sizes.image is not None, ctx.test.x.dim() == 2
     examples, values = ("images", "pixels") if has_image else ("examples", "values")
     blocks = [column.block for column in _categorical(ctx)]
@@ -95,7 +95,7 @@ def squared_error_unit(ctx: EvaluationContext) -> str:
     """The unit of a squared error, with its reduction."""
     has_image = ctx.model.sizes.image is not None
     examples, values = ("images", "pixels") if has_image else ("examples", "values")
-    over = "preprocessed values" if is_table(ctx.data) else f"{values} in [0, 1]"
+    over = "preprocessed values" if ctx.data.is_table else f"{values} in [0, 1]"
     return f"squared error summed over {over}, mean over test {examples}"
 
 
@@ -112,7 +112,7 @@ def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> It
         exact = scaled(batch).double()
         spreads += column_squares(exact, mean_example.expand_as(exact)).cpu()
     found = r2_per_column(squares.cpu(), spreads)
-    n, table = len(ctx.test), is_table(ctx.data)
+    n, table = len(ctx.test), ctx.data.is_table
     numeric = [each for each in row_columns(ctx.data) if each.categories is None]
     scores = [(each.name, found[each.block].item()) for each in numeric]
     known = [(name, score) for name, score in scores if not math.isnan(score)]
@@ -164,7 +164,7 @@ def _categories(ctx: EvaluationContext, hits: Tensor) -> Iterator[Record]:
 
 
 def _categorical(ctx: EvaluationContext) -> list[RowColumn]:
-    if not is_table(ctx.data):
+    if not ctx.data.is_table:
         return []
     return [column for column in row_columns(ctx.data) if column.categories is not None]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from autoencode.data import Data
-from autoencode.evaluation.examples import is_table
 from autoencode.models.run import Run
 from autoencode.report.style import Picture
 from autoencode.report.tables import Table
@@ -73,7 +72,7 @@ class ViewFigure(Figure):
     @classmethod
     def for_run(cls, context: ReportContext) -> Self | None:
         """The figure of the run's view, where it applies."""
-        if cls.draws_examples and is_table(context.data):
+        if cls.draws_examples and context.data.is_table:
             return None
         return cls(context.view) if cls.applies(context.view) else None
 

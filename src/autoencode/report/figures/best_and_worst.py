@@ -10,7 +10,7 @@ from typing import Self, final
 import torch
 from torch import Tensor
 
-from autoencode.evaluation.examples import example_names, is_table
+from autoencode.evaluation.examples import example_names
 from autoencode.models.conditions import conditioning
 from autoencode.report.figures.base import ReportContext
 from autoencode.report.figures.pairs import MAX_LETTERS, PairsFigure
@@ -48,7 +48,7 @@ class BestAndWorst(PairsFigure):
 
         None for tables, whose rows of highest error are in `TableRows`.
         """
-        if is_table(context.data):
+        if context.data.is_table:
             return None
         view, metrics, test = context.view, context.metrics, context.data.test
         order = view.positions[view.errors.argsort(stable=True)]

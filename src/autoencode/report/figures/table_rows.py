@@ -13,7 +13,7 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from torch import Tensor
 
-from autoencode.evaluation.examples import example_names, in_own_units, is_table, row_columns
+from autoencode.evaluation.examples import example_names, in_own_units, row_columns
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.formatting import count, short
 from autoencode.report.labels import text_width
@@ -69,7 +69,7 @@ class TableRows(Figure):
     def for_run(cls, context: ReportContext) -> Self | None:
         """Of the run's test part, if that is a table."""
         data, view = context.data, context.view
-        if not is_table(data):
+        if not data.is_table:
             return None
         n = len(view.errors)
         drawn = torch.randperm(n, generator=torch.Generator().manual_seed(1))[:ROWS]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from autoencode.data import Data
 from autoencode.evaluation.compare.comparison import RULE, Comparison
-from autoencode.evaluation.examples import is_table
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
@@ -44,7 +43,7 @@ def write_comparison_page(
         # Most often the data of the previous model.
         if data is None or data.fingerprint != run.data["fingerprint"]:
             data = load(run)
-        tables = is_table(data)
+        tables = data.is_table
         conditions = conditioning(run.recipe, data.test)
         views[model.name] = View.of(
             run.load_model(), data.test.x, data.test.y, data.classes, conditions
