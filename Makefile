@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
 SOURCES := src tests benchmarks docs web/test
 
-.PHONY: help setup demo test test-long test-slow test-web check web bench proof studies docs clean
+.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test-long: setup ## Run the tests that take seconds each: complete runs, every c
 
 test-slow: setup ## Run the tests that take minutes: killed processes, full trainings.
 	$(BIN)/python -m pytest -m slow
+
+fuzz: setup ## Try damaged and hostile input for MINUTES=60; its cases differ each time.
+	FUZZ_MINUTES=$(or $(MINUTES),60) $(BIN)/python -m pytest -n 2 tests/fuzz
 
 test-web: setup web/node_modules/ready ## Test the explorer's page in Chromium and Firefox; needs node 20.
 	cd web && npm run --silent check && npm run --silent test
