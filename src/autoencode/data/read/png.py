@@ -21,8 +21,9 @@ _BANDS = {0: 1, 2: 3}  # colour types: grey, RGB
 _IGNORED = frozenset(
     [b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b"sRGB", b"cHRM", b"iCCP", b"bKGD"]
 )
-# Larger images gain nothing.
+# Larger files gain nothing.
 _MAX_PIXELS = 2**16
+MAX_BYTES = 2**18
 
 
 class PlainPng(NamedTuple):
