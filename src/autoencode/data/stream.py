@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ CHUNK = 4096
 _MAX_VALUES = 2**24
 
 
-class Stream:
+class DataStream:
     """All examples of a source, preprocessed for a trained model, in order and in chunks.
 
     Of a folder or archive of images, only a chunk is in memory. Other sources are loaded as by
@@ -83,22 +84,27 @@ class Stream:
             options.setdefault("memory", "map")
         data = load_new(self.source, self.preprocessing, **options)
         self.total, self.notices = len(data.test), data.notices
-        size = max(1, min(CHUNK, _MAX_VALUES // max(1, data.test.x[0].numel())))
-        for start in range(0, len(data.test), size):
-            yield replace(data, test=_part(data.test, start, start + size))
+        yield from cut(data)
+
+
+def cut(data: Data) -> Iterator[Data]:
+    """The test part of loaded data in chunks."""
+    size = max(1, min(CHUNK, _MAX_VALUES // max(1, math.prod(data.test.x.shape[1:]))))
+    for start in range(0, len(data.test), size):
+        yield replace(data, test=_part(data.test, start, start + size))
 
 
 def _part(split: Split, start: int, end: int) -> Split:
     """Some examples of a part."""
 
-    def cut(values: Any) -> Any:
+    def some(values: Any) -> Any:
         return None if values is None else values[start:end]
 
     return replace(
         split,
         x=split.x[start:end],
-        y=cut(split.y),
-        context=cut(split.context),
-        factors=cut(split.factors),
-        names=cut(split.names),
+        y=some(split.y),
+        context=some(split.context),
+        factors=some(split.factors),
+        names=some(split.names),
     )
