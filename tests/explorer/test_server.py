@@ -204,7 +204,10 @@ def make_conditional():
     "body",
     [
         *("no json", "[]", "null", "3", '"text"', '{"model": 0}', '{"model": 0, "z": {}}', "{" * 9),
-        *('{"model": ' + n + ', "z": [0, 0]}' for n in ("7", "-1", "true", "0.0", "NaN", "1" * 400)),
+        *(
+            '{"model": ' + n + ', "z": [0, 0]}'
+            for n in ("7", "-1", "true", "0.0", "NaN", "1" * 400)
+        ),
         *('{"model": 0, "z": ' + z + "}" for z in ("[0, 0, 0]", '"ab"', "[[0, 0]]", "null", "[]")),
         *('{"model": 0, "z": [0, ' + z + "]}" for z in ("NaN", "Infinity", "-Infinity", "1e999")),
         *('{"model": 0, "z": [0, ' + z + "]}" for z in ("1e39", "9" * 400, "9" * 9000, "true")),

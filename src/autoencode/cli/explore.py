@@ -82,6 +82,7 @@ def explore(
 def _serve(
     runs: Sequence[Run], points: int, data: Data | None, port: int, browser: bool, watch: bool
 ) -> None:
+    import gc
     import webbrowser
 
     from autoencode.explorer.page import html, title_of
@@ -104,6 +105,8 @@ def _serve(
             watched.follow(server)
         received = server.serve_forever()
     if received is not None:
+        # The process ends at once: Python would take about a second to collect its objects.
+        gc.freeze()
         raise Interrupted("The explorer has stopped", signal=received)
 
 
