@@ -36,8 +36,8 @@ def code(text: object) -> str:
 
 
 def code_cell(text: object) -> str:
-    """Text as a cell with code; the code of a cell cannot hold a backslash before a bar."""
-    return cell(plain(text) if "\\|" in str(text) else code(text))
+    """Text as a cell with code; backticks in a cell cannot enclose a backslash before a bar."""
+    return cell(f"<code>{plain(text)}</code>" if "\\|" in str(text) else code(text))
 
 
 def block(text: object, language: str = "") -> str:
