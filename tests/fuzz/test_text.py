@@ -27,11 +27,12 @@ from autoencode.models.run import Run
 from autoencode.report import write_card
 from autoencode.report.charts import bars
 from autoencode.report.figures.base import ChartFigure
+from autoencode.report.labels import wrapped
 from autoencode.report.pages.compared import Cell, Line
 from autoencode.report.pages.details import Detail, metric_groups, metrics_table, model_details
 from autoencode.report.pages.html import render
 from autoencode.report.pages.study import StudyPage, study_markdown
-from autoencode.report.style import names
+from autoencode.report.style import names, new_figure
 from autoencode.report.tables import Table
 
 TEXTS = (
@@ -144,7 +145,7 @@ def named(run, text):
 
 def study(text):
     table = Table({"model": [text, "b"], text: [text, text], "x": [1.0, np.nan]}, note=text)
-    figure = ChartFigure(text, bars(["a"], [1.0], "x"), text, text, text, table)
+    figure = ChartFigure(text, new_figure(0.2, 0.2), text, text, text, table)
     return StudyPage(
         title=text,
         question=text,
@@ -317,10 +318,11 @@ def test_other_apostrophes_stay(tmp_path, text):
     assert text in found.preprocessing.columns[0].categories
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "text", [*TEXTS[:3], "$\\frac{1}{0}$", "a\udcffb", "\x00", "漢字🙂", "%s {} \\n", ""]
-)
-def test_figures_draw_names_as_they_are(text):
-    chart = bars([text, f"{text} 2"], [1.0, 2.0], text)
-    assert chart.pixels().std() > 0
+NAMES = (TEXTS[0], "$\\frac{1}{0}$", "a\udcffb", "\0", "漢字🙂", "%s {} \\n", "", "x" * 300)
+
+
+@pytest.mark.parametrize("text", NAMES, ids=lambda text: ascii(text)[:40])
+def test_figures_draw_any_name(text):
+    for labels in (names([text, f"{text} 2"]), [wrapped(text, 1.5), wrapped(f"{text} 2", 1.5)]):
+        chart = bars(labels, [1.0, 2.0], labels[0])
+        assert chart.pixels().std() > 0
