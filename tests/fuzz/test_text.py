@@ -103,7 +103,9 @@ class Skeleton(HTMLParser):
         self.words.append(data)
 
     def says(self, text):
-        return one_line(text) in one_line("".join(self.words))
+        """Whether the text is shown; in files, what UTF-8 cannot hold is an escape."""
+        escaped, shown = text.encode(errors="backslashreplace").decode(), "".join(self.words)
+        return any(one_line(each) in one_line(shown) for each in (text, escaped))
 
 
 def one_line(text):
@@ -217,8 +219,7 @@ def check_markdown(run, text, expected):
     for name, page in markdown_pages(run, text).items():
         found = Skeleton(MARKDOWN.render(page))
         assert found.elements == expected[name], page
-        if "\udcff" not in text:  # the card has an escape
-            assert found.says(text), page
+        assert found.says(text), page
         assert found.loads == ["figures/size.png"] * (name == "study")
 
 
