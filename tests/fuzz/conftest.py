@@ -175,7 +175,7 @@ def _damaged_json(draw, content, most=3):
         inside, key = draw(st.sampled_from(places))
         match draw(st.sampled_from(("leaf", "leaf", "leaf", "drop", "rename", "repeat", "nest"))):
             case "leaf":
-                inside[key] = draw(st.sampled_from(LEAVES))
+                inside[key] = copy.deepcopy(draw(st.sampled_from(LEAVES)))
             case "drop":
                 del inside[key]
             case "rename" if isinstance(inside, dict):
