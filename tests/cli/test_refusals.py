@@ -178,7 +178,7 @@ def test_memory_that_runs_out_anywhere_is_a_sentence(run, ae, monkeypatch):
         def fail(*_, error=error, **__):
             raise error
 
-        monkeypatch.setattr(autoencode.evaluation, "reconstruct", fail)
+        monkeypatch.setattr("autoencode.use.reconstructions.write_reconstructions", fail)
         outcome = run("reconstruct ae --out x.png")
         assert outcome.code == 4
         assert "Memory ran out" in outcome.error

@@ -99,7 +99,7 @@ def test_generate_draws_codes_and_decodes_them(run, folder, trained, name, words
 
 def test_reconstruct_sets_originals_above_their_images(run, trained, images):
     outcome = run(f"reconstruct {trained / 'ae'} --n 6 --out pairs.png")
-    assert "6 test images" in outcome.out
+    assert "the first 6 of 359 images reconstructed" in outcome.out
     width, height = size_of("pairs.png")
     assert width > 6 * SIDE
     assert height > 2 * SIDE

@@ -35,7 +35,7 @@ def in_class(
     """Up to `n` codes near those of a class, where it is the majority of the nearest codes.
 
     A candidate is the code of a random example of the class plus normal noise, as wide as the
-    usual distance to its neighbours of the class; it is kept if more than half of the
+    usual distance to its second neighbour of the class; it is kept if more than half of the
     `neighbours` nearest codes, of all classes, have the label.
 
     labels: of the codes, [m], int64.   temperature: factor of the noise.
@@ -51,7 +51,8 @@ def in_class(
     members = codes[labels == label]
     k = min(neighbours, len(codes))
     some = members[torch.randperm(len(members), generator=generator)[:500]]
-    nearest = torch.cdist(some, members).topk(min(k, len(members)), largest=False).values
+    # The first is the code itself; wider noise would leave where the decoder was trained.
+    nearest = torch.cdist(some, members).topk(min(3, len(members)), largest=False).values
     width = nearest[:, -1].median() / math.sqrt(codes.shape[1])
     found: list[Tensor] = []
     tried = 0
