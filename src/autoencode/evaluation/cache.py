@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.models import critics
+from autoencode.models.critics import file_sha256
 from autoencode.models.run import Run
 
 FOLDER, SUFFIX = "evaluation", ".safetensors"
@@ -28,6 +29,7 @@ class MetricsCache:
 
     def __init__(self, run: Run) -> None:
         self.folder = run.folder / FOLDER
+        self._critics = run.folder / critics.FILE
         self.error: AutoencodeError | None = None
         self._origin = {"version": VERSION, **origin(run)}
 
@@ -57,7 +59,11 @@ class MetricsCache:
     def _of(self, name: str) -> dict[str, Any]:
         """What the records of a measure depend on."""
         kept = self._origin
-        return {k: v for k, v in kept.items() if k != "weights"} if name in OF_DATA else kept
+        if name in OF_DATA:
+            return {k: v for k, v in kept.items() if k != "weights"}
+        if name == "objective" and self._critics.exists():
+            return {**kept, "critics": file_sha256(self._critics)}
+        return kept
 
     def _read(self, name: str) -> tuple[dict[str, Any], tuple[Record, ...]] | None:
         """Options and records of a measure, if its file is intact and of these weights and data."""
@@ -74,6 +80,4 @@ class MetricsCache:
 
 def origin(run: Run) -> dict[str, str]:
     """The SHA-256 of a run's weights, and the fingerprint of its data."""
-    with run.weights.open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"weights": weights, "data": run.data["fingerprint"]}
+    return {"weights": file_sha256(run.weights), "data": run.data["fingerprint"]}

@@ -15,6 +15,7 @@ from autoencode.evaluation.measures import (
     NEED_TRAIN_LABELS,
     OPTIONS,
     QUICK,
+    objective,
 )
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
@@ -22,6 +23,7 @@ from autoencode.models.build import Model
 from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
+WITHOUT_CRITICS = "needs the critics of the training, which this run does not have"
 
 
 def evaluate(
@@ -61,6 +63,8 @@ def evaluate(
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
     ctx = EvaluationContext(model, data, **options)
     left_out = {} if ctx.has_train else dict.fromkeys(_left_out(names, ctx), WITHOUT_TRAIN)
+    if "objective" in names:
+        left_out |= dict.fromkeys(objective.needing_critics(model), WITHOUT_CRITICS)
     found: dict[str, tuple[Record, ...]] = {} if cache is None else dict(cache.others(names))
     for name in names:
         if name not in left_out:

@@ -12,7 +12,7 @@ from torch import Tensor
 from autoencode.errors import AutoencodeError, Diverged, did_you_mean
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
-VERSION = 3
+VERSION = 4
 # The name of a term's metric is "terms.kl".
 TERM_PREFIX = "terms."
 Value = float | int | tuple[float, ...] | tuple[str, ...]
@@ -82,7 +82,7 @@ class Evaluation(Mapping[str, Value]):
     `"nll" in evaluation`, `dict(evaluation)`.
 
     n_test, data: the number of test examples, and the name of the data.
-    left_out: the measures or metrics that the data do not allow, and why.
+    left_out: the measures or metrics that the data or the run do not allow, and why.
     """
 
     records: tuple[Record, ...]
