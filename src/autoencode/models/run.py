@@ -31,7 +31,6 @@ from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError,
 from autoencode.io.store import (
     FORMAT,
     read_json,
-    read_lines,
     read_tensors,
     write_json,
     write_tensors,
@@ -40,6 +39,7 @@ from autoencode.models.build import MAX_PARAMETERS, Model, build
 from autoencode.models.critics import read_critics, write_critics
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
+from autoencode.models.training_log import read_log
 from autoencode.models.weights import misfits
 
 
@@ -192,8 +192,8 @@ class Run:
         return dict(options)
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`, without an incomplete last line."""
-        return read_lines(self.folder / "log.jsonl")
+        """The lines of `log.jsonl`, see `read_log`."""
+        return read_log(self.folder / "log.jsonl")
 
     def metrics(self) -> dict[str, Any] | None:
         """The result of the last evaluation; None before the first."""

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from autoencode.data import Data
+from autoencode.errors import RunError
 from autoencode.evaluation import QUICK, MetricsCache
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.evaluation.metrics.significance import Estimate, estimate
@@ -121,8 +122,17 @@ class Result:
 
     @property
     def validation(self) -> Mapping[str, Any]:
-        """Metrics of the last validation, for choices that must not use test data."""
+        """Metrics of the last validation, for choices that must not use test data.
+
+        Raises:
+            RunError: the log of the run has none.
+        """
         lines = [line["validation"] for line in self.run.log() if "validation" in line]
+        if not lines:
+            raise RunError(
+                f"{self.run.folder / 'log.jsonl'} has no valid line of validation data",
+                f"Delete {self.run.folder}; the study then trains it again.",
+            )
         found: Mapping[str, Any] = lines[-1]
         return found
 
