@@ -24,6 +24,7 @@ import numpy, torch
 
 from autoencode.data import load_data
 from autoencode.evaluation import MEASURES, evaluate
+from autoencode.evaluation.saved import check_records
 from autoencode.models.run import load
 from test_reproducible import few
 
@@ -39,7 +40,10 @@ for run in runs:
     state = torch.get_rng_state()
     # The measure "space" takes a second, and it is the same code for all recipes.
     measures = [m for m in MEASURES if m != "space" or run.name in ("vae", "sparse-top-k")]
-    measured = evaluate(load(run), data, measures, samples=3, images=10)
+    model = load(run)
+    measured = evaluate(model, data, measures, samples=3, images=10)
+    # What is written to a cache is accepted when it is read back.
+    check_records(measured.records, len(data.test), model.sizes.latent, len(data.classes))
     assert torch.equal(state, torch.get_rng_state()), run
     values = {n: [v.hex() for v in t.double().tolist()] for n, t in measured.per_example().items()}
     found[run.name] = [repr(dict(measured)), repr(measured.to_dict()), values]

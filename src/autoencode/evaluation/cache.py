@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.store import read_tensors, write_tensors, writing
@@ -22,7 +23,7 @@ class MetricsCache:
 
     A file holds the SHA-256 of the weights, the fingerprint of the data and the options that it was
     measured with; that of a measure of the data alone, in `OF_DATA`, does not hold the weights. A
-    file of other weights or data, or a damaged one, counts as missing.
+    file of other weights or data, a damaged one, or one of wrong content counts as missing.
 
     error: why the last file could not be written; None if every file was.
     """
@@ -71,11 +72,20 @@ class MetricsCache:
             tensors, meta = read_tensors(self.folder / f"{name}{SUFFIX}")
             if meta.get("of") != self._of(name):
                 return None
-            return meta["options"], tuple(
-                Record.from_dict(each, tensors.get(each["name"])) for each in meta["records"]
+            given, options = meta.get("records"), meta.get("options")
+            check_value(given, list[dict[str, Any]], "records", RunError)
+            check_value(options, dict, "options", RunError)
+            assert isinstance(given, list)
+            assert isinstance(options, dict)
+            records = tuple(
+                Record.from_dict(each, tensors.get(str(each.get("name")))) for each in given
             )
-        except (RunError, KeyError, TypeError):
+        except RunError:
             return None
+        names = {record.name for record in records}
+        if len(names) != len(records) or not tensors.keys() <= names:
+            return None
+        return options, records
 
 
 def origin(run: Run) -> dict[str, str]:

@@ -117,8 +117,9 @@ class Result:
     @cached_property
     def per_example(self) -> dict[str, Tensor]:
         """Values of each test example, [N], of those metrics that are means over them."""
-        cached = MetricsCache(self.run).others(())
-        return {r.name: r.per_example for _, f in cached for r in f if r.per_example is not None}
+        found = [r for _, records in MetricsCache(self.run).others(()) for r in records]
+        each = {r.name: r.per_example for r in found if r.per_example is not None}
+        return {name: v for name, v in each.items() if len(v) == self.metrics["n_test"]}
 
     @property
     def validation(self) -> Mapping[str, Any]:
