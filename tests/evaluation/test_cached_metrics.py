@@ -79,6 +79,11 @@ def infinite(values):
     return values
 
 
+def lacking(values):
+    values[3] = math.nan
+    return values
+
+
 ERROR = "squared_error"
 CASES = {
     "a text for a value": record(ERROR, value="low"),
@@ -123,6 +128,8 @@ CASES = {
     "values of more axes": tensor(ERROR, lambda t: t[:, None]),
     "values without an axis": tensor(ERROR, lambda t: t[0]),
     "an infinite value of an example": tensor(ERROR, infinite),
+    "a value that lacks for an example": tensor(ERROR, lacking),
+    "fewer examples": record(ERROR, n=358),
     "values of no metric": lambda t, m: t.update(stray=t[ERROR]),
 }
 

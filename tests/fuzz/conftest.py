@@ -178,7 +178,8 @@ def _damaged_json(draw, content, most=3):
         inside, key = draw(st.sampled_from(places))
         match draw(st.sampled_from(("leaf", "leaf", "leaf", "drop", "rename", "repeat", "nest"))):
             case "leaf":
-                inside[key] = draw(st.sampled_from(LEAVES))
+                # A copy, because a later damage may be inside it.
+                inside[key] = copy.deepcopy(draw(st.sampled_from(LEAVES)))
             case "drop":
                 del inside[key]
             case "rename" if isinstance(inside, dict):

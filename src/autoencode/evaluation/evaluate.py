@@ -96,6 +96,8 @@ def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
     if ours is None or pca is None or ours.per_example is None or pca.per_example is None:
         return []
     each = ours.per_example.double() - pca.per_example.double()
+    if not bool(each.isfinite().all()):  # cached, and not of the same examples
+        return []
     note = "squared_error minus squared_error_of_pca, on pairs of the same test examples"
     note += "; only the model receives the context of each example." if has_context else "."
     mean, name = each.mean().item(), "squared_error_above_pca"

@@ -62,6 +62,8 @@ def check_records(records: Sequence[Record], n_test: int, latent: int, classes: 
         each = record.per_example
         if each is not None and each.shape != (n_test,):
             raise RunError(f"{record.name} has values of {each.numel():,} examples")
+        if each is not None and int(each.isfinite().sum()) != record.n:
+            raise RunError(f"{record.name} has not the values of {record.n:,} examples")
     values = {r.name: list(r.value) if isinstance(r.value, tuple) else r.value for r in records}
     _check(values, n_test, latent, classes)
 
