@@ -186,7 +186,7 @@ def test_a_model_of_a_table_writes_rows_in_its_units(run, folder):
     (folder / "t.csv").write_text("\n".join(["size,colour,price", *lines]))
     assert run("train vae --data t.csv --steps 60 --out table --no-report").code == 0
     for verb, words, rows in (
-        ("reconstruct", "--n 5", 5),
+        ("reconstruct", "", 8),
         ("generate", "--n 4", 4),
         ("interpolate", "--n 3", 3),
     ):

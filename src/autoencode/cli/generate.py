@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from autoencode.arguments import Seed as SeedRange
+from autoencode.arguments import check_value
 from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed, takes
 from autoencode.cli.output import print_line
 from autoencode.cli.picture import ImageCount, data_of
@@ -61,6 +63,7 @@ def generate(
     from autoencode.use.generation import draw, write_examples
 
     refuse_existing(out, overwrite)
+    check_value(seed, SeedRange, "seed")
     opened = open_run(run)
     model = opened.load_model()
     codes = None if not code else [_numbers(text) for text in code]

@@ -108,7 +108,7 @@ def write_examples(
             rows.add(by_column(model.preprocessing, raw))
         return "rows", ""
     else:
-        names = [f"{i:0{len(str(len(x) - 1))}d}.png" for i in range(len(x))]
+        names = [f"{i:0{len(str(len(x) - 1))}d}" for i in range(len(x))]
         with folder_to(path, overwrite) as folder:
             return "images", add_images(folder, names, raw, model.preprocessing).note()
     return ("images" if model.sizes.image else "vectors"), ""
