@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from autoencode.train import fit as fit
     from autoencode.train import fit_many as fit_many
     from autoencode.train import resume as resume
+    from autoencode.use.gaps import impute as impute
+    from autoencode.use.generation import generate as generate
+    from autoencode.use.reconstructions import denoise as denoise
+    from autoencode.use.scores import score as score
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -56,5 +60,9 @@ __getattr__, __dir__, __all__ = attach(
         "report": ["write_report"],
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
         "train": ["Job", "fit", "fit_many", "resume"],
+        "use.gaps": ["impute"],
+        "use.generation": ["generate"],
+        "use.reconstructions": ["denoise"],
+        "use.scores": ["score"],
     },
 )

@@ -116,6 +116,7 @@ CASES = {
         "ae",
     ),
     "labelled": (images, {"labelled": 6}, "ae"),
+    "normal": (table, {"label": "kind", "columns": "a,b,c", "normal": "x"}, "ae"),
     "validation": (images, {"validation": 5}, "ae"),
     "group": (table, {**COLUMNS, "group": "site"}, "ae"),
     "seed": (images, {"seed": 3}, "ae"),

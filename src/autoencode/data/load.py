@@ -82,6 +82,8 @@ def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **opti
         scale: of each column of a table or of vectors: "standard", "robust", "minmax" or "none".
         labelled: number of training examples that keep their label, stratified by class; all other
             labels become −1, for models that learn from few labels.
+        normal: names of the classes in the training and validation part; the others are kept for
+            testing, for the detection of anomalies.
         size: (height, width) to which images are resized; without it all must have one size.
         on_bad: "fail" at an unusable file, or "skip" it.
         max_bad: the fraction of files that may be skipped.

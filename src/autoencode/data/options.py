@@ -121,6 +121,13 @@ class Options(ReadOptions):
     labelled: Annotated[int, Within(1, 10**12)] | None = option(
         None, "Number of training examples that keep their label.", shown="all"
     )
+    normal: Any = option(
+        None,
+        "Classes to train on, separated by commas; the others are kept for testing, for the "
+        "detection of anomalies.",
+        metavar="A,B,…",
+        shown="all classes",
+    )
     per_channel: bool = option(
         False, "With the range auto, take the percentiles of each channel separately."
     )
@@ -155,6 +162,7 @@ class Options(ReadOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "normal", _names(self.normal, "normal"))
         if self.per_channel and self.value_range != "auto":
             raise DataError(
                 "per_channel is set without the range auto",

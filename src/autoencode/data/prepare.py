@@ -17,6 +17,7 @@ from autoencode.data.records import PARTS, Data, RawData, Split, digests, finger
 from autoencode.data.split.binarisation import binarised
 from autoencode.data.split.groups import group_notices, grouped
 from autoencode.data.split.labels import encode, label_notices, match_classes
+from autoencode.data.split.normal import only_normal
 from autoencode.data.split.splits import draw, split
 from autoencode.data.storage import Selection, Storage
 from autoencode.errors import DataError
@@ -73,6 +74,9 @@ def _prepared(
     if divide:
         rows = _rows(x, y, raw.groups, options)
         merged = group_notices(raw.groups, rows)
+        if options.normal is not None:
+            rows, only = only_normal(rows, y, classes, options.normal)
+            merged = [*merged, *only]
     if given is None:
         preprocessing, notices = fitted(x, rows["train"], raw, options, channels_last)
     else:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, Preprocessing, scaled
+from autoencode.errors import RecipeError
 from autoencode.use.chunks import Chunks, joined, measured, names_of
 from autoencode.use.examples import Formats, add_images, by_column, check_kind, in_units
 from autoencode.use.files import TABLES, array_to, folder_to, refuse_existing, rows_to
@@ -77,6 +78,26 @@ def write_reconstructions(
                 add_images(folder, names, raw, done.preprocessing, formats)
         notes = [note for note in [formats.note()] if note]
     return Written(done.n, done.error / max(done.n, 1), (*chunks.notices, *notes))
+
+
+def denoise(model: Any, data: Any, **options: Any) -> Tensor:
+    """Images without their noise: the reconstructions of a denoising model, [N, *X], float32.
+
+    data, options: as of `load_data`; or loaded data, of which the test part is used, or a part.
+
+    Images are in [0, 1]; `model.preprocessing.inverse` gives the units of the data.
+
+    Raises:
+        DataError: the data do not fit the model.
+        RecipeError: the model was not trained to remove noise.
+    """
+    if model.recipe.corruption is None:
+        raise RecipeError(
+            "This model was not trained to remove noise: its recipe has no corruption",
+            'Train one: ae.fit("denoising-ae", data), or use ae.reconstruct.',
+        )
+    done = _Reconstructed(model, Chunks(model, data, **options))
+    return torch.cat([y for _, _, y in done.each()])
 
 
 class _Reconstructed:
