@@ -8,7 +8,8 @@ from typing import Any
 
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
-from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.io.folders import open_folder
+from autoencode.io.store import read_tensors, reading, write_tensors
 from autoencode.models.run import Run
 
 FOLDER, SUFFIX = "evaluation", ".safetensors"
@@ -42,9 +43,8 @@ class MetricsCache:
         plain = [record.to_dict() for record in records]
         meta = {"of": self._of(name), "options": dict(options), "records": plain}
         try:
-            with writing(self.folder):
-                self.folder.mkdir(exist_ok=True)
-            write_tensors(self.folder / f"{name}{SUFFIX}", tensors, meta)
+            folder = open_folder(self.folder.parent, FOLDER)
+            write_tensors(folder / f"{name}{SUFFIX}", tensors, meta)
         except AutoencodeError as error:
             self.error = error
 
@@ -73,7 +73,11 @@ class MetricsCache:
 
 
 def origin(run: Run) -> dict[str, str]:
-    """The SHA-256 of a run's weights, and the fingerprint of its data."""
-    with run.weights.open("rb") as file:
+    """The SHA-256 of a run's weights, and the fingerprint of its data.
+
+    Raises:
+        RunError: the weights cannot be read.
+    """
+    with reading(run.weights) as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {"weights": weights, "data": run.data["fingerprint"]}

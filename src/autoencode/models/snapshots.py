@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from autoencode.io.folders import open_folder
 from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.build import Model, build
 from autoencode.models.run import Run, load_weights
@@ -33,14 +34,13 @@ def save_snapshot(folder: Path, model: nn.Module, step: int) -> None:
     """Saves a model's weights at a step, in half precision.
 
     Raises:
-        ResourceError: the disk is full.
+        ResourceError: the disk is full.   RunError: the folder cannot be written to.
     """
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in model.state_dict().items()
     }
-    (folder / FOLDER).mkdir(exist_ok=True)
-    write_tensors(folder / FOLDER / f"{step:09d}.safetensors", halves, {"step": step})
+    write_tensors(open_folder(folder, FOLDER) / f"{step:09d}.safetensors", halves, {"step": step})
 
 
 def snapshots_of(run: Run) -> dict[int, Path]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autoencode.errors import RunError
-from autoencode.io.store import read_tensors, sweep, write_tensors
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.run import load_weights
 from autoencode.train.state import TrainState
 
@@ -62,7 +62,6 @@ def restore_checkpoint(folder: Path, state: TrainState) -> list[str]:
     Raises:
         RunError: there is no undamaged checkpoint.
     """
-    sweep(folder)
     damaged: list[str] = []
     for path in checkpoints(folder):
         try:
