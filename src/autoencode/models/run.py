@@ -27,17 +27,11 @@ from autoencode.contract import Sizes, Width, Within
 from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
-from autoencode.io.store import (
-    FORMAT,
-    read_json,
-    read_lines,
-    read_tensors,
-    write_json,
-    write_tensors,
-)
+from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
 from autoencode.models.build import MAX_PARAMETERS, Model, build
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
+from autoencode.models.run_files import read_log, read_metrics
 
 
 @dataclass(frozen=True)
@@ -188,12 +182,11 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of `log.jsonl`, without an incomplete last line."""
-        return read_lines(self.folder / "log.jsonl")
+        return read_log(self.folder / "log.jsonl")
 
     def metrics(self) -> dict[str, Any] | None:
         """The result of the last evaluation; None before the first."""
-        path = self.folder / "metrics.json"
-        return read_json(path) if path.exists() else None
+        return read_metrics(self.folder / "metrics.json")
 
 
 def data_record(data: Data) -> dict[str, Any]:

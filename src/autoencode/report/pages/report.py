@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoencode.data import Data
-from autoencode.errors import DataError
+from autoencode.errors import DataError, RunError
 from autoencode.evaluation.headlines import pca_advice
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
@@ -28,11 +28,18 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
     data: the data of the run; None loads them.
 
     Raises:
-        RunError: the run has no weights, its data cannot be loaded, or the file not be written.
+        RunError: the run has no weights, its metrics are damaged, its data cannot be loaded, or the
+            file not be written.
         DataError: other data than those of the run.    ResourceError: the disk is full.
     """
     data = _data_of(run, data)
     model, metrics, name = run.load_model(), run.metrics() or {}, run.recipe.name
+    if metrics.get("n_test", len(data.test)) != len(data.test):
+        raise RunError(
+            f"{run.folder / 'metrics.json'} is of {metrics['n_test']:,} test examples, and the "
+            f"data of the run have {len(data.test):,}",
+            f"Measure the run again: autoencode evaluate {run.folder}",
+        )
     conditions = conditioning(run.recipe, data.test)
     view = View.of(model, data.test.x, data.test.y, data.classes, conditions)
     context = ReportContext(run, data, view, metrics)
