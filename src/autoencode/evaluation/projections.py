@@ -86,7 +86,11 @@ def saved_projection(run: Run, method: str) -> Projection | None:
         if {name: meta.get(name) for name in ("weights", "data")} != origin(run):
             return None
         points, rows, of = tensors["points"], tensors["rows"], int(meta["of"])
-        if points.shape != (len(rows), 2) or not bool(((rows >= 0) & (rows < of)).all()):
+        if (points.dtype, rows.dtype, rows.dim()) != (torch.float32, torch.int64, 1):
+            return None
+        if points.shape != (len(rows), 2) or not bool(points.isfinite().all()):
+            return None
+        if not bool(((rows >= 0) & (rows < of)).all()):
             return None
         return Projection(points, rows, method, int(meta["seed"]), of)
     except (RunError, KeyError, OSError, TypeError, ValueError):  # not there, or damaged
