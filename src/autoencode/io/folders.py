@@ -69,17 +69,22 @@ def check_replaceable(run: Path) -> None:
     """Checks that a folder is that of a run and holds nothing else, so that it may be emptied.
 
     Raises:
-        RunError: it has other files, and the first of them.
+        RunError: it has other files, or no `run.json`.
     """
     with writing(run):
         names = sorted(entry.name for entry in run.iterdir())
     own = {*FILES, *FOLDERS}
     others = [name for name in names if name not in own and not _UNFINISHED.fullmatch(name)]
-    if others or "run.json" not in names:
-        found = f"files that are not of a run, such as {shown(others[0])}" if others else "no run"
+    if others:
         raise RunError(
-            f"{shown(run)} holds {found}, and overwriting would delete them",
+            f"{shown(run)} holds files that are not of a run, such as {shown(others[0])}, and "
+            "overwriting would delete them",
             "Move them away, or choose another folder: --out (out=).",
+        )
+    if "run.json" not in names:
+        raise RunError(
+            f"{shown(run)} holds no run.json, so it is not overwritten",
+            "Choose another folder: --out (out=).",
         )
 
 

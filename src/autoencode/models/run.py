@@ -28,7 +28,7 @@ from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
 from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
-from autoencode.models.build import MAX_PARAMETERS, Model, build
+from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
 from autoencode.models.run_files import read_log, read_metrics
@@ -89,8 +89,8 @@ class Run:
                 f"{self.folder} has no trained weights yet: its status is {self.status}",
                 f"Continue it: autoencode resume {self.folder}",
             )
-        model = build(self.recipe, self.sizes, seed=0)
-        load_weights(model, read_tensors(self.weights)[0], self.weights)
+        tensors = read_tensors(self.weights)[0]
+        model = model_with(self.recipe, self.sizes, tensors, self.weights)
         model.preprocessing = self.preprocessing
         return model.eval()
 
@@ -227,7 +227,9 @@ def open_run(folder: str | Path) -> Run:
         if math.prod((*x, *z)) > MAX_PARAMETERS:
             raise RecipeError(f"sizes {list(x)} and {list(z)} are too large")
         if (given := record["data"].get("preprocessing")) is not None:
-            Preprocessing.from_dict(given)
+            shape = Preprocessing.from_dict(given).shape
+            if shape != x:
+                raise RecipeError(f"sizes.x is {list(x)}, and the preprocessed shape {list(shape)}")
     except RecipeError as error:
         raise RunError(f"{folder / 'run.json'} is not valid: {error}") from error
     recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
@@ -298,8 +300,32 @@ def _recipe(path: Path, network_sha256: str | None) -> Recipe:
         raise RecipeError(f"{path}: {error.what}", error.fix) from error
 
 
+def model_with(recipe: Recipe, sizes: Sizes, tensors: Mapping[str, Any], source: Path) -> Model:
+    """The model of a recipe with these weights; they are checked before memory is taken for it.
+
+    Raises:
+        RunError: as `load_weights`.
+    """
+    skeleton = build_skeleton(recipe, sizes)
+    if skeleton is not None:
+        check_weights(skeleton, tensors, source)
+    model = build(recipe, sizes, seed=0)
+    load_weights(model, tensors, source)
+    return model
+
+
 def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
     """Loads tensors into a model; names and shapes must match exactly.
+
+    Raises:
+        RunError: as `check_weights`.
+    """
+    check_weights(model, tensors, source)
+    model.load_state_dict(dict(tensors), strict=True)
+
+
+def check_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
+    """Checks that tensors have the names and shapes of a model's weights.
 
     Raises:
         RunError: a tensor is missing, unknown, or of another shape.
@@ -319,7 +345,6 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
             f"{'; '.join(wrong[:4])}{more}",
             "Use the recipe.json that they were trained with.",
         )
-    model.load_state_dict(dict(tensors), strict=True)
 
 
 def initialise_from(model: Model, run: Run, data: Data) -> None:

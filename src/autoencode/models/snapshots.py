@@ -9,8 +9,8 @@ from torch import nn
 
 from autoencode.io.folders import open_folder
 from autoencode.io.store import read_tensors, write_tensors
-from autoencode.models.build import Model, build
-from autoencode.models.run import Run, load_weights
+from autoencode.models.build import Model
+from autoencode.models.run import Run, model_with
 
 FOLDER = "snapshots"
 
@@ -55,11 +55,9 @@ def load_snapshot(run: Run, path: Path) -> Model:
     Raises:
         RunError: the file is damaged or belongs to another model.
     """
-    model = build(run.recipe, run.sizes, seed=0)
     tensors, _ = read_tensors(path)
     wide = {
         name: tensor.float() if tensor.dtype == torch.float16 else tensor
         for name, tensor in tensors.items()
     }
-    load_weights(model, wide, path)
-    return model.eval()
+    return model_with(run.recipe, run.sizes, wide, path).eval()
