@@ -104,7 +104,7 @@ def test_weights_are_compared_before_a_model_is_made(digits, tmp_path, monkeypat
     with pytest.raises(RunError, match=r"is \[8, 64\] and not \[20000, 64\]"):
         open_run(tmp_path / "run").load_model()
     write_tensors(run.weights, {"x": torch.zeros(1)}, {})
-    with pytest.raises(RunError, match="body.0.weight is missing"):
+    with pytest.raises(RunError, match=r"body\.0\.weight is missing"):
         run.load_model()
 
 
