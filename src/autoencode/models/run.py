@@ -18,12 +18,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from torch import nn
 
-from autoencode.arguments import check_value
-from autoencode.contract import Sizes, Width, Within
+from autoencode.contract import Sizes
 from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
@@ -31,7 +30,7 @@ from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, wri
 from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
-from autoencode.models.run_files import read_log, read_metrics
+from autoencode.models.run_files import check_record, read_log, read_metrics
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ def open_run(folder: str | Path) -> Run:
             "Update: pip install --upgrade autoencode.",
         )
     try:
-        _check_record(record, _RECORD, "")
+        check_record(record)
         del record["format"]
         sizes = record.pop("sizes")
         x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
@@ -234,61 +233,6 @@ def open_run(folder: str | Path) -> Run:
         raise RunError(f"{folder / 'run.json'} is not valid: {error}") from error
     recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
     return Run(folder, recipe, Sizes(x, z, **sizes), **record)
-
-
-_Count = Annotated[int, Within(0, 10**12)]
-# Types of the entries of run.json; a mapping stands for an object with these keys.
-_RECORD: Mapping[str, Any] = {
-    "format": Annotated[int, Within(1, FORMAT)],
-    "sizes": {
-        "x": tuple[Width, ...],
-        "z": tuple[Width, ...],
-        "context": _Count,
-        "n": _Count,
-        "labelled": Annotated[float, Within(0.0, 1.0)] | None,
-        "bounded": bool,
-    },
-    "status": Literal["running", "done", "interrupted", "diverged"],
-    "data": {
-        "name": str,
-        "source": str,
-        "options": dict,
-        "fingerprint": str,
-        "classes": list[str],
-        "preprocessing": dict[str, Any] | None,
-    },
-    "settings": dict,
-    "summary": {
-        "steps": _Count,
-        "epochs": float,
-        "seconds": float,
-        "images_per_second": float,
-        "device": str,
-        "precision": str,
-        "compiling_seconds": float,
-    },
-    "network_sha256": str | None,
-}
-
-
-# Entries that files of older versions lack.
-_OPTIONAL = ("labelled", "bounded", "network_sha256", "compiling_seconds", "preprocessing")
-
-
-def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
-    for name in given:
-        if name not in kinds:
-            raise RecipeError(f"{where}{name} is unknown")
-    for name, kind in kinds.items():
-        if name not in given:
-            if name in _OPTIONAL:
-                continue
-            raise RecipeError(f"{where}{name} is missing")
-        if isinstance(kind, Mapping):
-            check_value(given[name], dict, f"{where}{name}")
-            _check_record(given[name], kind, f"{where}{name}.")
-        else:
-            check_value(given[name], kind, f"{where}{name}")
 
 
 def _recipe(path: Path, network_sha256: str | None) -> Recipe:
