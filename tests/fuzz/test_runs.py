@@ -226,7 +226,7 @@ REPLACE = {
     "sibling": link_to("run.json"),
     "weights": link_to("weights.safetensors"),
     "above": link_to(".."),
-    "giant": lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 2**36),
+    "giant": lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 2**42),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.folders import open_folder
-from autoencode.io.store import read_tensors, reading, write_tensors
+from autoencode.io.store import read_tensors, reading_tensors, write_tensors
 from autoencode.models.run import Run
 
 FOLDER, SUFFIX = "evaluation", ".safetensors"
@@ -76,8 +76,8 @@ def origin(run: Run) -> dict[str, str]:
     """The SHA-256 of a run's weights, and the fingerprint of its data.
 
     Raises:
-        RunError: the weights cannot be read.
+        RunError, ResourceError: the weights cannot be read.
     """
-    with reading(run.weights) as file:
+    with reading_tensors(run.weights) as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {"weights": weights, "data": run.data["fingerprint"]}

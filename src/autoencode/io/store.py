@@ -222,6 +222,23 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
     write_bytes(path, length, sorted_header, memoryview(content)[end:])
 
 
+@contextmanager
+def reading_tensors(path: Path) -> Iterator[BufferedReader]:
+    """Open a file of tensors, see `reading`.
+
+    Raises:
+        ResourceError: it is larger than the available memory.
+    """
+    with reading(path) as file:
+        size, free = os.fstat(file.fileno()).st_size, available()
+        if size > free:
+            raise ResourceError(
+                f"{path} has {gigabytes(size)}, and {gigabytes(free)} of memory are available",
+                "Free memory, or use a machine with more of it.",
+            )
+        yield file
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the `meta` of a file of `write_tensors`, after a check of every bit.
 
@@ -229,13 +246,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         RunError: the file is missing, truncated, changed, or of a newer version.
         ResourceError: it is larger than the available memory.
     """
-    with reading(path) as opened:
-        size, free = os.fstat(opened.fileno()).st_size, available()
-    if size > free:
-        raise ResourceError(
-            f"{path} has {gigabytes(size)}, and {gigabytes(free)} of memory are available",
-            "Free memory, or use a machine with more of it.",
-        )
+    with reading_tensors(path):
+        pass
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
