@@ -19,6 +19,7 @@ from autoencode.errors import AutoencodeError, Interrupted
 from autoencode.evaluation import MetricsCache, evaluate, projected, saved_projection
 from autoencode.evaluation.compare.run_records import RunRecord, check_trials, names_of
 from autoencode.evaluation.headlines import headlines, pca_advice
+from autoencode.evaluation.saved import read_metrics
 from autoencode.io import store
 from autoencode.io.folders import check_replaceable
 from autoencode.models.describe import formula, papers, slots
@@ -115,7 +116,7 @@ def read(small_digits, runs):
         def measured():
             model = run.load_model()
             evaluate(model, data, ("reconstruction",), MetricsCache(run))
-            metrics = run.metrics() or {}
+            metrics = read_metrics(run, len(data.test)) or {}
             headline_details(run, model, metrics)
             error_details(run, metrics)
             metric_groups(metrics), metrics_table(metrics)

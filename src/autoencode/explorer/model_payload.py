@@ -134,12 +134,14 @@ def _weights(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
     return halves
 
 
-def _projections(run: Run, shown: Tensor, n: int, container: Container) -> list[dict[str, Any]]:
-    """The projections saved with the run, of its `n` test examples, that contain all shown."""
+def _projections(
+    run: Run, shown: Tensor, n_test: int, container: Container
+) -> list[dict[str, Any]]:
+    """The projections saved with the run that contain every example shown."""
     found = []
     for method in METHODS:
         saved = None if method == "pca" else saved_projection(run, method)
-        if saved is None or saved.of != n:
+        if saved is None or saved.of != n_test:
             continue
         position = torch.full((saved.of,), -1).scatter(0, saved.rows, torch.arange(len(saved.rows)))
         rows = position[shown]

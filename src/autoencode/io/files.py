@@ -46,13 +46,16 @@ def open_file(path: str | Path) -> BufferedReader:
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        # Opening a device can have effects of its own, so it is refused before. What is opened is
+        # checked again, because it may be another file by then.
+        if stat.S_ISREG(os.stat(path).st_mode):
+            file = os.fdopen(os.open(path, flags), "rb")
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
     except OSError as error:
         raise Unusable(reason(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise Unusable("it is not a regular file")
-    return os.fdopen(descriptor, "rb")
+    raise Unusable("it is not a regular file")
 
 
 def read_up_to(file: IO[bytes] | GzipFile, size: int) -> bytearray:

@@ -10,7 +10,7 @@ from typing import Any
 from autoencode.errors import AutoencodeError
 from autoencode.io.folders import open_folder
 from autoencode.io.store import add_line, write_bytes
-from autoencode.models.run_files import read_log
+from autoencode.models.training_log import read_log
 
 
 class Log:

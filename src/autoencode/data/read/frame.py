@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autoencode.data.read.apostrophes import without_apostrophes
 from autoencode.data.read.keys import PARTS
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, reason, shown, unzipped
@@ -238,6 +239,7 @@ def _read_text(content: bytes, path: Path) -> Frame:
             "Correct the line: a cell that contains the delimiter must be in quotation marks.",
         )
     table = found.to_pandas()
+    header = without_apostrophes(header, table, content, file, notices)
     if dialect.delimiter != ",":
         table = _decimal_points(table, dialect, notices)
     names = None
