@@ -11,24 +11,6 @@ from autoencode.errors import AutoencodeError, DataError, RecipeError
 from autoencode.use.codes import write_codes
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("images")
-    draw = np.random.default_rng(0)
-    for i in range(30):
-        path = folder / "ab"[i % 2] / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(draw.integers(0, 256, (6, 5), np.uint8)).save(path)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(images):
-    return ae.fit("vae", images, latent=3, steps=2, progress=False).model
-
-
 def read(path):
     """The names, labels and codes of any format."""
     if path.suffix == ".csv":

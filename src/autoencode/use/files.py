@@ -258,6 +258,8 @@ def folder_to(out: Path, overwrite: bool = False) -> Iterator[Folder]:
         AutoencodeError: the folder has files and `overwrite` is not set, or it is a file.
     """
     refuse_existing(out, overwrite)
+    if (out / "run.json").exists():
+        raise AutoencodeError(f"{out} is a run", "Choose another folder: --out.")
     if out.exists() and not out.is_dir():
         raise AutoencodeError(f"{out} is a file, and a folder is to be written", "Choose another.")
     temporary = out.with_name(f"{out.name}.{os.getpid()}{TEMPORARY}")
