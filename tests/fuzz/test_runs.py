@@ -54,7 +54,7 @@ TABLE = "a,b,c\n" + "".join(f"{i % 7},{i * i % 11},{'xyz'[i % 3]}\n" for i in ra
 def small_digits(digits):
     """The digits, of which the test part has 30, so that measuring is quick."""
     test = Split(digits.test.x[:30], digits.test.y[:30])
-    return digits.__class__(**{**vars(digits), "test": test})
+    return digits.__class__(**{**vars(digits), "test": test, "fingerprint": "small digits"})
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from autoencode.errors import ResourceError, RunError
 from autoencode.io import store
+from autoencode.io.files import Unusable, open_file
 
 
 @pytest.fixture
@@ -188,6 +189,17 @@ def test_what_is_no_regular_file_is_not_read(tmp_path, monkeypatch, make, read):
     make(Path("a"))
     with pytest.raises(RunError, match=r"^a cannot be read: "):
         read(Path("a"))
+
+
+@pytest.mark.parametrize("make", KINDS[:4], ids=["pipe", "socket", "device", "folder"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path, monkeypatch, make):
+    monkeypatch.chdir(tmp_path)
+    make(Path("a"))
+    Path("b").symlink_to("a")
+    monkeypatch.setattr(os, "open", None)  # would fail if it were called
+    for path in ("a", "b"):
+        with pytest.raises(Unusable, match="it is not a regular file"):
+            open_file(path)
 
 
 def test_files_are_read_through_links(tmp_path, tensors):

@@ -8,7 +8,6 @@ import autoencode as ae
 from autoencode.errors import AutoencodeError, DataError
 from autoencode.use.gaps import impute, write_imputed
 
-
 pytestmark = pytest.mark.long
 
 
