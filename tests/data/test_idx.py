@@ -6,7 +6,7 @@ import pytest
 
 from autoencode.data import load_data
 from autoencode.data.read.idx import idx_bytes, read_idx
-from autoencode.errors import DataError, ResourceError
+from autoencode.errors import DataError
 
 X = np.random.default_rng(0).integers(0, 256, (20, 5, 3), np.uint8)
 Y = (np.arange(20) % 4).astype(np.uint8)
