@@ -56,9 +56,9 @@ def html(content: bytes, title: str, live: bool = False) -> str:
     program, styles = asset(PROGRAM), asset(STYLES)
     connect = "'self'" if live else "'none'"
     policy = (
-        f"default-src 'none'; script-src {_digest(_GUARD)} {_digest(program)}; style-src {_digest(styles)}; "
-        f"img-src data: blob:; connect-src {connect}; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; script-src {_digest(_GUARD)} {_digest(program)}; "
+        f"style-src {_digest(styles)}; img-src data: blob:; connect-src {connect}; "
+        "base-uri 'none'; form-action 'none'"
     )
     # The content is a script of a type that no browser runs, so the policy need not allow it.
     return f"""<!doctype html>
