@@ -45,6 +45,7 @@ UNREAD = {
 # Some of Pillow's other decoders start programs, and most are rarely tested.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000  # of one image: 150 MB as RGB
+_JPEG_PIXELS = 512  # per byte at most: each block of 8×8 pixels takes a bit
 _GREY = {"1", "L", "LA", "La"}
 _ORIENTATION = 0x0112
 
@@ -283,6 +284,9 @@ def _image(file: IO[bytes]) -> Iterator[Image.Image]:
         raise Unusable(f"it is not an image{text}") from error
     if image.width * image.height > MAX_PIXELS:
         raise Unusable(_TOO_LARGE)
+    # A JPEG that ends early is filled up with grey, without an error.
+    if image.format == "JPEG" and image.width * image.height > _JPEG_PIXELS * file.seek(0, 2):
+        raise Unusable(f"it is damaged: it is too short for {image.height}×{image.width} pixels")
     with image:
         yield image
 
