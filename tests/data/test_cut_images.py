@@ -12,6 +12,8 @@ from autoencode.data import load_data
 from autoencode.data.check import check_source
 from autoencode.errors import DataError
 
+pytestmark = pytest.mark.long
+
 COLOUR = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8))
 KINDS = [
     *(("png", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
