@@ -26,7 +26,7 @@ MESSAGES = [
     if " " in quoted and not quoted.startswith("--")
 ]
 TESTED = {*range(1, 21), *range(24, 32), 36, 41, 42, *range(43, 58), 62, 63, 64}
-TESTED |= {*range(104, 111)}
+TESTED |= {*range(97, 117)}
 
 
 @cache

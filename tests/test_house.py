@@ -30,6 +30,7 @@ FLOORS = {
     "report": 5,
     "explorer": 6,
     "studies": 6,
+    "use": 6,
     "cli": 7,
     "__main__": 8,
 }

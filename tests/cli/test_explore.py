@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from urllib.request import urlopen
 
 import pytest
@@ -30,19 +31,23 @@ def test_follows_a_training_that_keeps_snapshots(refused, ae):
     assert "cannot follow a training run" in refused("explore ae --watch --html page.html")
 
 
-@pytest.mark.slow  # a process of its own
-def test_serves_until_it_is_stopped(ae, folder):
-    command = [sys.executable, "-m", "autoencode", "explore", "ae", "--no-browser"]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
+@pytest.mark.slow  # processes of their own
+@pytest.mark.parametrize("words", [[], ["--watch"]])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_serves_until_it_is_stopped(run, folder, words, number, code):
+    trained = run("train ae --data digits --latent 2 --steps 20 --snapshots 2 --out run")
+    assert trained.code == 0, trained.err
+    command = [sys.executable, "-m", "autoencode", "explore", "run", "--no-browser", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, **pipes) as server:
         first = server.stdout.readline()
         address = first.split()[-1]
         assert address.startswith("http://127.0.0.1:")
         with urlopen(address, timeout=10) as page:
             assert b'id="content"' in page.read()
-        os.kill(server.pid, signal.SIGTERM)
-        out, err = server.communicate(timeout=20)
-    assert server.returncode == 0, err
-    assert out.splitlines()[-1] == "stopped"
-    assert err == ""
+        started = time.monotonic()
+        os.kill(server.pid, number)
+        _, err = server.communicate(timeout=20)
+        assert time.monotonic() - started < 2
+    assert server.returncode == code, err
+    assert err == "error: The explorer has stopped\n"

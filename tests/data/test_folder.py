@@ -224,7 +224,8 @@ def test_images_that_exceed_memory_and_disk_are_refused_before_they_are_decoded(
 ):
     monkeypatch.setattr("autoencode.io.memory.available", lambda: 1500)
     monkeypatch.setattr("autoencode.data.cache.shutil.disk_usage", lambda _: disk_usage(0, 0, 900))
-    monkeypatch.setattr("autoencode.data.read.folder.decode", None)
+    monkeypatch.setattr("autoencode.data.read.decoding.decode", None)
+    monkeypatch.setattr("autoencode.data.read.decoding.pixels_of", None)
     with pytest.raises(ResourceError, match=r"disk.*\(960 bytes\).*900 bytes are free"):
         load_data(images)
 

@@ -95,7 +95,7 @@ def test_a_folder_is_decoded_into_files_once(images, picture, cache, little_memo
     check_same(mapped, load_data(images, **options))
     (made,) = left(cache)
     assert not (cache / made / "rows.npy").exists()
-    monkeypatch.setattr("autoencode.data.read.folder.decode", None)
+    monkeypatch.setattr("autoencode.data.read.decoding._decoded", None)
     again = load_data(images, **options, memory="map")
     assert again.fingerprint == mapped.fingerprint
     assert again.options == {**mapped.options, "memory": "map"}

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import hypothesis
 import pytest
+import torch
 from hypothesis import strategies as st
 
 from autoencode.errors import AutoencodeError
@@ -28,6 +29,8 @@ EXAMPLES = 60  # of each test in CI
 
 # Where a damaged number does most harm: signs, widths of integers, and what overflows them.
 NUMBERS = (0, 1, -1, 2, 127, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63)
+TYPES = (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
+VALUES = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e38)
 LEAVES = (
     *(None, True, False, "", "x", "\n", "../../etc", "é\ud800", "1e5", "nan", [], {}, [[]]),
     *(float("nan"), float("inf"), -float("inf"), 1e308, -0.5, 10**40, [None] * 3, {"a": 1}),
@@ -175,7 +178,8 @@ def _damaged_json(draw, content, most=3):
         inside, key = draw(st.sampled_from(places))
         match draw(st.sampled_from(("leaf", "leaf", "leaf", "drop", "rename", "repeat", "nest"))):
             case "leaf":
-                inside[key] = draw(st.sampled_from(LEAVES))
+                # A copy, because a later damage may be inside it.
+                inside[key] = copy.deepcopy(draw(st.sampled_from(LEAVES)))
             case "drop":
                 del inside[key]
             case "rename" if isinstance(inside, dict):
@@ -185,6 +189,50 @@ def _damaged_json(draw, content, most=3):
             case _:
                 inside[key] = [inside[key]]
     return content
+
+
+@st.composite
+def _damaged_tensors(draw, tensors, most=3):
+    """Tensors by name, a few of them left out, renamed, or of another shape, type or value."""
+    tensors = dict(tensors)
+    for _ in range(draw(st.integers(0, most))):
+        names = sorted(tensors)
+        if not names:
+            break
+        name = draw(st.sampled_from(names))
+        tensor = tensors[name]
+        match draw(st.sampled_from(("drop", "rename", "swap", "shape", "type", "value", "random"))):
+            case "drop":
+                del tensors[name]
+            case "rename":
+                part, _, rest = name.partition(".")
+                new = ("", "x", f"{part}.", f"x.{rest}", f"{part}.0.{rest}", f"{part}.-1.x", "é.²")
+                tensors[draw(st.sampled_from(new))] = tensors.pop(name)
+            case "swap":
+                other = draw(st.sampled_from(names))
+                tensors[name], tensors[other] = tensors[other].clone(), tensor.clone()
+            case "shape":
+                shapes = (tensor[None], tensor.reshape(-1), tensor.reshape(-1)[:1].squeeze())
+                shapes = (
+                    *shapes,
+                    tensor[..., None],
+                    tensor.reshape(-1)[:0],
+                    tensor.movedim(0, -1) if tensor.dim() else tensor,
+                )
+                tensors[name] = draw(st.sampled_from(shapes)).clone()
+            case "type":
+                tensors[name] = tensor.to(draw(st.sampled_from(TYPES)))
+            case "value" if tensor.is_floating_point() and tensor.numel():
+                changed = tensor.clone()
+                changed.view(-1)[draw(st.integers(0, tensor.numel() - 1))] = draw(
+                    st.sampled_from(VALUES)
+                )
+                tensors[name] = changed
+            case _:
+                seed = torch.Generator().manual_seed(draw(st.integers(0, 99)))
+                drawn = torch.randint(0, 256, tensor.shape, generator=seed)
+                tensors[name] = drawn.to(tensor.dtype)
+    return tensors
 
 
 def _places(content):
@@ -206,3 +254,9 @@ def damaged():
 def damaged_json():
     """damaged_json(value) -> a strategy of a JSON value with a few entries that are wrong."""
     return _damaged_json
+
+
+@pytest.fixture(scope="session")
+def damaged_tensors():
+    """damaged_tensors(tensors) -> a strategy of tensors by name, a few of which are wrong."""
+    return _damaged_tensors

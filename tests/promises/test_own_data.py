@@ -1,7 +1,12 @@
 """A model knows its data: the same figures from the same data, by every way that leads to it."""
 
 import csv
-import shutil
+import json
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,8 +127,6 @@ CASES = {
 
 
 def test_every_option_has_a_case():
-    from dataclasses import fields
-
     tested = {name for case in CASES for name in case.split(", ")}
     assert {field.name for field in fields(Options)} <= tested
 
@@ -141,10 +144,17 @@ def trained(tmp_path, case):
     return fitted, source, options
 
 
+def elsewhere(path):
+    """Where a path below data/ lies after data/ has become copy/."""
+    return Path(*["copy" if part == "data" else part for part in path.parts])
+
+
 def figures(found):
-    return {
-        name: value for name, value in found.to_dict().items() if isinstance(value, float | int)
-    }
+    return numbers(found.to_dict())
+
+
+def numbers(record):
+    return {name: value for name, value in record.items() if isinstance(value, float | int)}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -155,24 +165,9 @@ def test_the_same_data_give_the_same_figures(tmp_path, case):
     again = figures(evaluate(run.load_model(), run.data_for(), MEASURES))
     assert again == pytest.approx(own, abs=1e-6)
     # The training data are gone; the same content lies elsewhere.
-    copied = (
-        tmp_path / "copy" / source.relative_to(tmp_path / "data").parts[0]
-        if source != tmp_path / "data"
-        else tmp_path / "copy"
-    )
-    shutil.copytree(tmp_path / "data", tmp_path / "copy")
-    shutil.rmtree(tmp_path / "data")
-    moved = {
-        name: tmp_path / "copy" / options[name].name
-        for name in ("labels", "vectors")
-        if name in options
-    }
-    elsewhere = (
-        copied
-        if source.is_dir() or source == tmp_path / "data"
-        else tmp_path / "copy" / source.name
-    )
-    other = run.data_for(elsewhere, **moved)
+    (tmp_path / "data").rename(tmp_path / "copy")
+    moved = {name: elsewhere(path) for name, path in options.items() if isinstance(path, Path)}
+    other = run.data_for(elsewhere(source), **moved)
     assert other.fingerprint == run.data["fingerprint"]
     found = figures(evaluate(run.load_model(), other, MEASURES))
     assert found == pytest.approx(own, abs=1e-6)
@@ -180,3 +175,89 @@ def test_the_same_data_give_the_same_figures(tmp_path, case):
     model = ae.load(tmp_path / "run")
     assert model.preprocessing == fitted.data.preprocessing
     assert str(model.preprocessing).count("\n") == 0
+
+
+# Runs a list of commands, and prints the list of what they print, in a process of its own.
+IN_ONE_PROCESS = """
+import contextlib, io, json, sys
+import autoencode as ae
+from autoencode.cli.main import _exit_code
+
+def run(words):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        if words[0] == "load":
+            from autoencode.evaluation import evaluate
+            from autoencode.models.run import open_run
+            model = ae.load(words[1])
+            data = open_run(words[1]).data_for(words[2], **json.loads(words[3]))
+            print(json.dumps(evaluate(model, data, ("reconstruction", "codes")).to_dict()))
+        else:
+            code = _exit_code(words)
+            assert code == 0, (code, words)
+    return out.getvalue()
+
+json.dump([run(words) for words in json.load(sys.stdin)], sys.stdout)
+"""
+
+
+def by_command(commands):
+    """What each command prints; one process runs them all, because most of its time is imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ONE_PROCESS],
+        input=json.dumps(commands),
+        env={**os.environ, "AUTOENCODE_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def words(options):
+    """Options of `load_data` as words of the command line."""
+    flags = {"value_range": "range", "seed": "split-seed"}
+    found = []
+    for name, value in options.items():
+        if name == "channels_last":
+            found.append("--channels-last" if value else "--channels-first")
+            continue
+        found.append(f"--{flags.get(name, name).replace('_', '-')}")
+        if value is not True:
+            found += [str(v) for v in (value if isinstance(value, tuple) else [value])]
+    return found
+
+
+@pytest.mark.long
+def test_the_verbs_give_the_same_figures_in_other_processes(tmp_path):
+    training, own, again = [], [], []
+    for case, (make, options, recipe) in CASES.items():
+        folder = tmp_path / case / "data"
+        folder.mkdir(parents=True)
+        source = make(folder)
+        options = options(folder) if callable(options) else options
+        run = str(tmp_path / case / "run")
+        context = ["--set", "context=vectors"] if case == "vectors" else []
+        train = ["train", recipe, "--data", str(source), "--out", run, "--steps", "3"]
+        training.append([*train, *words(options), *context, "--no-report"])
+        evaluate = ["evaluate", run, "--json", "--no-report", "--measures", ",".join(MEASURES)]
+        own.append(evaluate)
+        moved = {name: elsewhere(path) for name, path in options.items() if isinstance(path, Path)}
+        again.append([*evaluate, "--data", str(elsewhere(source)), *words(moved)])
+        moved = {name: str(path) for name, path in moved.items()}
+        again.append(["load", run, str(elsewhere(source)), json.dumps(moved)])
+    by_command(training)
+    own = [numbers(json.loads(text)) for text in by_command(own)]
+    for case in CASES:
+        (tmp_path / case / "data").rename(tmp_path / case / "copy")
+    again = [numbers(json.loads(text)) for text in by_command(again)]
+    for case, first, copy, loaded in zip(CASES, own, again[::2], again[1::2], strict=True):
+        assert len(first) > 3, case
+        assert copy == pytest.approx(first, abs=1e-6), case
+        # The verb adds and leaves out figures that are no measures, such as the number of steps.
+        shared = first.keys() & loaded.keys()
+        assert {"squared_error", "n_test"} <= shared, shared
+        assert {k: loaded[k] for k in shared} == pytest.approx(
+            {k: first[k] for k in shared}, abs=1e-6
+        ), (case, first.keys() ^ loaded.keys())

@@ -26,7 +26,7 @@ export class Remote {
       this.busy = true;
       try {
         const answer = await fetch("decode", { method: "POST", body });
-        if (!answer.ok) failed((await answer.text()).trim());
+        if (!answer.ok) failed(((await answer.json()) as { error: string }).error);
         else if (mine === this.latest) show(new Float32Array(await answer.arrayBuffer()));
       } catch {
         failed("The server has stopped.");

@@ -12,7 +12,7 @@ from autoencode.cli.options import OtherSource, Overwrite, RunFolders, takes
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.picture import data_of
 from autoencode.data.options import ReadOptions
-from autoencode.errors import AutoencodeError, RunError
+from autoencode.errors import AutoencodeError, Interrupted, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,8 +82,8 @@ def explore(
 def _serve(
     runs: Sequence[Run], points: int, data: Data | None, port: int, browser: bool, watch: bool
 ) -> None:
+    import gc
     import webbrowser
-    from signal import SIGTERM, default_int_handler, signal
 
     from autoencode.explorer.page import html, title_of
     from autoencode.explorer.page_payload import page_payload
@@ -101,14 +101,13 @@ def _serve(
         print_line("         Ctrl-C stops it")
         if browser:
             webbrowser.open(server.address)
-        # Another program that stops this one is answered in the same way as Ctrl-C.
-        signal(SIGTERM, default_int_handler)
-        try:
-            if watched is not None:
-                watched.follow(server)
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print_line("stopped")
+        if watched is not None:
+            watched.follow(server)
+        received = server.serve_forever()
+    if received is not None:
+        # The process ends at once: Python would take about a second to collect its objects.
+        gc.freeze()
+        raise Interrupted("The explorer has stopped", signal=received)
 
 
 def _check_file(path: Path, overwrite: bool) -> None:

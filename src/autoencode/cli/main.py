@@ -16,7 +16,8 @@ from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
-VERBS = "demo train resume evaluate compare study explore generate reconstruct interpolate recipes"
+VERBS = "demo train resume evaluate compare study explore"
+VERBS += " embed reconstruct denoise impute generate interpolate recipes"
 # The exit code that typer gives to Ctrl-C where nothing else handles it.
 INTERRUPTED = 130
 

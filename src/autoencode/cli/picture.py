@@ -68,6 +68,7 @@ def save_images(
     Raises:
         AutoencodeError: the ending of `out` is that of another kind of file.
     """
+    from autoencode.io.csv_cells import csv_cell
     from autoencode.io.store import write_bytes
     from autoencode.report.pictures import save_picture
 
@@ -88,6 +89,6 @@ def save_images(
     if names is not None:
         header = ["name", *header]
         rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
-    writer.writerows([header, *rows])
-    write_bytes(out, file.getvalue().encode())
+    writer.writerows(map(csv_cell, row) for row in [header, *rows])
+    write_bytes(out, file.getvalue().encode(errors="backslashreplace"))
     return out, "rows"

@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
 from autoencode.cli.output import print_line
-from autoencode.cli.picture import ImageCount, Picture, check_picture, data_of, save_images
+from autoencode.cli.picture import ImageCount
 from autoencode.data.options import ReadOptions
+
+Reconstructions = Annotated[
+    Path,
+    typer.Option(
+        help="A folder for image files, an .npy array, a .csv or .parquet table, or a picture of "
+        "pairs, .png or .webp."
+    ),
+]
 
 
 @takes(options=ReadOptions)
 def reconstruct(
     run: RunFolder,
     options: dict[str, Any],
-    out: Picture = Path("reconstructions.png"),
+    out: Reconstructions = Path("reconstructions.png"),
     n: ImageCount = 20,
     data: OtherSource = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw test images above their reconstructions; of a table, write the reconstructed rows.
+    """Write the reconstructions of data: as images, an array, table rows, or a picture of pairs.
+
+    They are in the units and the type of the data. Of new data all examples are reconstructed;
+    without --data, the test examples of the run. With an ending of pictures, the first --n
+    originals are drawn above their reconstructions.
 
     Example: autoencode reconstruct runs/vae-mnist --out pairs.png
     """
-    check_picture(out, overwrite)
-    from autoencode import evaluation
-    from autoencode.data import scaled
-    from autoencode.models.conditions import conditioning
-    from autoencode.models.run import open_run
-    from autoencode.report.pictures import pairs_picture
+    write(run, options, out, n, data, overwrite, "reconstructed")
 
-    opened = open_run(run)
-    model = opened.load_model()
-    test = data_of(opened, data, options, training=False).test
-    context = conditioning(opened.recipe, test)
-    x = scaled(test.x[:n])
-    y = evaluation.reconstruct(model, x, None if context is None else context[:n])
-    names = [test.name(i) for i in range(len(x))]
-    path, what = save_images(opened, y, out, partial(pairs_picture, x), names)
-    error = evaluation.squared_error(x, y).mean().item()
-    if what == "images":
-        shown, values = f"{len(x)} test images above their reconstructions", "pixels"
-    else:
-        shown, values = f"{len(x)} reconstructed rows", "scaled values"
-    print_line(f"{path}: {shown}, MSE {error:.2f} (squared error summed over {values})")
+
+def write(
+    run: Path,
+    options: dict[str, Any],
+    out: Path,
+    n: int,
+    source: str | None,
+    overwrite: bool,
+    verb: str,
+) -> None:
+    """Writes the reconstructions, and prints what was written."""
+    from autoencode.cli.used import opened
+    from autoencode.use.reconstructions import PICTURES, write_reconstructions
+
+    used = opened(run, source, options, out, overwrite)
+    if verb == "denoised" and used.run.recipe.corruption is None:
+        used.note([f"{run} was not trained to remove noise: its recipe has no corruption."])
+    done = write_reconstructions(used.model, used.data, out, overwrite, n, **used.options)
+    used.note(done.notices)
+    table = used.model.preprocessing is not None and used.model.preprocessing.is_table
+    what = "examples" if used.model.sizes.image is None else "images"
+    values = "scaled values" if table else "values" if what == "examples" else "pixels"
+    shown = f"{done.n:,} {'rows' if table else what} {verb}"
+    if out.suffix.lower() in PICTURES:
+        shown = f"the first {min(n, done.n)} of {shown}, below the originals"
+    of = "between input and output " if verb == "denoised" else ""
+    print_line(f"{out}: {shown}; MSE {of}{done.error:.4g} (squared error summed over {values})")

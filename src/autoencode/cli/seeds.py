@@ -84,11 +84,15 @@ def train_seeds(
 def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     """Measures a run and writes the files that a single training writes; reuses existing ones."""
     from autoencode.cli.measure import measure_run, save_metrics
+    from autoencode.evaluation.saved import read_metrics
     from autoencode.report import write_card, write_report
 
     run = fitted.run
     assert run is not None
-    saved = run.metrics()
+    try:
+        saved = read_metrics(run, len(fitted.data.test))
+    except RunError:  # it is measured again
+        saved = None
     if saved is not None and (not report or (run.folder / "report.html").exists()):
         return saved
     metrics = measure_run(run, fitted.data, fitted.model).to_dict()

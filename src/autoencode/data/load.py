@@ -28,7 +28,7 @@ from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.archive import is_image_archive, is_tar
-from autoencode.data.read.cifar import read_archive, read_batches
+from autoencode.data.read.cifar import is_batch_name, read_archive, read_batches
 from autoencode.data.read.folder import hash_folder, is_image_file, read_folder
 from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.labels import is_label_table, read_array, with_labels
@@ -100,7 +100,7 @@ def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **opti
         DataError: the data cannot be used as they are; the message says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
     """
-    return _loaded(source, _options(options), preprocessing, divide=True)
+    return _loaded(source, options_of(options), preprocessing, divide=True)
 
 
 def load_new(source: Any, preprocessing: Preprocessing, **options: Any) -> Data:
@@ -119,7 +119,7 @@ def load_new(source: Any, preprocessing: Preprocessing, **options: Any) -> Data:
     shape = preprocessing.shape
     if len(shape) > 1 and preprocessing.raw_shape != shape:
         options.setdefault("size", shape[-2:])
-    return _loaded(source, _options(options), preprocessing, divide=False)
+    return _loaded(source, options_of(options), preprocessing, divide=False)
 
 
 def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tensor:
@@ -137,7 +137,7 @@ def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tenso
     return scaled(load_new(data, preprocessing, **options).test.x)
 
 
-def _options(given: Mapping[str, Any]) -> Options:
+def options_of(given: Mapping[str, Any]) -> Options:
     """Options from keyword arguments.
 
     Raises:
@@ -198,7 +198,7 @@ def _content(source: Any, options: Options) -> str | None:
     """A hash of the content of a path before it is decoded; None if the path must be read first."""
     if not isinstance(source, str | Path) or source in SOURCES:
         return None
-    path = _existing(source)
+    path = existing(source)
     arrays = path.is_dir() and (folder_tables(path) or _folder_of_arrays(path))
     if not is_table_file(path) and (is_image_archive(path) or (path.is_dir() and not arrays)):
         content = hash_folder(path, options)
@@ -214,7 +214,7 @@ def _content(source: Any, options: Options) -> str | None:
     sha = hashlib.sha256(content.encode())
     for what, value in (("labels", options.labels), ("vectors", options.vectors)):
         if isinstance(value, str | Path):
-            with open_regular(_existing(Path(value))) as file:
+            with open_regular(existing(Path(value))) as file:
                 sha.update(hashlib.file_digest(file, "sha256").digest())
         else:
             hash_array(sha, what, value)
@@ -231,7 +231,7 @@ def origin(source: Any, options: Options) -> tuple[str, str]:
     )
     if isinstance(source, str) and source in SOURCES:
         return source, source if reloadable else ""
-    path = _existing(source)
+    path = existing(source)
     return _stem(path), str(path) if reloadable else ""
 
 
@@ -250,7 +250,7 @@ def read(
     elif isinstance(source, str) and source in SOURCES:
         raw = read_named(SOURCES[source])
     else:
-        raw = _read_path(_existing(source), options, storage, given)
+        raw = _read_path(existing(source), options, storage, given)
     # Of a file of labels, id and label name columns too.
     others = () if options.labels is None else ("label", "id")
     for name in () if raw.columns else _TABLE_OPTIONS:
@@ -275,12 +275,16 @@ def _extra(given: Any) -> tuple[Path | None, Any]:
     """The path of given labels or vectors, if any, and the array; None for a table."""
     if not isinstance(given, str | Path):
         return None, given
-    path = _existing(Path(given))
+    path = existing(Path(given))
     return path, None if is_label_table(path) else read_array(path)
 
 
-def _existing(source: str | Path) -> Path:
-    """The absolute path of an existing file or folder."""
+def existing(source: str | Path) -> Path:
+    """The absolute path of an existing file or folder.
+
+    Raises:
+        DataError: there is none.
+    """
     if not str(source):
         raise DataError("The name of the data is empty", "Give a name or a path.")
     try:
@@ -326,6 +330,18 @@ def _read_path(
         return read_folder(path, options, storage)
     what = "is empty" if not head else f"has an unknown format; known are {_KINDS}"
     raise DataError(f"{shown(path)} {what}", "For images, give their folder.")
+
+
+def is_folder_of_images(path: Path) -> bool:
+    """Whether a path is that of a folder or an archive of images; False if it may hold arrays."""
+    if not path.is_dir():
+        return not is_table_file(path) and is_image_archive(path)
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
+    arrays = any("-idx" in name or is_batch_name(name) for name in names)
+    return not arrays and not folder_tables(path)
 
 
 def _folder_of_arrays(path: Path) -> RawData | None:

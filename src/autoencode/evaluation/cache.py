@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.models import critics
+from autoencode.models.critics import file_sha256
 from autoencode.models.run import Run
 
 FOLDER, SUFFIX = "evaluation", ".safetensors"
@@ -21,13 +23,14 @@ class MetricsCache:
 
     A file holds the SHA-256 of the weights, the fingerprint of the data and the options that it was
     measured with; that of a measure of the data alone, in `OF_DATA`, does not hold the weights. A
-    file of other weights or data, or a damaged one, counts as missing.
+    file of other weights or data, a damaged one, or one of wrong content counts as missing.
 
     error: why the last file could not be written; None if every file was.
     """
 
     def __init__(self, run: Run) -> None:
         self.folder = run.folder / FOLDER
+        self._critics = run.folder / critics.FILE
         self.error: AutoencodeError | None = None
         self._origin = {"version": VERSION, **origin(run)}
 
@@ -57,7 +60,11 @@ class MetricsCache:
     def _of(self, name: str) -> dict[str, Any]:
         """What the records of a measure depend on."""
         kept = self._origin
-        return {k: v for k, v in kept.items() if k != "weights"} if name in OF_DATA else kept
+        if name in OF_DATA:
+            return {k: v for k, v in kept.items() if k != "weights"}
+        if name == "objective" and self._critics.exists():
+            return {**kept, "critics": file_sha256(self._critics)}
+        return kept
 
     def _read(self, name: str) -> tuple[dict[str, Any], tuple[Record, ...]] | None:
         """Options and records of a measure, if its file is intact and of these weights and data."""
@@ -65,15 +72,22 @@ class MetricsCache:
             tensors, meta = read_tensors(self.folder / f"{name}{SUFFIX}")
             if meta.get("of") != self._of(name):
                 return None
-            return meta["options"], tuple(
-                Record.from_dict(each, tensors.get(each["name"])) for each in meta["records"]
+            given, options = meta.get("records"), meta.get("options")
+            check_value(given, list[dict[str, Any]], "records", RunError)
+            check_value(options, dict, "options", RunError)
+            assert isinstance(given, list)
+            assert isinstance(options, dict)
+            records = tuple(
+                Record.from_dict(each, tensors.get(str(each.get("name")))) for each in given
             )
-        except (RunError, KeyError, TypeError):
+        except RunError:
             return None
+        names = {record.name for record in records}
+        if len(names) != len(records) or not tensors.keys() <= names:
+            return None
+        return options, records
 
 
 def origin(run: Run) -> dict[str, str]:
     """The SHA-256 of a run's weights, and the fingerprint of its data."""
-    with run.weights.open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"weights": weights, "data": run.data["fingerprint"]}
+    return {"weights": file_sha256(run.weights), "data": run.data["fingerprint"]}

@@ -23,6 +23,7 @@ from autoencode.io.progress import Bar, say
 from autoencode.io.store import read_tensors, write_tensors, writing
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import in_batches, seeded
+from autoencode.models.weights import misfits, not_finite
 
 # Raised when the networks below or their training change, so that cached classifiers are not used.
 ARCHITECTURE = 1
@@ -229,8 +230,10 @@ def _load(classifier: Classifier, path: Path, identity: dict[str, Any]) -> bool:
         tensors, meta = read_tensors(path)
     except RunError:
         tensors, meta = {}, {}
-    accuracy = meta.pop("accuracy", math.nan)
-    if meta != identity:
+    accuracy, wanted = meta.pop("accuracy", None), classifier.state_dict()
+    valid = isinstance(accuracy, float) and 0 <= accuracy <= 1
+    fits = not (misfits(wanted, tensors) or not_finite(wanted, tensors))
+    if meta != identity or not (valid and fits):
         say(f"{shown(path)} is damaged; training the classifier again")
         return False
     classifier.load_state_dict(tensors)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from autoencode.data import Data
-from autoencode.errors import DataError, RecipeError, did_you_mean
+from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
 from autoencode.evaluation.cache import MetricsCache
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.measures import (
@@ -15,13 +16,16 @@ from autoencode.evaluation.measures import (
     NEED_TRAIN_LABELS,
     OPTIONS,
     QUICK,
+    objective,
 )
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
+from autoencode.evaluation.saved import check_records
 from autoencode.models.build import Model
 from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
+WITHOUT_CRITICS = "needs the critics of the training, which this run does not have"
 
 
 def evaluate(
@@ -61,10 +65,14 @@ def evaluate(
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
     ctx = EvaluationContext(model, data, **options)
     left_out = {} if ctx.has_train else dict.fromkeys(_left_out(names, ctx), WITHOUT_TRAIN)
-    found: dict[str, tuple[Record, ...]] = {} if cache is None else dict(cache.others(names))
-    for name in names:
-        if name not in left_out:
-            found[name] = _measured(name, ctx, cache)
+    if "objective" in names:
+        left_out |= dict.fromkeys(objective.needing_critics(model), WITHOUT_CRITICS)
+    names = [name for name in names if name not in left_out]
+    cached = {} if cache is None else _cached(names, ctx, cache)
+    if not _fit(chain(*cached.values()), ctx):
+        cached = {}  # each fits, and together they do not
+    measured = {name: _measured(name, ctx, cache) for name in names if name not in cached}
+    found = {**cached, **measured}
     ordered = [record for name in MEASURES for record in found.get(name, ())]
     ordered += _against_pca(ordered, has_context=ctx.context is not None)
     return Evaluation(tuple(ordered), len(data.test), data.name, left_out)
@@ -88,6 +96,8 @@ def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
     if ours is None or pca is None or ours.per_example is None or pca.per_example is None:
         return []
     each = ours.per_example.double() - pca.per_example.double()
+    if not bool(each.isfinite().all()):  # cached, and not of the same examples
+        return []
     note = "squared_error minus squared_error_of_pca, on pairs of the same test examples"
     note += "; only the model receives the context of each example." if has_context else "."
     mean, name = each.mean().item(), "squared_error_above_pca"
@@ -96,11 +106,32 @@ def _against_pca(records: Sequence[Record], has_context: bool) -> list[Record]:
     return [Record(name, mean, ours.unit, ours.n, note, interval, each.float())]
 
 
+def _cached(
+    names: Sequence[str], ctx: EvaluationContext, cache: MetricsCache
+) -> dict[str, tuple[Record, ...]]:
+    """The cached records of these measures with these options, and of others with any options."""
+    found = dict(cache.others(names))
+    for name in names:
+        if (records := cache.take(name, _options(name, ctx))) is not None:
+            found[name] = records
+    return {name: records for name, records in found.items() if _fit(records, ctx)}
+
+
+def _fit(records: Iterable[Record], ctx: EvaluationContext) -> bool:
+    """Whether cached records are those of this model and its test part."""
+    try:
+        check_records([*records], len(ctx.test), ctx.latent, len(ctx.data.classes))
+    except RunError:
+        return False
+    return True
+
+
 def _measured(name: str, ctx: EvaluationContext, cache: MetricsCache | None) -> tuple[Record, ...]:
-    options = {option: getattr(ctx, option) for option in OPTIONS.get(name, ())}
-    if cache is not None and (cached := cache.take(name, options)) is not None:
-        return cached
     records = tuple(MEASURES[name](ctx))
     if cache is not None:
-        cache.put(name, options, records)
+        cache.put(name, _options(name, ctx), records)
     return records
+
+
+def _options(name: str, ctx: EvaluationContext) -> dict[str, Any]:
+    return {option: getattr(ctx, option) for option in OPTIONS.get(name, ())}

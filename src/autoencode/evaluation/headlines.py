@@ -108,7 +108,8 @@ def _of_purpose(metrics: Mapping[str, Any]) -> Iterator[Headline]:
         yield Headline("Denoising MSE", number(restored), "restored_squared_error", note)
     if (active := metrics.get("active_per_example")) is not None:
         share = metrics["active_share"]
-        of = f" of {round(active / share):,}" if share else ""
+        total = active / share if share else 0.0
+        of = f" of {round(total):,}" if 0 < total < math.inf else ""
         note = f"{share:.1%}, mean per example"
         yield Headline("Active units", f"{active:.1f}{of}", "active_per_example", note)
     if (wrong := metrics.get("classification_error")) is not None:
@@ -147,7 +148,7 @@ def _imputation(metrics: Mapping[str, Any]) -> Iterator[Headline]:
     parts = [
         f"of hidden cells, in scaled units; column means {number(metrics['imputation_of_mean'])}"
     ]
-    if (other := metrics.get("imputation_of_sklearn")) is not None:
+    if other := metrics.get("imputation_of_sklearn"):
         change = ours / other - 1
         verdict = "better" if change < 0 else "worse"
         parts.append(
@@ -185,5 +186,6 @@ def _reduction(metrics: Mapping[str, Any]) -> str:
     """How squared errors are reduced: "summed over 784 pixels"."""
     total, each = (metrics.get(f"squared_error{end}", 0.0) for end in ("", "_per_pixel"))
     observed = 1 - metrics.get("missing_share", 0.0)
-    count = f"{round(total / each / observed):,} " if each else ""
+    ratio = total / each / observed if each and observed else 0.0
+    count = f"{round(ratio):,} " if 0 < ratio < math.inf else ""
     return f"summed over {count}{_values(metrics)}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from autoencode.arguments import Seed, Within, check_value
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.evaluation.cache import origin
@@ -58,7 +60,7 @@ def projected(
     if data.fingerprint != run.data["fingerprint"]:
         raise DataError(f"{data.name} is not the data that {run.folder} was trained on")
     saved = saved_projection(run, method)
-    if saved is not None and saved.seed == seed:
+    if saved is not None and saved.seed == seed and saved.of == len(data.test):
         return saved
     model, test = run.load_model() if model is None else model, data.test
     n = len(test)
@@ -86,12 +88,20 @@ def saved_projection(run: Run, method: str) -> Projection | None:
         tensors, meta = read_tensors(_path(run, method))
         if {name: meta.get(name) for name in ("weights", "data")} != origin(run):
             return None
-        points, rows, of = tensors["points"], tensors["rows"], int(meta["of"])
-        if points.shape != (len(rows), 2) or not bool(((rows >= 0) & (rows < of)).all()):
-            return None
-        return Projection(points, rows, method, int(meta["seed"]), of)
-    except (RunError, KeyError, OSError, TypeError, ValueError):  # not there, or damaged
+        for name, kind in (("of", Annotated[int, Within(1, 10**12)]), ("seed", Seed)):
+            check_value(meta.get(name), kind, name, RunError)
+    except (RunError, OSError):  # not there, or damaged
         return None
+    points, rows, of = tensors.get("points"), tensors.get("rows"), meta["of"]
+    if points is None or rows is None or meta.get("method") != method:
+        return None
+    if (points.dtype, rows.dtype) != (torch.float32, torch.int64) or rows.dim() != 1:
+        return None
+    if points.shape != (len(rows), 2) or not bool(points.isfinite().all()):
+        return None
+    if len(rows) == 0 or not bool(((rows >= 0) & (rows < of)).all()):
+        return None
+    return Projection(points, rows, method, meta["seed"], of)
 
 
 def _path(run: Run, method: str) -> Path:

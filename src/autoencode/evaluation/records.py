@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import torch
 from torch import Tensor
 
-from autoencode.errors import AutoencodeError, Diverged, did_you_mean
+from autoencode.arguments import Within, check_value
+from autoencode.errors import AutoencodeError, Diverged, RunError, did_you_mean
 
 # Raised when a metric is measured in another way, so that cached metrics are measured again.
-VERSION = 3
+VERSION = 4
 # The name of a term's metric is "terms.kl".
 TERM_PREFIX = "terms."
 Value = float | int | tuple[float, ...] | tuple[str, ...]
@@ -57,13 +59,37 @@ class Record:
         """The record that `to_dict` was called on.
 
         Raises:
-            TypeError: the mapping is not a record.
+            RunError: the mapping is not a record.
         """
+        check_value(given, dict, "a record", RunError)
+        for name in {*given, *_KINDS}:
+            if name not in given or name not in _KINDS:
+                raise RunError(f"{name} is {'unknown' if name in given else 'missing'}")
+            check_value(given[name], _KINDS[name], name, RunError)
+        if (ends := given["interval"]) is not None and (len(ends) != 2 or ends[0] > ends[1]):
+            raise RunError(f"interval must be a lower and an upper end, and is {ends}")
+        if per_example is not None and (
+            per_example.dim() != 1
+            or per_example.dtype != torch.float32
+            or bool(per_example.isinf().any())
+        ):
+            raise RunError("the values of single examples are not finite numbers, float32 [N]")
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in given.items()
         }
         return cls(**fields, per_example=per_example)
+
+
+# Types of the entries of a record in a file.
+_KINDS: Mapping[str, Any] = {
+    "name": str,
+    "value": float | list[float] | list[str],
+    "unit": str,
+    "n": Annotated[int, Within(0, 10**12)],
+    "note": str,
+    "interval": list[float] | None,
+}
 
 
 class UnknownMetric(AutoencodeError, KeyError):
@@ -82,7 +108,7 @@ class Evaluation(Mapping[str, Value]):
     `"nll" in evaluation`, `dict(evaluation)`.
 
     n_test, data: the number of test examples, and the name of the data.
-    left_out: the measures or metrics that the data do not allow, and why.
+    left_out: the measures or metrics that the data or the run do not allow, and why.
     """
 
     records: tuple[Record, ...]

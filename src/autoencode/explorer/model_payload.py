@@ -69,7 +69,7 @@ def model_payload(
             "explained_variance": list(plane.share),
             "is_latent_space": plane.complete,
         },
-        "projections": _projections(run, rows, container),
+        "projections": _projections(run, rows, len(test), container),
         "snapshots": snapshots_payload(run, data, rows, view.context, plane, container),
         "code_mean": container.add(view.codes.mean(0)),
         "code_std": container.add(view.codes.double().std(0, correction=0)),
@@ -134,12 +134,14 @@ def _weights(graph: Graph, rounded: bool) -> np.ndarray[Any, Any]:
     return halves
 
 
-def _projections(run: Run, shown: Tensor, container: Container) -> list[dict[str, Any]]:
+def _projections(
+    run: Run, shown: Tensor, n_test: int, container: Container
+) -> list[dict[str, Any]]:
     """The projections saved with the run that contain every example shown."""
     found = []
     for method in METHODS:
         saved = None if method == "pca" else saved_projection(run, method)
-        if saved is None:
+        if saved is None or saved.of != n_test:
             continue
         position = torch.full((saved.of,), -1).scatter(0, saved.rows, torch.arange(len(saved.rows)))
         rows = position[shown]

@@ -186,6 +186,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         meta: dict[str, Any] = json.loads(header["meta"])
     except (KeyError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
+    if not isinstance(meta, dict):
+        raise RunError(f"{path} is damaged: its metadata are no JSON object", _RESTORE)
     return tensors, meta
 
 

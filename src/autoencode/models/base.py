@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,11 +23,14 @@ class BaseAutoencoder(nn.Module, ABC):
 
     preprocessing: checks the values of examples; None checks that they are finite.
     missing: whether examples may have missing values, NaN.
+    critics: the weights of the critics of its training, see `critics`, for evaluation; None if the
+        training had none, or if they were not kept.
     """
 
     sizes: Sizes
     preprocessing: Preprocessing | None
     missing: bool = False
+    critics: Mapping[str, Tensor] | None = None
 
     def encode(self, x: Any, context: Any = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`."""

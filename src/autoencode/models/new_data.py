@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from autoencode.contract import Autoencoder
-from autoencode.data import Data, Split, load_new
+from autoencode.data import Data, Preprocessing, Split, load_new
 from autoencode.data.read.frame import is_frame
 from autoencode.errors import DataError
 
@@ -22,14 +22,23 @@ def new_data(model: Autoencoder, source: Any, **options: Any) -> Data:
     Raises:
         DataError: the model does not know its preprocessing, or the data do not fit the model.
     """
-    preprocessing = getattr(model, "preprocessing", None)
+    return load_new(source, preprocessing_of(model), **options)
+
+
+def preprocessing_of(model: Autoencoder) -> Preprocessing:
+    """How raw data become the tensors of a model.
+
+    Raises:
+        DataError: the model does not know it.
+    """
+    preprocessing: Preprocessing | None = getattr(model, "preprocessing", None)
     if preprocessing is None:
         raise DataError(
             "This model does not know how its data were preprocessed, because it was built and not "
             "trained, or trained by an older version",
             "Set it: model.preprocessing = load_data(source).preprocessing.",
         )
-    return load_new(source, preprocessing, **options)
+    return preprocessing
 
 
 def is_raw(x: Any) -> bool:

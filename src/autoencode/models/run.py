@@ -4,6 +4,7 @@ recipe.json          the recipe
 run.json             sizes, data, training settings, status and progress
 network.py           a copy of the file of a custom network
 weights.safetensors  the trained weights
+critics.safetensors  the critics of adversarial terms, for evaluation alone
 state/               the state for exact resuming
 log.jsonl            training and validation values, one line each
 metrics.json         the evaluation on the test data
@@ -30,14 +31,16 @@ from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError,
 from autoencode.io.store import (
     FORMAT,
     read_json,
-    read_lines,
     read_tensors,
     write_json,
     write_tensors,
 )
 from autoencode.models.build import MAX_PARAMETERS, Model, build
+from autoencode.models.critics import read_critics, write_critics
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
+from autoencode.models.training_log import read_log
+from autoencode.models.weights import misfits
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,13 @@ class Run:
         del record["folder"], record["recipe"]
         write_json(self.folder / "run.json", {"format": FORMAT, **record})
 
-    def write_weights(self, model: nn.Module) -> None:
-        """Writes `weights.safetensors`."""
+    def write_weights(self, model: Model) -> None:
+        """Writes `weights.safetensors`, and `critics.safetensors` of a model with critics."""
         header = {"recipe": self.recipe.to_dict()}
         if (preprocessing := self.data.get("preprocessing")) is not None:
             header["preprocessing"] = preprocessing
         write_tensors(self.weights, model.state_dict(), header)
+        write_critics(self.weights, model.critics)
 
     def load_model(self) -> Model:
         """The trained model, on the CPU and in evaluation mode.
@@ -98,6 +102,7 @@ class Run:
         model = build(self.recipe, self.sizes, seed=0)
         load_weights(model, read_tensors(self.weights)[0], self.weights)
         model.preprocessing = self.preprocessing
+        model.critics = read_critics(self.weights, model)
         return model.eval()
 
     @property
@@ -187,8 +192,8 @@ class Run:
         return dict(options)
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`, without an incomplete last line."""
-        return read_lines(self.folder / "log.jsonl")
+        """The lines of `log.jsonl`, see `read_log`."""
+        return read_log(self.folder / "log.jsonl")
 
     def metrics(self) -> dict[str, Any] | None:
         """The result of the last evaluation; None before the first."""
@@ -306,20 +311,12 @@ def _recipe(path: Path, network_sha256: str | None) -> Recipe:
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
-    """Loads tensors into a model; names and shapes must match exactly.
+    """Loads tensors into a model; names, shapes and types must match exactly.
 
     Raises:
-        RunError: a tensor is missing, unknown, or of another shape.
+        RunError: a tensor is missing, unknown, or of another shape or type.
     """
-    wanted = model.state_dict()
-    wrong = [f"{name} is missing" for name in wanted if name not in tensors]
-    wrong += [f"{name} is unknown" for name in tensors if name not in wanted]
-    wrong += [
-        f"{name} is {list(tensors[name].shape)} and not {list(wanted[name].shape)}"
-        for name in wanted
-        if name in tensors and tensors[name].shape != wanted[name].shape
-    ]
-    if wrong:
+    if wrong := misfits(model.state_dict(), tensors):
         more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         raise RunError(
             f"The weights in {source} do not fit the recipe in the same folder: "

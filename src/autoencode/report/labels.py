@@ -20,7 +20,7 @@ from matplotlib.ticker import (
 )
 from sklearn.isotonic import isotonic_regression
 
-from autoencode.report.style import ROUND, SMALL
+from autoencode.report.style import ROUND, SMALL, drawable
 
 # Inches from one line of small text to the next.
 LINE = 0.17
@@ -28,6 +28,8 @@ LINE = 0.17
 SUBS = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 2, 5), 3: (1, 3), np.inf: (1,)}
 # At most so many values are written below an axis one by one.
 MAX_VALUES = 12
+# Of a word, such as the name of a folder.
+MAX_LETTERS = 40
 
 
 @lru_cache(maxsize=4096)
@@ -41,12 +43,15 @@ def text_width(text: str, size: float = SMALL, weight: str = "normal") -> float:
 
 
 def wrapped(text: str, room: float, size: float = SMALL) -> str:
-    """A text in lines of at most `room` inches; a longer word is not cut.
+    """A text in lines of at most `room` inches; a longer word is cut only after 40 letters.
+
+    Characters that the font lacks become question marks.
 
     >>> wrapped("a variational autoencoder", 1.0)
     'a variational\\nautoencoder'
     """
-    text = " ".join(str(text).split())
+    words = [w if len(w) <= MAX_LETTERS else f"{w[: MAX_LETTERS - 1]}…" for w in str(text).split()]
+    text = drawable(" ".join(words))
     for letters in range(len(text), 3, -1):
         lines = "\n".join(wrap(text, letters, break_long_words=False, break_on_hyphens=True))
         if text_width(lines, size) <= room:

@@ -121,6 +121,16 @@ def names(classes: Sequence[str], longest: int = 14, what: str = "class") -> lis
     return fitting
 
 
+def drawable(text: str) -> str:
+    """A text with a question mark for each character that the font lacks; line breaks stay.
+
+    >>> drawable("vae 猫")
+    'vae ?'
+    """
+    glyphs = _glyphs()
+    return "".join(c if c == "\n" or ord(c) in glyphs else "?" for c in text)
+
+
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from autoencode.io.csv_cells import csv_cell
 from autoencode.report.formatting import count, short
 
 # Longer codes would make a page too large: only their first dimensions are in a table.
@@ -39,12 +40,14 @@ class Table:
     def csv(self) -> str:
         """The table as comma-separated values: a line of names, then a line a row.
 
+        Text that a spreadsheet could take for a formula follows an apostrophe.
+
         >>> Table({"step": [1, 20], "loss, nats": [0.25, 1 / 3]}).csv()
         'step,"loss, nats"\\n1,0.25\\n20,0.3333\\n'
         """
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
+        writer.writerow(map(csv_cell, self.columns))
         # Python numbers are faster to write one by one than those of arrays.
         columns = [np.asarray(column, dtype=object) for column in self.columns.values()]
         writer.writerows(zip(*(map(self._cell, column) for column in columns), strict=True))
@@ -69,7 +72,9 @@ class Table:
     def _cell(self, value: Any) -> str:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return ""
-        return f"{value:.{self.digits}g}" if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            return f"{value:.{self.digits}g}"
+        return str(value) if _is_number(value) else str(csv_cell(str(value)))
 
 
 def _is_number(value: Any) -> bool:

@@ -206,7 +206,7 @@ def _page(
 def _threads(results: Results) -> str:
     """The numbers of threads of the trainings, on which their times depend."""
     records = (read_json(each.run.folder / "environment.json") for each in results)
-    return ", ".join(map(str, sorted({record["threads"] for record in records})))
+    return ", ".join(sorted({str(record.get("threads", "unknown")) for record in records}))
 
 
 def _description(result: Result) -> str:

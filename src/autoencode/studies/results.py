@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from autoencode.data import Data
+from autoencode.errors import RunError
 from autoencode.evaluation import QUICK, MetricsCache
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.evaluation.metrics.significance import Estimate, estimate
@@ -116,13 +117,23 @@ class Result:
     @cached_property
     def per_example(self) -> dict[str, Tensor]:
         """Values of each test example, [N], of those metrics that are means over them."""
-        cached = MetricsCache(self.run).others(())
-        return {r.name: r.per_example for _, f in cached for r in f if r.per_example is not None}
+        found = [r for _, records in MetricsCache(self.run).others(()) for r in records]
+        each = {r.name: r.per_example for r in found if r.per_example is not None}
+        return {name: v for name, v in each.items() if len(v) == self.metrics["n_test"]}
 
     @property
     def validation(self) -> Mapping[str, Any]:
-        """Metrics of the last validation, for choices that must not use test data."""
+        """Metrics of the last validation, for choices that must not use test data.
+
+        Raises:
+            RunError: the log of the run has none.
+        """
         lines = [line["validation"] for line in self.run.log() if "validation" in line]
+        if not lines:
+            raise RunError(
+                f"{self.run.folder / 'log.jsonl'} has no valid line of validation data",
+                f"Delete {self.run.folder}; the study then trains it again.",
+            )
         found: Mapping[str, Any] = lines[-1]
         return found
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from autoencode.errors import AutoencodeError
-from autoencode.io.store import add_line, read_lines, write_bytes
+from autoencode.io.store import add_line, write_bytes
+from autoencode.models.training_log import read_log
 
 
 class Log:
@@ -18,7 +18,7 @@ class Log:
     def __init__(self, path: Path, from_step: int, tensorboard: bool) -> None:
         """Continues the log at a step: lines of later steps, from before a kill, are removed."""
         self.path = path
-        lines = [line for line in read_lines(path) if line.get("step", math.inf) <= from_step]
+        lines = [line for line in read_log(path) if line["step"] <= from_step]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_bytes(path, text.encode())
         self.board = summary_writer()(path.parent / "tensorboard") if tensorboard else None

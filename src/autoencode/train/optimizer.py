@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from autoencode.models.weights import misfits, not_finite
+
 
 class FusedAdamW:
     """Adam [kingma2015] with decoupled weight decay [loshchilov2019], in one fused operation.
@@ -81,6 +83,24 @@ class FusedAdamW:
             for position, p in enumerate(self.parameters)
             for name, tensor in self.state.get(p, {}).items()
         }
+
+    def mistakes(self, tensors: Mapping[str, Tensor]) -> list[str]:
+        """A phrase for each tensor that `restore` cannot take, or that is not finite."""
+        wanted: dict[str, Tensor] = {}
+        for position in {key.partition(".")[0] for key in tensors}:
+            if position.isascii() and position.isdecimal() and int(position) < len(self.parameters):
+                p = self.parameters[int(position)].detach()
+                wanted[f"{position}.step"] = torch.zeros(())
+                wanted |= {f"{position}.{name}": p for name in ("exp_avg", "exp_avg_sq")}
+        return (
+            misfits(wanted, tensors)
+            or not_finite(wanted, tensors)
+            or [
+                f"{key} is negative"
+                for key, tensor in tensors.items()
+                if not key.endswith(".exp_avg") and bool((tensor < 0).any())
+            ]
+        )
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Sets the state to what `tensors` returned."""

@@ -119,6 +119,7 @@ def last_step(folder: Path) -> int:
     with suppress(OSError), (folder / "log.jsonl").open("rb") as file:
         file.seek(max(0, file.seek(0, 2) - MAX_LINE_BYTES))
         for line in reversed(file.read().splitlines()):
-            with suppress(ValueError, KeyError, TypeError):  # an incomplete line
+            # An incomplete line, or one that is none.
+            with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 return int(json.loads(line)["step"])
     return 0

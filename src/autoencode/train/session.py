@@ -28,6 +28,7 @@ from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
+from autoencode.models.critics import critic_terms, weights_of_critics
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
@@ -156,6 +157,7 @@ class Session:
         trainer = self.trainer
         model = trainer.model.cpu().eval()
         model.preprocessing = trainer.data.preprocessing
+        model.critics = weights_of_critics(trainer.state.objective)
         for module in trainer.state.objective.frozen:
             module.requires_grad_(True)
         if self.run is None:
@@ -268,6 +270,10 @@ def continued_session(
     )
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model.train(), run.recipe, data, chosen, folder, progress)
+    if model.critics:
+        trainer.state.objective.terms.load_state_dict(dict(model.critics))
+    elif critic_terms(run.recipe):
+        say(f"{run.folder} does not have the critics of its training: they begin untrained")
     trainer.state.seconds = run.summary["seconds"]
     return Session(trainer, folder, log=run.log())
 

@@ -52,9 +52,14 @@ def is_batch_archive(path: Path) -> bool:
         return any(_NAME.fullmatch(Path(entry.name).name) for entry in first)
 
 
+def is_batch_name(name: str) -> bool:
+    """Whether a file of this name is one of the unpacked archive."""
+    return _NAME.fullmatch(name) is not None
+
+
 def read_batches(folder: Path) -> RawData | None:
     """The images of the unpacked archive, cifar-10-batches-bin; None for any other folder."""
-    names = [entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
+    names = [entry.name for entry in folder.iterdir() if is_batch_name(entry.name)]
     if not names:
         return None
     content: dict[str, np.ndarray] = {}

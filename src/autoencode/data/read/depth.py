@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,18 @@ class CommonType:
             return image / np.float32(WHITE[image.dtype.name])
         return image.astype(self.dtype, copy=False)
 
+    def stacked(self, images: np.ndarray | list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Converted images as arrays [n, H, W] or [n, bands, H, W]; grey is copied to three."""
+        for each in [images] if isinstance(images, np.ndarray) else (x[None] for x in images):
+            if self.bands > 1 and each.ndim == 3:
+                each = np.broadcast_to(each[:, None], (len(each), self.bands, *each.shape[1:]))
+            yield each
 
-def odd_bands(headers: Mapping[str, Header]) -> dict[str, str]:
+
+def odd_bands(headers: Mapping[str, Header], wanted: int | None = None) -> dict[str, str]:
     """Images whose bands do not go with those of most, each with the reason.
+
+    wanted: the bands that all should have, as a model takes them; None for those of most.
 
     Grey and colour go together: grey is copied to three channels.
 
@@ -46,12 +55,13 @@ def odd_bands(headers: Mapping[str, Header]) -> dict[str, str]:
     {'c': 'it has 5 bands, and most have 3'}
     """
     counts = Counter(head.bands for head in headers.values())
-    if set(counts) <= {1, 3}:
+    if wanted is None and set(counts) <= {1, 3}:
         return {}
-    most = counts.most_common(1)[0][0]
+    most = wanted or counts.most_common(1)[0][0]
     good = {1, 3} if most in (1, 3) else {most}
+    others = "most have" if wanted is None else "the model takes"
     return {
-        name: f"it has {head.bands} band{'' if head.bands == 1 else 's'}, and most have {most}"
+        name: f"it has {head.bands} band{'' if head.bands == 1 else 's'}, and {others} {most}"
         for name, head in headers.items()
         if head.bands not in good
     }

@@ -5,26 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import closing
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from autoencode.data.options import ReadOptions
 from autoencode.data.read.archive import TarTree, ZipTree, is_tar
-from autoencode.data.read.depth import common_type, odd_bands
-from autoencode.data.read.image import (
-    ENDINGS,
-    UNREAD,
-    Header,
-    decode,
-    header,
-    quiet_pillow,
-)
+from autoencode.data.read.decoding import decode_files, for_each, read_headers
+from autoencode.data.read.depth import CommonType, common_type, odd_bands
+from autoencode.data.read.image import ENDINGS, UNREAD, Header, quiet_pillow
 from autoencode.data.read.layout import ImageFile, arrange, relative
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.resize import resized
@@ -32,11 +25,7 @@ from autoencode.data.read.scan import FileTree, FolderTree, IgnoreRules, ImageTr
 from autoencode.data.records import BadFile, RawData
 from autoencode.data.storage import Storage
 from autoencode.errors import DataError
-from autoencode.io.files import Unusable, shown
-from autoencode.io.progress import Bar
-
-BATCH = 32  # files given to the threads at a time; the pixels of all may be in memory
-R = TypeVar("R")
+from autoencode.io.files import shown
 
 
 def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData:
@@ -92,66 +81,37 @@ def is_image_file(path: Path) -> bool:
 
 
 def _read(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:
-    if not tree.examined:
-        found = f"; {counted(tree.others)}" if tree.others else ""
-        found = ". ".join([found, *_unread_notices(tree)]).rstrip(".")
-        raise DataError(
-            f"{tree.shown()} contains no images{found}",
-            f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
-        )
-    _refuse_bad(tree, options)
+    refuse_without_images(tree)
+    refuse_bad(tree, options)
     files, layout_notices = arrange(tree.images, options, tree.source)
     with quiet_pillow():
-        headers: dict[ImageFile, Header] = {}
-        for file, head in _in_threads(
-            lambda f: header(tree.open(f.path)), files, tree, "reading headers"
-        ):
-            if isinstance(head, BadFile):
-                tree.bad.append(head)
-            else:
-                headers[file] = head
-        _refuse_bad(tree, options)
-        _refuse_all_bad(headers, tree)
-        odd = odd_bands({file.path: head for file, head in headers.items()})
-        for file in [*headers]:
-            if (why := odd.get(file.path)) is not None:
-                tree.bad.append(BadFile(tree.shown(file.path), why))
-                del headers[file]
-        _refuse_bad(tree, options)
-        size, size_notices = _common_size(headers, tree, options)
-        common = common_type(
-            {shown(file.path): head for file, head in headers.items()},
-            options.value_range is not None,
-        )
+        headers = _good_headers(tree, files, options)
+        size, size_notices = common_size(headers, tree, options)
+        common = common_type(by_name(headers), options.value_range is not None)
         shape = (*((common.bands,) if common.bands > 1 else ()), *size)
         good: list[ImageFile] = []
         what = f"{len(headers):,} images of {size[0]}×{size[1]}"
         fix = "Make them smaller with --size, or give fewer."
+        convert = partial(_converted, common, size)
         with closing(storage.writer(len(headers), shape, common.dtype, what, fix)) as writer:
-            for file, image in _in_threads(
-                lambda f: common.convert(resized(decode(tree.open(f.path), headers[f]), size)),
-                [*headers],
-                tree,
-                "decoding images",
-            ):
-                if isinstance(image, BadFile):
-                    tree.bad.append(image)
-                    _refuse_bad(tree, options)
-                    continue
-                # Grey is copied to the three channels.
-                writer.add(np.broadcast_to(image, (1, *shape)))
-                good.append(file)
-            _refuse_all_bad(good, tree)
+            for part in decode_files(tree, headers, convert):
+                tree.bad += part.bad
+                if part.bad:
+                    refuse_bad(tree, options)
+                for images in common.stacked(part.images):
+                    writer.add(images)
+                good += part.files
+            refuse_all_bad(good, tree)
             x = writer.result()
     notices = [
         *layout_notices,
         *tree.notices(),
-        *_skip_notices(tree, options),
+        *skip_notices(tree, options),
         *size_notices,
         *common.notices,
-        *_unread_notices(tree),
+        *unread_notices(tree),
     ]
-    parts, classes = _labelled_parts(good, x)
+    parts, classes = labelled_parts(good, x, label_names(files))
     return RawData(
         parts,
         classes,
@@ -164,13 +124,58 @@ def _read(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:
     )
 
 
+def refuse_without_images(tree: ImageTree) -> None:
+    """Refuse a source without images.
+
+    Raises:
+        DataError: there are none; the message says what is there.
+    """
+    if not tree.examined:
+        found = f"; {counted(tree.others)}" if tree.others else ""
+        found = ". ".join([found, *unread_notices(tree)]).rstrip(".")
+        raise DataError(
+            f"{tree.shown()} contains no images{found}",
+            f"Give a folder with files that end in {', '.join(sorted(ENDINGS))}.",
+        )
+
+
+def _good_headers(
+    tree: ImageTree, files: Sequence[ImageFile], options: ReadOptions
+) -> dict[ImageFile, Header]:
+    """The headers of the images that can be used together."""
+    headers: dict[ImageFile, Header] = {}
+    for file, head in read_headers(tree, files):
+        if isinstance(head, BadFile):
+            tree.bad.append(head)
+        else:
+            headers[file] = head
+    refuse_bad(tree, options)
+    refuse_all_bad(headers, tree)
+    odd = odd_bands({file.path: head for file, head in headers.items()})
+    for file in [*headers]:
+        if (why := odd.get(file.path)) is not None:
+            tree.bad.append(BadFile(tree.shown(file.path), why))
+            del headers[file]
+    refuse_bad(tree, options)
+    return headers
+
+
+def by_name(headers: Mapping[ImageFile, Header]) -> dict[str, Header]:
+    """Headers by the names of their files, as text."""
+    return {shown(file.path): head for file, head in headers.items()}
+
+
+def _converted(common: CommonType, size: tuple[int, int], image: np.ndarray) -> np.ndarray:
+    return common.convert(resized(image, size))
+
+
 def hash_folder(folder: Path, options: ReadOptions) -> str | None:
     """SHA-256 over the names and bytes of all images; None if there are none."""
     sha = hashlib.sha256()
     with open_tree(folder, options) as tree:
         files = [ImageFile(path, "", "") for path in sorted(tree.images, key=os.fsencode)]
-        for file, result in _in_threads(
-            lambda f: _hash(tree.open(f.path)), files, tree, "looking for changes"
+        for file, result in for_each(
+            lambda f: _hash(tree.open(f.path)), tree, files, "looking for changes"
         ):
             content = result.reason if isinstance(result, BadFile) else result
             sha.update(repr((file.path, content)).encode())
@@ -183,31 +188,8 @@ def _hash(opened: Opened) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _in_threads(
-    work: Callable[[ImageFile], R], files: Sequence[ImageFile], tree: ImageTree, what: str
-) -> Iterator[tuple[ImageFile, R | BadFile]]:
-    """Each file with its result, in order; decoders release Python's global lock."""
-
-    def attempt(file: ImageFile) -> R | BadFile:
-        try:
-            return work(file)
-        except Unusable as error:
-            return BadFile(tree.shown(file.path), str(error))
-
-    workers = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool, Bar(what, len(files)) as bar:
-        try:
-            for start in range(0, len(files), BATCH):
-                batch = files[start : start + BATCH]
-                for file, result in zip(batch, pool.map(attempt, batch), strict=True):
-                    bar.update(1)
-                    yield file, result
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _refuse_all_bad(good: Sized, tree: ImageTree) -> None:
+def refuse_all_bad(good: Sized, tree: ImageTree) -> None:
+    """Refuse a source without a good image."""
     if not good:
         raise DataError(
             f"None of the {len(tree.bad):,} files in {tree.shown()} is an image that can be read",
@@ -215,7 +197,8 @@ def _refuse_all_bad(good: Sized, tree: ImageTree) -> None:
         )
 
 
-def _refuse_bad(tree: ImageTree, options: ReadOptions) -> None:
+def refuse_bad(tree: ImageTree, options: ReadOptions) -> None:
+    """Refuse bad files, unless they are to be skipped."""
     bad = tree.bad
     if bad and options.on_bad == "fail":
         more = f" (and {len(bad) - 1:,} more of {tree.examined:,} files)" if len(bad) > 1 else ""
@@ -226,7 +209,7 @@ def _refuse_bad(tree: ImageTree, options: ReadOptions) -> None:
         )
 
 
-def _common_size(
+def common_size(
     headers: Mapping[ImageFile, Header], tree: ImageTree, options: ReadOptions
 ) -> tuple[tuple[int, int], list[str]]:
     """The size of all images, after resizing if the options ask for it, and notices."""
@@ -253,7 +236,7 @@ def _common_size(
     )
 
 
-def _unread_notices(tree: ImageTree) -> list[str]:
+def unread_notices(tree: ImageTree) -> list[str]:
     """Images that were passed over because a decoder is not installed."""
     return [
         f"{tree.others[ending]:,} {ending} images were passed over; reading them needs {needed}."
@@ -262,7 +245,7 @@ def _unread_notices(tree: ImageTree) -> list[str]:
     ]
 
 
-def _skip_notices(tree: ImageTree, options: ReadOptions) -> list[str]:
+def skip_notices(tree: ImageTree, options: ReadOptions) -> list[str]:
     """Notices about files that are not used; too many bad files are refused."""
     notices = []
     if tree.bad:
@@ -278,6 +261,11 @@ def _skip_notices(tree: ImageTree, options: ReadOptions) -> list[str]:
     return notices
 
 
+def label_names(files: Sequence[ImageFile]) -> list[str]:
+    """The names of the classes of files, in natural order; [""] without labels."""
+    return sorted({file.label for file in files}, key=natural_key)
+
+
 def _names(files: list[ImageFile]) -> dict[str, list[str]]:
     """The path of each file from the folder, by part; files are sorted by part."""
     return {
@@ -286,13 +274,15 @@ def _names(files: list[ImageFile]) -> dict[str, list[str]]:
     }
 
 
-def _labelled_parts(
-    files: list[ImageFile], x: np.ndarray
+def labelled_parts(
+    files: list[ImageFile], x: np.ndarray, names: Sequence[str]
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
-    """The examples of each part with their labels, and class names; files are sorted by part."""
-    names = sorted({file.label for file in files}, key=natural_key)
+    """The examples of each part with their labels, and class names; files are sorted by part.
+
+    names: of all classes, see `label_names`.
+    """
     number = {name: i for i, name in enumerate(names)}
-    has_labels = names != [""]
+    has_labels = [*names] != [""]
     parts: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     start = 0
     for part, group in groupby(files, key=lambda file: file.part):

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from autoencode.data.read.keys import IMAGES, PARTS
 from autoencode.io.files import shown
@@ -21,6 +22,7 @@ TRUTH |= {"annotation", "annotations", "label", "labels", "mask", "masks", "segm
 TRUTH |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject"}
 
 
+@lru_cache(maxsize=2048)  # the names of folders come with each of their files
 def natural_key(text: str) -> tuple[object, ...]:
     """A key that sorts names with numbers by these numbers, else by bytes.
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoencode.data.read.apostrophes import without_apostrophes
 from autoencode.data.read.frame import Frame, as_frame, not_installed, pandas_module, unique_names
 from autoencode.data.read.keys import PARTS
 from autoencode.errors import DataError
@@ -199,6 +200,7 @@ def _read_text(content: bytes, path: Path) -> Frame:
             "Correct the line: a cell that contains the delimiter must be in quotation marks.",
         )
     table = found.to_pandas()
+    header = without_apostrophes(header, table, content, file, notices)
     if dialect.delimiter != ",":
         table = _decimal_points(table, dialect, notices)
     names = None

@@ -11,10 +11,11 @@ from autoencode.evaluation.context import SEED, EvaluationContext
 from autoencode.evaluation.measures.reconstruction import squared_error_unit
 from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.evaluation.records import TERM_PREFIX, Record
+from autoencode.models.build import Model
+from autoencode.models.critics import critic_terms, evaluation_objective
 from autoencode.models.describe import term_unit
 from autoencode.models.inference import seeded
 from autoencode.models.label_model import LabelModel
-from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.parts import BOTTLENECKS
 
@@ -27,8 +28,8 @@ DENOISING = {
 def measure(ctx: EvaluationContext) -> Iterator[Record]:
     """The loss and each of its terms, in the unit of the term, and the error after denoising."""
     model, recipe, n = ctx.model, ctx.recipe, len(ctx.test)
-    objective = Objective(model, recipe, model.sizes)
-    objective.terms.eval()
+    objective = evaluation_objective(model)
+    left_out = needing_critics(model)
     denoised: dict[str, list[Tensor]] = {name: [] for name in DENOISING}
 
     def sums(x: Tensor, context: Tensor | None) -> dict[str, float]:
@@ -43,7 +44,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
         if isinstance(model, LabelModel):  # labels are not given here: this loss is always 0
             terms.pop("classification", None)
         means = {"loss": output.loss, **{TERM_PREFIX + k: value for k, value in terms.items()}}
-        return {name: mean.item() * len(x) for name, mean in means.items()}
+        return {name: mean.item() * len(x) for name, mean in means.items() if name not in left_out}
 
     # The noise of the codes drawn here is the same for every model and every evaluation.
     with seeded(SEED, ctx.device):
@@ -58,6 +59,12 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
         note = f"{what}, mean over test examples{noise if random else ''}."
         value = sum(batch[name] for batch in batches) / n
         yield Record(name, value, _unit(recipe, name.removeprefix(TERM_PREFIX)), n, note)
+
+
+def needing_critics(model: Model) -> list[str]:
+    """The metrics that cannot be measured, because the critics of the training were not kept."""
+    names = [] if model.critics else critic_terms(model.recipe)
+    return ["loss", *(f"{TERM_PREFIX}{name}" for name in names)] if names else []
 
 
 def _unit(recipe: Recipe, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoencode.evaluation.saved import read_metrics
 from autoencode.models.run import Run
 from autoencode.report.pages.details import error_details, metric_groups, model_details
 from autoencode.report.pages.html import write_page
@@ -15,7 +16,7 @@ def write_card(run: Run) -> Path:
     Raises:
         RunError: the file cannot be written.   ResourceError: the disk is full.
     """
-    metrics = run.metrics() or {}
+    metrics = read_metrics(run) or {}
     return write_page(
         run.folder / "card.md",
         "card.md",

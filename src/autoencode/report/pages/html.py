@@ -15,6 +15,7 @@ from PIL import Image
 
 from autoencode.io.store import write_text
 from autoencode.report.formatting import count, duration
+from autoencode.report.pages import markdown
 from autoencode.report.style import DPI, Picture
 
 # WebP: sharp text and pixel edges; a slower method would save a twentieth of the bytes.
@@ -52,12 +53,15 @@ def render(template: str, **values: Any) -> str:
     )
     environment.globals["dpi"] = DPI
     environment.filters |= {
-        "cell": _cell,
+        "block": markdown.block,
+        "cell": markdown.cell,
+        "code": markdown.code,
+        "code_cell": markdown.code_cell,
         "duration": duration,
         "file_name": file_name,
-        "plain": _plain,
+        "plain": markdown.plain,
         # For digits, points and commas this is shorter than base64.
-        "quoted": partial(quote, safe=","),
+        "quoted": partial(quote, safe=",", errors="backslashreplace"),
         "thousands": count,
         "webp": _webp,
     }
@@ -69,17 +73,3 @@ def _webp(picture: Picture) -> str:
     buffer = BytesIO()
     Image.fromarray(picture.pixels()).save(buffer, "WEBP", quality=QUALITY, method=METHOD)
     return f"data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}"
-
-
-def _cell(text: str) -> str:
-    """A cell of a Markdown table."""
-    return " ".join(text.replace("|", "\\|").split())
-
-
-def _plain(text: str) -> str:
-    """Text as one line of Markdown without formatting.
-
-    >>> print(_plain("a <b> * c_d _e_"))
-    a \\<b> \\* c_d \\_e\\_
-    """
-    return re.sub(r"[\\`*<]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(text.split()))

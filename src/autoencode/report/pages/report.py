@@ -7,6 +7,7 @@ from pathlib import Path
 from autoencode.data import Data
 from autoencode.errors import DataError
 from autoencode.evaluation.headlines import pca_advice
+from autoencode.evaluation.saved import read_metrics
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures.base import ReportContext
@@ -32,7 +33,8 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
         DataError: other data than those of the run.    ResourceError: the disk is full.
     """
     data = _data_of(run, data)
-    model, metrics, name = run.load_model(), run.metrics() or {}, run.recipe.name
+    model, name = run.load_model(), run.recipe.name
+    metrics = read_metrics(run, len(data.test)) or {}
     conditions = conditioning(run.recipe, data.test)
     view = View.of(model, data.test.x, data.test.y, data.classes, conditions)
     context = ReportContext(run, data, view, metrics)

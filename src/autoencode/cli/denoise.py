@@ -1,0 +1,30 @@
+"""`autoencode denoise`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
+from autoencode.cli.picture import ImageCount
+from autoencode.cli.reconstruct import Reconstructions, write
+from autoencode.data.options import ReadOptions
+
+
+@takes(options=ReadOptions)
+def denoise(
+    run: RunFolder,
+    options: dict[str, Any],
+    out: Reconstructions = Path("denoised"),
+    n: ImageCount = 20,
+    data: OtherSource = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Remove the noise of images with a denoising model; outputs are as of reconstruct.
+
+    The model should be trained with the kind of noise that the images have, for example
+    `autoencode train denoising-ae`.
+
+    Example: autoencode denoise runs/denoising-ae-mnist --data noisy --out clean
+    """
+    write(run, options, out, n, data, overwrite, "denoised")
