@@ -109,7 +109,7 @@ def reading(path: Path) -> Iterator[BufferedReader]:
         raise RunError(f"{path} cannot be read: {text}", fix) from error
 
 
-def read_bytes(path: Path, at_most: int) -> bytearray:
+def read_bytes(path: Path, at_most: int) -> bytes:
     """The content of a file of a run, which has `at_most` bytes.
 
     Raises:
@@ -122,7 +122,7 @@ def read_bytes(path: Path, at_most: int) -> bytearray:
             f"{path} is larger than {gigabytes(at_most)}, and so is not a file of a run",
             _RESTORE,
         )
-    return content
+    return bytes(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
