@@ -32,7 +32,7 @@ def change(path, **values):
     path.write_text(json.dumps(content))
 
 
-DEEP = json.loads("[" * 900 + "]" * 900)
+DEEP = json.loads("[" * 40 + "]" * 40)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ DEEP = json.loads("[" * 900 + "]" * 900)
         ({"data__fingerprint": ...}, ["data.fingerprint is missing"]),
         ({"data__classes": [0, 1]}, ["data.classes must be a list"]),
         ({"settings": None}, ["settings must be an object"]),
+        ({"settings__seed": [0]}, ["settings.seed must be"]),
+        ({"data__options__seed": "x"}, ["data.options.seed must be"]),
         ({"summary": {}}, ["summary.steps is missing"]),
         ({"more": 1}, ["more is unknown"]),
     ],

@@ -124,7 +124,7 @@ def test_an_existing_run_or_picture_is_replaced_only_when_asked(run, ae, folder)
     (folder / "thesis").mkdir()
     (folder / "thesis" / "thesis.tex").write_text("years of work")
     outcome = run(f"{TRAIN} --steps 2 --out thesis --overwrite")
-    assert "thesis holds files that are no run" in outcome.error
+    assert "thesis holds files that are not of a run" in outcome.error
     assert (folder / "thesis" / "thesis.tex").exists()
 
     for verb in ("generate", "reconstruct", "interpolate"):

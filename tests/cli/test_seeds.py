@@ -139,6 +139,6 @@ def test_what_has_no_meaning_is_refused(refused, run, folder):
     )
     (folder / "one" / "seed-1").mkdir()
     (folder / "one" / "seed-1" / "letter.txt").write_text("dear")
-    assert "holds files that are no run" in refused(
+    assert "holds files that are not of a run" in refused(
         f"train ae {other} --seeds 2 --out one --overwrite"
     )

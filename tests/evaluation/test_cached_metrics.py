@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import pytest
@@ -180,6 +181,18 @@ def test_valid_cached_metrics_are_not_measured_again(copied, original, digits, m
     for name in MEASURES:
         monkeypatch.setitem(TABLE, name, None)  # would fail if it were called
     assert evaluate(original[1], digits, MEASURES, MetricsCache(copied)) == original[2]
+
+
+def test_caches_beyond_the_memory_are_made_again(copied, original, digits):
+    name = MEASURES[0]
+    kept = [copied.folder / "evaluation" / f"{name}.safetensors"]
+    kept.append(copied.folder / "projections" / "pca.safetensors")
+    for path in kept:
+        os.truncate(path, 2**42)
+    assert saved_projection(copied, "pca") is None
+    found = evaluate(original[1], digits, [name], MetricsCache(copied))
+    assert dict(found) == dict(original[2])
+    assert kept[0].stat().st_size < 2**42
 
 
 FILES = {

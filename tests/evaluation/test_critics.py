@@ -1,7 +1,9 @@
 """The critics of a training are kept with its run, and evaluation uses them or says so."""
 
 import filecmp
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,7 +41,7 @@ def trained(data, case="aae", out=None, **settings):
 def few(digits):
     parts = {name: getattr(digits, name) for name in ("train", "validation", "test")}
     cut = {n: replace(part, x=part.x[:60], y=part.y[:60]) for n, part in parts.items()}
-    return replace(digits, **cut)
+    return replace(digits, fingerprint="few digits", **cut)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,25 @@ def test_a_damaged_file_of_critics_is_no_obstacle(cut, copy, few):
     with pytest.warns(UserWarning, match=f"{FILE} is damaged"):
         model = load(copy.folder)
     assert "terms.match" not in evaluate(model, few, ["objective"])
+
+
+REPLACED = {
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "link to a folder": lambda path: path.symlink_to(".."),
+    "giant": lambda path: (path.touch(), os.truncate(path, 2**42)),
+}
+
+
+@pytest.mark.parametrize("kind", REPLACED)
+def test_what_is_no_file_of_critics_is_no_obstacle(kind, copy, few):
+    (copy.folder / FILE).unlink()
+    REPLACED[kind](copy.folder / FILE)
+    with pytest.warns(UserWarning, match="evaluation leaves out what needs them"):
+        model = load(copy.folder)
+    found = evaluate(model, few, ["objective"], MetricsCache(copy))
+    assert set(found.left_out) == {"loss", "terms.match"}
 
 
 def test_critics_of_another_training_are_not_used(copy, few, tmp_path):

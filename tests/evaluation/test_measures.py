@@ -219,4 +219,4 @@ def test_a_folder_that_cannot_be_written_costs_no_figure(kept, many):
     (run.folder / "evaluation").write_text("in the way")
     cache = MetricsCache(run)
     assert evaluate(model, many, ["codes"], cache) == evaluate(model, many, ["codes"])
-    assert "cannot be written" in str(cache.error)
+    assert "should be a folder" in str(cache.error)

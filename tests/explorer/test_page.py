@@ -11,7 +11,7 @@ import torch
 
 from autoencode.data import load_data
 from autoencode.errors import AutoencodeError, RunError
-from autoencode.explorer.page import html, title_of, write_explorer
+from autoencode.explorer.page import asset, html, title_of, write_explorer
 from autoencode.explorer.page_payload import page_payload
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
@@ -97,11 +97,24 @@ def test_a_page_may_run_only_its_own_program(runs, digits, tmp_path):
     assert "unsafe" not in policy
     assert "connect-src 'none'" in policy
     for tag, name in (("script", "script-src"), ("style", "style-src")):
-        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
-        assert f"{name} 'sha256-{digest}'" in policy
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digests = [
+            f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'"
+            for each in inline
+        ]
+        assert f"{name} {' '.join(digests)};" in policy
     marks = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(?:src|href)=\"(?!data:)", marks)
+
+
+def test_the_check_for_damage_is_before_all_that_is_long(runs, digits, tmp_path):
+    """The tests in web/ cut pages off in browsers; a script that is cut off never runs."""
+    path = write_explorer([runs["ae"]], tmp_path / "page.html", data=digits)
+    text = path.read_text(encoding="utf-8")
+    check = text.index("This page is damaged or incomplete")
+    assert check < text.index("</script>") < min(text.index("<style>"), text.index("<title>"))
+    assert check < 1500
+    assert 'dataset.started=""' in asset("explorer.js")
 
 
 def undeclared(header, source):

@@ -1,9 +1,11 @@
 import errno
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from safetensors.torch import load_file
 
 from autoencode.errors import ResourceError, RunError
 from autoencode.io import store
+from autoencode.io.files import Unusable, open_file
 
 
 @pytest.fixture
@@ -159,8 +162,154 @@ def test_json_that_is_none_is_refused(tmp_path):
             store.read_json(path)
 
 
-def test_stale_temporary_files_are_swept(tmp_path):
-    (tmp_path / "x.safetensors.123.tmp").write_bytes(b"half")
-    (tmp_path / "kept").write_bytes(b"whole")
-    store.sweep(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+def pipe(path):
+    os.mkfifo(path)
+
+
+def socket_at(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def endless(path):
+    path.symlink_to("/dev/zero")
+
+
+KINDS = [pipe, socket_at, endless, Path.mkdir, lambda path: path.symlink_to(path.name)]
+READERS = [
+    *(store.read_json, store.read_lines, store.read_tensors),
+    *(lambda path: store.read_bytes(path, 10), lambda path: store.reading(path).__enter__()),
+]
+
+
+@pytest.mark.parametrize("make", KINDS, ids=["pipe", "socket", "device", "folder", "loop"])
+@pytest.mark.parametrize("read", READERS, ids=["json", "lines", "tensors", "bytes", "open"])
+def test_what_is_no_regular_file_is_not_read(tmp_path, monkeypatch, make, read):
+    monkeypatch.chdir(tmp_path)  # the address of a socket is short
+    make(Path("a"))
+    with pytest.raises(RunError, match=r"^a cannot be read: "):
+        read(Path("a"))
+
+
+@pytest.mark.parametrize("make", KINDS[:4], ids=["pipe", "socket", "device", "folder"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path, monkeypatch, make):
+    monkeypatch.chdir(tmp_path)
+    make(Path("a"))
+    Path("b").symlink_to("a")
+    monkeypatch.setattr(os, "open", None)  # would fail if it were called
+    for path in ("a", "b"):
+        with pytest.raises(Unusable, match="it is not a regular file"):
+            open_file(path)
+
+
+def test_files_are_read_through_links(tmp_path, tensors):
+    (tmp_path / "elsewhere").mkdir()
+    for name, write, content in (
+        ("a.json", store.write_json, {"a": 1}),
+        ("b.jsonl", store.add_line, {"b": 2}),
+        ("c.safetensors", lambda path, meta: store.write_tensors(path, tensors, meta), {"c": 3}),
+    ):
+        write(tmp_path / "elsewhere" / name, content)
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert store.read_json(tmp_path / "a.json") == {"a": 1}
+    assert store.read_lines(tmp_path / "b.jsonl") == [{"b": 2}]
+    assert store.read_tensors(tmp_path / "c.safetensors")[1] == {"c": 3}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: store.write_json(path, {"new": 1}),
+        lambda path: store.write_text(path, "new"),
+        lambda path: store.write_tensors(path, {}, {}),
+        lambda path: store.write_bytes(path, b"n", b"ew"),
+    ],
+    ids=["json", "text", "tensors", "bytes"],
+)
+@pytest.mark.parametrize("target", ["file", "nothing"])
+def test_a_link_is_replaced_and_not_written_through(tmp_path, write, target):
+    if target == "file":
+        (tmp_path / "file").write_text("old")
+    path = tmp_path / "a"
+    path.symlink_to(tmp_path / target)
+    # What a killed process of the same number may have left, or someone has prepared.
+    (tmp_path / f"a.{os.getpid()}.tmp").symlink_to(tmp_path / target)
+    write(path)
+    assert path.is_file()
+    assert not path.is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", *(["file"] * (target == "file"))]
+    assert target == "nothing" or (tmp_path / "file").read_text() == "old"
+
+
+def test_no_line_is_added_through_a_link(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "a").symlink_to(tmp_path / "file")
+    with pytest.raises(RunError, match="cannot be written"):
+        store.add_line(tmp_path / "a", {"new": 1})
+    assert (tmp_path / "file").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"a": NaN}', "not JSON compliant"),
+        (b'{"a": -Infinity}', "not JSON compliant"),
+        (b'{"a": 1e999}', "not JSON compliant"),
+        (b'{"a": "\\ud800"}', "surrogates not allowed"),
+        (b'{"\\udfff\\ud800": 1}', "surrogates not allowed"),
+        (b'{"a": "\xff"}', "can't decode"),
+        (b'{"a": "\xed\xa0\x80"}', "surrogates not allowed"),
+        (b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}", "nested more than 50"),
+        (b'{"a":' * 60 + b"1" + b"}" * 60, "nested more than 50"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "digits"),
+        (b'{"a": 1} {"b": 2}', "Extra data"),
+        (b"null", "is a NoneType"),
+        (b'"text"', "is a str"),
+    ],
+)
+def test_json_that_is_never_written_is_not_read(tmp_path, content, reason):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=rf"a\.json cannot be read as JSON \(.*{reason}"):
+        store.read_json(path)
+    if b"NaN" not in content and b"I" not in content and b"e9" not in content:
+        (tmp_path / "b.jsonl").write_bytes(b'{"step": 1}\n' + content + b'\n{"step": 2}\n')
+        assert store.read_lines(tmp_path / "b.jsonl") == [{"step": 1}]
+
+
+def test_nesting_and_file_names_that_are_written_are_read(tmp_path):
+    content = {"path": "caf\udce9", "a": {}}
+    inner = content["a"]
+    for _ in range(47):
+        inner["a"] = {}
+        inner = inner["a"]
+    store.write_json(tmp_path / "a.json", content)
+    assert store.read_json(tmp_path / "a.json") == content
+
+
+@pytest.mark.parametrize("name", ["run.json", "log.jsonl"])
+def test_giant_files_are_refused_before_they_are_read(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.truncate(5 * 2**30)  # sparse
+    with pytest.raises(RunError, match=rf"{name} is larger than \d+ MB"):
+        (store.read_json if name == "run.json" else store.read_lines)(path)
+
+
+def test_tensors_beyond_the_memory_are_refused_before_they_are_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    header = b'{"a":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (2**42, 2**42)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + 2**42)
+    with pytest.raises(ResourceError, match=r"a\.safetensors has 4398\.0 GB"):
+        store.read_tensors(path)
+
+
+def test_json_too_large_to_be_read_again_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MAX_JSON_BYTES", 100)
+    store.write_json(tmp_path / "a.json", {"a": "x" * 80})
+    assert store.read_json(tmp_path / "a.json")
+    with pytest.raises(RunError, match="would be larger"):
+        store.write_json(tmp_path / "b.json", {"a": "é" * 80})
+    assert not (tmp_path / "b.json").exists()

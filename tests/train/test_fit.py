@@ -365,7 +365,7 @@ def test_existing_folders_are_refused(digits, tmp_path):
     fit(SMALL, digits, out=tmp_path / "run", overwrite=True, **QUICK)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    with pytest.raises(RunError, match="no run"):
+    with pytest.raises(RunError, match="mine holds files that are not of a run"):
         fit(SMALL, digits, out=tmp_path / "mine", overwrite=True, **QUICK)
     assert (tmp_path / "mine" / "thesis.tex").exists()
     (tmp_path / "file").write_text("")

@@ -55,7 +55,9 @@ function reloadWhenRenewed(): void {
   }, POLL);
 }
 
-const app = document.getElementById("app") as HTMLElement;
+// Without this mark, the page says that it is damaged.
+document.documentElement.dataset["started"] = "";
+const app = document.getElementById("app") ?? document.body;
 begin(app).catch((error: unknown) => {
   app.replaceChildren(
     el("p", { class: "failed", role: "alert" }, error instanceof Error ? error.message : String(error)),

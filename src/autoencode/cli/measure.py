@@ -10,6 +10,7 @@ from autoencode.errors import RecipeError, did_you_mean
 from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, evaluate
 from autoencode.evaluation.headlines import headlines, number, pca_advice
 from autoencode.evaluation.metric_info import metric_info
+from autoencode.io.folders import open_for_writing
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
@@ -37,8 +38,14 @@ def measure_run(
 
     On its own data, what was measured before is taken as it is, and each measure is kept in the
     folder of the run as soon as it is taken, where that can be written to.
+
+    Raises:
+        RunError: a folder of the run is a link, see `open_for_writing`.   Others as `evaluate`.
     """
-    cache = MetricsCache(run) if data.fingerprint == run.data["fingerprint"] else None
+    cache = None
+    if data.fingerprint == run.data["fingerprint"]:
+        open_for_writing(run.folder)
+        cache = MetricsCache(run)
     return evaluate(model, data, measures, cache, **options)
 
 

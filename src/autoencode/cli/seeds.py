@@ -109,6 +109,7 @@ def _prepare_folders(folder: Path, folders: Sequence[Path], overwrite: bool) -> 
     Raises:
         RunError: the folder is a file or a run, or one of `folders` holds files of another kind.
     """
+    from autoencode.io.folders import check_replaceable
     from autoencode.train.run_folder import discard_unstarted, make_folder
 
     if folder.exists() and not folder.is_dir():
@@ -117,11 +118,8 @@ def _prepare_folders(folder: Path, folders: Sequence[Path], overwrite: bool) -> 
         raise RunError(f"{folder} is a run, and each seed needs one", "Choose another --out.")
     existing = [each for each in folders if overwrite and each.exists()]
     for each in existing:
-        if each.is_dir() and any(each.iterdir()) and not (each / "run.json").exists():
-            raise RunError(
-                f"{each} holds files that are no run, and --overwrite would delete them",
-                "Choose another --out.",
-            )
+        if each.is_dir() and any(each.iterdir()):
+            check_replaceable(each)
     for each in existing:
         make_folder(each, overwrite)
         discard_unstarted(each)

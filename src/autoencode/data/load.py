@@ -30,12 +30,12 @@ from autoencode.data.preprocessing import Preprocessing
 from autoencode.data.read.archive import is_image_archive, is_tar
 from autoencode.data.read.cifar import is_batch_name, read_archive, read_batches
 from autoencode.data.read.folder import hash_folder, is_image_file, read_folder
-from autoencode.data.read.frame import folder_tables, is_table_file, read_table_file
 from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.labels import is_label_table, read_array, with_labels
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.npy import MAGIC, map_npy, read_npy, read_npz
 from autoencode.data.read.table import read_table
+from autoencode.data.read.table_file import folder_tables, is_table_file, read_table_file
 from autoencode.data.records import Data, RawData, scaled
 from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory

@@ -8,7 +8,8 @@ from typing import Any
 from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
-from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.io.folders import open_folder
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models import critics
 from autoencode.models.critics import file_sha256
 from autoencode.models.run import Run
@@ -43,11 +44,10 @@ class MetricsCache:
         """Writes the records of a measure."""
         tensors = {r.name: r.per_example for r in records if r.per_example is not None}
         plain = [record.to_dict() for record in records]
-        meta = {"of": self._of(name), "options": dict(options), "records": plain}
         try:
-            with writing(self.folder):
-                self.folder.mkdir(exist_ok=True)
-            write_tensors(self.folder / f"{name}{SUFFIX}", tensors, meta)
+            meta = {"of": self._of(name), "options": dict(options), "records": plain}
+            folder = open_folder(self.folder.parent, FOLDER)
+            write_tensors(folder / f"{name}{SUFFIX}", tensors, meta)
         except AutoencodeError as error:
             self.error = error
 
@@ -80,7 +80,7 @@ class MetricsCache:
             records = tuple(
                 Record.from_dict(each, tensors.get(str(each.get("name")))) for each in given
             )
-        except RunError:
+        except AutoencodeError:
             return None
         names = {record.name for record in records}
         if len(names) != len(records) or not tensors.keys() <= names:
@@ -89,5 +89,9 @@ class MetricsCache:
 
 
 def origin(run: Run) -> dict[str, str]:
-    """The SHA-256 of a run's weights, and the fingerprint of its data."""
+    """The SHA-256 of a run's weights, and the fingerprint of its data.
+
+    Raises:
+        RunError, ResourceError: the weights cannot be read.
+    """
     return {"weights": file_sha256(run.weights), "data": run.data["fingerprint"]}

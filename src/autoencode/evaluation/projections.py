@@ -17,7 +17,8 @@ from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.evaluation.cache import origin
 from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.explore import project
-from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.io.folders import open_folder
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import embed
@@ -74,11 +75,9 @@ def projected(
     found = Projection(project(codes, method, seed), rows, method, seed, n)
     # A projection that cannot be saved is still returned.
     with suppress(AutoencodeError):
-        path = _path(run, method)
-        with writing(path):
-            path.parent.mkdir(exist_ok=True)
+        open_folder(run.folder, FOLDER)
         meta = {"method": method, "seed": seed, "of": n, **origin(run)}
-        write_tensors(path, {"points": found.points, "rows": rows}, meta)
+        write_tensors(_path(run, method), {"points": found.points, "rows": rows}, meta)
     return found
 
 
@@ -90,7 +89,7 @@ def saved_projection(run: Run, method: str) -> Projection | None:
             return None
         for name, kind in (("of", Annotated[int, Within(1, 10**12)]), ("seed", Seed)):
             check_value(meta.get(name), kind, name, RunError)
-    except (RunError, OSError):  # not there, or damaged
+    except AutoencodeError:  # not there, or damaged
         return None
     points, rows, of = tensors.get("points"), tensors.get("rows"), meta["of"]
     if points is None or rows is None or meta.get("method") != method:

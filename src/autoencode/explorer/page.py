@@ -16,6 +16,16 @@ from autoencode.io.store import write_text
 from autoencode.models.run import Run
 
 PROGRAM, STYLES = "explorer.js", "styles.css"
+# A browser does not run a script that is cut off, so this one is before everything that is long.
+_GUARD = """addEventListener("DOMContentLoaded", () => {
+  if ("started" in document.documentElement.dataset) return;
+  const said = document.createElement("p");
+  said.className = "failed";
+  said.setAttribute("role", "alert");
+  said.textContent = "This page is damaged or incomplete, or this browser is too old for it. \
+Get the file again, or make it again: autoencode explore RUN --html out.html";
+  document.body.replaceChildren(said);
+});"""
 
 
 def write_explorer(
@@ -48,9 +58,9 @@ def html(content: bytes, title: str, live: bool = False) -> str:
     program, styles = asset(PROGRAM), asset(STYLES)
     connect = "'self'" if live else "'none'"
     policy = (
-        f"default-src 'none'; script-src {_digest(program)}; style-src {_digest(styles)}; "
-        f"img-src data: blob:; connect-src {connect}; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; script-src {_digest(_GUARD)} {_digest(program)}; "
+        f"style-src {_digest(styles)}; img-src data: blob:; connect-src {connect}; "
+        "base-uri 'none'; form-action 'none'"
     )
     # The content is a script of a type that no browser runs, so the policy need not allow it.
     return f"""<!doctype html>
@@ -58,6 +68,7 @@ def html(content: bytes, title: str, live: bool = False) -> str:
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
+<script>{_GUARD}</script>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="autoencode">

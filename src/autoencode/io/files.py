@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import GzipFile
 from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-from autoencode.errors import DataError
+import numpy as np
+
+from autoencode.errors import AutoencodeError, DataError
 
 GZIP = b"\x1f\x8b"  # the first bytes of a gzipped file
-# What Python's decoders raise at damaged content.
-_DAMAGED = (
-    *(OSError, EOFError, ValueError, NotImplementedError),
-    *(zlib.error, zipfile.BadZipFile, tarfile.TarError),
-)
+MAX_RATIO = 1032  # DEFLATE, of gzip and zip, packs at most so many bytes into one
+STEP = 2**24  # bytes that are read at a time
 
 
 def shown(path: str | Path) -> str:
@@ -46,27 +42,28 @@ def open_file(path: str | Path) -> BufferedReader:
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        # Opening a device can have effects of its own, so it is refused before. What is opened is
+        # checked again, because it may be another file by then.
+        if stat.S_ISREG(os.stat(path).st_mode):
+            file = os.fdopen(os.open(path, flags), "rb")
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
     except OSError as error:
         raise Unusable(reason(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise Unusable("it is not a regular file")
-    return os.fdopen(descriptor, "rb")
+    raise Unusable("it is not a regular file")
 
 
-def read_up_to(file: IO[bytes] | GzipFile, size: int) -> bytearray:
-    """The next `size` bytes of a file, or fewer at its end, without a second copy in memory."""
-    content = bytearray(size)
-    view, done = memoryview(content), 0
-    while done < size:
-        count = file.readinto(view[done : done + 2**24])  # type: ignore[union-attr]
-        if not count:
-            break
+def read_up_to(file: Any, size: int) -> np.ndarray:
+    """The next `size` bytes of a binary file, or fewer at its end, uint8 and not twice in memory.
+
+    The size may be a false claim: memory that nothing was written to exists as an address only.
+    """
+    content = np.empty(max(size, 0), np.uint8)
+    done = 0
+    while done < size and (count := file.readinto(content[done : done + STEP].data)):
         done += count
-    view.release()
-    del content[done:]
-    return content
+    return content[:done]
 
 
 def unzipped(file: BufferedReader) -> BufferedReader | GzipFile:
@@ -82,12 +79,35 @@ def open_regular(path: str | Path) -> Iterator[BufferedReader]:
         DataError: it cannot be opened, is not a regular file, or is damaged.
     """
     try:
-        with open_file(path) as file:
+        with open_file(path) as file, decoding(shown(path)):
             yield file
     except Unusable as error:
         raise DataError(f"{shown(path)} cannot be read: {error}") from error
-    except _DAMAGED as error:
-        raise DataError(f"{shown(path)} is damaged: {error}", "Get or save it again.") from error
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Decode content in the block; decoders raise exceptions of almost every type at damage.
+
+    Raises:
+        DataError: `what` is damaged, with what the decoder said.
+    """
+    try:
+        yield
+    except (AutoencodeError, Unusable, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(f"{what} is damaged: {said(error)}", "Get or save it again.") from error
+
+
+def said(error: Exception) -> str:
+    """The first line of an exception's text, or its type where it has none.
+
+    >>> said(ValueError("bad magic\nat 3")), said(EOFError())
+    ('bad magic', 'EOFError')
+    """
+    lines = str(error).strip().splitlines()
+    return shown(lines[0])[:200] if lines else type(error).__name__
 
 
 def reason(error: OSError) -> str:

@@ -11,8 +11,9 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,10 +21,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from autoencode.errors import ResourceError, RunError, is_disk_full
+from autoencode.io.files import Unusable, open_file, read_up_to, reason
+from autoencode.io.memory import available, gigabytes
 
 # Raised when the previous version of this package cannot read a new file.
 FORMAT = 1
 TEMPORARY = ".tmp"
+# Far beyond every file of a run: 200,000 columns, or a line of the log for each of a million steps.
+MAX_JSON_BYTES, MAX_LOG_BYTES, MAX_NESTING = 2**26, 2**28, 50
 
 
 @contextmanager
@@ -58,7 +63,8 @@ def write_bytes(path: Path, *content: bytes | memoryview) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     with writing(path):
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)  # of a killed process that had the same number
+            with _created(temporary) as file:
                 file.writelines(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -78,16 +84,60 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files of a killed writer."""
-    for stale in folder.glob(f"*{TEMPORARY}"):
-        with suppress(OSError):
-            stale.unlink()
+def _created(path: Path) -> BinaryIO:
+    """A new file, opened for writing; not through a link, and not one that exists."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    return os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666), "wb")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BufferedReader]:
+    """Open a file of a run, also through a link; pipes and devices are refused, they can block.
+
+    Raises:
+        RunError: it is missing, is not a regular file, or cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            yield file
+    except (Unusable, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, FileNotFoundError):
+            raise RunError(f"{path} is missing", "Is the folder a complete run?") from error
+        fix = "Change its permissions." if isinstance(cause, PermissionError) else _RESTORE
+        text = reason(error) if isinstance(error, OSError) else error
+        raise RunError(f"{path} cannot be read: {text}", fix) from error
+
+
+def read_bytes(path: Path, at_most: int) -> bytes:
+    """The content of a file of a run, which has `at_most` bytes.
+
+    Raises:
+        RunError: it is larger, or as in `reading`.
+    """
+    with reading(path) as file:
+        content = read_up_to(file, min(os.fstat(file.fileno()).st_size, at_most) + 1)
+    if len(content) > at_most:
+        raise RunError(
+            f"{path} is larger than {gigabytes(at_most)}, and so is not a file of a run",
+            _RESTORE,
+        )
+    return bytes(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as indented JSON, see `write_bytes`."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write an object as indented JSON, see `write_bytes`.
+
+    Raises:
+        RunError: it is too large to be read again.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if len(text.encode(errors="backslashreplace")) > MAX_JSON_BYTES:
+        raise RunError(
+            f"{path} would be larger than {gigabytes(MAX_JSON_BYTES)}",
+            "Use data with fewer columns, categories or classes.",
+        )
+    write_text(path, text)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -96,23 +146,38 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         RunError: the file is missing, or is not a JSON object.
     """
+    text = read_bytes(path, MAX_JSON_BYTES)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing", "Is the folder a complete run?") from error
-    except (ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{path} cannot be read as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise RunError(
-            f"{path} should contain a JSON object, but contains a {type(content).__name__}"
-        )
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError(f"it should be a JSON object, and is a {type(content).__name__}")
+        _check_json(content, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read as JSON ({error})", _RESTORE) from error
     return content
+
+
+def _check_json(content: dict[str, Any], allow_nan: bool) -> None:
+    """Refuses what this package never writes: deep nesting, lone surrogates, and NaN on request.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    level: list[Any] = [content]
+    for _ in range(MAX_NESTING):
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for values in inner for each in values if isinstance(each, dict | list)]
+    if level:
+        raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
+    # Bytes of file names that are not UTF-8 are kept as surrogates from U+DC80 on.
+    json.dumps(content, ensure_ascii=False, allow_nan=allow_nan).encode("utf-8", "surrogateescape")
 
 
 def add_line(path: Path, content: Mapping[str, Any]) -> None:
     """Append an object to a file with one JSON object per line; errors as in `write_bytes`."""
-    with writing(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(content) + "\n")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with writing(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        file.write(json.dumps(content).encode() + b"\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -121,19 +186,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: the file exists but cannot be read.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
     found = []
-    for line in lines:
+    for line in read_bytes(path, MAX_LOG_BYTES).splitlines():
         try:
             content = json.loads(line)
+            if not isinstance(content, dict):
+                break
+            _check_json(content, allow_nan=True)
         except (ValueError, RecursionError):
-            break
-        if not isinstance(content, dict):
             break
         found.append(content)
     return found
@@ -160,12 +222,32 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
     write_bytes(path, length, sorted_header, memoryview(content)[end:])
 
 
+@contextmanager
+def reading_tensors(path: Path) -> Iterator[BufferedReader]:
+    """Open a file of tensors, see `reading`.
+
+    Raises:
+        ResourceError: it is larger than the available memory.
+    """
+    with reading(path) as file:
+        size, free = os.fstat(file.fileno()).st_size, available()
+        if size > free:
+            raise ResourceError(
+                f"{path} has {gigabytes(size)}, and {gigabytes(free)} of memory are available",
+                "Free memory, or use a machine with more of it.",
+            )
+        yield file
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the `meta` of a file of `write_tensors`, after a check of every bit.
 
     Raises:
         RunError: the file is missing, truncated, changed, or of a newer version.
+        ResourceError: it is larger than the available memory.
     """
+    with reading_tensors(path):
+        pass
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -176,18 +258,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                     "Update: pip install --upgrade autoencode.",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing", "Is the folder a complete run?") from error
     except (SafetensorError, OSError, MemoryError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
     if _checksum(tensors, header) != header.get("sha256"):
         raise RunError(f"{path} is damaged: its checksum does not match its content", _RESTORE)
     try:
-        meta: dict[str, Any] = json.loads(header["meta"])
+        meta = json.loads(header["meta"])
+        if not isinstance(meta, dict):
+            raise ValueError("its metadata are not a JSON object")
+        _check_json(meta, allow_nan=True)
     except (KeyError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
-    if not isinstance(meta, dict):
-        raise RunError(f"{path} is damaged: its metadata are no JSON object", _RESTORE)
     return tensors, meta
 
 

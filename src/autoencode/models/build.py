@@ -46,25 +46,36 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
         ResourceError: the model would be too large for any machine that trains it.
     """
     sizes = sizes if isinstance(sizes, Sizes) else Sizes(**sizes)
-    check_fit(recipe)
-    if is_custom(recipe.network.kind):
+    if build_skeleton(recipe, sizes) is None:
         _check_custom(recipe, sizes)
-        count = 0  # a custom network may not support the device "meta"
-    else:
-        with torch.device("meta"):
-            count = parameter_count(_assembled(recipe, sizes))
-    if count > MAX_PARAMETERS:
-        raise ResourceError(
-            f'"{recipe.name}" would have {count:,} parameters for examples of shape '
-            f"{shape_words(sizes.x)}, {count * 16 / 2**30:,.0f} GiB in training",
-            "Give it narrower layers (network.hidden), fewer codes or smaller images.",
-        )
     if seed is None:
         return _assembled(recipe, sizes)
     with torch.random.fork_rng(devices=[]):
         # Weights are initialised on the CPU; torch.manual_seed would seed accelerators too.
         torch.default_generator.manual_seed(seed)
         return _assembled(recipe, sizes)
+
+
+def build_skeleton(recipe: Recipe, sizes: Sizes) -> Model | None:
+    """The model of a recipe without memory for its weights, for their names and shapes.
+
+    None for a custom network, which may not support the device "meta".
+
+    Raises:
+        RecipeError, ResourceError: as `build`.
+    """
+    check_fit(recipe)
+    if is_custom(recipe.network.kind):
+        return None
+    with torch.device("meta"):
+        skeleton = _assembled(recipe, sizes)
+    if (count := parameter_count(skeleton)) > MAX_PARAMETERS:
+        raise ResourceError(
+            f'"{recipe.name}" would have {count:,} parameters for examples of shape '
+            f"{shape_words(sizes.x)}, {count * 16 / 2**30:,.0f} GiB in training",
+            "Give it narrower layers (network.hidden), fewer codes or smaller images.",
+        )
+    return skeleton
 
 
 def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:

@@ -13,8 +13,8 @@ from pathlib import Path
 from torch import Tensor
 
 from autoencode.contract import Adversary
-from autoencode.errors import RunError
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.errors import ResourceError, RunError
+from autoencode.io.store import read_tensors, reading_tensors, write_tensors
 from autoencode.models.build import Model
 from autoencode.models.inference import seeded
 from autoencode.models.objective import Objective
@@ -68,7 +68,7 @@ def read_critics(weights: Path, model: Model) -> Mapping[str, Tensor] | None:
         return None
     try:
         tensors, meta = read_tensors(path)
-    except RunError as error:
+    except (RunError, ResourceError) as error:
         wrong = error.what
     else:
         wanted = evaluation_objective(model).terms.state_dict()
@@ -85,6 +85,10 @@ def read_critics(weights: Path, model: Model) -> Mapping[str, Tensor] | None:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    """The SHA-256 of a file of tensors, 64 hexadecimal digits.
+
+    Raises:
+        RunError, ResourceError: as `reading_tensors`.
+    """
+    with reading_tensors(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.errors import RunError
-from autoencode.io.store import write_bytes
+from autoencode.io.store import read_bytes, write_bytes
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts.networks.custom import is_custom, is_loaded, network_file
 
 COPY = "network.py"
+MAX_BYTES = 2**24  # of a file of source code
 # Environment variable: SHA-256 of files that may be executed from a run folder, comma-separated.
 TRUST = "AUTOENCODE_TRUST"
 
@@ -51,13 +52,7 @@ def with_saved_network(
     if not isinstance(network, Mapping) or not is_custom(str(network.get("kind"))):
         return given
     copy = folder / COPY
-    try:
-        content = copy.read_bytes()
-    except OSError as error:
-        raise RunError(
-            f"{copy}, which holds the network of this run, cannot be read: {error.strerror}",
-            "Check that the run folder is complete.",
-        ) from error
+    content = bytes(read_bytes(copy, MAX_BYTES))
     found = sha256(content).hexdigest()
     if found != digest:
         raise RunError(

@@ -19,26 +19,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from torch import nn
 
-from autoencode.arguments import check_value
-from autoencode.contract import Sizes, Width, Within
+from autoencode.contract import Sizes
 from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
-from autoencode.io.store import (
-    FORMAT,
-    read_json,
-    read_tensors,
-    write_json,
-    write_tensors,
-)
-from autoencode.models.build import MAX_PARAMETERS, Model, build
+from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
+from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
 from autoencode.models.critics import read_critics, write_critics
 from autoencode.models.network_code import with_saved_network
 from autoencode.models.recipe import Recipe
+from autoencode.models.run_files import check_record
 from autoencode.models.training_log import read_log
 from autoencode.models.weights import misfits
 
@@ -99,8 +93,8 @@ class Run:
                 f"{self.folder} has no trained weights yet: its status is {self.status}",
                 f"Continue it: autoencode resume {self.folder}",
             )
-        model = build(self.recipe, self.sizes, seed=0)
-        load_weights(model, read_tensors(self.weights)[0], self.weights)
+        tensors = read_tensors(self.weights)[0]
+        model = model_with(self.recipe, self.sizes, tensors, self.weights)
         model.preprocessing = self.preprocessing
         model.critics = read_critics(self.weights, model)
         return model.eval()
@@ -232,73 +226,20 @@ def open_run(folder: str | Path) -> Run:
             "Update: pip install --upgrade autoencode.",
         )
     try:
-        _check_record(record, _RECORD, "")
+        check_record(record)
         del record["format"]
         sizes = record.pop("sizes")
         x, z = tuple(sizes.pop("x")), tuple(sizes.pop("z"))
         if math.prod((*x, *z)) > MAX_PARAMETERS:
             raise RecipeError(f"sizes {list(x)} and {list(z)} are too large")
         if (given := record["data"].get("preprocessing")) is not None:
-            Preprocessing.from_dict(given)
+            shape = Preprocessing.from_dict(given).shape
+            if shape != x:
+                raise RecipeError(f"sizes.x is {list(x)}, and the preprocessed shape {list(shape)}")
     except RecipeError as error:
         raise RunError(f"{folder / 'run.json'} is not valid: {error}") from error
     recipe = _recipe(folder / "recipe.json", record.get("network_sha256"))
     return Run(folder, recipe, Sizes(x, z, **sizes), **record)
-
-
-_Count = Annotated[int, Within(0, 10**12)]
-# Types of the entries of run.json; a mapping stands for an object with these keys.
-_RECORD: Mapping[str, Any] = {
-    "format": Annotated[int, Within(1, FORMAT)],
-    "sizes": {
-        "x": tuple[Width, ...],
-        "z": tuple[Width, ...],
-        "context": _Count,
-        "n": _Count,
-        "labelled": Annotated[float, Within(0.0, 1.0)] | None,
-        "bounded": bool,
-    },
-    "status": Literal["running", "done", "interrupted", "diverged"],
-    "data": {
-        "name": str,
-        "source": str,
-        "options": dict,
-        "fingerprint": str,
-        "classes": list[str],
-        "preprocessing": dict[str, Any] | None,
-    },
-    "settings": dict,
-    "summary": {
-        "steps": _Count,
-        "epochs": float,
-        "seconds": float,
-        "images_per_second": float,
-        "device": str,
-        "precision": str,
-        "compiling_seconds": float,
-    },
-    "network_sha256": str | None,
-}
-
-
-# Entries that files of older versions lack.
-_OPTIONAL = ("labelled", "bounded", "network_sha256", "compiling_seconds", "preprocessing")
-
-
-def _check_record(given: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
-    for name in given:
-        if name not in kinds:
-            raise RecipeError(f"{where}{name} is unknown")
-    for name, kind in kinds.items():
-        if name not in given:
-            if name in _OPTIONAL:
-                continue
-            raise RecipeError(f"{where}{name} is missing")
-        if isinstance(kind, Mapping):
-            check_value(given[name], dict, f"{where}{name}")
-            _check_record(given[name], kind, f"{where}{name}.")
-        else:
-            check_value(given[name], kind, f"{where}{name}")
 
 
 def _recipe(path: Path, network_sha256: str | None) -> Recipe:
@@ -310,8 +251,32 @@ def _recipe(path: Path, network_sha256: str | None) -> Recipe:
         raise RecipeError(f"{path}: {error.what}", error.fix) from error
 
 
+def model_with(recipe: Recipe, sizes: Sizes, tensors: Mapping[str, Any], source: Path) -> Model:
+    """The model of a recipe with these weights; they are checked before memory is taken for it.
+
+    Raises:
+        RunError: as `load_weights`.
+    """
+    skeleton = build_skeleton(recipe, sizes)
+    if skeleton is not None:
+        check_weights(skeleton, tensors, source)
+    model = build(recipe, sizes, seed=0)
+    load_weights(model, tensors, source)
+    return model
+
+
 def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
     """Loads tensors into a model; names, shapes and types must match exactly.
+
+    Raises:
+        RunError: as `check_weights`.
+    """
+    check_weights(model, tensors, source)
+    model.load_state_dict(dict(tensors), strict=True)
+
+
+def check_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> None:
+    """Checks that tensors have the names, shapes and types of a model's weights.
 
     Raises:
         RunError: a tensor is missing, unknown, or of another shape or type.
@@ -323,7 +288,6 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Any], source: Path) -> 
             f"{'; '.join(wrong[:4])}{more}",
             "Use the recipe.json that they were trained with.",
         )
-    model.load_state_dict(dict(tensors), strict=True)
 
 
 def initialise_from(model: Model, run: Run, data: Data) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from autoencode.io.folders import open_folder
 from autoencode.io.store import read_tensors, write_tensors
-from autoencode.models.build import Model, build
-from autoencode.models.run import Run, load_weights
+from autoencode.models.build import Model
+from autoencode.models.run import Run, model_with
 
 FOLDER = "snapshots"
 
@@ -33,14 +34,13 @@ def save_snapshot(folder: Path, model: nn.Module, step: int) -> None:
     """Saves a model's weights at a step, in half precision.
 
     Raises:
-        ResourceError: the disk is full.
+        ResourceError: the disk is full.   RunError: the folder cannot be written to.
     """
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in model.state_dict().items()
     }
-    (folder / FOLDER).mkdir(exist_ok=True)
-    write_tensors(folder / FOLDER / f"{step:09d}.safetensors", halves, {"step": step})
+    write_tensors(open_folder(folder, FOLDER) / f"{step:09d}.safetensors", halves, {"step": step})
 
 
 def snapshots_of(run: Run) -> dict[int, Path]:
@@ -55,11 +55,9 @@ def load_snapshot(run: Run, path: Path) -> Model:
     Raises:
         RunError: the file is damaged or belongs to another model.
     """
-    model = build(run.recipe, run.sizes, seed=0)
     tensors, _ = read_tensors(path)
     wide = {
         name: tensor.float() if tensor.dtype == torch.float16 else tensor
         for name, tensor in tensors.items()
     }
-    load_weights(model, wide, path)
-    return model.eval()
+    return model_with(run.recipe, run.sizes, wide, path).eval()

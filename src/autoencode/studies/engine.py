@@ -12,6 +12,7 @@ from typing import Any
 from autoencode.data import Data, load_data
 from autoencode.errors import RunError
 from autoencode.evaluation import MetricsCache, evaluate
+from autoencode.io.folders import open_folder, open_for_writing
 from autoencode.io.store import read_json, write_bytes, write_json, write_text, writing
 from autoencode.models.describe import slots
 from autoencode.report.formatting import duration
@@ -52,6 +53,8 @@ def run_study(
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
         raise RunError(f"{folder} contains files that are not of a study", "Choose another --out.")
 
+    if folder.is_dir():
+        open_for_writing(folder)
     train = partial(
         _train_all, folder=folder / RUNS, data=plan.data, workers=workers, on_line=on_line
     )
@@ -65,7 +68,7 @@ def run_study(
     conclusion = study.conclude(plan, results)
     page = _page(study, plan, results, conclusion, command)
     write_study_page(page, folder / "report.html")
-    (folder / "figures").mkdir(exist_ok=True)
+    open_folder(folder, "figures")
     names = {key: f"figures/{key}.png" for key in conclusion.figures}
     for key, figure in conclusion.figures.items():
         write_bytes(folder / names[key], figure.picture._repr_png_()[0])
@@ -153,6 +156,7 @@ def _measure(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[s
     """Measures a run and stores the metrics in its folder."""
     run = fitted.run
     assert run is not None
+    open_for_writing(run.folder)
     found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run))
     metrics = found.to_dict()
     write_json(run.folder / "metrics.json", metrics)

@@ -139,8 +139,7 @@ class Validate(Callback):
         found = self.validation.measure(objective)
         trainer.report({"step": state.step, "validation": found})
         if trainer.folder is not None:
-            pictures = trainer.folder / "figures" / "training"
-            self.validation.write_strip(objective, pictures, state.step)
+            self.validation.write_strip(objective, trainer.folder, state.step)
         if state.settings.patience is None:
             return
         if found["loss"] < state.best_loss:

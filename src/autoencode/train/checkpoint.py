@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autoencode.arguments import Within, check_fields
 from autoencode.errors import RunError
-from autoencode.io.store import read_tensors, sweep, write_tensors
+from autoencode.io.store import read_tensors, write_tensors
 from autoencode.models.weights import misfits, not_finite
 from autoencode.train.state import TrainState
 
@@ -206,7 +206,6 @@ def restore_checkpoint(folder: Path, state: TrainState) -> list[str]:
     Raises:
         RunError: there is no valid checkpoint.
     """
-    sweep(folder)
     wrong: list[str] = []
     for path in checkpoints(folder):
         try:

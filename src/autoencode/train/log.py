@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.errors import AutoencodeError
+from autoencode.io.folders import open_folder
 from autoencode.io.store import add_line, write_bytes
 from autoencode.models.training_log import read_log
 
@@ -21,7 +22,8 @@ class Log:
         lines = [line for line in read_log(path) if line["step"] <= from_step]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_bytes(path, text.encode())
-        self.board = summary_writer()(path.parent / "tensorboard") if tensorboard else None
+        board = open_folder(path.parent, "tensorboard") if tensorboard else None
+        self.board = None if board is None else summary_writer()(board)
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Adds one line."""

@@ -13,6 +13,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+from autoencode.io.files import Unusable, open_file
+
 # Bytes at the end of a log that hold its last line.
 MAX_LINE_BYTES = 4_096
 
@@ -116,7 +118,7 @@ class RunsBar(LiveBar):
 
 def last_step(folder: Path) -> int:
     """The step of the last line in the log of a run; 0 where there is none."""
-    with suppress(OSError), (folder / "log.jsonl").open("rb") as file:
+    with suppress(OSError, Unusable), open_file(folder / "log.jsonl") as file:
         file.seek(max(0, file.seek(0, 2) - MAX_LINE_BYTES))
         for line in reversed(file.read().splitlines()):
             # An incomplete line, or one that is none.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, processor, python_version
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
 from autoencode.io.files import shown
+from autoencode.io.folders import check_replaceable, empty_folder, open_folder, open_for_writing
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
@@ -44,9 +44,10 @@ def make_folder(out: Path, overwrite: bool) -> None:
             raise RunError(f"{out} is a file, and a run needs a folder", ANOTHER_FOLDER)
         if out.is_dir() and any(out.iterdir()):
             _empty(out, overwrite)
-        (out / "state").mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     probe = out / "state" / "probe"
     try:
+        open_folder(out, "state")
         write_bytes(probe, bytes(4096))
     except AutoencodeError:
         discard_unstarted(out)
@@ -57,21 +58,17 @@ def make_folder(out: Path, overwrite: bool) -> None:
 def _empty(out: Path, overwrite: bool) -> None:
     if not overwrite:
         raise RunError(f"{out} exists and is not empty", REPLACE_FOLDER)
-    if not (out / "run.json").exists():
-        raise RunError(
-            f"{out} holds files that are no run, and overwriting would delete them",
-            ANOTHER_FOLDER,
-        )
+    check_replaceable(out)
     with locked(out):
-        for entry in out.iterdir():
-            folder = entry.is_dir() and not entry.is_symlink()
-            shutil.rmtree(entry) if folder else entry.unlink()
+        empty_folder(out)
 
 
 def discard_unstarted(folder: Path) -> None:
-    """Deletes the folder of a run that has neither checkpoint nor weights."""
+    """Deletes the run in a folder that has neither checkpoint nor weights, and the folder too."""
     if not checkpoints(folder / "state") and not (folder / "weights.safetensors").exists():
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(AutoencodeError, OSError):
+            empty_folder(folder)
+            folder.rmdir()  # unless it holds other files, or is itself a link
 
 
 @contextmanager
@@ -79,8 +76,10 @@ def locked(folder: Path) -> Iterator[None]:
     """Locks the folder for this process; the system releases the lock of a killed process.
 
     Raises:
-        RunError: another process is training in it, or it cannot be written to.
+        RunError: another process is training in it, it cannot be written to, or a folder in it is
+            a link.
     """
+    open_for_writing(folder)
     lock = folder / "run.lock"
     with ExitStack() as stack:
         with writing(lock):

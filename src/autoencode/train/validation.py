@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from autoencode.data import scaled
-from autoencode.io.store import write_bytes, writing
+from autoencode.io.folders import open_folder
+from autoencode.io.store import write_bytes
 from autoencode.models.objective import Objective
 from autoencode.train.meter import squared_error
 
@@ -56,12 +57,17 @@ class Validation:
 
     @torch.no_grad()
     def write_strip(self, objective: Objective, folder: Path, step: int) -> None:
-        """Writes the first images' reconstructions as `<step>.png`, next to `originals.png`."""
+        """Writes the first images' reconstructions as `<step>.png`, next to `originals.png`.
+
+        folder: of the run.
+
+        Raises:
+            ResourceError: the disk is full.   RunError: the folder cannot be written to.
+        """
         image = objective.model.sizes.image
         if image is None:
             return
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        folder = open_folder(folder, "figures/training")
         x, context = self._batch(0, STRIP_IMAGES)
         if not (folder / "originals.png").exists():
             _write_row(folder / "originals.png", x.reshape(-1, *image))

@@ -9,13 +9,8 @@ import numpy as np
 import torch
 
 from autoencode.data import Data, Split
-from autoencode.data.read.frame import (
-    as_frame,
-    folder_tables,
-    is_frame,
-    is_table_file,
-    read_table_file,
-)
+from autoencode.data.read.frame import as_frame, is_frame
+from autoencode.data.read.table_file import folder_tables, is_table_file, read_table_file
 from autoencode.errors import AutoencodeError, DataError
 from autoencode.models.conditions import conditioning
 from autoencode.models.imputation import SAMPLES

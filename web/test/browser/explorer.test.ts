@@ -47,6 +47,37 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
+  test.each([
+    ["the styles", (whole: string) => whole.indexOf("<style>") + 200],
+    ["the title", (whole: string) => whole.indexOf("<title>") + 9],
+    ["an attribute", (whole: string) => whole.indexOf('id="content"') + 5],
+    ["the first content", (whole: string) => whole.indexOf('id="content"') + 100],
+    ["the middle", (whole: string) => whole.length >> 1],
+    ["the program", (whole: string) => whole.lastIndexOf("<script>") + 5000],
+    ["the end of the program", (whole: string) => whole.lastIndexOf("</script>") + 4],
+  ])("a page that is cut off in %s says so", async (_, place) => {
+    const whole = readFileSync(file("two"), "utf8");
+    writeFileSync(file("cut"), whole.slice(0, place(whole)));
+    const { page } = await open(browser, file("cut"));
+    expect(await text(page, "body")).toMatch(/^This page is damaged or incomplete/);
+    await page.close();
+  });
+
+  test.each([
+    ["content that is missing", (whole: string) => whole.replace(/(id="content">)[^<]*/, "$1"), /no content/],
+    ["less content", (whole: string) => whole.replace(/(id="content">\n.{5000})[^<]*/s, "$1"), /damaged/],
+    ["one other character", (whole: string) => whole.replace(/(id="content">\n.{5000})./s, "$1~"), /damaged/],
+    ["another program", (whole: string) => whole.replace('"use strict"', '"use strict" '), /damaged/],
+    ["no place for the page", (whole: string) => whole.replace('id="app"', 'id="apq"').replace(/id="content"/, ""), /no content/],
+  ])("a page with %s says so", async (_, change, message) => {
+    const whole = readFileSync(file("two"), "utf8");
+    expect(change(whole)).not.toBe(whole);
+    writeFileSync(file("cut"), change(whole));
+    const { page } = await open(browser, file("cut"));
+    expect(await text(page, ".failed")).toMatch(message);
+    await page.close();
+  });
+
   test.each(["ae", "vae", "wide"])("%s decodes as PyTorch does", async (model) => {
     const [page_, number] = model === "wide" ? ["wide", 0] : ["two", model === "ae" ? 0 : 1];
     for (const { code, image } of known[model] ?? []) {

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -47,6 +48,17 @@ _CLIENTS = {
     ),
     "apt": ("apt-get|download|-qq|{name}", "*.deb"),
 }
+# Runs a client, and ends it and what it started when its own standard input ends. The process that
+# fetches holds the other end of that pipe, so nothing outlives it, also when it is killed.
+_WATCHED = """
+import os, signal, subprocess, sys, threading
+client = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+def watch():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL) if hasattr(os, "killpg") else client.kill()
+threading.Thread(target=watch, daemon=True).start()
+os._exit(client.wait() & 255)
+"""
 # OSError is not among them: the caller reports a full disk.
 _DAMAGED = (
     *(tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile),
@@ -134,24 +146,36 @@ def from_package(package: Package, folder: Path) -> None:
 
 
 def _run(arguments: list[str], folder: Path) -> bytes:
-    """The standard output of a program that runs in a folder."""
+    """The standard output of a program that runs in a folder, and ends when this process does."""
+    if shutil.which(arguments[0]) is None:
+        raise Unavailable(f"{arguments[0]} is not installed")
+    reading, writing = map(os.fdopen, os.pipe(), ("rb", "wb"))
+    # With temporary files in the folder too, because a client that is killed leaves them.
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     try:
-        return subprocess.run(
-            arguments,
+        with subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WATCHED, *arguments],
             cwd=folder,
-            capture_output=True,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            timeout=MAX_CLIENT_SECONDS,
-        ).stdout
-    except (FileNotFoundError, PermissionError):
-        raise Unavailable(f"{arguments[0]} is not installed") from None
+            env={**os.environ, **places},
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=MAX_CLIENT_SECONDS)
+            finally:
+                writing.close()
     except subprocess.TimeoutExpired:
         raise Unavailable(f"no answer in {MAX_CLIENT_SECONDS} s") from None
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        errors = (line for line in lines if line.lower().startswith(("error", "npm err", "e:")))
-        raise Unavailable(next(errors, lines[-1]).strip()[:120]) from None
+    finally:
+        reading.close()
+        writing.close()
+    if process.returncode:
+        lines = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        named = (line for line in lines if line.lower().startswith(("error", "npm err", "e:")))
+        raise Unavailable(next(named, lines[-1]).strip()[:120])
+    return output
 
 
 def _extract_tar(file: BinaryIO, folder: Path) -> None:

@@ -113,9 +113,9 @@ def _read(folder: Path, source: Source) -> tuple[Files, str]:
                 content = read_up_to(plain, file.size + 1)
         except DataError:
             return {}, path.name
-        if hashlib.sha256(content).hexdigest() != file.sha256:
+        if hashlib.sha256(content.data).hexdigest() != file.sha256:
             return {}, path.name
-        files[file.name] = np.frombuffer(content, np.uint8)
+        files[file.name] = content
     return files, ""
 
 

@@ -7,19 +7,19 @@ before an entry is unpacked.
 from __future__ import annotations
 
 import io
-import lzma
 import os
-import tarfile
 import zipfile
-import zlib
 from pathlib import Path
+
+import numpy as np
 
 from autoencode.data.read.cifar import is_batch_archive
 from autoencode.data.read.image import ENDINGS, MAX_PIXELS
 from autoencode.data.read.scan import IgnoreRules, ImageTree, Opened
 from autoencode.errors import DataError
-from autoencode.io.files import Unusable, open_file, open_regular, shown
+from autoencode.io.files import Unusable, open_file, open_regular, said, shown
 from autoencode.io.memory import check_memory, gigabytes
+from autoencode.io.tar import tar_entries
 
 MAX_BYTES = 4 * MAX_PIXELS  # of one image file, unpacked: that of the largest image, uncompressed
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -94,8 +94,10 @@ class ZipTree(ImageTree):
         try:
             with self._archive.open(info) as file:
                 return io.BytesIO(file.read())
-        except _DAMAGED as error:
-            raise Unusable(f"it is damaged in the archive: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # of almost every type
+            raise Unusable(f"it is damaged in the archive: {said(error)}") from error
 
     def close(self) -> None:
         """Close the archive."""
@@ -113,41 +115,33 @@ class TarTree(ImageTree):
 
     def __init__(self, source: Path, rules: IgnoreRules) -> None:
         super().__init__(source, rules)
-        self._content: dict[str, bytes] = {}
+        self._content: dict[str, np.ndarray] = {}
         total = 0
-        with open_regular(source) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
-            for member in archive:
-                name = _entry_name(self, member.name)
-                if name is None or member.isdir():
+        with open_regular(source) as file:
+            entries = tar_entries(file)
+            for entry in entries:
+                name = _entry_name(self, entry.name)
+                if name is None or entry.isdir():
                     continue
                 if os.path.splitext(name)[1].lower() not in ENDINGS:
                     self.add(name)
-                elif not member.isfile():
+                elif not entry.isfile() or entry.issparse():
                     self.reject(name, "it is not a regular file")
-                elif member.size > MAX_BYTES:
-                    self.reject(name, _too_large(member.size))
+                elif entry.size > MAX_BYTES:
+                    self.reject(name, _too_large(entry.size))
                 else:
-                    total += member.size
+                    total += entry.size
                     fix = "Unpack it, and give the folder instead."
                     check_memory(total, shown(source), fix)
-                    opened = archive.extractfile(member)
                     if name not in self._content:
                         self.add(name)
-                    self._content[name] = opened.read() if opened else b""
-            # An archive ends with a block of zeros, after which tarfile stops.
-            if archive.fileobj is not None and archive.fileobj.tell() <= archive.offset:
+                    self._content[name] = entries.read(entry)
+            if not entries.is_complete:
                 raise DataError(f"{shown(source)} is cut short", "Get it again.")
 
     def open(self, path: str) -> Opened:
         """The content of an image."""
-        return io.BytesIO(self._content[path])
-
-
-# What zipfile raises at damaged entries and unknown compressions.
-_DAMAGED = (
-    *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-)
+        return io.BytesIO(self._content[path].data)
 
 
 def _entry_name(tree: ImageTree, name: str) -> str | None:

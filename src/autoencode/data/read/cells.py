@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoencode.data.preprocessing import Column
-from autoencode.data.read.frame import NUMBER
+from autoencode.data.read.table_file import NUMBER
 from autoencode.errors import DataError
 
 if TYPE_CHECKING:

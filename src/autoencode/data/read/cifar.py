@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tarfile
 from itertools import islice
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import numpy as np
 from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.files import open_regular, shown
+from autoencode.io.files import open_regular, read_up_to, shown
 from autoencode.io.memory import check_memory
+from autoencode.io.tar import tar_entries
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
@@ -30,17 +30,14 @@ def read_archive(source: Path | np.ndarray) -> RawData:
         DataError: files are missing or damaged.
     """
     what = shown(source) if isinstance(source, Path) else "cifar10"
-    content = {}
-    with (
-        open_regular(source) if isinstance(source, Path) else io.BytesIO(source.data) as file,
-        tarfile.open(fileobj=file, mode="r:*") as archive,
-    ):
-        for member in archive:
-            name = Path(member.name).name
-            if member.isfile() and _NAME.fullmatch(name):
-                check_memory(member.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
-                opened = archive.extractfile(member)
-                content[name] = opened.read() if opened else b""
+    content: dict[str, np.ndarray] = {}
+    with open_regular(source) if isinstance(source, Path) else io.BytesIO(source.data) as file:
+        entries = tar_entries(file)
+        for entry in entries:
+            name = Path(entry.name).name
+            if entry.isfile() and not entry.issparse() and _NAME.fullmatch(name):
+                check_memory(entry.size, f"{what}: {name}", "Give the archive of CIFAR-10.")
+                content[name] = entries.read(entry)
     return _parts(content, what)
 
 
@@ -50,8 +47,9 @@ def is_batch_archive(path: Path) -> bool:
     Raises:
         DataError: it is damaged.
     """
-    with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:*") as archive:
-        return any(_NAME.fullmatch(Path(m.name).name) for m in islice(archive, _FIRST))
+    with open_regular(path) as file:
+        first = islice(tar_entries(file), _FIRST)
+        return any(_NAME.fullmatch(Path(entry.name).name) for entry in first)
 
 
 def is_batch_name(name: str) -> bool:
@@ -64,21 +62,21 @@ def read_batches(folder: Path) -> RawData | None:
     names = [entry.name for entry in folder.iterdir() if is_batch_name(entry.name)]
     if not names:
         return None
-    content = {}
+    content: dict[str, np.ndarray] = {}
     for name in names:
         with open_regular(folder / name) as file:
             size = os.fstat(file.fileno()).st_size
             check_memory(size, f"{shown(folder)}: {name}", "Give the files of CIFAR-10.")
-            content[name] = file.read()
+            content[name] = read_up_to(file, size)
     return _parts(content, shown(folder))
 
 
-def _parts(content: dict[str, bytes], what: str) -> RawData:
+def _parts(content: dict[str, np.ndarray], what: str) -> RawData:
     missing = [n for n in ("data_batch_1.bin", "test_batch.bin") if n not in content]
     if missing:
         raise DataError(f"{what} contains no {' and no '.join(missing)}", "Get it again.")
     for name, batch in content.items():
-        if not batch or len(batch) % RECORD:
+        if not len(batch) or len(batch) % RECORD:
             raise DataError(
                 f"{what}: {name} is cut short: {len(batch):,} bytes are not a multiple of the "
                 f"record length, {RECORD:,}",
@@ -87,7 +85,7 @@ def _parts(content: dict[str, bytes], what: str) -> RawData:
     parts = {}
     for part, word in (("train", "data"), ("test", "test")):
         batches = [content[name] for name in sorted(content) if name.startswith(word)]
-        table = np.frombuffer(bytearray().join(batches), np.uint8).reshape(-1, RECORD)
+        table = np.concatenate(batches).reshape(-1, RECORD)
         if table[:, 0].max() > 9:
             raise DataError(f"{what}: a label of the {part} part exceeds 9", "Get it again.")
         parts[part] = np.ascontiguousarray(table[:, 1:]).reshape(-1, *SHAPE), table[:, 0]

@@ -173,7 +173,7 @@ def _plain(tree: ImageTree, file: ImageFile) -> PlainPng | None:
 
 @lru_cache
 def _header(height: int, width: int, bands: int) -> Header:
-    return Header((height, width), bands, np.dtype(np.uint8), False, 1)
+    return Header((height, width), bands, np.dtype(np.uint8), False, False)
 
 
 def _in_threads(

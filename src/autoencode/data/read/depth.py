@@ -86,12 +86,11 @@ def common_type(headers: Mapping[str, Header], ranged: bool) -> CommonType:
         notices.append(f"The images have {bands} bands, which become {bands} channels.")
     if alpha := sum(head.alpha for head in heads):
         notices.append(f"{alpha:,} images have transparent parts, which became white.")
-    frames = {name: head.frames for name, head in headers.items() if head.frames > 1}
-    if frames:
-        name, count = next(iter(frames.items()))
+    several = [name for name, head in headers.items() if head.several]
+    if several:
         notices.append(
-            f"{len(frames):,} files have several frames; only the first is used. {name} has "
-            f"{count:,}."
+            f"{len(several):,} files have several frames, such as {several[0]}; only the first is "
+            "used."
         )
     for note, count in Counter(head.note for head in heads if head.note).items():
         notices.append(f"{note} in {count:,} images.")

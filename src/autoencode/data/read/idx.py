@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from autoencode.data.records import RawData
 from autoencode.errors import DataError
-from autoencode.io.files import open_regular, read_up_to, shown, unzipped
+from autoencode.io.files import MAX_RATIO, open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import check_memory
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -43,8 +44,12 @@ def read_idx(path: str | Path) -> np.ndarray:
         shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
         dtype = np.dtype(TYPES[head[2]])
         size = math.prod(shape) * dtype.itemsize
-        check_memory(size, shown(path), "Give a smaller file.")
-        body = read_up_to(file, size)
+        # Before memory is asked for, because a header can claim any size.
+        most = os.fstat(opened.fileno()).st_size * (1 if file is opened else MAX_RATIO)
+        body = np.empty(0, np.uint8)
+        if size <= most:
+            check_memory(size, shown(path), "Give a smaller file.")
+            body = read_up_to(file, size)
         if len(body) != size or file.read(1):
             state = "cut short" if len(body) < size else "too long"
             raise DataError(

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from autoencode.data.read import tiff
-from autoencode.io.files import Unusable, open_file
+from autoencode.io.files import Unusable, open_file, said
 
 _JPEG, _TIFF, _PLAIN = ("jpg", "jpeg", "jpe"), ("tif", "tiff"), ("pbm", "pgm", "ppm", "pnm")
 _HEIF = find_spec("pillow_heif") is not None
@@ -45,6 +45,7 @@ UNREAD = {
 # Some of Pillow's other decoders start programs, and most are rarely tested.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000  # of one image: 150 MB as RGB
+_JPEG_PIXELS = 512  # per byte at most: each block of 8×8 pixels takes a bit
 _GREY = {"1", "L", "LA", "La"}
 _ORIENTATION = 0x0112
 
@@ -55,7 +56,7 @@ class Header:
 
     size: height and width, upright.   bands: 1 for grey, 3 for colour.
     dtype: the type of the values.   alpha: it has transparent parts.
-    frames: number of images in the file.
+    several: there are several images in the file.
     note: what decoding loses, such as "CMYK became RGB"; "" for nothing.
     """
 
@@ -63,7 +64,7 @@ class Header:
     bands: int
     dtype: np.dtype
     alpha: bool
-    frames: int
+    several: bool
     note: str = ""
 
 
@@ -73,7 +74,7 @@ def header(path: str | Path | IO[bytes]) -> Header:
     Raises:
         Unusable: no file, no image, or too many pixels.
     """
-    with _opened(path) as (file, tags):
+    with _decoding(), _opened(path) as (file, tags):
         if tags is not None and tags.dtype is None:
             page, _ = tiff.read_page(file, tags, MAX_PIXELS, pixels=False)
             turned = page.orientation in (5, 6, 7, 8)
@@ -82,7 +83,7 @@ def header(path: str | Path | IO[bytes]) -> Header:
                 page.bands - (page.alpha is not None),
                 page.dtype,
                 page.alpha is not None,
-                page.frames,
+                page.several,
             )
         with _image(file) as image:
             return describe(image, tags)
@@ -94,23 +95,17 @@ def decode(path: str | Path | IO[bytes], expected: Header) -> np.ndarray:
     Raises:
         Unusable: damaged, or different from the header.
     """
-    with _opened(path) as (file, tags):
+    with _decoding(), _opened(path) as (file, tags):
         if tags is not None and tags.dtype is None:
             page, bands = tiff.read_page(file, tags, MAX_PIXELS, pixels=True)
             assert bands is not None  # asked for
             array = _upright(bands if len(bands) > 1 else bands[0], page.orientation)
         else:
             with _image(file) as image:
-                try:
-                    deep = _deep(file, image)
-                    if deep is None:
-                        image.load()
-                    array = pixels(image, tags) if deep is None else deep
-                except (Unusable, MemoryError):
-                    raise
-                except Exception as error:
-                    # Damaged files make decoders raise exceptions of almost every type.
-                    raise Unusable(f"it is damaged: {error}") from error
+                deep = _deep(file, image)
+                if deep is None:
+                    image.load()
+                array = pixels(image, tags) if deep is None else deep
         if array.shape[-2:] != expected.size or array.dtype != expected.dtype:
             raise Unusable("its header and its pixels disagree, or it changed while it was read")
         return array
@@ -135,7 +130,7 @@ def describe(image: Image.Image, tags: tiff.Tags | None = None) -> Header:
         3 if _is_colour(image) else 1,
         np.dtype(np.uint16) if deep else _depth(image, tags),
         image.has_transparency_data,
-        getattr(image, "n_frames", 1),
+        getattr(image, "is_animated", False),  # their number would need all of them
         note,
     )
 
@@ -167,18 +162,14 @@ def read_image(image: Image.Image) -> tuple[np.ndarray, Header]:
     Raises:
         Unusable: it is damaged.
     """
-    tags = tiff.tags_of(image.tag_v2) if hasattr(image, "tag_v2") else None
-    try:
+    with _decoding():
+        tags = tiff.tags_of(image.tag_v2) if hasattr(image, "tag_v2") else None
         found = describe(image, tags if tags and tags.dtype else None)
         if tags is not None and tags.dtype is None:
             found = replace(found, note="Pillow dropped bits or bands of TIFF files")
         file: Any = getattr(image, "fp", None)
         array = None if file is None else _deep(file, image)
         return pixels(image, None) if array is None else array, found
-    except (Unusable, MemoryError):
-        raise
-    except Exception as error:
-        raise Unusable(f"it is damaged: {error}") from error
 
 
 def _deep_mode(image: Image.Image) -> str | None:
@@ -254,6 +245,20 @@ def quiet_pillow() -> Iterator[None]:
 
 
 @contextmanager
+def _decoding() -> Iterator[None]:
+    """Everything that decodes is in such a block, also what only reads a property of an image."""
+    try:
+        yield
+    except (Unusable, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Unusable(_TOO_LARGE) from error
+    except Exception as error:
+        # Damaged files make decoders raise exceptions of almost every type.
+        raise Unusable(f"it is damaged: {said(error)}") from error
+
+
+@contextmanager
 def _opened(path: str | Path | IO[bytes]) -> Iterator[tuple[IO[bytes], tiff.Tags | None]]:
     """The file at its beginning, and the tags of a TIFF."""
     with open_file(path) if isinstance(path, str | Path) else path as file:
@@ -272,19 +277,16 @@ def _image(file: IO[bytes]) -> Iterator[Image.Image]:
         pillow_heif.register_heif_opener()
     try:
         image = Image.open(file, formats=[name for name in FORMATS if _has(name)])
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unusable(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
         file.seek(0)
         begin = file.read(16).decode("ascii", "replace").split("\n")[0]
         text = f", and begins with {begin!r}" if begin.isprintable() else ""
         raise Unusable(f"it is not an image{text}") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise Unusable(f"it is damaged: {error}") from error
     if image.width * image.height > MAX_PIXELS:
         raise Unusable(_TOO_LARGE)
+    # A JPEG that ends early is filled up with grey, without an error.
+    if image.format == "JPEG" and image.width * image.height > _JPEG_PIXELS * file.seek(0, 2):
+        raise Unusable(f"it is damaged: it is too short for {image.height}×{image.width} pixels")
     with image:
         yield image
 

@@ -99,7 +99,7 @@ class _Pictures:
             raise DataError(f"{what} cannot be used: {error}", "Repair or remove it.") from error
         self.count += 1
         self._heads["have transparent parts, which became white"] += head.alpha
-        self._heads["have several frames; only the first is used"] += head.frames > 1
+        self._heads["have several frames; only the first is used"] += head.several
         if head.note:
             self._heads[f"were changed: {head.note}"] += 1
         self._types.add(pixels.dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 import mmap
 import os
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,10 +19,11 @@ from numpy.lib import format as npy_format
 from autoencode.data.read.keys import LABELS, raw_parts
 from autoencode.data.records import RawData
 from autoencode.errors import DataError, ResourceError
-from autoencode.io.files import open_regular, read_up_to, reason, shown
+from autoencode.io.files import decoding, open_regular, read_up_to, reason, shown
 from autoencode.io.memory import check_memory, gigabytes
 
 MAGIC = b"\x93NUMPY"
+MAX_HEADER = 10_000  # bytes, as numpy's own limit
 # Writable, because torch accepts nothing else, and private. Without MAP_NORESERVE, for which Python
 # 3.11 has no name, Linux would reserve memory and refuse files larger than memory.
 _NO_RESERVE = 0x4000
@@ -141,8 +144,16 @@ def _checked_header(
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     if version not in readers:
         raise DataError(f"{what} has an unknown version {version}", "Save it with np.save.")
-    shape, fortran, dtype = readers[version](file)
-    if any(not isinstance(n, int) or n < 0 for n in shape):
+    count = file.read(2 * version[0])
+    length = int.from_bytes(count, "little")
+    if length > MAX_HEADER:
+        raise DataError(
+            f"{what} is damaged: its header has {length:,} bytes", "Get or save it again."
+        )
+    with decoding(what), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+        shape, fortran, dtype = readers[version](io.BytesIO(count + file.read(length)))
+    if any(type(n) is not int or not 0 <= n < 2**63 for n in shape):
         raise DataError(f"{what} is damaged: its shape is {shape}", "Get or save it again.")
     if dtype.hasobject:
         raise DataError(

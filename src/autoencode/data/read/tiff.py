@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from autoencode.io.files import Unusable
+from autoencode.io.files import Unusable, said
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are of BigTIFF
 _WHITE_IS_ZERO, _RGB, _PALETTE = 0, 2, 3
@@ -23,6 +24,8 @@ _SINGLE = {
     (2, 32): np.int32,
     (3, 32): np.float32,
 }
+# What is damaged is an error of this package, and not also a line of tifffile's log.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 _NEEDS = 'which need tifffile: pip install "autoencode[tiff]"'
 
 
@@ -88,6 +91,7 @@ class Page:
     """The first image of a TIFF file, as tifffile sees it.
 
     size: height and width as stored.
+    several: the file has more images.
     alpha: position of the band of transparency, None without.
     """
 
@@ -95,7 +99,7 @@ class Page:
     bands: int
     dtype: np.dtype
     alpha: int | None
-    frames: int
+    several: bool
     orientation: int
 
 
@@ -131,7 +135,7 @@ def read_page(
                 count,
                 dtype.newbyteorder("="),
                 None if alpha is None else count - len(tags.extra) + alpha,
-                len(opened.pages),
+                _has_two(opened.pages),
                 1 if tag is None else int(tag.value),
             )
             if not pixels:
@@ -145,13 +149,20 @@ def read_page(
     except Exception as error:
         # Damaged files make decoders raise exceptions of almost every type.
         missing = "imagecodecs" in str(error)
-        reason = f"its compression needs imagecodecs: {_NEEDS[11:]}" if missing else "it is damaged"
-        raise Unusable(reason if missing else f"{reason}: {error}") from error
+        needs = f"its compression needs imagecodecs: {_NEEDS[11:]}"
+        raise Unusable(needs if missing else f"it is damaged: {said(error)}") from error
     if tags.photometric == _WHITE_IS_ZERO and found.dtype.kind == "u":
         values = np.iinfo(found.dtype).max - values
     if found.alpha is not None:
         values = on_white(values, found.alpha, associated=tags.extra[alpha or 0] == 1)
     return found, values
+
+
+def _has_two(pages: Any) -> bool:
+    try:
+        return bool(pages[1])
+    except IndexError:
+        return False
 
 
 def on_white(values: np.ndarray, alpha: int, *, associated: bool) -> np.ndarray:

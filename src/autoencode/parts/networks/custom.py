@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError, did_you_mean
+from autoencode.io.files import Unusable, open_file
 
 # Names of the two modules that a file must have if a recipe names the file without a class.
 PAIR = ("Encoder", "Decoder")
@@ -123,10 +124,11 @@ def _module_name(content: bytes) -> str:
 
 def _module(path: Path) -> ModuleType:
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        with open_file(path) as file:
+            content = file.read()
+    except (Unusable, OSError) as error:
         raise RecipeError(
-            f"The file of your network, {path}, cannot be read: {error.strerror}",
+            f"The file of your network, {path}, cannot be read: {error}",
             'Give its absolute path or its path from the current folder: "my_nets.py:MyNet".',
         ) from error
     name = _module_name(content)

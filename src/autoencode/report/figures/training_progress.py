@@ -11,6 +11,7 @@ from PIL import Image
 
 import autoencode.report.claims as claims
 from autoencode.errors import RunError
+from autoencode.io.files import Unusable, open_file
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import count
@@ -18,6 +19,7 @@ from autoencode.report.images import Tiles
 from autoencode.report.style import Picture, styled
 
 COLUMNS, MAX_SNAPSHOTS = 10, 8
+MAX_WIDTH = 2**18  # pixels
 ORIGINALS = "originals.png"
 
 
@@ -70,12 +72,14 @@ class TrainingProgress(Figure):
         height, width = self.size
         fix = "Delete its folder, and write the report again without this figure."
         try:
-            with Image.open(path) as image:
+            with open_file(path) as file, Image.open(file, formats=["PNG"]) as image:
+                if image.height != height or image.width % width or image.width > MAX_WIDTH:
+                    raise Unusable(f"it is not a row of images of {height} × {width} pixels")
                 sheet = np.asarray(image.convert("RGB"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read as an image", fix) from error
-        if sheet.shape[0] != height or sheet.shape[1] % width:
-            raise RunError(f"{path} is not a row of images of {height} × {width} pixels", fix)
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow raises many kinds at damaged files
+            raise RunError(f"{path} cannot be read as an image: {error}", fix) from error
         return np.stack(np.split(sheet, sheet.shape[1] // width, axis=1)[:COLUMNS])
 
     def caption(self) -> str:
@@ -85,13 +89,12 @@ class TrainingProgress(Figure):
         )
 
     def findings(self) -> str:
-        originals = self._strip(self.folder / ORIGINALS) / 255.0
         (first, path), (last, path_of_last) = self.snapshots()[0], self.snapshots()[-1]
+        strips = [self._strip(each) for each in (self.folder / ORIGINALS, path, path_of_last)]
+        shared = min(map(len, strips))
+        originals, *others = (strip[:shared] / 255.0 for strip in strips)
         # Channels of a grey image are three times the same.
-        errors = [
-            float(((self._strip(each) / 255.0 - originals) ** 2).mean(-1).sum((1, 2)).mean())
-            for each in (path, path_of_last)
-        ]
+        errors = [float(((each - originals) ** 2).mean(-1).sum((1, 2)).mean()) for each in others]
         return claims.progress(first, errors[0], last, errors[1])
 
     def alt(self) -> str:

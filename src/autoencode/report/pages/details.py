@@ -36,7 +36,7 @@ def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, An
     records = [read_json(path) if path.exists() else {} for path in files]
     settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
     if len(trainings) > 1:
-        seeds = ", ".join(str(each.settings["seed"]) for each in trainings)
+        seeds = ", ".join(str(each.settings.get("seed", 0)) for each in trainings)
         settings = {"seed": seeds} | {k: v for k, v in settings.items() if k != "seed"}
     return {
         "name": name,

@@ -29,7 +29,8 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
     data: the data of the run; None loads them.
 
     Raises:
-        RunError: the run has no weights, its data cannot be loaded, or the file not be written.
+        RunError: the run has no weights, its metrics are damaged, its data cannot be loaded, or the
+            file not be written.
         DataError: other data than those of the run.    ResourceError: the disk is full.
     """
     data = _data_of(run, data)

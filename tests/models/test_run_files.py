@@ -1,0 +1,36 @@
+"""What is read from the files of a run is what a training and an evaluation write."""
+
+import json
+
+import pytest
+import torch
+
+from autoencode.errors import RunError
+from autoencode.io.store import write_tensors
+from autoencode.models import run as run_module
+from autoencode.models.recipes.table import RECIPES
+from autoencode.models.run import open_run
+from autoencode.train import fit
+
+
+def test_weights_are_compared_before_a_model_is_made(digits, tmp_path, monkeypatch):
+    recipe = RECIPES["ae"].set("network.hidden", (8,))
+    run = fit(recipe, digits, out=tmp_path / "run", steps=2, progress=False).run
+    monkeypatch.setattr(run_module, "build", None)
+    path = tmp_path / "run" / "recipe.json"
+    path.write_text(path.read_text().replace("8", "20000"))
+    with pytest.raises(RunError, match=r"is \[8, 64\] and not \[20000, 64\]"):
+        open_run(tmp_path / "run").load_model()
+    write_tensors(run.weights, {"x": torch.zeros(1)}, {})
+    with pytest.raises(RunError, match=r"body\.0\.weight is missing"):
+        run.load_model()
+
+
+def test_sizes_that_are_not_those_of_the_preprocessing_are_refused(digits, tmp_path):
+    fit("ae", digits, out=tmp_path / "run", steps=2, progress=False)
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    record["sizes"]["x"] = [8] * 8
+    path.write_text(json.dumps(record))
+    with pytest.raises(RunError, match=r"sizes\.x is \[8, 8, 8, 8, 8, 8, 8, 8\]"):
+        open_run(tmp_path / "run")
