@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import autoencode as ae
+from autoencode.data import Split
 from autoencode.errors import AutoencodeError, DataError, RecipeError
-from autoencode.use.anomalies import heat, rates_of, write_anomalies
+from autoencode.use.anomalies import heat, write_anomalies
 from autoencode.use.scores import METHODS, Scorer, score
 
 
@@ -54,7 +55,8 @@ def test_normal_needs_labels():
 
 
 def test_scores_are_those_of_their_definition(trained):
-    model, test = trained.model, trained.data.test
+    model = trained.model
+    test = Split(trained.data.test.x[:100], None)
     x = test.x.float()
     z = model.encode(x).z
     wanted = (model.decode(z).mean - x).square().flatten(1).sum(1)
@@ -75,10 +77,12 @@ def test_scores_are_those_of_their_definition(trained):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_other_digits_have_higher_scores(trained, method):
-    found = score(trained.model, trained.data.test, method, training=trained.data, samples=20)
-    odd = trained.data.test.y.numpy() != 0
-    assert rates_of(found.numpy(), odd)[0].value > 0.9
-    again = score(trained.model, trained.data.test, method, training=trained.data, samples=20)
+    test = trained.data.test
+    some = Split(test.x[::4], test.y[::4])
+    found = score(trained.model, some, method, training=trained.data, samples=20)
+    odd = some.y.numpy() != 0
+    assert (found[odd].median() > found[~odd]).double().mean() > 0.8
+    again = score(trained.model, some, method, training=trained.data, samples=20)
     assert torch.equal(found, again)
 
 
@@ -86,7 +90,7 @@ def test_what_a_score_needs_is_said(trained):
     plain = ae.fit("ae", "digits", steps=1, progress=False).model
     with pytest.raises(RecipeError, match="posterior and a prior"):
         score(plain, "digits", "elbo")
-    with pytest.raises(DataError, match="training=data.train"):
+    with pytest.raises(DataError, match=r"training=data\.train"):
         score(plain, "digits", "density")
     with pytest.raises(RecipeError, match="method"):
         Scorer(plain, "best")
@@ -97,8 +101,9 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_the_table_has_names_labels_scores_and_decisions(trained, tmp_path):
+def test_the_table_has_names_labels_scores_and_decisions(trained, tmp_path, monkeypatch):
     data = trained.data
+    monkeypatch.setattr("autoencode.use.anomalies.DRAWS", 50)
     done = write_anomalies(
         trained.model, data, tmp_path / "s.csv", data, normal=["0"], quantile=0.9
     )
@@ -143,7 +148,7 @@ def test_maps_show_where_the_errors_are(trained, tmp_path):
     assert (pixels.ravel() > 100).sum() == 1
 
 
-def test_new_data_with_their_own_labels(tmp_path):
+def test_new_data_with_their_own_labels(tmp_path, monkeypatch):
     """A model of a folder without classes scores folders named good and broken."""
     from PIL import Image
 
@@ -154,6 +159,7 @@ def test_new_data_with_their_own_labels(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(draw.integers(0, high, (6, 6), np.uint8)).save(path)
     data = ae.load_data(tmp_path / "new" / "good", no_labels=True)
+    monkeypatch.setattr("autoencode.use.anomalies.DRAWS", 50)
     run = ae.fit("ae", data, latent=2, steps=50, progress=False)
     done = write_anomalies(
         run.model, tmp_path / "new", tmp_path / "s.csv", run.data, normal=["good"]

@@ -240,7 +240,7 @@ def rates_of(scores: np.ndarray, anomalous: np.ndarray, seed: int = 0) -> tuple[
     draw = np.random.default_rng(seed)
     low, high = scores[~anomalous], scores[anomalous]
     # Large sets have narrow intervals, and need few draws.
-    draws = max(100, min(DRAWS, 20_000_000 // len(scores)))
+    draws = min(DRAWS, max(100, 20_000_000 // len(scores)))
     found = []
     for _ in range(draws):
         normal, odd = draw.choice(low, len(low)), draw.choice(high, len(high))
