@@ -145,7 +145,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
 
 
 def packed_tensors(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> bytes:
-    """Named tensors and JSON-serialisable `meta` as the bytes of a safetensors file with a checksum.
+    """The bytes of a safetensors file with named tensors, JSON-serialisable `meta` and a checksum.
 
     Equal tensors and equal `meta` give the same bytes, in every process.
     """

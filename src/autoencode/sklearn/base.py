@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -70,10 +71,9 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = bool(self.missing)
-        try:
+        with suppress(DataError, RecipeError, TypeError, AttributeError):
+            # Of unusable parameters, `fit` says what is wrong.
             tags.target_tags.required = _source(self._recipe()) == "labels"
-        except (DataError, RecipeError, TypeError, AttributeError):
-            pass  # `fit` says what is wrong with the parameters
         return tags
 
     def _recipe(self) -> Recipe:
@@ -88,9 +88,9 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
                 f"recipe is a {type(found).__name__}", 'Give a name, recipe="vae", or a Recipe.'
             )
         if self.latent is not None:
-            found = found.but(latent=_plain(self.latent))
+            found = found.but(latent=plain(self.latent))
         for address, value in _mapping(self.overrides, "overrides").items():
-            found = found.set(str(address), _plain(value))
+            found = found.set(str(address), plain(value))
         if is_custom(found.network.kind):
             raise RecipeError(
                 "An estimator holds no code, so it cannot have a network of your own",
@@ -100,13 +100,13 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
 
     def _settings(self) -> dict[str, Any]:
         """The training settings without the seed."""
-        given = {str(n): _plain(v) for n, v in _mapping(self.training, "training").items()}
+        given = {str(n): plain(v) for n, v in _mapping(self.training, "training").items()}
         for name in given:
             if name in ELSEWHERE:
                 fix = f"Give {ELSEWHERE[name]}" if ELSEWHERE[name] else "Train with autoencode.fit."
                 raise RecipeError(f'"{name}" is no setting of an estimator in training=', fix)
         named = {"steps": self.steps, "lr": self.lr, "batch_size": self.batch_size}
-        return given | {name: _plain(v) for name, v in named.items() if v is not None}
+        return given | {name: plain(v) for name, v in named.items() if v is not None}
 
     def _train(self, X: Any, y: Any) -> tuple[Model, Data]:
         """Trains the model, sets the attributes of the fit, and returns model and data.
@@ -116,7 +116,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         """
         with value_errors():
             recipe, settings = self._recipe(), self._settings()
-            fraction = _plain(self.validation_fraction)
+            fraction = plain(self.validation_fraction)
             check_value(fraction, _Fraction, "validation_fraction")
             if fraction in (0, 1):
                 raise RecipeError(f"validation_fraction is {fraction}", "Give a number between.")
@@ -130,10 +130,16 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         seed = _seed(self.random_state)
         with value_errors():
             data = self._load(rows, labels, fraction, seed)
-            if learns_labels(recipe) and bool((data.train.y >= 0).all()):  # type: ignore[operator]
+            known = data.train.y is None or not bool((data.train.y < 0).any())
+            if learns_labels(recipe) and known:  # nothing to mix with
                 settings.setdefault("labelled", None)
-            result = _trained(recipe, data, settings, seed, bool(self.verbose))
-        notices, fit = result
+            try:
+                notices, fit = _trained(recipe, data, settings, seed, bool(self.verbose))
+            except RecipeError as error:
+                if self.image_shape is None and " images" in error.what:
+                    fix = f"{error.fix} Or give image_shape=(height, width), for rows of pixels."
+                    raise RecipeError(error.what, fix) from error
+                raise
         self._keep(fit, labels)
         self.notices_ = notices
         return exact_model(self.model_bytes_), data
@@ -156,7 +162,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         """
         options: dict[str, Any] = {"validation": float(fraction), "seed": seed}
         options["value_range"] = self.value_range
-        options["scale"] = _plain(self.scale)
+        options["scale"] = plain(self.scale)
         if self.image_shape is None and self.scale is None:
             options["scale"] = "standard"
         options |= _axes(rows)
@@ -225,7 +231,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         )
         if self.image_shape is None:
             return rows.astype(np.float64)  # type: ignore[no-any-return]
-        size = _plain(self.image_shape)
+        size = plain(self.image_shape)
         if not isinstance(size, tuple) or len(size) not in (2, 3):
             raise RecipeError(
                 f"image_shape is {self.image_shape!r}",
@@ -313,7 +319,12 @@ def _source(recipe: Recipe) -> str | None:
     return None if recipe.context is None else CONTEXTS[recipe.context.kind].source
 
 
-def finite(values: np.ndarray, what: str, kind: np.dtype) -> np.ndarray:
+def finite(
+    values: np.ndarray,
+    what: str,
+    kind: np.dtype,
+    fix: str = "Train with a smaller learning rate, lr=.",
+) -> np.ndarray:
     """Results in their type.
 
     Raises:
@@ -322,7 +333,7 @@ def finite(values: np.ndarray, what: str, kind: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         found = values.astype(kind)
     if not np.isfinite(found).all():
-        raise Diverged(f"Some of the {what} are not finite", "Train with a smaller lr=.")
+        raise Diverged(f"Some of the {what} are not finite", fix)
     return found
 
 
@@ -358,11 +369,11 @@ def generator_of(random_state: Any) -> torch.Generator:
     return torch.Generator().manual_seed(_seed(random_state))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value of Python for one of NumPy; tuples for lists and arrays."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _axes(rows: np.ndarray) -> dict[str, Any]:

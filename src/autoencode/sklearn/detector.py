@@ -12,7 +12,7 @@ from torch import Tensor
 from autoencode.arguments import Within, check_value
 from autoencode.models.build import Model
 from autoencode.models.recipe import Recipe
-from autoencode.sklearn.base import AutoencoderEstimator, finite
+from autoencode.sklearn.base import AutoencoderEstimator, finite, plain
 from autoencode.sklearn.messages import value_errors
 from autoencode.sklearn.stored import by_batch
 
@@ -99,8 +99,7 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
         """
         with value_errors():
             check_value(self.score_method, ScoreMethod, "score_method")
-            share = float(self.contamination) if np.isscalar(self.contamination) else None
-            check_value(share, _Contamination, "contamination")
+            check_value(plain(self.contamination), _Contamination, "contamination")
         self._train(X, y)
         scores = self._scores(X, y, np.dtype(np.float64))
         self.decision_scores_ = scores
@@ -153,12 +152,13 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
 
 def _squared_error(model: Model, x: Tensor, context: Tensor | None) -> Tensor:
     """The squared error of the reconstructions, averaged over the values that are there, [B]."""
-    return (model(x, context).images - x).square().flatten(1).nanmean(1)
+    error: Tensor = (model(x, context).images - x).square().flatten(1).nanmean(1)
+    return error
 
 
 def _negative_log_likelihood(model: Model, x: Tensor, context: Tensor | None) -> Tensor:
     """−log p(x|z) at the deterministic code, [B]."""
-    log_p: Tensor = model.decode(model.encode(x, context).z, context).log_prob(x)  # type: ignore[no-untyped-call]  # torch gives it no types
+    log_p: Tensor = model.decode(model.encode(x, context).z, context).log_prob(x)
     return -log_p
 
 

@@ -39,8 +39,8 @@ def unpacked(content: bytes) -> Model:
         RunError: the bytes are damaged.
     """
     tensors, meta = unpacked_tensors(content, "The model of this estimator")
-    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in meta["sizes"].items()}
-    model = build(Recipe.from_dict(meta["recipe"]), Sizes(**sizes), seed=0)
+    x, z = (tuple(meta["sizes"].pop(name)) for name in "xz")
+    model = build(Recipe.from_dict(meta["recipe"]), Sizes(x, z, **meta["sizes"]), seed=0)
     model.load_state_dict(tensors)
     model.preprocessing = Preprocessing.from_dict(meta["preprocessing"])
     return model.eval()

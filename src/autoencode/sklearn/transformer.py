@@ -17,6 +17,7 @@ from autoencode.arguments import Count, check_value
 from autoencode.errors import DataError
 from autoencode.explore import uniform_like
 from autoencode.models.build import Model, learns_labels
+from autoencode.models.conditions import conditioning
 from autoencode.models.inference import seeded
 from autoencode.models.label_model import LabelModel
 from autoencode.models.recipe import Recipe
@@ -38,8 +39,10 @@ def _predicts_labels(estimator: AutoencoderTransformer) -> bool:
         return False
 
 
-class AutoencoderTransformer(  # type: ignore[misc]  # scikit-learn has no types
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AutoencoderEstimator
+class AutoencoderTransformer(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
+    TransformerMixin,  # type: ignore[misc]  # as above
+    AutoencoderEstimator,
 ):
     """An autoencoder that transforms rows to codes, and codes back to rows.
 
@@ -121,15 +124,12 @@ class AutoencoderTransformer(  # type: ignore[misc]  # scikit-learn has no types
             ResourceError: memory ran out.
         """
         model, data = self._train(X, y)
-        from autoencode.models.conditions import conditioning
-
         with value_errors():
             x, context = data.train.x, conditioning(model.recipe, data.train)
             codes = by_batch(model, x, context, lambda b, c: model.encode(b, c).z.flatten(1))
             codes = finite(codes, "codes", np.dtype(np.float64))
         # Of the training rows, in scaled units: what `score` compares with.
-        self.mean_ = by_batch(model, x, None, lambda b, _: b.flatten(1))
-        self.mean_ = np.nanmean(self.mean_, 0)
+        self.mean_ = np.nanmean(by_batch(model, x, None, lambda b, _: b.flatten(1)), 0)
         self.code_range_ = np.stack([codes.min(0), codes.max(0)])
         return self
 
@@ -161,8 +161,8 @@ class AutoencoderTransformer(  # type: ignore[misc]  # scikit-learn has no types
                     f"{self._n_features_out} latent dimensions",
                     "Give codes of transform.",
                 )
-        model = exact_model(self.model_bytes_)
         with value_errors():
+            model = exact_model(self.model_bytes_)
             context = self._context(model, len(codes), y)
             return self._decoded(model, torch.from_numpy(codes.astype(np.float64)), context, X)
 
@@ -176,8 +176,9 @@ class AutoencoderTransformer(  # type: ignore[misc]  # scikit-learn has no types
             turn.
         """
         check_is_fitted(self)
-        model, generator = exact_model(self.model_bytes_), generator_of(random_state)
+        generator = generator_of(random_state)
         with value_errors():
+            model = exact_model(self.model_bytes_)
             check_value(n_samples, Count, "n_samples")
             if conditioned(model) and y is None:
                 y = self.classes_[np.arange(n_samples) % len(self.classes_)]
@@ -256,9 +257,10 @@ class AutoencoderTransformer(  # type: ignore[misc]  # scikit-learn has no types
         x = by_batch(model, z, context, lambda b, c: model.decode(b, c).mean.flatten(1))
         # Floats: integers of images would be rounded.
         units = replace(preprocessing_of(model), raw_type="float64", channels_last=False)
-        rows = units.inverse(finite(x, "decoded rows", np.dtype(np.float64)))
         kind = self._type(like) if like is not None else np.dtype(np.float64)
-        return finite(rows.reshape(len(rows), -1).astype(np.float64), "decoded rows", kind)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = units.inverse(x).reshape(len(x), -1).astype(np.float64)
+        return finite(rows, "decoded rows", kind, "Give codes like those of transform.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
