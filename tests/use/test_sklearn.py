@@ -4,7 +4,6 @@ import io
 import pickle
 import pickletools
 import random
-import warnings
 
 import joblib
 import numpy as np
@@ -66,7 +65,7 @@ def test_codes_are_those_of_the_package(fitted, iris):
 
 def test_reconstructions_are_in_the_units_of_the_data(iris):
     x = iris * [1, 1000, 0.001, 1] + [0, 5e5, 0, -100]
-    linear = AutoencoderTransformer("ae-linear", latent=4, steps=600, random_state=0).fit(x)
+    linear = AutoencoderTransformer("ae-linear", latent=4, steps=400, random_state=0).fit(x)
     back = linear.inverse_transform(linear.transform(x))
     np.testing.assert_allclose((back - x).std(0) / x.std(0), 0, atol=0.1)
     model = linear.to_model()
@@ -104,11 +103,12 @@ def test_global_random_states_are_unchanged(kind, iris):
 
 def test_random_states(iris):
     def codes(state):
-        return AutoencoderTransformer(**{**SMALL, "random_state": state}).fit_transform(iris)
+        given = {**SMALL, "random_state": state, "steps": 2}
+        return AutoencoderTransformer(**given).fit_transform(iris)
 
-    assert (codes(3) == codes(3)).all()
-    assert (codes(3) == codes(np.int64(3))).all()
-    assert (codes(3) != codes(4)).any()
+    three = codes(3)
+    assert (three == codes(np.int64(3))).all()
+    assert (three != codes(4)).any()
     assert (codes(None) != codes(None)).any()
     assert (codes(np.random.RandomState(5)) == codes(np.random.RandomState(5))).all()
     state = np.random.RandomState(5)
@@ -186,7 +186,7 @@ def test_tensors_as_bytes():
 @BOTH
 def test_rows_do_not_depend_on_their_batch(kind, pixels):
     x, _ = pixels
-    for given in (SMALL, IMAGES, {**IMAGES, "recipe": "conv-vae", "overrides": None, "steps": 3}):
+    for given in (SMALL, IMAGES):
         estimator = kind(**given).fit(x)
         one_by_one = np.concatenate([output(estimator, x[i : i + 1]) for i in range(20)])
         np.testing.assert_allclose(output(estimator, x)[:20], one_by_one, rtol=1e-12, atol=1e-12)
@@ -220,7 +220,7 @@ def test_types_of_results(fitted, given, expected):
 @BOTH
 def test_fit_takes_every_type(kind, iris):
     expected = output(kind(**SMALL).fit(iris.round()), iris)
-    for given in ("uint8", "float16", "float32", "int64", "longdouble", object):
+    for given in ("uint8", "float16", "float32", object):
         estimator = kind(**SMALL).fit(iris.round().astype(given))
         np.testing.assert_allclose(output(estimator, iris), expected, atol=1e-5)
 
@@ -332,12 +332,19 @@ def test_contamination_is_checked(given, iris):
 
 @BOTH
 def test_a_diverged_training_raises(kind, iris):
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(EstimatorError, match="diverged|not finite|smaller"),
-    ):
-        warnings.simplefilter("ignore")
+    with pytest.raises(EstimatorError, match=r"diverged|not finite"):
         kind(lr=1e6, **{**SMALL, "steps": 200}).fit(iris)
+
+
+def test_warnings_of_training_name_parameters(iris):
+    """Noise cannot be learned; the warning comes from the line that calls `fit`."""
+    noise = np.random.default_rng(0).normal(size=(60, 20))
+    estimator = AutoencoderTransformer("ae", lr=1e-6, **{**SMALL, "steps": 500})
+    with pytest.warns(UserWarning, match="learned no more than the mean") as caught:
+        estimator.fit(noise)
+    assert caught[0].filename == __file__
+    assert "lr=" in str(caught[0].message)
+    assert "--" not in str(caught[0].message)
 
 
 @BOTH
@@ -367,7 +374,7 @@ def test_sparse_matrices_are_refused(kind, iris):
     from scipy import sparse
 
     for make in (sparse.csr_matrix, sparse.coo_array):
-        with pytest.raises(TypeError, match="[Ss]parse"):
+        with pytest.raises(TypeError, match=r"[Ss]parse"):
             kind(**SMALL).fit(make(iris))
 
 
@@ -527,6 +534,8 @@ def test_conditional_recipes(names, pixels):
     assert (estimator.transform(x, labels) == codes).all()
     with pytest.raises(EstimatorError, match="requires y to be passed"):
         estimator.transform(x)
+    with pytest.raises(EstimatorError, match="2 rows are unknown"):
+        estimator.transform(x[:3], [labels[0], -1, -1] if not names else [labels[0], "", "-1"])
     with pytest.raises(EstimatorError, match="inverse_transform\\(codes, y\\)"):
         estimator.inverse_transform(codes)
     back = estimator.inverse_transform(codes, labels)

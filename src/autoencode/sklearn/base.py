@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from autoencode.arguments import Within, check_value
 from autoencode.data import Data, Preprocessing, load_data, load_new
+from autoencode.data.arrays import as_array
 from autoencode.data.split.labels import is_unknown
 from autoencode.errors import DataError, Diverged, RecipeError
 from autoencode.io.progress import say
@@ -144,15 +147,17 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         self.notices_ = notices
         return exact_model(self.model_bytes_), data
 
-    def _keep(self, fit: FitResult, labels: Any) -> None:
+    def _keep(self, fit: FitResult, labels: np.ndarray | None) -> None:
         """Sets the attributes of a fit, which hold no objects of torch."""
         self.model_bytes_ = packed(fit.model)
         self.n_iter_ = int(fit.summary["steps"])
         self._n_features_out = math.prod(fit.model.sizes.z)
         if labels is not None:
-            self.classes_ = np.unique([v for v in np.asarray(labels).tolist() if not is_unknown(v)])
+            known = _known(labels)
+            self.classes_ = np.unique(labels[known])
+            self.n_unlabelled_ = int((~known).sum())
         elif hasattr(self, "classes_"):
-            del self.classes_
+            del self.classes_, self.n_unlabelled_
 
     def _load(self, rows: np.ndarray, labels: Any, fraction: float, seed: int) -> Data:
         """The rows as data of the package: training and validation part.
@@ -192,17 +197,24 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         with value_errors():
             rows = self._checked_rows(X)
             model = exact_model(self.model_bytes_)
-            labels = None
-            if conditioned(model):
-                labels = self._labels(model.recipe, rows, y)
+            labels = self._labels(model.recipe, rows, y) if conditioned(model) else None
+            known = np.ones(len(rows), bool) if labels is None else _known(labels)
+            if not known.all() and not self.n_unlabelled_:
+                raise DataError(
+                    f"The labels of {int((~known).sum()):,} rows are unknown, and the model was "
+                    "trained without such rows",
+                    "Give their labels.",
+                )
             preprocessing = preprocessing_of(model)
             options = _axes(rows)
             if not preprocessing.is_table and preprocessing.range_source != "percentiles":
                 # The range of the training data, whatever the type of these.
                 options["value_range"] = preprocessing.low, preprocessing.high
             with np.errstate(over="ignore"):
-                source = rows if labels is None else (rows, labels)
+                source = rows if labels is None or not known.any() else (rows, labels)
                 part = load_new(source, preprocessing, **options).test
+            if labels is not None and part.y is None:  # all are unknown
+                part = replace(part, y=torch.full((len(rows),), -1))
             self._refuse_infinite(part.x)
             context = conditioning(model.recipe, part)
         return model, part.x, context, self._type(X)
@@ -248,7 +260,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         # Grey images have no axis of channels.
         return rows.reshape(len(rows), *(size[1:] if size[0] == 1 and len(size) == 3 else size))  # type: ignore[no-any-return]
 
-    def _labels(self, recipe: Recipe, rows: np.ndarray, y: Any) -> Any:
+    def _labels(self, recipe: Recipe, rows: np.ndarray, y: Any) -> np.ndarray | None:
         """The labels [N] for a recipe that uses labels, else None; the package reads them.
 
         Raises:
@@ -268,7 +280,8 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
                 "Give the labels as y, −1 for unknown ones.",
             )
         check_consistent_length(rows, y)
-        return np.asarray(y)
+        labels = as_array(y, "y")
+        return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
     def _refuse_infinite(self, x: Tensor) -> None:
         """Refuses values that float32 cannot hold after scaling, x [N, *X].
@@ -350,7 +363,13 @@ def _trained(
     notices = [in_python(each) for each in (*notices, *session.notices)]
     for notice in notices if verbose else ():
         say(notice)
-    return tuple(notices), session.train()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = session.train()
+    for each in caught:
+        # The caller of `fit`, whose own filters decide.
+        warnings.warn(in_python(str(each.message)), each.category, stacklevel=4)
+    return tuple(notices), result
 
 
 def _seed(random_state: Any) -> int:
@@ -374,6 +393,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+
+
+def _known(labels: np.ndarray) -> np.ndarray:
+    """Which labels [N] are known, [N]."""
+    return np.array([not is_unknown(label) for label in labels.tolist()], bool)
 
 
 def _axes(rows: np.ndarray) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class AutoencoderTransformer(
 
     Attributes after `fit`: `model_bytes_`, the trained model as bytes of a safetensors file;
     `n_iter_`, the number of updates; `notices_`, sentences on the data and the training;
-    `classes_`, for recipes that use labels; `n_features_in_` and `feature_names_in_`.
+    `classes_` and `n_unlabelled_`, for recipes that use labels; `n_features_in_` and
+    `feature_names_in_`.
 
     Codes are deterministic, the mean of the posterior, and computed in float64 on the CPU. Results
     are float32 for float32 and smaller types, else float64.
