@@ -336,10 +336,11 @@ def test_a_diverged_training_raises(kind, iris):
         kind(lr=1e6, **{**SMALL, "steps": 200}).fit(iris)
 
 
-def test_warnings_of_training_name_parameters(iris):
+def test_warnings_of_training_name_parameters(monkeypatch):
     """Noise cannot be learned; the warning comes from the line that calls `fit`."""
     noise = np.random.default_rng(0).normal(size=(60, 20))
-    estimator = AutoencoderTransformer("ae", lr=1e-6, **{**SMALL, "steps": 500})
+    monkeypatch.setattr("autoencode.train.final_checks.MIN_STEPS_TO_WARN", 10)
+    estimator = AutoencoderTransformer("ae", lr=1e-6, **SMALL)
     with pytest.warns(UserWarning, match="learned no more than the mean") as caught:
         estimator.fit(noise)
     assert caught[0].filename == __file__
@@ -402,6 +403,29 @@ def test_parameters_and_data_stay_as_they_are(kind, iris):
     assert (x == iris).all()
     assert given == {"network.hidden": [8]}
     assert state == {name: repr(value) for name, value in vars(estimator).items()}
+
+
+def test_masked_and_empty_values(iris):
+    with pytest.raises(EstimatorError, match=r"X\.filled"):
+        AutoencoderTransformer(**SMALL).fit(np.ma.masked_greater(iris, 5))
+    AutoencoderTransformer(**SMALL).fit(np.ma.masked_greater(iris, 1e9))
+    empty = np.where(np.arange(4) == 1, np.nan, iris)
+    with pytest.raises(EstimatorError, match="Column 1 has no value"):
+        AutoencoderTransformer(missing=True, **SMALL).fit(empty)
+
+
+def test_parameters_that_change_after_fit(iris):
+    changed = AutoencoderDetector(**SMALL).fit(iris)
+    with pytest.raises(EstimatorError, match="score_method must be"):
+        changed.set_params(score_method="distance").predict(iris)
+    with pytest.raises(EstimatorError, match="4 columns"):
+        changed.set_params(score_method="likelihood", image_shape=(2, 2)).predict(iris)
+
+
+def test_steps_of_the_recipe(iris):
+    recipe = RECIPES["ae"].but(training={"steps": 7})
+    estimator = AutoencoderTransformer(recipe, **{**SMALL, "steps": None}).fit(iris)
+    assert estimator.n_iter_ == 7
 
 
 def test_a_recipe_of_your_own(iris):
@@ -612,6 +636,10 @@ def test_fixes_are_python():
     assert in_python("Add it: --set terms.kl=kl.") == "Add it: overrides={'terms.kl': 'kl'}."
     assert in_python("Or --set network.norm=none") == "Or overrides={'network.norm': None}"
     assert in_python("a warm-up (--warmup 500).") == "a warm-up (training={'warmup': 500})."
+
+    fix = "Give it: --range -2.5 2e-05 (value_range=(-2.5, 2e-05))."
+    assert in_python(fix) == "Give it: value_range=(-2.5, 2e-05)."
+    assert in_python("Train one: autoencode train --help") == "Train one: autoencode train --help"
 
 
 def test_errors_can_be_shown_in_another_process():

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from torch import Tensor
 
@@ -20,7 +19,7 @@ from autoencode.arguments import Within, check_value
 from autoencode.data import Data, Preprocessing, load_data, load_new
 from autoencode.data.arrays import as_array
 from autoencode.data.split.labels import is_unknown
-from autoencode.errors import DataError, Diverged, RecipeError
+from autoencode.errors import DataError, RecipeError
 from autoencode.io.progress import say
 from autoencode.models.build import Model, learns_labels
 from autoencode.models.conditions import conditioning
@@ -30,6 +29,7 @@ from autoencode.parts import CONTEXTS
 from autoencode.parts.networks.custom import is_custom
 from autoencode.sklearn.messages import in_python, value_errors
 from autoencode.sklearn.stored import exact_model, packed, unpacked
+from autoencode.sklearn.values import mapping, plain, seed_of
 from autoencode.train.session import FitResult, new_session
 
 # Training settings that are parameters of the estimators, or that need a run folder.
@@ -48,7 +48,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
 
     recipe: str | Recipe
     latent: int | None
-    steps: int
+    steps: int | None
     lr: float | None
     batch_size: int | None
     overrides: Mapping[str, Any] | None
@@ -92,7 +92,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
             )
         if self.latent is not None:
             found = found.but(latent=plain(self.latent))
-        for address, value in _mapping(self.overrides, "overrides").items():
+        for address, value in mapping(self.overrides, "overrides").items():
             found = found.set(str(address), plain(value))
         if is_custom(found.network.kind):
             raise RecipeError(
@@ -103,7 +103,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
 
     def _settings(self) -> dict[str, Any]:
         """The training settings without the seed."""
-        given = {str(n): plain(v) for n, v in _mapping(self.training, "training").items()}
+        given = {str(n): plain(v) for n, v in mapping(self.training, "training").items()}
         for name in given:
             if name in ELSEWHERE:
                 fix = f"Give {ELSEWHERE[name]}" if ELSEWHERE[name] else "Train with autoencode.fit."
@@ -130,7 +130,7 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
                 )
             rows = self._checked_rows(X, least=2)
             labels = self._labels(recipe, rows, y)
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         with value_errors():
             data = self._load(rows, labels, fraction, seed)
             known = data.train.y is None or not bool((data.train.y < 0).any())
@@ -171,6 +171,9 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
         if self.image_shape is None and self.scale is None:
             options["scale"] = "standard"
         options |= _axes(rows)
+        empty = np.flatnonzero(np.isnan(rows).all(0)) if rows.ndim == 2 else np.zeros(0, int)
+        if len(empty):
+            raise DataError(f"Column {self._column(empty[0])} has no value", "Leave it out of X.")
         # Without a test part one would be drawn; nothing is done with this one.
         first = None if labels is None else labels[:1]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -232,6 +235,11 @@ class AutoencoderEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn
             raise DataError(
                 f"X has the shape {tuple(shape)}, and estimators take rows",
                 f"Give X.reshape(len(X), -1), with image_shape={tuple(shape[1:])}.",
+            )
+        if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+            raise DataError(
+                "X is a masked array with masked values",
+                "Fill them, X.filled(0), or give X.filled(np.nan) with missing=True.",
             )
         rows = validate_data(
             self,
@@ -332,31 +340,13 @@ def _source(recipe: Recipe) -> str | None:
     return None if recipe.context is None else CONTEXTS[recipe.context.kind].source
 
 
-def finite(
-    values: np.ndarray,
-    what: str,
-    kind: np.dtype,
-    fix: str = "Train with a smaller learning rate, lr=.",
-) -> np.ndarray:
-    """Results in their type.
-
-    Raises:
-        Diverged: some are not finite.
-    """
-    with np.errstate(over="ignore"):
-        found = values.astype(kind)
-    if not np.isfinite(found).all():
-        raise Diverged(f"Some of the {what} are not finite", fix)
-    return found
-
-
 def _trained(
     recipe: Recipe, data: Data, settings: Mapping[str, Any], seed: int, verbose: bool
 ) -> tuple[tuple[str, ...], FitResult]:
     """Notices on data and training, and the result."""
     progress = None if verbose else False
-    # The notices state the number of steps.
-    recipe = recipe.but(training={**recipe.training, "steps": settings["steps"]})
+    if "steps" in settings:  # which the notices state
+        recipe = recipe.but(training={**recipe.training, "steps": settings["steps"]})
     session = new_session(recipe, data, {**settings, "seed": seed}, None, progress)
     # The test part is the first row, see `_load`.
     notices = [each for each in data.notices if " test part" not in each]
@@ -372,29 +362,6 @@ def _trained(
     return tuple(notices), result
 
 
-def _seed(random_state: Any) -> int:
-    """A seed from an integer, a `RandomState`, or of the system; NumPy's global state is not used.
-
-    Raises:
-        ValueError: of scikit-learn, for anything else.
-    """
-    if random_state is None:
-        return int(np.random.default_rng().integers(2**31))
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def generator_of(random_state: Any) -> torch.Generator:
-    """A generator of torch, seeded as by `_seed`."""
-    return torch.Generator().manual_seed(_seed(random_state))
-
-
-def plain(value: Any) -> Any:
-    """A value of Python for one of NumPy; tuples for lists and arrays."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
-
-
 def _known(labels: np.ndarray) -> np.ndarray:
     """Which labels [N] are known, [N]."""
     return np.array([not is_unknown(label) for label in labels.tolist()], bool)
@@ -403,9 +370,3 @@ def _known(labels: np.ndarray) -> np.ndarray:
 def _axes(rows: np.ndarray) -> dict[str, Any]:
     """The option that says that images [N, C, H, W] have their channels first."""
     return {"channels_last": False} if rows.ndim == 4 else {}
-
-
-def _mapping(given: Any, what: str) -> Mapping[str, Any]:
-    if given is not None and not isinstance(given, Mapping):
-        raise RecipeError(f"{what} is a {type(given).__name__}", f"Give a mapping: {what}={{}}.")
-    return given or {}

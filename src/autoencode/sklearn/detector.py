@@ -12,9 +12,10 @@ from torch import Tensor
 from autoencode.arguments import Within, check_value
 from autoencode.models.build import Model
 from autoencode.models.recipe import Recipe
-from autoencode.sklearn.base import AutoencoderEstimator, finite, plain
+from autoencode.sklearn.base import AutoencoderEstimator
 from autoencode.sklearn.messages import value_errors
 from autoencode.sklearn.stored import by_batch
+from autoencode.sklearn.values import finite, plain
 
 ScoreMethod = Literal["reconstruction", "likelihood"]
 _Contamination = Annotated[float, Within(1e-9, 0.5)]
@@ -57,7 +58,7 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
         *,
         score_method: ScoreMethod = "reconstruction",
         contamination: float = 0.1,
-        steps: int = 1000,
+        steps: int | None = 1000,
         lr: float | None = None,
         batch_size: int | None = None,
         overrides: Mapping[str, Any] | None = None,
@@ -144,8 +145,9 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
     def _scores(self, X: Any, y: Any, kind: np.dtype) -> np.ndarray:
         """The scores of rows, [N]; higher is more anomalous."""
         model, x, context, _ = self._inputs(X, y)
-        measure = _METHODS[self.score_method]
         with value_errors():
+            check_value(self.score_method, ScoreMethod, "score_method")
+            measure = _METHODS[self.score_method]
             found = by_batch(model, x, context, lambda b, c: measure(model, b, c))
             return finite(found, "scores", kind)
 

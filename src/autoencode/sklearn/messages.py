@@ -35,8 +35,10 @@ def in_python(fix: str) -> str:
     >>> in_python("Leave out --labels (--steps, --patience).")
     'Leave out labels= (steps=, patience=).'
     """
+    if re.search(r"\bautoencode [a-z]", fix):  # a command
+        return fix
     # Where a sentence gives both forms, the form in Python stays.
-    fix = re.sub(r"--[a-z][\w-]*(?: [\w.]+)* \((\w+=(?:[^()]|\([^()]*\))*)\)", r"\1", fix)
+    fix = re.sub(r"--[a-z][\w-]*(?: [\w.+-]+)* \((\w+=(?:[^()]|\([^()]*\))*)\)", r"\1", fix)
     fix = re.sub(r"--set ([\w.-]+)=([^\s;,()]*[^\s;,().])", _override, fix)
     fix = re.sub(r"--([a-z][\w-]*) ([a-z]*[0-9][\w.-]*\w|\d|none)(?![\w=])", _setting, fix)
     return re.sub(r"--([a-z][\w-]*)", lambda match: f"{match[1].replace('-', '_')}=", fix)

@@ -24,12 +24,11 @@ from autoencode.models.recipe import Recipe
 from autoencode.sklearn.base import (
     AutoencoderEstimator,
     conditioned,
-    finite,
-    generator_of,
     preprocessing_of,
 )
 from autoencode.sklearn.messages import value_errors
 from autoencode.sklearn.stored import by_batch, exact_model
+from autoencode.sklearn.values import finite, generator_of
 
 
 def _predicts_labels(estimator: AutoencoderTransformer) -> bool:
@@ -48,8 +47,8 @@ class AutoencoderTransformer(
 
     recipe: a model of the table by name, such as "ae" or "vae", or a `Recipe`.
     latent: number of latent dimensions, the columns of the codes; None for that of the recipe.
-    steps: largest number of updates of the weights. For rows, training stops earlier if the error
-        on the held-out rows does not fall.
+    steps: largest number of updates of the weights; None for that of the recipe. For rows, training
+        stops earlier if the loss of the held-out rows does not fall.
     lr, batch_size: learning rate and examples per update; None for those of the recipe.
     overrides: parts of the recipe by dotted name: {"network.hidden": [64], "terms.kl.weight": 4}.
     training: other training settings, such as {"weight_decay": 0.01, "device": "cpu"}; see
@@ -86,7 +85,7 @@ class AutoencoderTransformer(
         recipe: str | Recipe = "vae",
         latent: int | None = None,
         *,
-        steps: int = 1000,
+        steps: int | None = 1000,
         lr: float | None = None,
         batch_size: int | None = None,
         overrides: Mapping[str, Any] | None = None,
