@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from autoencode.report.plots import plot as plot
     from autoencode.report.plots import plot_latent as plot_latent
     from autoencode.report.plots import plot_reconstructed as plot_reconstructed
+    from autoencode.sklearn import AutoencoderDetector as AutoencoderDetector
+    from autoencode.sklearn import AutoencoderTransformer as AutoencoderTransformer
     from autoencode.train import Job as Job
     from autoencode.train import fit as fit
     from autoencode.train import fit_many as fit_many
@@ -59,6 +61,7 @@ __getattr__, __dir__, __all__ = attach(
         "models.run": ["load", "open_run"],
         "report": ["write_report"],
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
+        "sklearn": ["AutoencoderDetector", "AutoencoderTransformer"],
         "train": ["Job", "fit", "fit_many", "resume"],
         "use.gaps": ["impute"],
         "use.generation": ["generate"],

@@ -738,3 +738,15 @@ def test_check_describes_the_columns():
     assert sum(sum(part.per_class.values()) for part in found.parts) == N - 1
     assert (found.low, found.constant, found.not_finite) == (None, 0, 0)
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("scale", ["standard", "robust", "minmax"])
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e5 / 3, -7.0])
+def test_columns_of_equal_values_have_no_spread(scale, value):
+    """The deviation of a thousand times 0.3 is 1e-16, by which new values must not be divided."""
+    x = np.column_stack([np.arange(1000.0), np.full(1000, value)])
+    data = load_data(x, scale=scale)
+    assert data.preprocessing.columns[1].centre == value
+    assert data.preprocessing.columns[1].scale == 1
+    assert data.preprocessing.columns[0].scale > 1
+    assert any("no spread in the training part" in notice for notice in data.notices)

@@ -125,16 +125,19 @@ def run(tmp_path_factory):
 def named(run, text):
     """The run with the text wherever users put theirs."""
     data = {"name": text, "source": text, "classes": [text], "options": {"size": text}}
+    names = ["squared_error", "squared_error_per_pixel", f"terms.{text}"]
     write_json(run.folder / "environment.json", {"command": text, "torch": text, text: text})
     write_json(
         run.folder / "metrics.json",
         {
+            "data": text,
             "squared_error": 1.0,
             "squared_error_per_pixel": 0.1,
             "n_test": 10,
             "terms": {text: 2.0},
-            "units": {"squared_error": text},
-            "notes": {"squared_error": text, f"term_{text}": text},
+            "units": dict.fromkeys(names, text),
+            "notes": dict.fromkeys(names, text),
+            "intervals": {},
         },
     )
     return replace(

@@ -349,6 +349,8 @@ def _centre_and_width(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     """The centre of a column, and the width that becomes 1; 0 without spread."""
     if scale == "none":
         return 0.0, 1.0
+    if values.min() == values.max():  # the deviation of equal values may be rounded to 1e-17
+        return float(values[0]), 0.0
     if scale == "minmax":
         return float(values.min()), float(values.max() - values.min())
     if scale == "robust":

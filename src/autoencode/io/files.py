@@ -101,7 +101,7 @@ def decoding(what: str) -> Iterator[None]:
 
 
 def said(error: Exception) -> str:
-    """The first line of an exception's text, or its type where it has none.
+    r"""The first line of an exception's text, or its type where it has none.
 
     >>> said(ValueError("bad magic\nat 3")), said(EOFError())
     ('bad magic', 'EOFError')

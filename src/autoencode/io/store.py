@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from autoencode.errors import ResourceError, RunError, is_disk_full
@@ -202,10 +202,21 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write named tensors and JSON-serialisable `meta` as one safetensors file with a checksum.
+    """Write named tensors and JSON-serialisable `meta` as one file, see `packed_tensors`."""
+    write_bytes(path, *_pieces(tensors, meta))
+
+
+def packed_tensors(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> bytes:
+    """The bytes of a safetensors file with named tensors, JSON-serialisable `meta` and a checksum.
 
     Equal tensors and equal `meta` give the same bytes, in every process.
     """
+    return b"".join(_pieces(tensors, meta))
+
+
+def _pieces(
+    tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> tuple[bytes, bytes, memoryview]:
     # safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
     header = {"format": str(FORMAT), "meta": json.dumps(meta, sort_keys=True)}
@@ -219,7 +230,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
     ).encode()
     sorted_header += b" " * (-len(sorted_header) % 8)  # the tensors start at a multiple of 8
     length = len(sorted_header).to_bytes(8, "little")
-    write_bytes(path, length, sorted_header, memoryview(content)[end:])
+    return length, sorted_header, memoryview(content)[end:]
 
 
 @contextmanager
@@ -251,24 +262,53 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            version = header.get("format", "")
-            if version.isdecimal() and int(version) > FORMAT:
-                raise RunError(
-                    f"{path} has format {version}, but this version reads formats up to {FORMAT}",
-                    "Update: pip install --upgrade autoencode.",
-                )
+            _refuse_newer(path, header)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, MemoryError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
+    return _verified(path, tensors, header)
+
+
+def unpacked_tensors(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the `meta` of the bytes of `packed_tensors`, after a check of every bit.
+
+    what: what the bytes are of, for messages.
+
+    Raises:
+        RunError: the bytes are truncated, changed, or of a newer version.
+    """
+    try:
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:end]).get("__metadata__", {})
+        _refuse_newer(what, header)
+        tensors = load(content)
+    except (SafetensorError, MemoryError, ValueError, AttributeError) as error:
+        raise RunError(f"{what} is damaged ({error})", _RESTORE) from error
+    return _verified(what, tensors, header)
+
+
+def _refuse_newer(what: Path | str, header: Mapping[str, str]) -> None:
+    version = header.get("format", "")
+    if version.isdecimal() and int(version) > FORMAT:
+        raise RunError(
+            f"{what} has format {version}, but this version reads formats up to {FORMAT}",
+            "Update: pip install --upgrade autoencode.",
+        )
+
+
+def _verified(
+    what: Path | str, tensors: dict[str, Tensor], header: Mapping[str, str]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the `meta` in the header, if the checksum is right."""
     if _checksum(tensors, header) != header.get("sha256"):
-        raise RunError(f"{path} is damaged: its checksum does not match its content", _RESTORE)
+        raise RunError(f"{what} is damaged: its checksum does not match its content", _RESTORE)
     try:
         meta = json.loads(header["meta"])
         if not isinstance(meta, dict):
             raise ValueError("its metadata are not a JSON object")
         _check_json(meta, allow_nan=True)
     except (KeyError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged ({error})", _RESTORE) from error
+        raise RunError(f"{what} is damaged ({error})", _RESTORE) from error
     return tensors, meta
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from autoencode.data import Data, load_data
 from autoencode.errors import RunError
+from autoencode.io.progress import say
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import Run, open_run, preprocessing_of
@@ -54,7 +55,10 @@ def fit(
         data = load_data(data, preprocessing=None if init is None else preprocessing_of(init))
     folder = None if out is None else Path(out)
     # All checks are made before there is a folder, and before an old run is replaced.
-    return new_session(recipe, data, settings, folder, progress).train(overwrite)
+    session = new_session(recipe, data, settings, folder, progress)
+    for notice in session.notices:
+        say(notice)
+    return session.train(overwrite)
 
 
 def resume(

@@ -70,12 +70,14 @@ class Session:
 
     run: there from `started` on, where the training has a folder.
     log: the lines of the log of the run that this training continues.
+    notices: sentences on what the recipe changes for these data.
     """
 
     trainer: Trainer
     folder: Path | None
     run: Run | None = None
     log: Sequence[Mapping[str, Any]] = ()
+    notices: Sequence[str] = ()
 
     def train(self, overwrite: bool = False) -> FitResult:
         """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
@@ -207,9 +209,7 @@ def new_session(
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
-    for notice in notices:
-        say(notice)
-    return Session(trainer, folder)
+    return Session(trainer, folder, notices=notices)
 
 
 def initialise_scales(model: Model, x: Tensor) -> None:
