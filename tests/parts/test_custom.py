@@ -156,7 +156,7 @@ def test_a_class_that_no_file_holds_is_refused():
 @pytest.mark.parametrize(
     ("name", "text", "kind", "sentence"),
     [
-        ("other.py", "", "my_nets.py:MyNet", r"my_nets.py, cannot be read: No such file"),
+        ("other.py", "", "my_nets.py:MyNet", r"my_nets.py, cannot be read: it does not exist"),
         ("my_nets.py", CLASS, "my_nets.py:MyNett", r"no class MyNett.*Did you mean \"MyNet\""),
         ("my_nets.py", "x = 1", "my_nets.py:MyNet", r"no class MyNet in .*The file has no classes"),
         (
