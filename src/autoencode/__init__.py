@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from autoencode.train import fit as fit
     from autoencode.train import fit_many as fit_many
     from autoencode.train import resume as resume
+    from autoencode.use.export import export as export
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -56,5 +57,6 @@ __getattr__, __dir__, __all__ = attach(
         "report": ["write_report"],
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
         "train": ["Job", "fit", "fit_many", "resume"],
+        "use.export": ["export"],
     },
 )
