@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from autoencode.cli.options import Overwrite, RunFolder
-from autoencode.cli.output import aligned, print_line, print_message
+from autoencode.cli.output import print_line, print_message
 
 Parts = Literal["all", "encoder", "decoder", "reconstruct", "score"]
 
@@ -47,15 +47,14 @@ def export(
         print_message("note", notice)
     what = "the whole model" if part == "all" else part
     print_line(f"{path}: {what}, {_size(done.size)}")
-    rows = [["", "", "largest difference to the model"]]
-    rows += [[f"in   {name}", kind, ""] for name, kind in done.inputs.items()]
-    rows += [
-        [f"out  {name}", kind, f"{done.differences[name]:.1e}"]
-        for name, kind in done.outputs.items()
-    ]
-    for line in aligned(rows):
-        print_line(line)
-    print_line(f"compared on 43 {done.examples}, in batches of 1, 2, 7 and 33")
+    for name, kind in done.inputs.items():
+        print_line(f"in   {name:13} {kind}")
+    for name, kind in done.outputs.items():
+        print_line(f"out  {name:13} {kind:24} differs by up to {done.differences[name]:.1e}")
+    print_line(
+        f"compared with the model on {done.examples}, in batches of 1, 2, 7 and 33; differences "
+        f"up to {done.tolerance:.0e} are accepted"
+    )
 
 
 def _size(count: int) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from autoencode.arguments import check_value
@@ -26,7 +26,7 @@ from autoencode.use.export_formats import (
     torch_bytes,
 )
 from autoencode.use.export_graph import ExportedPart, Part, raw_dtype, raw_shape
-from autoencode.use.export_parity import largest_differences
+from autoencode.use.export_parity import BATCHES, largest_differences
 from autoencode.use.files import refuse_existing, replacing
 
 Format = Literal["onnx", "torch"]
@@ -43,7 +43,7 @@ class ExportedFile:
     inputs, outputs: type and shape of each by its name, such as "uint8 [N, 28, 28]".
     differences: the largest difference of each output to the model, see `largest_differences`.
     tolerance: the largest difference that is accepted.
-    examples: on what it was compared: "test examples" or "random examples".
+    examples: on what it was compared: "43 test examples" or "43 random examples".
     metadata: what stands in the file.
     notices: what the file leaves to its user.
     """
@@ -128,7 +128,7 @@ def export(
         json.loads(metadata["outputs"]),
         differences,
         tolerance,
-        "random examples" if data is None else "test examples",
+        _compared_on(data),
         metadata,
         _notices(exported),
     )
@@ -158,6 +158,11 @@ def _data_of(run: Run) -> Data | None:
     except AutoencodeError:
         return None
     return data if len(data.test) else None
+
+
+def _compared_on(data: Data | None) -> str:
+    n = sum(BATCHES)
+    return f"{n} random examples" if data is None else f"{min(n, len(data.test))} test examples"
 
 
 def _check_parity(differences: Mapping[str, float], tolerance: float, float16: bool) -> None:
@@ -199,7 +204,9 @@ def _notices(part: ExportedPart) -> tuple[str, ...]:
 def _metadata(part: ExportedPart, license: str, format: Format, float16: bool) -> dict[str, str]:
     """What stands in the file: texts, and other values as JSON."""
     model, preprocessing = part.model, preprocessing_of(part.model)
-    recipe = model.recipe
+    recipe = model.recipe.to_dict()
+    # Of a custom network the name of its file, without the folder on this machine.
+    recipe["network"]["kind"] = PurePath(recipe["network"]["kind"]).name
     raw = f"{raw_dtype(preprocessing)} {_shape(raw_shape(preprocessing))}"
     names = {
         "x": raw,
@@ -212,8 +219,8 @@ def _metadata(part: ExportedPart, license: str, format: Format, float16: bool) -
         "probabilities": f"float32 {_shape((model.sizes.context,))}",
     }
     found: dict[str, Any] = {
-        "recipe": recipe.name,
-        "recipe_json": recipe.to_dict(),
+        "recipe": recipe["name"],
+        "recipe_json": recipe,
         "part": part.part,
         "inputs": {name: names[name] for name in part.inputs},
         "outputs": {name: names[name] for name in part.outputs},

@@ -29,9 +29,9 @@ def largest_differences(
     data: their test examples are used; None for random ones.
 
     Codes, scores and rows are relative to their largest absolute value, or to 1 if that is larger;
-    images are relative to the range of the data, and rows to the scale of each column. The
-    difference of a rounded value is how much more than 0.5 it is from the value before rounding;
-    that of a category is how much less probable it is than the most probable one.
+    images are relative to the range of the data, without what rounding to its type explains, and
+    rows to the scale of each column. The difference of a category is how much less probable it is
+    than the most probable one.
     """
     x, context = _examples(model, data, sum(BATCHES), part.condition)
     preprocessing: Preprocessing = model.preprocessing
@@ -148,9 +148,9 @@ def _of_images(preprocessing: Preprocessing, found: np.ndarray, y: Tensor) -> np
     exact = replace(preprocessing, raw_type="float64")
     low, high = exact.inverse(torch.zeros_like(y)), exact.inverse(torch.ones_like(y))
     difference = np.abs(found.astype(np.float64) - exact.inverse(y.clamp(0, 1)))
-    if found.dtype.kind in "iub":
-        difference = (difference - 0.5).clip(0)
-    each: np.ndarray = difference / (high - low)
+    # What the type of the data cannot hold is no difference of the file.
+    rounding = 0.5 if found.dtype.kind in "iub" else np.spacing(np.abs(found)).astype(np.float64)
+    each: np.ndarray = (difference - rounding).clip(0) / (high - low)
     return each
 
 
