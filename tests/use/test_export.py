@@ -14,7 +14,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 import autoencode as ae
@@ -26,7 +25,7 @@ from autoencode.models.recipes.table import RECIPES
 from autoencode.use import export as module
 from autoencode.use.codes import write_codes
 from autoencode.use.examples import in_units
-from autoencode.use.export_graph import OUTPUTS
+from autoencode.use.export_graph import OUTPUTS, ArrayToTensor, TensorToArray
 from autoencode.use.reconstructions import write_reconstructions
 
 DOCS = Path(__file__).parents[2] / "docs" / "export.md"
@@ -99,7 +98,10 @@ def context_of(model, n=9):
     return None if kind is None or model.recipe.model.kind != "slots" else torch.arange(n) % 4 - 1
 
 
-@pytest.mark.parametrize("name", ["ae-shallow", "vae", "cvae"])
+QUICK = ["ae-shallow", "vae", "cvae"]
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_a_file_gives_codes_images_and_scores(name, tmp_path):
     model = made(name)
     done = ae.export(model, tmp_path / "m.onnx")
@@ -117,7 +119,8 @@ def different_graphs():
     for name, recipe in RECIPES.items():
         parts = (recipe.model, recipe.network, recipe.bottleneck, recipe.likelihood, recipe.context)
         kinds.setdefault(str(parts), name)
-    return list(kinds.values())
+    assert set(QUICK) <= set(kinds.values())
+    return [name for name in kinds.values() if name not in QUICK]
 
 
 @pytest.mark.long
@@ -132,7 +135,7 @@ def test_every_recipe(name, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["vae", "cvae", "m2", "m1-m2"])
+@pytest.mark.parametrize("name", ["cvae", "m1-m2"])
 def test_a_decoder_takes_codes(name, tmp_path):
     model = made(name)
     ae.export(model, tmp_path / "d.onnx", "decoder")
@@ -162,9 +165,9 @@ def test_vectors_condition_a_model(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", OUTPUTS)
+@pytest.mark.parametrize("part", [part for part in OUTPUTS if part != "all"])
 def test_parts_have_the_weights_that_they_need(part, tmp_path):
-    model = made("vae")
+    model = made("ae-shallow")
     done = ae.export(model, tmp_path / "m.onnx", part)
     assert tuple(done.outputs) == OUTPUTS[part]
     assert list(done.inputs) == ["codes" if part == "decoder" else "x"]
@@ -196,27 +199,49 @@ TYPES = {
 }
 
 
-@pytest.mark.long
+TYPES = {kind: replace(each, raw_shape=each.shape) for kind, each in TYPES.items()}
+
+
+def raw_of(preprocessing):
+    """Raw examples, of which some are beyond the range where the range is not that of the type."""
+    x = torch.rand(9, *preprocessing.shape, generator=torch.Generator().manual_seed(0))
+    raw = preprocessing.inverse(x if preprocessing.range_source == "type" else x * 1.4 - 0.2)
+    return raw, np.moveaxis(raw, -1, 1) if preprocessing.channels_last else raw
+
+
+def check_units(found, wanted):
+    """Arrays in the units of the data are equal up to the rounding of their type."""
+    assert found.dtype == wanted.dtype
+    assert found.shape == wanted.shape
+    found, wanted, kind = found.astype(float), wanted.astype(float), found.dtype
+    limit = (1e-3 if kind == np.float16 else 1e-6) * np.ptp(wanted)
+    assert (np.abs(found - wanted) <= max(limit, kind.kind in "iub")).all()
+
+
 @pytest.mark.parametrize("kind", TYPES)
-def test_units_and_types_of_the_data(kind, tmp_path):
+def test_units_and_types_of_the_data(kind):
     preprocessing = TYPES[kind]
-    model = made("vae", preprocessing)
+    raw, first = raw_of(preprocessing)
+    x = ArrayToTensor(preprocessing)(torch.from_numpy(raw))
+    wanted = torch.from_numpy(preprocessing(first))
+    scale = 255 if wanted.dtype == torch.uint8 else 1
+    torch.testing.assert_close(x, wanted.float() / scale, rtol=0, atol=1e-7)
+    assert x.std() > 0.1
+    y = 1.2 * x - 0.1
+    check_units(TensorToArray(preprocessing)(y).numpy(), in_units(preprocessing, y))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["channels last", "int64 vectors", "a range for each channel"])
+def test_units_in_a_file(kind, tmp_path):
+    preprocessing = TYPES[kind]
+    model = made("ae-shallow", preprocessing)
     ae.export(model, tmp_path / "m.onnx")
-    # Values beyond the range too, which are clipped.
-    wide = torch.rand(9, *preprocessing.shape, generator=torch.Generator().manual_seed(0)) * 1.4
-    raw = preprocessing.inverse(wide - 0.2 if preprocessing.range_source != "type" else wide / 1.4)
-    first = np.moveaxis(raw, -1, 1) if preprocessing.channels_last else raw
+    raw, first = raw_of(preprocessing)
     x = torch.from_numpy(preprocessing(first))
     found = run(tmp_path / "m.onnx", x=raw)
     np.testing.assert_allclose(found["codes"], ae.embed(model, x), rtol=1e-5, atol=1e-5)
-    wanted = in_units(preprocessing, ae.reconstruct(model, x))
-    assert found["images"].dtype == wanted.dtype
-    assert found["images"].shape == wanted.shape == raw.shape
-    step = 1 if wanted.dtype.kind in "iu" else 0
-    limit = 0.001 if wanted.dtype == np.float16 else 1e-5
-    span = np.subtract(preprocessing.high, preprocessing.low)
-    off = np.abs(found["images"].astype(float) - wanted.astype(float))
-    assert (off <= np.maximum(step, limit * span)).all()
+    check_units(found["images"], in_units(preprocessing, ae.reconstruct(model, x)))
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +336,7 @@ def test_weights_in_float16(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["vae", "iaf-vae", "cvae", "m2"])
+@pytest.mark.parametrize("name", ["iaf-vae", "cvae"])
 def test_programs_of_torch(name, tmp_path):
     model = made(name)
     for path in ("a.pt2", "b.pt2"):
@@ -326,7 +351,8 @@ def test_programs_of_torch(name, tmp_path):
     z, *_ = program.module()(x, *([] if context is None else [context]))
     torch.testing.assert_close(z.detach(), ae.embed(model, x, context), rtol=1e-5, atol=1e-5)
     encoder = ae.export(model, tmp_path / "e.pt2", "encoder", format="torch")
-    assert encoder.size < 0.8 * len(content)
+    decoder = sum(each.numel() for each in model.decoder.parameters())
+    assert encoder.size < len(content) - 4 * decoder
 
 
 @pytest.mark.parametrize(
@@ -384,7 +410,7 @@ def test_what_is_refused(trained, tmp_path, monkeypatch):
     with pytest.raises(AutoencodeError, match=r"cannot be traced .*control flow"):
         ae.export(broken, out)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "MAX_BYTES", 1000)
+        patch.setattr("autoencode.use.export_formats.MAX_BYTES", 1000)
         with pytest.raises(ResourceError, match=r"2 GiB at most.*--format torch"):
             ae.export(run, out)
     with monkeypatch.context() as patch:
@@ -407,7 +433,17 @@ def test_what_stays_outside_is_said(tmp_path):
     several, binary = ae.export(mixed, tmp_path / "b.onnx", "score").notices
     assert "several sizes" in several
     assert "grey values are used as they are" in binary
-    assert ae.export(mixed, tmp_path / "c.onnx", "decoder").notices == ()
+
+
+@pytest.mark.long
+def test_a_run_without_its_data_is_compared_on_random_examples(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, (40, 6, 5), np.uint8))
+    ae.fit("ae-shallow", tmp_path / "x.npy", steps=1, progress=False, out=tmp_path / "run")
+    (tmp_path / "x.npy").unlink()
+    done = ae.export(tmp_path / "run", tmp_path / "m.onnx", "score")
+    assert done.examples == "43 random examples"
+    assert "x.npy" in done.notices[0]
+    assert "random examples" in done.notices[0]
 
 
 @pytest.mark.long
@@ -435,11 +471,9 @@ def test_the_command(trained, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("old", [None, b"old"])
-def test_a_kill_leaves_no_partial_file(trained, tmp_path, old):
+def test_a_kill_leaves_no_partial_file(trained, tmp_path):
     out = tmp_path / "m.onnx"
-    if old:
-        out.write_bytes(old)
+    out.write_text("old")
     code = (
         "import os, signal, sys, autoencode as ae\n"
         "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -447,7 +481,7 @@ def test_a_kill_leaves_no_partial_file(trained, tmp_path, old):
     )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ)
     assert done.returncode == -signal.SIGKILL
-    assert (out.read_bytes() if out.exists() else None) == old
+    assert out.read_text() == "old"
 
 
 @pytest.mark.long
@@ -475,6 +509,5 @@ def test_the_script_of_the_docs(shape, tmp_path, write_images):
     np.testing.assert_allclose(found["codes"], wanted["z"][order], atol=1e-5)
     x = ae.preprocess(photos, model.preprocessing)
     y = ae.reconstruct(model, x)
-    score = (x / 255 - y).square().flatten(1).sum(1).numpy()
+    score = (x - y).square().flatten(1).sum(1).numpy()
     np.testing.assert_allclose(found["score"], score[order], rtol=1e-5)
-    assert Image.open(photos / "0.png").size == (5, 6)

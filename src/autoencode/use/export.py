@@ -16,13 +16,11 @@ from autoencode.models.build import Model
 from autoencode.models.new_data import preprocessing_of
 from autoencode.models.run import Run, open_run
 from autoencode.use.export_formats import (
-    MAX_BYTES,
     OPSET,
     onnx_bytes,
     require_onnx,
     run_onnx,
     run_torch,
-    too_large,
     torch_bytes,
 )
 from autoencode.use.export_graph import ExportedPart, Part, raw_dtype, raw_shape
@@ -45,7 +43,7 @@ class ExportedFile:
     tolerance: the largest difference that is accepted.
     examples: on what it was compared: "43 test examples" or "43 random examples".
     metadata: what stands in the file.
-    notices: what the file leaves to its user.
+    notices: what the file leaves to its user, and why it was compared on random examples.
     """
 
     path: Path
@@ -103,12 +101,10 @@ def export(
     _check_request(path, format, float16)
     refuse_existing(path, overwrite)
     run = open_run(model) if isinstance(model, str | Path) else model
-    data = _data_of(run) if isinstance(run, Run) else None
+    data, notices = _data_of(run) if isinstance(run, Run) else (None, ())
     trained = run.load_model() if isinstance(run, Run) else run
     preprocessing = preprocessing_of(trained)
     exported = ExportedPart(trained, preprocessing, part)
-    if format == "onnx" and exported.weight_bytes() > MAX_BYTES:
-        raise too_large(exported.weight_bytes())
     metadata = _metadata(exported, license, format, float16)
     if format == "onnx":
         content = onnx_bytes(exported, metadata, float16)
@@ -130,7 +126,7 @@ def export(
         tolerance,
         _compared_on(data),
         metadata,
-        _notices(exported),
+        (*notices, *_notices(exported)),
     )
 
 
@@ -151,13 +147,14 @@ def _check_request(path: Path, format: Format, float16: bool) -> None:
         require_onnx()
 
 
-def _data_of(run: Run) -> Data | None:
-    """The data of a run with test examples; None if they cannot be loaded any more."""
+def _data_of(run: Run) -> tuple[Data | None, tuple[str, ...]]:
+    """The data of a run with test examples; if they cannot be loaded, None and a sentence."""
     try:
         data = run.load_data()
-    except AutoencodeError:
-        return None
-    return data if len(data.test) else None
+    except AutoencodeError as error:
+        notice = f"The data of the run cannot be loaded ({error.what}): random examples are used."
+        return None, (notice,)
+    return (data if len(data.test) else None), ()
 
 
 def _compared_on(data: Data | None) -> str:

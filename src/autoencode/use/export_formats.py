@@ -121,6 +121,9 @@ def onnx_bytes(part: ExportedPart, metadata: Mapping[str, str], half: bool) -> b
     import onnx
 
     program = program_of(part)
+    _without_unused_weights(part, program)
+    if part.weight_bytes() > MAX_BYTES:  # before the time and the memory that it would take
+        raise _too_large(part.weight_bytes())
     with _exporting(part, "exported"):
         exported = torch.onnx.export(
             program,
@@ -141,18 +144,10 @@ def onnx_bytes(part: ExportedPart, metadata: Mapping[str, str], half: bool) -> b
     if half:
         _halve(model.graph)
     if model.ByteSize() > MAX_BYTES:
-        raise too_large(model.ByteSize())
+        raise _too_large(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-def too_large(count: int) -> ResourceError:
-    """The error of a model that one .onnx file cannot hold."""
-    return ResourceError(
-        f"The model has {count / 2**30:.1f} GiB, and one .onnx file holds 2 GiB at most",
-        'Use --format torch (format="torch"), or export one part: --part encoder.',
-    )
 
 
 def run_onnx(content: bytes) -> Runner:
@@ -170,6 +165,14 @@ def run_onnx(content: bytes) -> Runner:
         return found
 
     return run
+
+
+def _too_large(count: int) -> ResourceError:
+    """The error of a model that one .onnx file cannot hold."""
+    return ResourceError(
+        f"The model has {count / 2**30:.1f} GiB, and one .onnx file holds 2 GiB at most",
+        'Use --format torch (format="torch"), or export one part: --part encoder.',
+    )
 
 
 def _strip(graph: Any) -> None:
