@@ -64,7 +64,7 @@ proof: setup ## Compare recipes with their papers, and write docs/proof.md; take
 studies: setup ## Run all studies on MNIST, and write docs/studies/; takes more than an hour.
 	$(BIN)/python benchmarks/studies.py mnist
 
-docs: setup ## Write docs/recipes.md and the table of recipes in README.md.
+docs: setup ## Write docs/recipes.md, and the tables of recipes in README.md and docs/export.md.
 	$(BIN)/python docs/generate.py
 
 clean: ## Delete what the other targets made, except runs/.

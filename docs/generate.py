@@ -1,4 +1,4 @@
-"""Generates docs/recipes.md, and the table of recipes in README.md."""
+"""Generates docs/recipes.md, and the tables of recipes in README.md and docs/export.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from autoencode.errors import RecipeError
+from autoencode.models.build import learns_labels
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
@@ -13,6 +14,8 @@ from autoencode.models.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"
+
+EXPORTED = "<!-- exported: made by `make docs` -->", "<!-- /exported -->"
 
 ABSENT = (
     "## Models that are not included\n\n"
@@ -83,12 +86,31 @@ def readme(text: str) -> str:
     return f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}"
 
 
+def export(text: str) -> str:
+    """The text of docs/export.md with a new table of what the file of each recipe holds."""
+    begin, end = EXPORTED
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for recipe in RECIPES.values():
+        labels = learns_labels(recipe)
+        second = recipe.context.kind if recipe.context else ""
+        decoder = f"`codes`, `{second}`" if second else "`codes`"
+        x = f"`x`, `{second}`" if second and not labels else "`x`"
+        outputs = "`codes`, `images`, `score`" + (", `probabilities`" if labels else "")
+        kinds.setdefault((x, outputs, decoder), []).append(f"`{recipe.name}`")
+    rows = ["| recipes | inputs | outputs | inputs of the decoder |", "|---|---|---|---|"]
+    rows += [f"| {', '.join(names)} | {' | '.join(kind)} |" for kind, names in kinds.items()]
+    return f"{before}{begin}\n" + "\n".join(rows) + f"\n{end}{after}"
+
+
 def main() -> None:
-    """Writes both files."""
+    """Writes all three files."""
     recipes = page()
     (ROOT / "docs" / "recipes.md").write_text(recipes, encoding="utf-8")
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, new in (("README.md", readme), ("docs/export.md", export)):
+        path = ROOT / name
+        path.write_text(new(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

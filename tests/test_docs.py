@@ -103,6 +103,8 @@ def test_generated_pages_are_current():
     assert (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8") == generate.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme == generate.readme(readme)
+    export = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    assert export == generate.export(export)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

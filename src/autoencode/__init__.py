@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from autoencode.train import fit as fit
     from autoencode.train import fit_many as fit_many
     from autoencode.train import resume as resume
+    from autoencode.use.export import export as export
     from autoencode.use.gaps import impute as impute
     from autoencode.use.generation import generate as generate
     from autoencode.use.reconstructions import denoise as denoise
@@ -63,6 +64,7 @@ __getattr__, __dir__, __all__ = attach(
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
         "sklearn": ["AutoencoderDetector", "AutoencoderTransformer"],
         "train": ["Job", "fit", "fit_many", "resume"],
+        "use.export": ["export"],
         "use.gaps": ["impute"],
         "use.generation": ["generate"],
         "use.reconstructions": ["denoise"],

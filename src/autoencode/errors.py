@@ -49,6 +49,12 @@ class ResourceError(AutoencodeError):
     exit_code = 4
 
 
+class ParityError(AutoencodeError):
+    """An exported file does not compute what its model computes (exit code 1)."""
+
+    exit_code = 1
+
+
 class Interrupted(AutoencodeError):
     """A signal stopped the program; finished work is saved (exit code 128 + signal)."""
 

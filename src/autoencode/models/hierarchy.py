@@ -175,7 +175,7 @@ class LadderBottleneck(Bottleneck):
             bottom_up.append(head(h))
         q = LadderNormal(self.down, bottom_up)
         if samples is None:
-            levels = self.down(bottom_up, (len(h),), lambda level, m: m.mean)
+            levels = self.down(bottom_up, (h.shape[0],), lambda level, m: m.mean)
         else:
             levels = q.sample_levels(Size((samples,)))
         # Of each dimension: torch cannot sum an empty batch of `Independent` distributions.

@@ -73,7 +73,7 @@ def example_inputs(
         examples = (examples.float() if like is None else examples.to(like.dtype)) / 255
     if not module.training:
         check_values(examples, "x", x, preprocessing, missing)
-    return examples, condition_tensor(context, sizes, len(examples), like)
+    return examples, condition_tensor(context, sizes, examples.shape[0], like)
 
 
 def code_inputs(

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from autoencode.contract import Code, ForwardPass, ModelOutput, Network, Sizes, Within
 from autoencode.errors import RecipeError
-from autoencode.maths import widen
+from autoencode.maths import traced, widen
 from autoencode.models.assemble import SlotAutoencoder, assemble, part
 from autoencode.models.inputs import check_codes
 from autoencode.models.label_model import LabelModel
@@ -112,7 +112,8 @@ class SemiSupervised(LabelModel):
         lead = check_codes(z, self.sizes.z)
         k = self.sizes.context
         labels, known = self._one_hot(z.movedim(len(lead) - 1, 0), context)
-        if known.all():
+        # A trace cannot read values; the mixture of one class is that class.
+        if not traced() and known.all():
             return decode(z, labels)
         # For `decode`, the classes are the batch and the examples are samples.
         every = z.unsqueeze(len(lead)).expand(*lead, k, *self.sizes.z)
@@ -123,7 +124,7 @@ class SemiSupervised(LabelModel):
     def _labels_or_predictions(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The known or predicted labels as one-hot features, [B, K]."""
         labels, known = self._one_hot(x, context)
-        if known.all():
+        if not traced() and known.all():
             return labels
         with torch.no_grad():
             predicted = self._predicted(self._logits(self.core.encoder.examples(x)))
@@ -132,7 +133,7 @@ class SemiSupervised(LabelModel):
     def _one_hot(self, like: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Labels as one-hot features [B, K], 0 for unknown; and which labels are known, [B]."""
         if context is None:
-            context = torch.zeros(len(like), self.sizes.context, device=like.device)
+            context = torch.zeros(like.shape[0], self.sizes.context, device=like.device)
         labels: Tensor = self.labels(context)
         return labels, labels.sum(-1) > 0
 
