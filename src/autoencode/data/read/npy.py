@@ -8,6 +8,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
 
@@ -16,7 +17,7 @@ from numpy.lib import format as npy_format
 
 from autoencode.data.read.keys import LABELS, raw_parts
 from autoencode.data.records import RawData
-from autoencode.errors import DataError, ResourceError
+from autoencode.errors import AutoencodeError, DataError, ResourceError
 from autoencode.io.files import open_regular, read_up_to, reason, shown
 from autoencode.io.memory import check_memory, gigabytes
 
@@ -40,6 +41,23 @@ def read_npy(path: Path) -> np.ndarray:
     """
     with open_regular(path) as file:
         return _array(file, os.fstat(file.fileno()).st_size, shown(path))
+
+
+def parse_npy(content: bytes, what: str) -> np.ndarray:
+    """The array in the bytes of an .npy file.
+
+    what: what the bytes are, for messages.
+
+    Raises:
+        DataError: as `read_npy`.
+        ResourceError: it is too large for the memory.
+    """
+    try:
+        return _array(BytesIO(content), len(content), what)
+    except AutoencodeError:
+        raise
+    except Exception as error:  # damaged headers make numpy raise exceptions of almost every type
+        raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
 
 
 def map_npy(path: Path) -> np.ndarray:
