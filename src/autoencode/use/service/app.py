@@ -232,7 +232,7 @@ def _add_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # registered for it
         sentence = str(error.detail).rstrip(".") + "."
         if error.status_code == HTTPStatus.NOT_FOUND:
-            sentence = "Nothing is at this address. See: /docs"
+            sentence = "Nothing is at this address; /docs lists those that are."
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             sentence = f"This address does not answer {request.method}."
         headers: Mapping[str, str] = error.headers or {}

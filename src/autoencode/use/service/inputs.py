@@ -63,11 +63,11 @@ def read_examples(
     """
     source, given = _source(served, body, limits)
     known = served.preprocessing
+    if isinstance(source, np.ndarray) and source.ndim == 0:
+        raise DataError("The array has no axes", "Send examples along its first axis.")
     if len(source) == 0:
         raise DataError("The request has no examples", "Send at least one.")
     n = len(source)
-    if isinstance(source, dict):
-        n = len(next(iter(source.values())))
     _check_number(n, served, limits)
     with np.errstate(all="ignore"):  # what becomes infinite is refused
         data = load_uploaded(source, known)
@@ -100,7 +100,8 @@ def read_drawing(served: ServedModel, content: bytes, limits: ServiceLimits) -> 
                 f"{latent} latent dimensions",
                 f"Give [n, {latent}] finite numbers.",
             )
-        codes = torch.from_numpy(z.astype(np.float32).reshape(n, latent))
+        with np.errstate(all="ignore"):
+            codes = torch.from_numpy(z.astype(np.float32).reshape(n, latent))
         if not torch.isfinite(codes).all():
             raise DataError("The codes are too large for float32", "Give smaller ones.")
     if not _is_integer(n) or n < 1:
@@ -173,7 +174,7 @@ def _json_source(served: ServedModel, content: Mapping[str, Any], limits: Servic
     return array if served.preprocessing.is_table else _typed(array, served.preprocessing.raw_type)
 
 
-def _columns(served: ServedModel, rows: Sequence[Any]) -> dict[str, list[Any]] | Any:
+def _columns(served: ServedModel, rows: Sequence[Any]) -> Any:
     """Rows by name as a table; a cell that is absent is a missing value."""
     if not served.preprocessing.is_table:
         raise DataError("The examples of this model have no names of columns", "Give arrays.")
@@ -281,6 +282,8 @@ def _object(content: bytes, keys: Sequence[str]) -> dict[str, Any]:
     """
     try:
         found = json.loads(content, parse_constant=_no_constant)
+        if b"\\u" in content:  # half of a pair of escapes is no text
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         why = str(error)[:200] if isinstance(error, ValueError) else "it is nested too deeply"
         raise Refusal(HTTPStatus.BAD_REQUEST, f"The body is no valid JSON: {why}.") from error
