@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autoencode.data.load import options_of
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
@@ -41,8 +41,8 @@ def load_uploaded(source: Any, preprocessing: Preprocessing) -> Data:
     """
     images = isinstance(source, list) and bool(source) and isinstance(source[0], Upload)
     shape = preprocessing.shape
-    resized = len(shape) > 1 and preprocessing.raw_shape != shape
-    options = options_of({"size": shape[-2:]} if resized else {})
+    size = (shape[-2], shape[-1]) if len(shape) > 1 and preprocessing.raw_shape != shape else None
+    options = _options(size)
     try:
         raw = _decoded(source, options) if images else read_memory(source, options, preprocessing)
         storage = MemoryStorage(reuse=not raw.caller_owned)
@@ -51,6 +51,12 @@ def load_uploaded(source: Any, preprocessing: Preprocessing) -> Data:
         if is_out_of_memory(error):
             raise ResourceError("Memory ran out while reading the data", "Send fewer.") from error
         raise
+
+
+@lru_cache
+def _options(size: tuple[int, int] | None) -> Options:
+    """Options that are checked once, because a request is often a single example."""
+    return Options(size=size)
 
 
 def count_pixels(images: Sequence[Upload]) -> int:

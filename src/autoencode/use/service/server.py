@@ -105,6 +105,9 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(transport)
+        # The head and the body of an answer are two packets; the second one would wait for the
+        # acknowledgement of the first, 40 ms. asyncio sees to it only for sockets of its own.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MAX_CONNECTIONS:
             self.app = _too_many
         self._timer = self.loop.call_later(IDLE_SECONDS, self._watch)
