@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +25,7 @@ from autoencode.use.service.app import Service, create_app
 from autoencode.use.service.batching import Batcher
 from autoencode.use.service.guard import Guard
 from autoencode.use.service.limits import ServiceLimits
-from autoencode.use.service.operations import Work
+from autoencode.use.service.operations import Work, compute
 from autoencode.use.service.served import ModelStore, ServedModel, named_runs
 
 JSON, NPY, PNG = "application/json", "application/x-npy", "image/png"
@@ -519,14 +520,25 @@ def test_limits_of_one_request(limited, grey):
     assert client.get("/healthz").status_code == 200
 
 
-def test_an_answer_that_takes_too_long(limited, grey, monkeypatch):
-    client = limited(timeout=0.05, batch_window=0.5)
+@pytest.fixture
+def slow(monkeypatch):
+    """A model that takes a fifth of a second for a batch."""
+
+    def wait(works):
+        time.sleep(0.2)
+        return compute(works)
+
+    monkeypatch.setattr("autoencode.use.service.batching.compute", wait)
+
+
+def test_an_answer_that_takes_too_long(limited, grey, slow):
+    client = limited(timeout=0.05)
     sentence(post(client, "grey/embed", npy(grey[:1]), NPY), 504)
     assert 'status="504"' in client.get("/metrics").text
 
 
-def test_a_full_queue_is_refused_and_drained(limited, grey):
-    client = limited(queue=2, batch_window=0.2, max_batch=1000)
+def test_a_full_queue_is_refused_and_drained(limited, grey, slow):
+    client = limited(queue=2)
 
     def ask(_):
         response = post(client, "grey/embed", npy(grey[:1]), NPY)

@@ -147,6 +147,19 @@ def test_a_body_of_150_mb(serve, chunked, path):
     assert service.embed() == 200
 
 
+def test_answers_do_not_wait_for_acknowledgements(serve):
+    """Without TCP_NODELAY every answer takes 40 ms more."""
+    service = serve()
+    connection, times = http.client.HTTPConnection(*service.address, timeout=30), []
+    for _ in range(50):
+        began = time.perf_counter()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        times.append(time.perf_counter() - began)
+    connection.close()
+    assert sorted(times)[25] < 0.03
+
+
 def test_a_declared_body_of_150_mb_is_refused_before_it_is_sent(serve):
     service = serve()
     head = "POST /v1/models/vae/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150000000\r\n"

@@ -27,6 +27,8 @@ from autoencode.use.service.metrics import ServiceMetrics
 from autoencode.use.service.openapi import description, docs_page, operation_docs
 from autoencode.use.service.served import ModelStore, ServedModel
 
+# So many are converted in the event loop: another thread would take longer to begin.
+FEW_NUMBERS = 2_000
 OPERATIONS = ("embed", "reconstruct", "score", "generate")
 
 
@@ -50,10 +52,16 @@ class Service:
         self._convert = ThreadPoolExecutor(1, "convert")
         self.bodies = BodyReader(self.limits)
         self.in_work, self.ready = 0, False
+        # Requests in work whose examples are not yet preprocessed.
+        self._reading = 0
         self._reloading = asyncio.Lock()
         self.metrics = ServiceMetrics(lambda: self.in_work, lambda: len(self._batcher))
         self._batcher = Batcher(
-            self._compute, self.limits.batch_window, self.limits.max_batch, self.metrics.batch
+            self._compute,
+            self.limits.batch_window,
+            self.limits.max_batch,
+            self.metrics.batch,
+            lambda: self._reading > 0,
         )
 
     @asynccontextmanager
@@ -150,9 +158,16 @@ class Service:
             check_answer(kind, found)
             return found
 
-        request = await loop.run_in_executor(self._convert, readable)
+        self._reading += 1
+        try:
+            request = await loop.run_in_executor(self._convert, readable)
+        finally:
+            self._reading -= 1
         result = await self._batcher.result(request.work)
-        content = await loop.run_in_executor(self._convert, answer, kind, request, result)
+        if result.numel() <= FEW_NUMBERS:
+            content = answer(kind, request, result)
+        else:
+            content = await loop.run_in_executor(self._convert, answer, kind, request, result)
         return content, request.work.n
 
 

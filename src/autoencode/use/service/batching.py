@@ -21,6 +21,7 @@ class Batcher:
     window: seconds that the first work of a batch waits for more.
     max_batch: number of examples at which a batch is complete.
     executor: has one thread.   observe: receives the number of examples of each batch.
+    expects: whether more work may come soon; if not, nothing waits.
     """
 
     def __init__(
@@ -29,8 +30,9 @@ class Batcher:
         window: float,
         max_batch: int,
         observe: Callable[[int], None] = lambda examples: None,
+        expects: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._executor, self._observe = executor, observe
+        self._executor, self._observe, self._expects = executor, observe, expects
         self._window, self._max_batch = window, max_batch
         self._waiting: deque[tuple[Work, float, asyncio.Future[Tensor]]] = deque()
         self._more = asyncio.Event()
@@ -76,7 +78,7 @@ class Batcher:
             key, since = self._waiting[0][0].key, self._waiting[0][1]
             examples = sum(work.n for work, *_ in self._waiting if work.key == key)
             left = since + self._window - time.monotonic()
-            if left <= 0 or examples >= self._max_batch:
+            if left <= 0 or examples >= self._max_batch or not self._expects():
                 return self._take(key)
             await self._wait(left)
 
