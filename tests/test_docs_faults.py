@@ -26,7 +26,7 @@ MESSAGES = [
     if " " in quoted and not quoted.startswith("--")
 ]
 TESTED = {*range(1, 21), *range(24, 32), 36, 41, 42, *range(43, 58), 62, 63, 64}
-TESTED |= {*range(97, 104), *range(111, 117)}
+TESTED |= {*range(65, 69), *range(97, 104), *range(111, 118)}
 
 
 @cache

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import autoencode as ae
 
@@ -351,6 +353,25 @@ def test_garbage_that_is_no_http(serve):
                 pass
     assert service.embed() == 200
     assert "Traceback" not in service.stop()[1]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_requests_of_the_page_work(serve, run, tmp_path):
+    folder = tmp_path / "vae-mnist"
+    shutil.copytree(run, folder)
+    (tmp_path / "digits.npy").write_bytes(npy(3))
+    Image.fromarray(np.full((8, 8), 100, np.uint8)).save(tmp_path / "digit.png")
+    service = serve(folder=folder)
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("curl ")]
+    assert len(lines) > 5
+    for line in lines:
+        words = shlex.split(line.replace("localhost:8000", "127.0.0.1:%d" % service.address[1]))
+        done = subprocess.run(
+            [*words, "--fail", "--silent"], cwd=tmp_path, capture_output=True, timeout=30
+        )
+        assert done.returncode == 0, line
+    assert Image.open(tmp_path / "new.png").size == (8, 8)
 
 
 def test_a_port_in_use(serve, run):
