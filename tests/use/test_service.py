@@ -25,7 +25,7 @@ from autoencode.use.service.app import Service, create_app
 from autoencode.use.service.batching import Batcher
 from autoencode.use.service.guard import Guard
 from autoencode.use.service.limits import ServiceLimits
-from autoencode.use.service.operations import Work, compute
+from autoencode.use.service.operations import ModelCall, compute
 from autoencode.use.service.served import ModelStore, ServedModel, named_runs
 
 JSON, NPY, PNG = "application/json", "application/x-npy", "image/png"
@@ -551,10 +551,10 @@ def test_a_full_queue_is_refused_and_drained(limited, grey, slow):
 
 
 def test_one_bad_request_does_not_fail_its_batch(runs):
-    """Work that is computed together fails alone."""
+    """ModelCall that is computed together fails alone."""
     served = ServedModel.open("grey", runs["grey"])
     x = torch.rand(2, 6, 5)
-    works = [Work(served, "embed", 2, x), Work(served, "embed", 2, torch.rand(2, 9, 9))]
+    works = [ModelCall(served, "embed", 2, x), ModelCall(served, "embed", 2, torch.rand(2, 9, 9))]
     sizes = []
 
     async def both():
@@ -577,7 +577,7 @@ def test_one_bad_request_does_not_fail_its_batch(runs):
 def test_batches_keep_operations_and_models_apart_and_their_order(runs):
     served = ServedModel.open("grey", runs["grey"])
     sizes = []
-    works = [Work(served, ("embed", "score")[i % 2], 3, torch.rand(3, 6, 5)) for i in range(8)]
+    works = [ModelCall(served, ("embed", "score")[i % 2], 3, torch.rand(3, 6, 5)) for i in range(8)]
 
     async def all_of_them():
         with ThreadPoolExecutor(1) as pool:

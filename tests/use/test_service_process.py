@@ -366,7 +366,7 @@ def test_the_requests_of_the_page_work(serve, run, tmp_path):
     lines = [line for line in page.splitlines() if line.startswith("curl ")]
     assert len(lines) > 5
     for line in lines:
-        words = shlex.split(line.replace("localhost:8000", "127.0.0.1:%d" % service.address[1]))
+        words = shlex.split(line.replace("localhost:8000", f"127.0.0.1:{service.address[1]}"))
         done = subprocess.run(
             [*words, "--fail", "--silent"], cwd=tmp_path, capture_output=True, timeout=30
         )

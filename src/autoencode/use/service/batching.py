@@ -12,7 +12,7 @@ from contextlib import suppress
 from torch import Tensor
 
 from autoencode.errors import AutoencodeError
-from autoencode.use.service.operations import Work, compute
+from autoencode.use.service.operations import ModelCall, compute
 
 
 class Batcher:
@@ -34,13 +34,13 @@ class Batcher:
     ) -> None:
         self._executor, self._observe, self._expects = executor, observe, expects
         self._window, self._max_batch = window, max_batch
-        self._waiting: deque[tuple[Work, float, asyncio.Future[Tensor]]] = deque()
+        self._waiting: deque[tuple[ModelCall, float, asyncio.Future[Tensor]]] = deque()
         self._more = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    async def result(self, work: Work) -> Tensor:
+    async def result(self, work: ModelCall) -> Tensor:
         """The result of one work.
 
         Raises:
@@ -67,7 +67,7 @@ class Batcher:
                 else:
                     future.set_exception(result)
 
-    async def _next(self) -> list[tuple[Work, asyncio.Future[Tensor]]]:
+    async def _next(self) -> list[tuple[ModelCall, asyncio.Future[Tensor]]]:
         """The oldest work, and what can be computed with it."""
         while True:
             while self._waiting and self._waiting[0][2].done():
@@ -88,9 +88,9 @@ class Batcher:
             async with asyncio.timeout(seconds):
                 await self._more.wait()
 
-    def _take(self, key: tuple[object, ...]) -> list[tuple[Work, asyncio.Future[Tensor]]]:
-        taken: list[tuple[Work, asyncio.Future[Tensor]]] = []
-        left: deque[tuple[Work, float, asyncio.Future[Tensor]]] = deque()
+    def _take(self, key: tuple[object, ...]) -> list[tuple[ModelCall, asyncio.Future[Tensor]]]:
+        taken: list[tuple[ModelCall, asyncio.Future[Tensor]]] = []
+        left: deque[tuple[ModelCall, float, asyncio.Future[Tensor]]] = deque()
         examples, full = 0, False
         for item in self._waiting:
             work, _, future = item
@@ -107,7 +107,7 @@ class Batcher:
         return taken
 
 
-def _each(works: Sequence[Work]) -> list[Tensor | Exception]:
+def _each(works: Sequence[ModelCall]) -> list[Tensor | Exception]:
     """The results of a batch; if it fails, those of each work alone, so that only the bad fail."""
     try:
         return [*compute(works)]

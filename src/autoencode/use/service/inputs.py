@@ -20,7 +20,7 @@ from autoencode.data.uploaded import Upload, count_pixels, load_uploaded
 from autoencode.errors import DataError, did_you_mean
 from autoencode.use.generation import class_number
 from autoencode.use.service.limits import Refusal, ServiceLimits, too_large
-from autoencode.use.service.operations import Work, checked
+from autoencode.use.service.operations import ModelCall, checked
 from autoencode.use.service.served import ServedModel
 
 BODY_KEYS = ("rows", "images", "labels", "vectors")
@@ -46,7 +46,7 @@ class Body:
 class ReadRequest:
     """A request that was read: the work, the units of its examples, and what was converted."""
 
-    work: Work
+    work: ModelCall
     preprocessing: Preprocessing
     notices: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def read_examples(
     with np.errstate(all="ignore"):  # what becomes infinite is refused
         data = load_uploaded(source, known)
     context = _context(served, operation, given, n)
-    work = Work(served, operation, n, data.test.x, context)
+    work = ModelCall(served, operation, n, data.test.x, context)
     checked(work)
     return ReadRequest(work, data.preprocessing or known, data.notices)
 
@@ -129,7 +129,7 @@ def read_drawing(served: ServedModel, content: bytes, limits: ServiceLimits) -> 
         "temperature": float(temperature) if abs(temperature) < 1e6 else 1e6,
         "seed": seed,
     }
-    work = Work(served, "generate", n, None, context, drawing)
+    work = ModelCall(served, "generate", n, None, context, drawing)
     return ReadRequest(work, served.preprocessing, (), {"seed": seed} if codes is None else {})
 
 

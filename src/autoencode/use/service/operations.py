@@ -15,7 +15,7 @@ from autoencode.use.service.served import ServedModel
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class ModelCall:
     """One request for a model.
 
     operation: "embed", "reconstruct", "score" or "generate".
@@ -32,12 +32,12 @@ class Work:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Work with equal keys is computed together."""
+        """ModelCall with equal keys is computed together."""
         kind = None if self.x is None else self.x.dtype
         return id(self.served), self.operation, kind, self.context is None
 
 
-def checked(work: Work) -> None:
+def checked(work: ModelCall) -> None:
     """Check the values of examples.
 
     Raises:
@@ -47,7 +47,7 @@ def checked(work: Work) -> None:
         checked_examples(work.served.model, work.x, work.context)
 
 
-def compute(works: Sequence[Work]) -> list[Tensor]:
+def compute(works: Sequence[ModelCall]) -> list[Tensor]:
     """The results of works with equal keys: codes, examples [n, *X], or scores [n]."""
     served, operation = works[0].served, works[0].operation
     if operation == "generate":
@@ -80,7 +80,7 @@ def squared_error(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).nan_to_num().double().square().flatten(1).sum(1)
 
 
-def _codes(works: Sequence[Work]) -> tuple[Tensor, Tensor | None]:
+def _codes(works: Sequence[ModelCall]) -> tuple[Tensor, Tensor | None]:
     """The codes to decode and the context of all requests for generated examples."""
     drawn = []
     for work in works:

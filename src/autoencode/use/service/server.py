@@ -7,7 +7,6 @@ import ipaddress
 import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +25,6 @@ BACKLOG = 2048
 # A connection may be this long without any progress: no request, and no bytes of an answer taken.
 IDLE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30
-SWITCH_SECONDS = 0.0005
 
 
 def is_local(host: str) -> bool:
@@ -94,8 +92,6 @@ def serve_on(
         timeout_graceful_shutdown=max(1, round(grace)),
         lifespan="on",
     )
-    # A thread with an answer waits so long for one that computes in Python; usual are 5 ms.
-    sys.setswitchinterval(SWITCH_SECONDS)
     with StopSignals() as stop:
         uvicorn.Server(config).run(sockets=[listening])
     return stop.received
