@@ -19,9 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 
 import autoencode as ae
+from autoencode.use.service.app import Service, create_app
+from autoencode.use.service.guard import Guard
+from autoencode.use.service.served import ModelStore
+from autoencode.use.service.server import BoundedProtocol, listen
 
 pytestmark = pytest.mark.long
 
@@ -371,7 +376,45 @@ def test_the_requests_of_the_page_work(serve, run, tmp_path):
             [*words, "--fail", "--silent"], cwd=tmp_path, capture_output=True, timeout=30
         )
         assert done.returncode == 0, line
-    assert Image.open(tmp_path / "new.png").size == (8, 8)
+    with Image.open(tmp_path / "new.png") as image:
+        assert image.size == (8, 8)
+
+
+def test_a_reader_that_stops_is_disconnected(run, monkeypatch):
+    """Its answer does not stay in memory; one that reads slowly gets all of it."""
+    monkeypatch.setattr("autoencode.use.service.server.IDLE_SECONDS", 0.5)
+    app = Guard(create_app(Service(ModelStore({"vae": run}))))
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    body = b'{"n": 1000}'
+    head = "POST /v1/models/vae/generate HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    try:
+        assert _until(lambda: server.started)
+        clients = [socket.socket() for _ in range(2)]
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(20)
+            client.connect(listening.getsockname())
+            client.sendall(head.encode() + body)
+        slow, received = clients[1], b""
+        while b"\r\n\r\n" not in received:
+            received += slow.recv(1000)
+        start, _, received = received.partition(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", start)[1])
+        assert length > 200_000
+        while len(received) < length:
+            received += slow.recv(length // 60)
+            time.sleep(0.02)
+        assert len(json.loads(received)["images"]) == 1000
+        slow.close()
+        assert _until(lambda: not server.server_state.connections, 10)
+        clients[0].close()
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_a_port_in_use(serve, run):
@@ -393,9 +436,6 @@ def test_the_description_holds_for_random_requests(run):
     from hypothesis import HealthCheck, settings
     from hypothesis import given as examples
     from starlette.testclient import TestClient
-
-    from autoencode.use.service.app import Service, create_app
-    from autoencode.use.service.served import ModelStore
 
     app = create_app(Service(ModelStore({"vae": run})))
     with TestClient(app) as client:
