@@ -385,15 +385,17 @@ def test_a_reader_that_stops_is_disconnected(run, monkeypatch):
     monkeypatch.setattr("autoencode.use.service.server.IDLE_SECONDS", 0.5)
     app = Guard(create_app(Service(ModelStore({"vae": run}))))
     listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    config = uvicorn.Config(app, http=BoundedProtocol, log_config=None, timeout_keep_alive=60)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     body = b'{"n": 1000}'
     head = "POST /v1/models/vae/generate HTTP/1.1\r\nHost: localhost\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    clients = [socket.socket() for _ in range(2)]
     try:
         assert _until(lambda: server.started)
-        clients = [socket.socket() for _ in range(2)]
         for client in clients:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.settimeout(20)
@@ -410,10 +412,11 @@ def test_a_reader_that_stops_is_disconnected(run, monkeypatch):
             time.sleep(0.02)
         assert len(json.loads(received)["images"]) == 1000
         slow.close()
-        assert _until(lambda: not server.server_state.connections, 10)
-        clients[0].close()
+        assert _until(lambda: not server.server_state.connections, 5)
     finally:
-        server.should_exit = True
+        for client in clients:
+            client.close()
+        server.should_exit = server.force_exit = True
         thread.join()
 
 
