@@ -56,6 +56,17 @@ def shortened(command):
     return small
 
 
+def check_service(listening, service, *_):
+    """Instead of answering until a signal: one request for each model."""
+    from starlette.testclient import TestClient
+
+    from autoencode.use.service.app import create_app
+
+    with TestClient(create_app(service)) as client:
+        for name in service.store.models:
+            assert client.post(f"/v1/models/{name}/generate").status_code == 200
+
+
 def test_pages_show_commands():
     assert len(commands(ROOT / "README.md")) >= 8
     assert blocks(ROOT / "README.md", "python")
@@ -80,6 +91,7 @@ def test_commands_run(page, tmp_path, monkeypatch):
     )  # starts nothing
     if page.stem == "data":  # its first block writes the tables of its commands
         exec(compile(blocks(page, "python")[0], page.name, "exec"), {})
+    monkeypatch.setattr("autoencode.use.service.server.serve_on", check_service)
     for command in commands(page):
         with pytest.raises(SystemExit) as end:
             main(shortened(command))

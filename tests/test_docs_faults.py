@@ -25,7 +25,8 @@ MESSAGES = [
     for quoted in re.findall(r"`([^`]+)`", row)
     if " " in quoted and not quoted.startswith("--")
 ]
-TESTED = {*range(1, 21), *range(24, 32), 36, 41, 42, *range(43, 58), 62, 63, 64, *range(90, 117)}
+TESTED = {*range(1, 21), *range(24, 32), 36, 41, 42, *range(43, 58), 62, 63, 64}
+TESTED |= {*range(65, 69), *range(90, 118)}
 
 
 @cache

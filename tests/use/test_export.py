@@ -102,6 +102,7 @@ QUICK = ["ae-shallow", "vae", "cvae"]
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.long
 def test_a_file_gives_codes_images_and_scores(name, tmp_path):
     model = made(name)
     done = ae.export(model, tmp_path / "m.onnx")
@@ -300,6 +301,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_one_run_gives_the_same_bytes(trained, tmp_path):
     ae.export(ae.open_run(trained / "run"), tmp_path / "m.onnx", license="CC BY 4.0")
     content = (tmp_path / "m.onnx").read_bytes()
@@ -308,6 +310,7 @@ def test_one_run_gives_the_same_bytes(trained, tmp_path):
         assert str(folder).encode() not in content
 
 
+@pytest.mark.long
 def test_what_the_metadata_say(trained):
     about, model = metadata(trained / "m.onnx"), ae.load(trained / "run")
     assert about["license"] == "CC BY 4.0"
@@ -359,6 +362,7 @@ def test_programs_of_torch(name, tmp_path):
     "name",
     ["images", *(pytest.param(each, marks=pytest.mark.long) for each in ("codes", "score"))],
 )
+@pytest.mark.long
 def test_a_file_that_computes_something_else_is_not_written(name, tmp_path, monkeypatch):
     original = module.run_onnx
 
@@ -387,6 +391,7 @@ class Branches(nn.Module):
         return x.flatten(1) if x.sum() > 0 else -x.flatten(1)
 
 
+@pytest.mark.long
 def test_what_is_refused(trained, tmp_path, monkeypatch):
     run, out = trained / "run", tmp_path / "m.onnx"
     for kind, words, given in (

@@ -56,7 +56,7 @@ def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData
         ResourceError: the images do not fit into memory, or on the disk.
     """
     with open_tree(folder, options) as tree:
-        return _read(tree, options, storage)
+        return read_tree(tree, options, storage)
 
 
 def open_tree(source: Path, options: ReadOptions) -> ImageTree:
@@ -80,7 +80,8 @@ def is_image_file(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS
 
 
-def _read(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:
+def read_tree(tree: ImageTree, options: ReadOptions, storage: Storage) -> RawData:
+    """All images of an open source, decoded; see `read_folder`."""
     refuse_without_images(tree)
     refuse_bad(tree, options)
     files, layout_notices = arrange(tree.images, options, tree.source)

@@ -10,6 +10,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
 
@@ -18,7 +19,7 @@ from numpy.lib import format as npy_format
 
 from autoencode.data.read.keys import LABELS, raw_parts
 from autoencode.data.records import RawData
-from autoencode.errors import DataError, ResourceError
+from autoencode.errors import AutoencodeError, DataError, ResourceError
 from autoencode.io.files import decoding, open_regular, read_up_to, reason, shown
 from autoencode.io.memory import check_memory, gigabytes
 
@@ -43,6 +44,26 @@ def read_npy(path: Path) -> np.ndarray:
     """
     with open_regular(path) as file:
         return _array(file, os.fstat(file.fileno()).st_size, shown(path))
+
+
+def parse_npy(content: bytes, what: str) -> np.ndarray:
+    """The array in the bytes of an .npy file, without a copy; it cannot be written to.
+
+    what: what the bytes are, for messages.
+
+    Raises:
+        DataError: as `read_npy`.
+    """
+    try:
+        file = BytesIO(content)
+        shape, order, dtype, needed = _checked_header(file, len(content), what)
+        if not needed:
+            return np.zeros(shape, dtype)
+        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
+    except AutoencodeError:
+        raise
+    except Exception as error:  # damaged headers make numpy raise exceptions of almost every type
+        raise DataError(f"{what} is damaged: {error}", "Get or save it again.") from error
 
 
 def map_npy(path: Path) -> np.ndarray:
