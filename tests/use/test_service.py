@@ -28,6 +28,8 @@ from autoencode.use.service.limits import ServiceLimits
 from autoencode.use.service.operations import ModelCall, compute
 from autoencode.use.service.served import ModelStore, ServedModel, named_runs
 
+pytestmark = pytest.mark.long
+
 JSON, NPY, PNG = "application/json", "application/x-npy", "image/png"
 
 

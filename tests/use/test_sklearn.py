@@ -23,6 +23,8 @@ from autoencode.io.store import packed_tensors, unpacked_tensors
 from autoencode.sklearn import AutoencoderDetector, AutoencoderTransformer, EstimatorError
 from autoencode.sklearn.messages import in_python
 
+pytestmark = pytest.mark.long
+
 SMALL = {"overrides": {"network.hidden": [8]}, "steps": 20, "random_state": 0}
 IMAGES = {**SMALL, "image_shape": (8, 8), "value_range": (0, 16)}
 BOTH = pytest.mark.parametrize("kind", [AutoencoderTransformer, AutoencoderDetector])
