@@ -332,7 +332,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     } finally {
       server.kill("SIGTERM");
     }
-    expect(await stopped).toBe(0);
+    expect(await stopped).toBe(143);
   });
 
   test("a notebook shows the page in a frame, in which the cursor decodes", async () => {
