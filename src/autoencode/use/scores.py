@@ -12,6 +12,7 @@ from autoencode.arguments import Count, Seed, check_value
 from autoencode.data import Data, Split
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds
+from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.models.conditions import conditioning
 from autoencode.use.chunks import joined, measured
 
@@ -95,8 +96,7 @@ class Scorer:
     def _error(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Squared errors [B]; missing values have none."""
         y = self.model.forward(x, context).images.reshape(x.shape)
-        error: Tensor = (x - y).nan_to_num().double().square().flatten(1).sum(1)
-        return error
+        return squared_error(x, y).double()
 
     def _codes(self, part: Split) -> np.ndarray:
         """Codes in units of the training codes' deviations: float64, [N, d]."""

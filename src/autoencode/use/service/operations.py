@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.models.inference import checked_examples, decode, in_batches
 from autoencode.use.generation import draw
 from autoencode.use.service.served import ServedModel
@@ -70,14 +71,6 @@ def _measured(model: Any, operation: str, x: Tensor, context: Tensor | None) -> 
         return squared_error(x, images) if operation == "score" else images
 
     return torch.cat(in_batches(model, x, measure, "", context=context))
-
-
-def squared_error(x: Tensor, y: Tensor) -> Tensor:
-    """The squared error of examples [n, *X], summed over the values of each, [n].
-
-    A missing value has no error.
-    """
-    return (x - y).nan_to_num().double().square().flatten(1).sum(1)
 
 
 def _codes(works: Sequence[ModelCall]) -> tuple[Tensor, Tensor | None]:
