@@ -12,6 +12,7 @@ from torch.distributions import TransformedDistribution as Transformed
 
 from autoencode.contract import Code, Sampler, Sizes
 from autoencode.errors import DataError, RunError
+from autoencode.io.progress import Bar
 
 # Minimum standard deviation of a dimension, as a fraction of the largest one.
 MIN_RELATIVE_SCALE = 1e-6
@@ -127,11 +128,13 @@ def train_network(
     weights = list(module.requires_grad_().parameters())
     optimizer = torch.optim.Adam(weights, lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
-        batch = torch.randint(n, (min(BATCH_SIZE, n),), generator=generator)
-        optimizer.zero_grad()
-        loss(batch.to(weights[0].device)).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
-        optimizer.step()
-        schedule.step()
+    with Bar("fitting the sampler", steps) as bar:
+        for _ in range(steps):
+            batch = torch.randint(n, (min(BATCH_SIZE, n),), generator=generator)
+            optimizer.zero_grad()
+            loss(batch.to(weights[0].device)).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
+            optimizer.step()
+            schedule.step()
+            bar.update(1)
     module.requires_grad_(False)
