@@ -47,6 +47,12 @@ def test_every_option_has_one_sentence_of_help():
         assert "film" not in parameter.opts[0], name
 
 
+def test_no_verb_has_two_options_of_one_name():
+    for path, command in COMMANDS:
+        flags = [flag for each in command.params for flag in (*each.opts, *each.secondary_opts)]
+        assert len(flags) == len(set(flags)), path
+
+
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=lambda value: str(value)[:30])
 def test_every_verb_has_a_sentence_and_an_example(path, command):
     first, *_, last = command.help.split("\n\n")

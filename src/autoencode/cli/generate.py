@@ -17,7 +17,7 @@ from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError
 
 
-@takes(options=ReadOptions)
+@takes(omit=["label"], options=ReadOptions)
 def generate(
     run: RunFolder,
     options: dict[str, Any],

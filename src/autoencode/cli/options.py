@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
@@ -70,9 +70,12 @@ OtherSource = Annotated[
 PANELS = {"settings": "Training (a recipe may set other defaults)", "options": "Data"}
 
 
-def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(
+    omit: Collection[str] = (), **records: type[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds an option to a verb for every field of dataclasses that `arguments.option` has made.
 
+    omit: fields without an option, because the verb has its own of the same name.
     records: parameter of the verb -> dataclass. The verb receives in this parameter a dict of the
         values that the user gave, by the names of the fields; the dataclass checks them later.
     """
@@ -93,7 +96,11 @@ def takes(**records: type[Any]) -> Callable[[Callable[..., None]], Callable[...,
         parameters = [_keyword("context", typer.Context)]
         for parameter in inspect.signature(verb, eval_str=True).parameters.values():
             if parameter.name in records:
-                parameters += _parameters(parameter.name, records[parameter.name])
+                parameters += [
+                    each
+                    for each in _parameters(parameter.name, records[parameter.name])
+                    if each.name.partition("__")[2] not in omit
+                ]
             else:
                 parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # for typer
