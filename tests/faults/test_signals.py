@@ -59,12 +59,12 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
 
     def pressed(self):
         if self.step == 60:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # in this thread, at once
         return update(self)
 
     def pressed_again(self):
         if self.step == 61:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # in this thread, at once
         save(self)
 
     monkeypatch.chdir(tmp_path)
