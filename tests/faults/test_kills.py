@@ -75,33 +75,33 @@ def arrays(folder):
 
 
 QUICK = "--data digits --set network.hidden=[16] --validate-every 60 --checkpoint-every 20"
+ESTIMATES = "--samples 10 --images 20"
+# Each with --overwrite, because the kill may come after the end.
+USE = "ae --data images --range 0 255 --overwrite --out"
 COMMANDS = {
     "compare": Killed(
-        "compare ae vae --out compared --samples 10 --images 20", table("compared/comparison.json")
+        f"compare ae vae --out compared {ESTIMATES}", table("compared/comparison.json")
     ),
     "study": Killed(
         "study noise --data digits --steps 20 --seeds 1 --workers 2 --out studied",
         table("studied/study.json", "findings"),
         runs=False,
     ),
-    "evaluate": Killed(
-        "evaluate vae --samples 10 --images 20 --projection tsne", table("vae/metrics.json")
-    ),
+    "evaluate": Killed(f"evaluate vae {ESTIMATES} --projection tsne", table("vae/metrics.json")),
     "train": Killed(
-        f"train vae {QUICK} --steps 60 --seeds 3 --out many", tree("many/*/weights.safetensors"),
+        f"train vae {QUICK} --steps 60 --seeds 3 --out many",
+        tree("many/*/weights.safetensors"),
         runs=False,
     ),
-    "explore": Killed("explore ae vae --html page.html --points 99 --overwrite", tree("page.html")),
+    "explore": Killed(
+        "explore ae vae --html page.html --points 100 --overwrite", tree("page.html")
+    ),
     "fetch": Killed("data fetch made", tree("cache/made/*"), runs=False),
-    "csv": Killed("embed ae --data images --out codes.csv --overwrite", tree("codes.csv"), kills=5),
-    "parquet": Killed(
-        "embed ae --data images --out codes.parquet --overwrite", tree("codes.parquet"), kills=5
-    ),
-    "npz": Killed("embed ae --data images --out codes.npz --overwrite", arrays, kills=5),
-    "reconstruct": Killed(
-        "reconstruct ae --data images --out again --overwrite", tree("again/**/*.png"), kills=5
-    ),
-}  # fmt: skip
+    "csv": Killed(f"embed {USE} codes.csv", tree("codes.csv"), kills=5),
+    "parquet": Killed(f"embed {USE} codes.parquet", tree("codes.parquet"), kills=5),
+    "npz": Killed(f"embed {USE} codes.npz", arrays, kills=5),
+    "reconstruct": Killed(f"reconstruct {USE} again", tree("again/**/*.png"), kills=5),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -245,7 +245,7 @@ def check(command, runs, tmp_path, kills, seed=0):
         assert scratch <= {f"torchinductor_{getpass.getuser()}"}  # a lasting cache of torch
         assert processes_in(folder) == []
         shutil.rmtree(folder)
-    assert cut >= kills * 0.6  # others had ended a little earlier than the undisturbed one
+    assert cut >= kills // 2  # others had ended a little earlier than the undisturbed one
 
 
 def again(command, folder):
@@ -263,4 +263,7 @@ def test_a_killed_command_works_again_and_leaves_nothing(name, runs, tmp_path, p
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["evaluate", "npz"])
 def test_two_kills(name, runs, tmp_path):
-    check(COMMANDS[name], runs, tmp_path, kills=2, seed=1)
+    command = COMMANDS[name]
+    if name == "evaluate":  # what takes most of the time is left to the other test
+        command = command._replace(words=f"{command.words} --measures quick,likelihood,space")
+    check(command, runs, tmp_path, kills=2, seed=1)
