@@ -79,9 +79,7 @@ ESTIMATES = "--samples 10 --images 20"
 # Each with --overwrite, because the kill may come after the end.
 USE = "ae --data images --range 0 255 --overwrite --out"
 COMMANDS = {
-    "compare": Killed(
-        f"compare ae vae --out compared {ESTIMATES}", table("compared/comparison.json")
-    ),
+    "compare": Killed(f"compare ae vae --out compared {ESTIMATES}", table("compared/compare.json")),
     "study": Killed(
         "study noise --data digits --steps 20 --seeds 1 --workers 2 --out studied",
         table("studied/study.json", "findings"),
@@ -215,6 +213,14 @@ def processes_in(folder):
     return found
 
 
+def wait_for_the_end_of_all(folder):
+    """Until no process works in a folder: workers see within moments that their parent is gone."""
+    deadline = time.monotonic() + 30
+    while left := processes_in(folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
 def check(command, runs, tmp_path, kills, seed=0):
     """Kills a command so many times, each time in a new folder, and then lets it work."""
 
@@ -234,23 +240,20 @@ def check(command, runs, tmp_path, kills, seed=0):
         time.sleep((kill + random_.random()) / kills * seconds)
         os.kill(child, signal.SIGKILL)
         cut += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        deadline = time.monotonic() + 30
-        while left := processes_in(folder):
-            assert time.monotonic() < deadline, left
-            time.sleep(0.02)
+        wait_for_the_end_of_all(folder)
         finish(command.words + again(command, folder), folder)
         assert command.result(folder) == expected
         assert [path for ending in LEFT_OVER for path in folder.rglob(ending)] == []
         scratch = {path.name for path in (folder / "scratch").iterdir()}
         assert scratch <= {f"torchinductor_{getpass.getuser()}"}  # a lasting cache of torch
-        assert processes_in(folder) == []
+        wait_for_the_end_of_all(folder)
         shutil.rmtree(folder)
     assert cut >= kills // 2  # others had ended a little earlier than the undisturbed one
 
 
 def again(command, folder):
     """A comparison that was complete before the kill is replaced only when that is asked for."""
-    done = command.words.startswith("compare") and (folder / "compared/comparison.json").exists()
+    done = command.words.startswith("compare") and (folder / "compared/compare.html").exists()
     return " --overwrite" if done else ""
 
 

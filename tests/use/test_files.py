@@ -1,8 +1,6 @@
 """What killed processes left next to a target is removed by the next one that writes it."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,14 +10,6 @@ from autoencode.explorer import page
 from autoencode.io.folders import sweep_beside
 from autoencode.report import save_picture
 from autoencode.use.files import array_to, arrays_to, folder_to, rows_to
-
-
-@pytest.fixture(scope="module")
-def dead():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-IS", "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def write_rows(out):

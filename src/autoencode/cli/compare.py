@@ -79,8 +79,8 @@ def compare(
         out.mkdir(parents=True, exist_ok=True)
     for name in (PAGE, TABLE):
         sweep_beside(out / name)
-    page = write_comparison_page(found, out / PAGE, command=command, load=load)
     write_json(out / TABLE, found.to_dict())
+    page = write_comparison_page(found, out / PAGE, command=command, load=load)
     lines = [*lines_of(found), f"page     {page}", f"figures  {out / TABLE}"]
     print_result(found.to_dict(), lines, json)
 
@@ -167,8 +167,8 @@ def free_folder(out: Path, overwrite: bool) -> None:
         raise RunError(f"{out} is a file, and a comparison needs a folder", "Choose another --out.")
     if (out / "run.json").exists():
         raise RunError(f"{out} holds a run", "Choose another --out for the comparison.")
-    # The table is written last: a page without it is of a comparison that was cut off.
-    if not overwrite and (out / TABLE).exists():
+    # The page is written last: a table without it is of a comparison that was cut off.
+    if not overwrite and (out / PAGE).exists():
         raise RunError(
             f"{out} holds an earlier comparison",
             "Choose another --out, or replace it with --overwrite.",

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -222,16 +223,15 @@ def _can_start_workers(what: str) -> bool:
 
     Semaphores are files in /dev/shm, which is small in containers and may be full.
     """
-    queues = []
-    try:
-        for _ in range(2 * WORKERS + 2):  # more than a loader uses
-            queues.append(multiprocessing.get_context("fork").SimpleQueue())
-    except OSError as error:
-        say(f"{what} in one process, because worker processes cannot be started: {reason(error)}")
-        return False
-    finally:
-        for queue in queues:
-            queue.close()
+    with ExitStack() as queues:
+        try:
+            for _ in range(2 * WORKERS + 2):  # more than a loader uses
+                queue = multiprocessing.get_context("fork").SimpleQueue()
+                queues.callback(queue.close)
+        except OSError as error:
+            why = f"worker processes cannot be started: {reason(error)}"
+            say(f"{what} in one process, because {why}")
+            return False
     return True
 
 
