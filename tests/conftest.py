@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -26,6 +28,14 @@ def _no_waiting_for_the_disk():
 def digits() -> Data:
     """1,797 grey images of 8×8 with labels, from inside scikit-learn."""
     return load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def dead() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-IS", "-c", ""])
+    process.wait()
+    return process.pid
 
 
 @pytest.fixture

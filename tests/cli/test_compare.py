@@ -121,3 +121,17 @@ def test_arrays_in_memory_are_refused(refused, runs, digits, folder):
 
 def test_the_example_of_the_help_is_there(run):
     assert "Example: autoencode compare runs/ae runs/vae" in run("compare --help").out
+
+
+@pytest.mark.long
+def test_a_comparison_that_was_cut_off_is_made_again(run, refused, runs, dead, folder):
+    """The table lies there, and the page was not finished."""
+    command = "compare runs/ae-0 runs/vae-0 --measures reconstruction --out both"
+    (folder / "both").mkdir()
+    left = [folder / "both" / f"compare.{end}.{dead}.tmp" for end in ("html", "json")]
+    for path in (folder / "both" / "compare.json", *left):
+        path.write_text("half")
+    assert run(command).code == 0
+    assert {path.name for path in (folder / "both").iterdir()} == {"compare.html", "compare.json"}
+    assert (folder / "both" / "compare.json").read_text() != "half"
+    assert "holds an earlier comparison" in refused(command)

@@ -1,7 +1,6 @@
 """The folder of a run: links inside it, what killed writers left, and what is deleted."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -13,14 +12,6 @@ from autoencode.io.folders import (
     open_folder,
     open_for_writing,
 )
-
-
-@pytest.fixture
-def dead():
-    """The number of a process that has ended."""
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def compare(
     """
     free_folder(out, overwrite)
     from autoencode.cli.measure import measures_named
+    from autoencode.io.folders import sweep_beside
     from autoencode.io.store import write_json, writing
     from autoencode.models.run import open_run
     from autoencode.report import write_comparison_page
@@ -76,8 +77,10 @@ def compare(
         command += join(["", "--data", data, *flags_of(ReadOptions, options)])
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    page = write_comparison_page(found, out / PAGE, command=command, load=load)
+    for name in (PAGE, TABLE):
+        sweep_beside(out / name)
     write_json(out / TABLE, found.to_dict())
+    page = write_comparison_page(found, out / PAGE, command=command, load=load)
     lines = [*lines_of(found), f"page     {page}", f"figures  {out / TABLE}"]
     print_result(found.to_dict(), lines, json)
 
@@ -164,7 +167,8 @@ def free_folder(out: Path, overwrite: bool) -> None:
         raise RunError(f"{out} is a file, and a comparison needs a folder", "Choose another --out.")
     if (out / "run.json").exists():
         raise RunError(f"{out} holds a run", "Choose another --out for the comparison.")
-    if not overwrite and ((out / PAGE).exists() or (out / TABLE).exists()):
+    # The page is written last: a table without it is of a comparison that was cut off.
+    if not overwrite and (out / PAGE).exists():
         raise RunError(
             f"{out} holds an earlier comparison",
             "Choose another --out, or replace it with --overwrite.",

@@ -69,6 +69,7 @@ def save_images(
         AutoencodeError: the ending of `out` is that of another kind of file.
     """
     from autoencode.io.csv_cells import csv_cell
+    from autoencode.io.folders import sweep_beside
     from autoencode.io.store import write_bytes
     from autoencode.report.pictures import save_picture
 
@@ -90,5 +91,6 @@ def save_images(
         header = ["name", *header]
         rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
     writer.writerows(map(csv_cell, row) for row in [header, *rows])
+    sweep_beside(out)
     write_bytes(out, file.getvalue().encode(errors="backslashreplace"))
     return out, "rows"

@@ -12,6 +12,7 @@ from pathlib import Path
 from autoencode.data import Data
 from autoencode.explorer.container import as_text
 from autoencode.explorer.page_payload import DEFAULT_POINTS, page_payload
+from autoencode.io.folders import sweep_beside
 from autoencode.io.store import write_text
 from autoencode.models.run import Run
 
@@ -38,6 +39,7 @@ def write_explorer(
     Raises:
         RunError, AutoencodeError: as `page_payload`.
     """
+    sweep_beside(out)
     write_text(out, html(page_payload(runs, points, data), title_of(runs)))
     return out
 

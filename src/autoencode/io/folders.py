@@ -26,6 +26,8 @@ FOLDERS = (
     *("state", "evaluation", "projections", "snapshots", "figures", "figures/training"),
     "tensorboard",
 )
+# NAME.PID.tmp.parts holds the arrays of an .npz file that is not finished.
+PARTS = ".parts"
 # NAME.PID.tmp, as `write_bytes` names the file that it has not finished.
 _UNFINISHED = re.compile(rf".+\.(\d{{1,9}}){re.escape(TEMPORARY)}", re.DOTALL)
 
@@ -46,7 +48,7 @@ def open_for_writing(run: Path) -> None:
             "Delete it.",
         )
     for folder in (run, *(run / name for name in FOLDERS)):
-        _sweep(folder)
+        sweep(folder)
 
 
 def open_folder(run: Path, name: str) -> Path:
@@ -125,21 +127,43 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _sweep(folder: Path) -> None:
-    """Deletes the unfinished files of processes that no longer exist; other files stay."""
+def sweep_beside(target: Path) -> None:
+    """Deletes what killed processes left of one file or folder that they were writing.
+
+    That is NAME.PID.tmp and NAME.PID.tmp.parts in the same folder, as a file or a folder. What a
+    living process writes stays, except under the number of this process, which a container gives
+    to each process in turn; so call it before the writing begins.
+    """
+    name = re.escape(target.name)
+    pattern = re.compile(rf"{name}\.(\d{{1,9}}){re.escape(TEMPORARY)}(?:{re.escape(PARTS)})?")
+    sweep(target.parent, pattern, folders=True, own=True)
+
+
+def sweep(
+    folder: Path, pattern: re.Pattern[str] = _UNFINISHED, folders: bool = False, own: bool = False
+) -> None:
+    """Deletes the unfinished files of processes that no longer exist; other files stay.
+
+    pattern: of the names; its first group is the number of the process.   folders: delete folders
+    too.   own: delete those with the number of this process too.
+    """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _UNFINISHED.fullmatch(entry.name)
-            if found and entry.is_file(follow_symlinks=False) and not _is_alive(int(found[1])):
-                with suppress(OSError):
+            found = pattern.fullmatch(entry.name)
+            if not found or not (_is_dead(int(found[1])) or (own and int(found[1]) == os.getpid())):
+                continue
+            with suppress(OSError):
+                if entry.is_file(follow_symlinks=False):
                     os.unlink(entry)
+                elif folders and entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry, ignore_errors=True)
 
 
-def _is_alive(process: int) -> bool:
+def _is_dead(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to another user
         return True
-    return True
+    except OSError:  # it belongs to another user
+        return False
+    return False

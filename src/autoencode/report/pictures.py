@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autoencode.data import scaled
 from autoencode.errors import AutoencodeError, DataError
+from autoencode.io.folders import sweep_beside
 from autoencode.io.store import write_bytes
 from autoencode.report.images import Tiles, enlarge, montage, pairs, tiles
 
@@ -69,6 +70,7 @@ def save_picture(picture: Image.Image, path: str | Path) -> Path:
         )
     buffer = BytesIO()
     picture.save(buffer, FORMATS[path.suffix.lower()], quality=95)
+    sweep_beside(path)
     write_bytes(path, buffer.getvalue())
     return path
 

@@ -18,6 +18,7 @@ from numpy.lib import format as npy_format
 
 from autoencode.errors import AutoencodeError
 from autoencode.io.csv_cells import csv_cell
+from autoencode.io.folders import PARTS, sweep_beside
 from autoencode.io.store import TEMPORARY, writing
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def replacing(out: Path, overwrite: bool) -> Iterator[Path]:
     try:
         with writing(out):
             out.parent.mkdir(parents=True, exist_ok=True)
+            sweep_beside(out)
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
@@ -207,7 +209,7 @@ def array_to(out: Path, overwrite: bool = False) -> Iterator[ArrayFile]:
 def arrays_to(out: Path, overwrite: bool = False) -> Iterator[dict[str, ArrayFile]]:
     """Write several arrays to an .npz file, in pieces; each is created when it is first used."""
     with replacing(out, overwrite) as path:
-        parts = path.with_name(f"{path.name}.parts")
+        parts = path.with_name(f"{path.name}{PARTS}")
         parts.mkdir()
         files: dict[str, IO[bytes]] = {}
 
@@ -265,6 +267,7 @@ def folder_to(out: Path, overwrite: bool = False) -> Iterator[Folder]:
     temporary = out.with_name(f"{out.name}.{os.getpid()}{TEMPORARY}")
     try:
         with writing(out):
+            sweep_beside(out)
             temporary.mkdir(parents=True)
             yield Folder(temporary)
             if not out.exists() or not any(out.iterdir()):

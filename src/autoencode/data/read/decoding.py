@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -20,8 +22,8 @@ from autoencode.data.read.resize import resized
 from autoencode.data.read.scan import FolderTree, ImageTree
 from autoencode.data.records import BadFile
 from autoencode.errors import ResourceError
-from autoencode.io.files import Unusable
-from autoencode.io.progress import Bar
+from autoencode.io.files import Unusable, reason
+from autoencode.io.progress import Bar, say
 
 # Files and pixels of one task; the pixels of a few tasks may be in memory.
 TASK_FILES, TASK_PIXELS = 1024, 2**22
@@ -216,6 +218,23 @@ class _Tasks(Dataset[R]):
         return self.work(i)
 
 
+def _can_start_workers(what: str) -> bool:
+    """Whether there is room for the pipes and semaphores of the worker processes; says if not.
+
+    Semaphores are files in /dev/shm, which is small in containers and may be full.
+    """
+    with ExitStack() as queues:
+        try:
+            for _ in range(2 * WORKERS + 2):  # more than a loader uses
+                queue = multiprocessing.get_context("fork").SimpleQueue()
+                queues.callback(queue.close)
+        except OSError as error:
+            why = f"worker processes cannot be started: {reason(error)}"
+            say(f"{what} in one process, because {why}")
+            return False
+    return True
+
+
 def _in_parallel(
     work: Callable[[ImageTree, Sequence[ImageFile]], R],
     tree: ImageTree,
@@ -231,6 +250,7 @@ def _in_parallel(
     n = sum(map(len, batches))
     # An open archive cannot be shared between processes, because they would share its position.
     many = processes and isinstance(tree, FolderTree) and n >= MANY_FILES and hasattr(os, "fork")
+    many = many and _can_start_workers(what)
     results: Iterable[R] = (work(tree, batch) for batch in batches)
     if many:
         # The results are NumPy arrays, which pass through a pipe and need no shared memory.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, Interrupted, RunError
+from autoencode.io.folders import sweep
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.custom import is_custom, network_file
@@ -254,6 +257,14 @@ class Work:
         return _train(job, self.on_trained)
 
 
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder for shared data; those that killed processes left are removed."""
+    prefix = f"autoencode-{platform.node()}-"  # the folder may be that of several machines
+    pattern = re.compile(rf"{re.escape(prefix)}(\d{{1,9}})-\w+")
+    sweep(Path(tempfile.gettempdir()), pattern, folders=True)
+    return tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", ignore_cleanup_errors=True)
+
+
 def _in_parallel(
     jobs: Sequence[Job],
     on_trained: Callable[[FitResult], Any] | None,
@@ -272,7 +283,7 @@ def _in_parallel(
     def on_warning(position: int, text: str) -> None:
         warnings.warn(f"{jobs[position].out}: {text}", stacklevel=4)
 
-    with tempfile.TemporaryDirectory(prefix="autoencode-", ignore_cleanup_errors=True) as scratch:
+    with _scratch_folder() as scratch:
         distinct = {id(job.data): job.data for job in jobs}
         places = {key: place for place, key in enumerate(distinct)}
         shared = [share(data, Path(scratch) / str(places[key])) for key, data in distinct.items()]
