@@ -129,7 +129,10 @@ def make_run(folder, recipe: str, data: Data, latent: int = 2) -> Run:
     lines = []
     for step in (10, 20, 30, 40):
         figures = {"loss": 60.0 / step, "terms": terms, "squared_error": 600.0 / step}
-        lines.append({"step": step, "epoch": 0.1, "lr": 1e-3, "images_per_second": 1.0} | figures)
+        lines.append(
+            {"step": step, "epoch": 0.1, "seconds": 0.1, "lr": 1e-3, "images_per_second": 1.0}
+            | figures
+        )
         lines.append({"step": step, "validation": figures})
         _write_strip(strips / f"{step:09d}.png", model(scaled(data.validation.x[:12])).images)
     _write_strip(strips / "originals.png", scaled(data.validation.x[:12]))
