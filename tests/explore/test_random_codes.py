@@ -1,6 +1,6 @@
 import torch
 
-from autoencode.explore import normal_like, uniform_like
+from autoencode.explore import in_class, uniform_like
 
 
 def test_in_box_fills_the_box():
@@ -14,16 +14,18 @@ def test_in_box_fills_the_box():
     torch.testing.assert_close(high - low, torch.tensor([2.0, 6.0]), rtol=0.01, atol=0)
 
 
-def test_like_has_the_mean_and_covariance_of_the_codes():
+def test_codes_in_a_class_are_near_its_codes():
     generator = torch.Generator().manual_seed(0)
-    mix = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.3, 0.0]]).T
-    codes = torch.randn(400, 3, generator=generator) @ mix + torch.tensor([3.0, -1.0])
-    drawn = normal_like(codes, 20_000, generator)
-    torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.03, rtol=0)
-    torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), atol=0.03, rtol=0.03)
+    codes = torch.randn(300, 2, generator=generator)
+    labels = (codes[:, 0] > 0).long()
+    z, kept = in_class(codes, labels, 1, 100, generator)
+    assert z.shape == (100, 2)
+    assert torch.cdist(z, codes[labels == 1]).amin(1).max() < 1
+    assert kept > 0.8
 
 
-def test_like_of_one_code_is_that_code():
+def test_codes_of_one_example_are_that_code():
     generator = torch.Generator().manual_seed(0)
     code = torch.tensor([[1.0, 2.0]])
-    torch.testing.assert_close(normal_like(code, 3, generator), code.expand(3, 2))
+    z, _ = in_class(code, torch.zeros(1).long(), 0, 3, generator)
+    torch.testing.assert_close(z, code.expand(3, 2))

@@ -4,7 +4,7 @@ from autoencode.explore.neighbours import neighbours
 from autoencode.explore.paths import interpolate, lattice, traverse
 from autoencode.explore.plane import Plane, code_plane
 from autoencode.explore.projection import METHODS, project
-from autoencode.explore.random_codes import in_class, normal_like, uniform_like
+from autoencode.explore.random_codes import in_class, uniform_like
 
 __all__ = [
     "METHODS",
@@ -14,7 +14,6 @@ __all__ = [
     "interpolate",
     "lattice",
     "neighbours",
-    "normal_like",
     "project",
     "traverse",
     "uniform_like",

@@ -15,14 +15,6 @@ def uniform_like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> F
     return low + (high - low) * torch.rand(n, codes.shape[1], generator=generator)
 
 
-def normal_like(codes: Float[Tensor, "m d"], n: int, generator: Generator) -> Float[Tensor, "n d"]:
-    """`n` codes from the normal distribution with the mean and covariance of `codes`."""
-    centred = codes - codes.mean(0)
-    # Random combinations of the deviations have their covariance; no decomposition is needed.
-    noise = torch.randn(n, len(codes), generator=generator)
-    return codes.mean(0) + noise @ centred / math.sqrt(max(1, len(codes) - 1))
-
-
 def in_class(
     codes: Float[Tensor, "m d"],
     labels: Tensor,

@@ -12,7 +12,6 @@ from torch import Tensor
 from autoencode.contract import Autoencoder
 from autoencode.data import Data, Split
 from autoencode.data.stream import DataStream, cut
-from autoencode.errors import DataError
 from autoencode.io.progress import Bar
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import in_batches
@@ -69,7 +68,7 @@ def measured(
     return in_batches(model, part.x, measure, "", batch_size, conditioning(model.recipe, part))
 
 
-def names_of(part: Split, start: int, *, table: bool = False) -> list[str]:
+def names_of(part: Split, start: int) -> list[str]:
     """The names of the examples of a chunk: their files or row identifiers, else their positions.
 
     start: the position of the first one.
@@ -90,23 +89,6 @@ def class_names(labels: Sequence[int], classes: Sequence[str]) -> list[str | Non
     """The names of classes by their positions; None for −1."""
     known = classes or [str(i) for i in range(max(labels, default=0) + 1)]
     return [known[y] if y >= 0 else None for y in labels]
-
-
-def class_number(model: Any, label: Any) -> int:
-    """The position of a class, given by its name or position, among those of a model.
-
-    Raises:
-        DataError: there is no such class.
-    """
-    from autoencode.errors import did_you_mean
-
-    preprocessing = getattr(model, "preprocessing", None)
-    classes = () if preprocessing is None else preprocessing.classes
-    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
-        return label
-    if str(label) in classes:
-        return classes.index(str(label))
-    raise DataError(f'There is no class "{label}"', did_you_mean(str(label), classes))
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:
