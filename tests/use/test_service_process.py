@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -228,17 +228,16 @@ def test_every_accepted_request_is_answered_at_the_end(serve, number):
 
     def ask():
         while not stopping.is_set():
-            try:
-                connection = http.client.HTTPConnection(*service.address, timeout=20)
-                connection.connect()
-            except OSError:
-                return  # no longer accepted
-            connection.request("POST", "/v1/models/vae/embed", npy(2), NPY)
-            try:
-                found.append(connection.getresponse().status)
-            except OSError as error:
-                found.append(type(error).__name__)
-            connection.close()
+            with closing(http.client.HTTPConnection(*service.address, timeout=20)) as connection:
+                try:
+                    connection.connect()
+                except OSError:
+                    return  # no longer accepted
+                try:
+                    connection.request("POST", "/v1/models/vae/embed", npy(2), NPY)
+                    found.append(connection.getresponse().status)
+                except (OSError, http.client.HTTPException) as error:
+                    found.append(type(error).__name__)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
