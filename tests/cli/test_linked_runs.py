@@ -9,6 +9,8 @@ from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
 from autoencode.train.checkpoint import checkpoints
 
+pytestmark = pytest.mark.long
+
 QUICK = "--set network.hidden=[16] --steps 20 --batch-size 50 --validate-every 20 --no-report"
 
 

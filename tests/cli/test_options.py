@@ -121,7 +121,8 @@ def test_values_that_are_given_can_be_written_as_a_command_line():
     )
 
 
-@pytest.mark.parametrize("width", [80, pytest.param(120, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("width", [80, 120])
 def test_no_option_is_cut_off_in_the_help(width, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     for path, command in COMMANDS:

@@ -15,6 +15,8 @@ from autoencode.models.run import load
 from autoencode.train import fit, resume
 from autoencode.train.trainer import Trainer
 
+pytestmark = pytest.mark.long
+
 FILE = "critics.safetensors"
 # Recipe, changes, and the terms that have a critic.
 CASES = {

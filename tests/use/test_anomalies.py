@@ -12,6 +12,8 @@ from autoencode.errors import AutoencodeError, DataError, RecipeError
 from autoencode.use.anomalies import heat, write_anomalies
 from autoencode.use.scores import METHODS, Scorer, score
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def trained():

@@ -30,6 +30,7 @@ def test_codes_of_a_class_have_its_majority_among_their_neighbours():
     assert not len(in_class(codes, rare, 1, 5, draw)[0])
 
 
+@pytest.mark.long
 def test_images_of_a_class_are_of_the_class(digits_model):
     """By a classifier that knows nothing of the model: the nearest test images."""
     data, model = digits_model.data, digits_model.model
@@ -40,6 +41,7 @@ def test_images_of_a_class_are_of_the_class(digits_model):
     assert (data.test.y[near] == 3).float().mean() > 0.8
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_images(digits_model):
     model = digits_model.model
     state = torch.random.get_rng_state()
@@ -49,6 +51,7 @@ def test_the_same_seed_gives_the_same_images(digits_model):
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+@pytest.mark.long
 def test_a_given_code_is_decoded(digits_model):
     model = digits_model.model
     z = torch.tensor([[0.5, -1, 0, 2], [0, 0, 0, 0]])
@@ -59,6 +62,7 @@ def test_a_given_code_is_decoded(digits_model):
         generate(model, code=[1, 2, 3])
 
 
+@pytest.mark.long
 def test_temperature_scales_the_codes(digits_model):
     model = digits_model.model
     cold = generate(model, 200, temperature=0.0)
@@ -68,6 +72,7 @@ def test_temperature_scales_the_codes(digits_model):
     assert spread[0] < spread[2]
 
 
+@pytest.mark.long
 def test_what_has_no_meaning_is_refused(digits_model, make):
     model = digits_model.model
     with pytest.raises(DataError, match='no class "ten"'):
@@ -82,6 +87,7 @@ def test_what_has_no_meaning_is_refused(digits_model, make):
         generate(sphere, temperature=0.5)
 
 
+@pytest.mark.long
 def test_examples_are_written_in_the_units_of_the_data(digits_model, tmp_path):
     from PIL import Image
 

@@ -26,6 +26,8 @@ def shown(path: str | Path) -> str:
     >>> shown("a\nb.png")
     'a\\nb.png'
     """
+    if isinstance(path, str) and path.isascii() and path.isprintable():
+        return path  # the usual case, of each of very many files
     text = os.fsencode(os.fspath(path)).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -40,15 +42,43 @@ def open_file(path: str | Path) -> BufferedReader:
     Raises:
         Unusable: it cannot be opened, or is not a regular file.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(_open_regular(path)[0], "rb")
+
+
+def read_small(path: str | Path, limit: int) -> bytes:
+    """The first bytes of a regular file, at most `limit`; faster than `open_file` for many.
+
+    Raises:
+        Unusable: it cannot be read, or is not a regular file.
+    """
+    number, size = _open_regular(path)
+    try:
+        return os.read(number, min(size, limit))  # memory is taken for what is asked
+    except OSError as error:
+        raise Unusable(reason(error)) from error
+    finally:
+        os.close(number)
+
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS |= getattr(os, "O_CLOEXEC", 0)
+
+
+def _open_regular(path: str | Path) -> tuple[int, int]:
+    """The number and the size of an open regular file.
+
+    Raises:
+        Unusable: as `open_file`.
+    """
     try:
         # Opening a device can have effects of its own, so it is refused before. What is opened is
         # checked again, because it may be another file by then.
         if stat.S_ISREG(os.stat(path).st_mode):
-            file = os.fdopen(os.open(path, flags), "rb")
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file
-            file.close()
+            number = os.open(path, _FLAGS)
+            status = os.fstat(number)
+            if stat.S_ISREG(status.st_mode):
+                return number, status.st_size
+            os.close(number)
     except OSError as error:
         raise Unusable(reason(error)) from error
     raise Unusable("it is not a regular file")

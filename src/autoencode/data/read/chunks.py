@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from autoencode.data.options import ReadOptions
 from autoencode.data.read.decoding import Decoded, decode_in_chunks
 from autoencode.data.read.depth import common_type, odd_bands
 from autoencode.data.read.folder import (
-    by_name,
     common_size,
     label_names,
     labelled_parts,
@@ -24,7 +23,7 @@ from autoencode.data.read.folder import (
     unread_notices,
 )
 from autoencode.data.read.image import quiet_pillow
-from autoencode.data.read.layout import arrange
+from autoencode.data.read.layout import ImageFile, arrange
 from autoencode.data.read.scan import ImageTree
 from autoencode.data.records import BadFile, RawData
 from autoencode.io.files import shown
@@ -57,7 +56,8 @@ class FolderChunks:
             self.n, names = len(files), label_names(files)
             if {file.part for file in files} != {"all"}:
                 self.notices.append("All parts of the data are used together.")
-            for decoded in decode_in_chunks(tree, files, size, "reading images"):
+            pixels = math.prod(self.shape)
+            for decoded in decode_in_chunks(tree, files, size, pixels, "reading images"):
                 raw = self._chunk(tree, decoded, names)
                 if raw is not None:
                     good += len(raw.parts["all"][0])
@@ -72,34 +72,38 @@ class FolderChunks:
     def _chunk(self, tree: ImageTree, decoded: Decoded, names: Sequence[str]) -> RawData | None:
         """The good images of a chunk; None if all are bad."""
         headers = dict(zip(decoded.files, decoded.headers, strict=True))
-        odd = odd_bands(by_name(headers), self.shape[0] if len(self.shape) == 3 else 1)
+        shown_names = [shown(file.path) for file in decoded.files]
+        named = dict(zip(shown_names, decoded.headers, strict=True))
+        odd = odd_bands(named, self.shape[0] if len(self.shape) == 3 else 1)
         bad = [*decoded.bad, *(BadFile(tree.shown(name), why) for name, why in odd.items())]
         if bad:
             tree.bad += bad
             refuse_bad(tree, self.options)
             skip_notices(tree, self.options)  # refuses too many
-        kept = [i for i, file in enumerate(decoded.files) if shown(file.path) not in odd]
+        kept, images = decoded.files, decoded.images
+        if odd:
+            good = [i for i, name in enumerate(shown_names) if name not in odd]
+            kept, images = [kept[i] for i in good], [images[i] for i in good]
+            shown_names = [shown_names[i] for i in good]
+            headers = {file: headers[file] for file in kept}
+            named = {name: named[name] for name in shown_names}
         if not kept:
             return None
-        files = [replace(decoded.files[i], part="all") for i in kept]
-        heads = {file: headers[file] for file in (decoded.files[i] for i in kept)}
-        _, size_notices = common_size(heads, tree, self.options)
-        common = common_type(by_name(heads), self.options.value_range is not None)
-        images: np.ndarray | list[np.ndarray] = [decoded.images[i] for i in kept]
-        if isinstance(decoded.images, np.ndarray) and not odd:
-            images = decoded.images
+        _, size_notices = common_size(headers, tree, self.options)
+        common = common_type(named, self.options.value_range is not None)
         converted = (
             common.convert(images)
             if isinstance(images, np.ndarray)
             else [common.convert(image) for image in images]
         )
         x = np.concatenate([*common.stacked(converted)])
+        files = [ImageFile(file.path, "all", file.label) for file in kept]
         parts, classes = labelled_parts(files, x, names)
         return RawData(
             parts,
             classes,
             common.value_range,
             (*size_notices, *common.notices),
-            names={"all": [shown(file.path) for file in files]},
+            names={"all": shown_names},
             image_files=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import re
@@ -26,7 +27,7 @@ from autoencode.io.files import Unusable, reason
 from autoencode.io.progress import Bar, say
 
 # Files and pixels of one task; the pixels of a few tasks may be in memory.
-TASK_FILES, TASK_PIXELS = 1024, 2**22
+TASK_FILES, TASK_PIXELS = 4096, 2**22
 # Fewer files are read faster by threads than processes start.
 MANY_FILES = 4_000
 WORKERS = min(4, os.cpu_count() or 1)
@@ -79,13 +80,18 @@ def decode_files(
 
 
 def decode_in_chunks(
-    tree: ImageTree, files: Sequence[ImageFile], size: tuple[int, int] | None, what: str
+    tree: ImageTree,
+    files: Sequence[ImageFile],
+    size: tuple[int, int] | None,
+    pixels: int,
+    what: str,
 ) -> Iterator[Decoded]:
     """The images of files that are read once, in order; memory is that of a few tasks.
 
-    size: height and width to which they are resized.
+    size: height and width to which they are resized.   pixels: of one, in all bands.
     """
-    batches = [files[i : i + TASK_FILES] for i in range(0, len(files), TASK_FILES)]
+    n = min(TASK_FILES, max(64, TASK_PIXELS // pixels))
+    batches = [files[i : i + n] for i in range(0, len(files), n)]
     convert = _same if size is None else partial(resized, size=size)
     work = partial(_decoded, headers=None, convert=convert)
     for _, found in _in_parallel(work, tree, batches, what):
@@ -130,21 +136,35 @@ def _decoded(
     heads: dict[ImageFile, Header] = {}
     images: dict[ImageFile, np.ndarray] = {}
     groups: dict[tuple[int, int, int], list[tuple[ImageFile, PlainPng]]] = {}
-    for file in files:
-        plain = _plain(tree, file)
-        # What disagrees with its header is left to the general decoder, which says so.
-        head = None if plain is None else _header(*plain[:3])
-        if plain is not None and known.get(file, head) == head:
-            groups.setdefault(plain[:3], []).append((file, plain))
-    for group in groups.values():
+
+    def convert_group(shape: tuple[int, int, int]) -> np.ndarray | None:
+        group = groups.pop(shape)
         pixels = pixels_of([plain for _, plain in group])
         if pixels is None:
-            continue
+            return None
         pixels = convert(pixels)
         if len(group) == len(files):
-            return Decoded([*files], [_header(*plain[:3]) for _, plain in group], pixels, [])
-        for (file, plain), image in zip(group, pixels, strict=True):
-            images[file], heads[file] = image, _header(*plain[:3])
+            return pixels
+        head = _header(*shape)
+        for (file, _), image in zip(group, pixels, strict=True):
+            images[file], heads[file] = image, head
+        return None
+
+    for file in files:
+        plain = _plain(tree, file)
+        if plain is None:
+            continue
+        shape = plain[:3]
+        # What disagrees with its header is left to the general decoder, which says so.
+        if known and known[file] != _header(*shape):
+            continue
+        group = groups.setdefault(shape, [])
+        group.append((file, plain))
+        if len(group) * math.prod(shape) > TASK_PIXELS:
+            convert_group(shape)
+    for shape in [*groups]:
+        if (pixels := convert_group(shape)) is not None:
+            return Decoded([*files], [_header(*shape)] * len(files), pixels, [])
 
     def general(file: ImageFile) -> tuple[Header, np.ndarray]:
         head = known.get(file) or header(tree.open(file.path))
@@ -166,8 +186,7 @@ def _plain(tree: ImageTree, file: ImageFile) -> PlainPng | None:
     if not file.path.lower().endswith(".png"):
         return None
     try:
-        with tree.open(file.path) as opened:
-            content = opened.read(MAX_BYTES + 1)
+        content = tree.read(file.path, MAX_BYTES + 1)
     except (Unusable, OSError):
         return None  # the general decoder says why
     return plain_png(content)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from autoencode.data.options import ReadOptions
 from autoencode.data.read.keys import PARTS
@@ -28,8 +29,7 @@ from autoencode.io.files import shown
 _PART_NAMES = {"train": "training", "validation": "validation", "test": "test", "all": "all"}
 
 
-@dataclass(frozen=True)
-class ImageFile:
+class ImageFile(NamedTuple):
     """An image with its part and its class; path: relative to the source."""
 
     path: str
@@ -105,7 +105,8 @@ def arrange(
         if options.labels is not None and any(branch.folders for branch in parts.values()):
             notices.append("Labels are given, so the folders are not used as labels.")
     order = {part: i for i, part in enumerate(parts)}
-    files.sort(key=lambda f: (order[f.part], natural_key(f.label), path_key(f.path)))
+    labels = {label: natural_key(label) for label in {file.label for file in files}}
+    files.sort(key=lambda f: (order[f.part], labels[f.label], path_key(f.path)))
     if [*parts] != ["all"]:
         count = {part: sum(file.part == part for file in files) for part in parts}
         listed = ", ".join(

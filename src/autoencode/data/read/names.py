@@ -22,24 +22,35 @@ TRUTH |= {"annotation", "annotations", "label", "labels", "mask", "masks", "segm
 TRUTH |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject"}
 
 
-@lru_cache(maxsize=2048)  # the names of folders come with each of their files
+_NUMBERS = re.compile(r"([0-9]+)")
+
+
 def natural_key(text: str) -> tuple[object, ...]:
     """A key that sorts names with numbers by these numbers, else by bytes.
 
     >>> sorted(["10.png", "9.png", "a2", "a10"], key=natural_key)
     ['9.png', '10.png', 'a2', 'a10']
     """
-    words = re.split(r"([0-9]+)", text)
-    key: list[object] = [os.fsencode(word) for word in words]
-    for i in range(1, len(words), 2):
-        number = words[i].lstrip("0")
-        key[i] = (len(number), number)
-    return tuple(key), os.fsencode(text)
+    whole = text.encode() if text.isascii() else os.fsencode(text)
+    key: list[object] = []
+    for i, word in enumerate(_NUMBERS.split(text)):
+        if i % 2:
+            number = word.lstrip("0")
+            key.append((len(number), number))
+        else:
+            key.append(word.encode() if word.isascii() else os.fsencode(word))
+    return tuple(key), whole
 
 
 def path_key(path: str) -> tuple[object, ...]:
     """The `natural_key` of each name of a path."""
-    return tuple(natural_key(name) for name in path.split("/"))
+    folder, _, name = path.rpartition("/")
+    return (*_folder_key(folder), natural_key(name)) if folder else (natural_key(name),)
+
+
+@lru_cache(maxsize=2048)  # a folder comes with each of its files
+def _folder_key(folder: str) -> tuple[object, ...]:
+    return tuple(map(natural_key, folder.split("/")))
 
 
 def parts_of(names: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from autoencode.data.read.image import ENDINGS
 from autoencode.data.records import BadFile
-from autoencode.io.files import open_file, reason, shown
+from autoencode.io.files import open_file, read_small, reason, shown
 
 # Folders and files that systems and programs leave, in lower case. Hidden ones begin with a dot.
 JUNK = frozenset(["__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "__pycache__"])
@@ -86,6 +86,15 @@ class ImageTree(ABC):
             Unusable: it cannot be read.
         """
 
+    def read(self, path: str, limit: int) -> bytes:
+        """The first bytes of an image, at most `limit`.
+
+        Raises:
+            Unusable: it cannot be read.   OSError: it is damaged.
+        """
+        with self.open(path) as file:
+            return file.read(limit)
+
     def shown(self, path: str = "") -> str:
         """The source, or the path of an image in it, as one line of text."""
         return shown(os.path.join(self.source, path) if path else self.source)
@@ -145,6 +154,7 @@ class FolderTree(ImageTree):
 
     def __init__(self, source: Path, rules: IgnoreRules, outside: Iterable[str] = ()) -> None:
         super().__init__(source, rules)
+        self._root = os.path.join(source, "")
         self._visited: set[tuple[int, int]] = set()
         waiting = ["", *outside]
         # Without recursion: paths can be deeper than Python's stack.
@@ -158,6 +168,10 @@ class FolderTree(ImageTree):
             Unusable: it cannot be read.
         """
         return open_file(os.path.join(self.source, path))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See `ImageTree.read`."""
+        return read_small(f"{self._root}{path}", limit)
 
     def _list(self, folder: str) -> list[str]:
         """Add the files directly in a folder; the folders in it, the first last."""
