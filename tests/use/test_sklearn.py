@@ -4,6 +4,7 @@ import io
 import pickle
 import pickletools
 import random
+from typing import get_args
 
 import joblib
 import numpy as np
@@ -17,11 +18,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from autoencode import RECIPES, Recipe, Spec, embed, reconstruct
-from autoencode.data import load_data
+from autoencode.data import Split, load_data
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.io.store import packed_tensors, unpacked_tensors
 from autoencode.sklearn import AutoencoderDetector, AutoencoderTransformer, EstimatorError
 from autoencode.sklearn.messages import in_python
+from autoencode.use.scores import Method, score
 
 pytestmark = pytest.mark.long
 
@@ -421,7 +423,7 @@ def test_parameters_that_change_after_fit(iris):
     with pytest.raises(EstimatorError, match="score_method must be"):
         changed.set_params(score_method="distance").predict(iris)
     with pytest.raises(EstimatorError, match="4 columns"):
-        changed.set_params(score_method="likelihood", image_shape=(2, 2)).predict(iris)
+        changed.set_params(score_method="reconstruction", image_shape=(2, 2)).predict(iris)
 
 
 def test_steps_of_the_recipe(iris):
@@ -624,13 +626,37 @@ def test_detector_of_both_conventions(iris):
 def test_scores_are_the_squared_error_in_scaled_units(iris, detector):
     model = detector.to_model()
     scaled = torch.from_numpy(model.preprocessing(iris))
-    expected = (reconstruct(model, scaled) - scaled).square().mean(1)
+    expected = (reconstruct(model, scaled) - scaled).square().sum(1)
     np.testing.assert_allclose(detector.decision_scores_, expected, rtol=1e-4)
-    likelihood = AutoencoderDetector(latent=2, score_method="likelihood", **SMALL).fit(iris)
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_every_score_is_that_of_the_package(iris, method):
+    given = {"latent": 2, "validation_fraction": 0.02, **SMALL, "score_method": method}
+    detector = AutoencoderDetector(**given).fit(iris)
+    model = detector.to_model()
+    rows = Split(torch.from_numpy(model.preprocessing(iris)), None)
+    expected = score(model, rows, method, training=rows)
+    np.testing.assert_allclose(detector.decision_scores_, expected, rtol=2e-4)
+    copy = pickle.loads(pickle.dumps(detector))
+    assert (copy.score_samples(iris[:40]) == detector.score_samples(iris[:40])).all()
+
+
+def test_rows_with_gaps_have_scores_of_the_scale_of_the_others(iris):
+    gaps = np.where(np.arange(4) % 2 == np.arange(len(iris))[:, None] % 2, np.nan, iris)
+    detector = AutoencoderDetector("vae", latent=2, missing=True, **SMALL).fit(gaps)
+    model = detector.to_model()
+    scaled = torch.from_numpy(model.preprocessing(gaps)).float()
     with torch.no_grad():
-        p = likelihood.to_model()
-        expected = -p.decode(p.encode(scaled).z).log_prob(scaled)
-    np.testing.assert_allclose(likelihood.decision_scores_, expected, rtol=1e-4)
+        expected = 4 * (model(scaled).images - scaled).square().nanmean(1)
+    np.testing.assert_allclose(-detector.score_samples(gaps), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_score_of_codes_needs_its_own_fit(iris):
+    changed = AutoencoderDetector(latent=2, score_method="density", **SMALL).fit(iris)
+    with pytest.raises(EstimatorError, match="Call fit again"):
+        changed.set_params(score_method="neighbours").score_samples(iris)
+    changed.fit(iris).score_samples(iris)
 
 
 def test_fixes_are_python():

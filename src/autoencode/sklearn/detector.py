@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from functools import partial
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
 from torch import Tensor
 
 from autoencode.arguments import Within, check_value
+from autoencode.errors import RecipeError
 from autoencode.models.build import Model
 from autoencode.models.recipe import Recipe
 from autoencode.sklearn.base import AutoencoderEstimator
 from autoencode.sklearn.messages import value_errors
 from autoencode.sklearn.stored import by_batch
 from autoencode.sklearn.values import finite, plain
+from autoencode.use.scores import (
+    MAX_CODES,
+    NEEDS_CODES,
+    SAMPLES,
+    CodeScores,
+    Method,
+    fitted_to,
+    likelihoods,
+    reconstruction_errors,
+)
 
-ScoreMethod = Literal["reconstruction", "likelihood"]
 _Contamination = Annotated[float, Within(1e-9, 0.5)]
 
 
 class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """An autoencoder that finds anomalies: rows that it does not reconstruct well.
 
-    score_method: "reconstruction" scores a row by its squared error in scaled units, averaged over
-        its values; "likelihood" by −log p(x|z) at its code, which also weighs the columns by the
-        noise that the model has learned, where the recipe learns it.
+    score_method: the score of a row, as of `autoencode.score`: "reconstruction" (its squared error
+        in scaled units), "elbo" (−ELBO), "likelihood" (−log p(x) by importance sampling), "density"
+        (of its code under a mixture of normal distributions that is fitted to the training codes)
+        or "neighbours" (distance from its code to the fifth nearest training code).
     contamination: the share of the training rows that are anomalies, above 0 and up to 0.5.
 
     The other parameters are those of `AutoencoderTransformer`.
@@ -56,7 +68,7 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
         recipe: str | Recipe = "vae",
         latent: int | None = None,
         *,
-        score_method: ScoreMethod = "reconstruction",
+        score_method: Method = "reconstruction",
         contamination: float = 0.1,
         steps: int | None = 1000,
         lr: float | None = None,
@@ -99,10 +111,17 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
             ResourceError: memory ran out.
         """
         with value_errors():
-            check_value(self.score_method, ScoreMethod, "score_method")
+            check_value(self.score_method, Method, "score_method")
             check_value(plain(self.contamination), _Contamination, "contamination")
         self._train(X, y)
-        scores = self._scores(X, y, np.dtype(np.float64))
+        self.code_scores_ = None
+        if self.score_method in NEEDS_CODES:
+            model, x, context, _ = self._inputs(X, y)
+            with value_errors():
+                some = np.random.default_rng(0).permutation(len(x))[:MAX_CODES]
+                codes = self._codes(model, x, context)[np.sort(some)]
+                self.code_scores_ = (self.score_method, *fitted_to(codes, self.score_method))
+        scores = self._scores(X, y)
         self.decision_scores_ = scores
         self.offset_ = float(np.percentile(-scores, 100.0 * float(self.contamination)))
         self.threshold_ = -self.offset_
@@ -114,7 +133,7 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
 
         y: labels, which conditional recipes need.
         """
-        return -self._scores(X, y, np.dtype(np.float64))
+        return -self._scores(X, y)
 
     def decision_function(self, X: Any, y: Any = None) -> np.ndarray:
         """`score_samples` minus `offset_`: [N]; negative for anomalies, as in scikit-learn.
@@ -142,26 +161,39 @@ class AutoencoderDetector(OutlierMixin, AutoencoderEstimator):  # type: ignore[m
         share = ((scores - low) / (high - low or 1.0)).clip(0, 1)
         return np.stack([1 - share, share], 1)
 
-    def _scores(self, X: Any, y: Any, kind: np.dtype) -> np.ndarray:
-        """The scores of rows, [N]; higher is more anomalous."""
+    def _scores(self, X: Any, y: Any) -> np.ndarray:
+        """The scores of rows, float64, [N]; higher is more anomalous."""
         model, x, context, _ = self._inputs(X, y)
         with value_errors():
-            check_value(self.score_method, ScoreMethod, "score_method")
-            measure = _METHODS[self.score_method]
-            found = by_batch(model, x, context, lambda b, c: measure(model, b, c))
-            return finite(found, "scores", kind)
+            check_value(self.score_method, Method, "score_method")
+            if self.score_method == "reconstruction":
+                found = by_batch(model, x, context, partial(reconstruction_errors, model))
+            elif self.score_method in NEEDS_CODES:
+                scorer = self._code_scores()
+                found = scorer(self._codes(model, x, context))
+            else:
+                # Importance sampling is not exact, so it needs no float64.
+                single = self.to_model()
+                found = likelihoods(single, x, context, self.score_method, SAMPLES, seed=0)
+            return finite(found, "scores", np.dtype(np.float64))
 
+    def _codes(self, model: Model, x: Tensor, context: Tensor | None) -> np.ndarray:
+        codes: np.ndarray = by_batch(
+            model, x, context, lambda b, c: model.encode(b, c).z.flatten(1)
+        )
+        return codes
 
-def _squared_error(model: Model, x: Tensor, context: Tensor | None) -> Tensor:
-    """The squared error of the reconstructions, averaged over the values that are there, [B]."""
-    error: Tensor = (model(x, context).images - x).square().flatten(1).nanmean(1)
-    return error
+    def _code_scores(self) -> CodeScores:
+        """What was fitted to the training codes; its parts are arrays and scikit-learn's objects.
 
-
-def _negative_log_likelihood(model: Model, x: Tensor, context: Tensor | None) -> Tensor:
-    """−log p(x|z) at the deterministic code, [B]."""
-    log_p: Tensor = model.decode(model.encode(x, context).z, context).log_prob(x)
-    return -log_p
-
-
-_METHODS = {"reconstruction": _squared_error, "likelihood": _negative_log_likelihood}
+        Raises:
+            RecipeError: another score was fitted.
+        """
+        fitted = getattr(self, "code_scores_", None)
+        if fitted is None or fitted[0] != self.score_method:
+            raise RecipeError(
+                f"The score {self.score_method} compares codes with training codes, and fit had "
+                "another score_method",
+                "Call fit again.",
+            )
+        return CodeScores(*fitted[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ SAMPLES = 100  # of each example, for −ELBO and the likelihood
 NEIGHBOURS, COMPONENTS = 5, 10
 # Training codes that a density is fitted to, or among which neighbours are searched.
 MAX_CODES = 20_000
-_NEEDS_CODES = ("density", "neighbours")
+NEEDS_CODES = ("density", "neighbours")
 
 
 class Scorer:
@@ -57,8 +57,8 @@ class Scorer:
         check_value(samples, Count, "samples")
         check_value(seed, Seed, "seed")
         self.model, self.method, self.samples, self.seed = model, method, samples, seed
-        self._fitted: Any = None
-        if method in _NEEDS_CODES:
+        self._fitted: CodeScores | None = None
+        if method in NEEDS_CODES:
             if training is None or not len(training):
                 raise DataError(
                     f"The score {method} compares codes with those of the training examples",
@@ -70,61 +70,96 @@ class Scorer:
         """The scores of the examples of a part, float64, [N].
 
         Raises:
-            RecipeError: the model has no posterior or no prior, which the likelihood needs.
+            RecipeError: as `likelihoods`.
         """
         if self.method == "reconstruction":
             return _joined(measured(self.model, part, self._error))
         if self.method in ("elbo", "likelihood"):
             context = conditioning(self.model.recipe, part)
-            if not has_likelihood(self.model, part.x, context):
-                raise RecipeError(
-                    f"The score {self.method} needs a model with a posterior and a prior",
-                    "Choose --score reconstruction, or train a variational model, such as vae.",
-                )
-            found = likelihood_bounds(
-                self.model, part.x, context, samples=self.samples, seed=self.seed
-            )
-            bound = found.elbo if self.method == "elbo" else found.log_likelihood
-            return -bound.double().cpu().numpy()
-        codes = self._codes(part)
-        if self.method == "density":
-            density: np.ndarray = -self._fitted.score_samples(codes)
-            return density
-        distances: np.ndarray = self._fitted.kneighbors(codes)[0][:, -1]
-        return distances
+            return likelihoods(self.model, part.x, context, self.method, self.samples, self.seed)
+        assert self._fitted is not None  # to the training codes
+        return self._fitted(self._codes(part))
 
     def _error(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Squared errors [B]; missing values have none."""
-        y = self.model.forward(x, context).images.reshape(x.shape)
-        return squared_error(x, y).double()
+        return reconstruction_errors(self.model, x, context)
 
     def _codes(self, part: Split) -> np.ndarray:
-        """Codes in units of the training codes' deviations: float64, [N, d]."""
-        codes = joined(
-            measured(self.model, part, lambda x, c: self.model.encode(x, c).z.flatten(1))
-        )
-        z: np.ndarray = codes.double().numpy()
-        return (z - self._mean) / self._deviation
+        found = measured(self.model, part, lambda x, c: self.model.encode(x, c).z.flatten(1))
+        z: np.ndarray = joined(found).double().numpy()
+        return z
 
     def _fit(self, training: Split) -> None:
-        self._mean, self._deviation = np.zeros(1), np.ones(1)
         order = torch.randperm(len(training), generator=torch.Generator().manual_seed(self.seed))
         some = order[:MAX_CODES].sort().values
         context = None if training.context is None else training.context[some]
         y = None if training.y is None else training.y[some]
         codes = self._codes(Split(training.x[some], y, context, random=training.random))
-        self._mean, self._deviation = codes.mean(0), codes.std(0) + 1e-12
-        codes = (codes - self._mean) / self._deviation
-        if self.method == "density":
-            from sklearn.mixture import GaussianMixture
+        self._fitted = fitted_to(codes, self.method, self.seed)
 
-            n = max(1, min(COMPONENTS, len(codes) // 20))
-            self._fitted = GaussianMixture(n, reg_covar=1e-3, random_state=self.seed % 2**32)
-            self._fitted.fit(codes)
-            return
-        from sklearn.neighbors import NearestNeighbors
 
-        self._fitted = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(codes))).fit(codes)
+class CodeScores(NamedTuple):
+    """Scores of codes [N, d] by their place among training codes.
+
+    mean, deviation: of the training codes, [d], in whose units codes are compared.
+    fitted: a mixture of normal distributions, or a search for neighbours, of scikit-learn.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    fitted: Any
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """−log density of the codes, or the distances to their neighbours, float64, [N]."""
+        scaled = (codes - self.mean) / self.deviation
+        if hasattr(self.fitted, "kneighbors"):
+            distances: np.ndarray = self.fitted.kneighbors(scaled)[0][:, -1]
+            return distances
+        density: np.ndarray = -self.fitted.score_samples(scaled)
+        return density
+
+
+def fitted_to(codes: np.ndarray, method: Method, seed: int = 0) -> CodeScores:
+    """The method "density" or "neighbours", fitted to training codes [N, d], float64."""
+    mean, deviation = codes.mean(0), codes.std(0) + 1e-12
+    scaled = (codes - mean) / deviation
+    if method == "density":
+        from sklearn.mixture import GaussianMixture
+
+        n = max(1, min(COMPONENTS, len(codes) // 20))
+        mixture = GaussianMixture(n, reg_covar=1e-3, random_state=seed % 2**32)
+        return CodeScores(mean, deviation, mixture.fit(scaled))
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(codes)))
+    return CodeScores(mean, deviation, search.fit(scaled))
+
+
+def reconstruction_errors(model: Any, x: Tensor, context: Tensor | None) -> Tensor:
+    """Squared errors of the reconstructions, summed over the values, float64: [B, *X] to [B].
+
+    Of an example with missing values, the mean over the others counts for these.
+    """
+    y = model.forward(x, context).images.reshape(x.shape)
+    known = (~x.isnan()).flatten(1).double().mean(1)
+    return squared_error(x, y).double() / known.clamp(min=1e-12)
+
+
+def likelihoods(
+    model: Any, x: Tensor, context: Tensor | None, method: Method, samples: int, seed: int
+) -> np.ndarray:
+    """−ELBO or −log p(x) of examples by importance sampling, float64: [N, *X] to [N].
+
+    Raises:
+        RecipeError: the model has no posterior or no prior.
+    """
+    if not has_likelihood(model, x, context):
+        raise RecipeError(
+            f"The score {method} needs a model with a posterior and a prior",
+            "Choose --score reconstruction, or train a variational model, such as vae.",
+        )
+    found = likelihood_bounds(model, x, context, samples=samples, seed=seed)
+    bound = found.elbo if method == "elbo" else found.log_likelihood
+    return -bound.double().cpu().numpy()
 
 
 def _joined(parts: list[Tensor]) -> np.ndarray:
