@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from torch import nn
+
+from autoencode.contract import Autoencoder
 from autoencode.data import Data
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
 from autoencode.evaluation.cache import MetricsCache
@@ -22,6 +25,7 @@ from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.evaluation.saved import check_records
 from autoencode.models.build import Model
+from autoencode.models.foreign import as_autoencoder, module_data
 from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
@@ -29,7 +33,7 @@ WITHOUT_CRITICS = "needs the critics of the training, which this run does not ha
 
 
 def evaluate(
-    model: Model,
+    model: Model | nn.Module,
     data: Data | Any,
     measures: Iterable[str] = QUICK,
     cache: MetricsCache | None = None,
@@ -40,6 +44,7 @@ def evaluate(
     The same model and data give the same metrics; weights, training mode and torch's random state
     are left as they were.
 
+    model: also any `nn.Module` with an encoder and a decoder, see `models.foreign`.
     data: what `load_data` returned, or new data, anything that it takes: all examples of these are
         measured, preprocessed as in training.
     measures: names in `MEASURES`; those in `QUICK` take seconds.
@@ -53,7 +58,10 @@ def evaluate(
         RecipeError: there is no such measure.
         Diverged: a metric is not finite.
     """
-    if not isinstance(data, Data):
+    if not isinstance(model, Autoencoder):
+        data = module_data(data)
+        model = as_autoencoder(model, data)
+    elif not isinstance(data, Data):
         data = new_data(model, data)
     if len(data.test) == 0:
         raise DataError(
@@ -65,6 +73,7 @@ def evaluate(
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
     ctx = EvaluationContext(model, data, **options)
     left_out = {} if ctx.has_train else dict.fromkeys(_left_out(names, ctx), WITHOUT_TRAIN)
+    left_out |= {name: why for name, why in model.unmeasured.items() if name in names}
     if "objective" in names:
         left_out |= dict.fromkeys(objective.needing_critics(model), WITHOUT_CRITICS)
     names = [name for name in names if name not in left_out]
