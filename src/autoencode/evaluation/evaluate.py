@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from torch import nn
-
 from autoencode.contract import Autoencoder
 from autoencode.data import Data
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
@@ -33,7 +31,7 @@ WITHOUT_CRITICS = "needs the critics of the training, which this run does not ha
 
 
 def evaluate(
-    model: Model | nn.Module,
+    model: Model | Any,
     data: Data | Any,
     measures: Iterable[str] = QUICK,
     cache: MetricsCache | None = None,
@@ -60,9 +58,9 @@ def evaluate(
     """
     if not isinstance(model, Autoencoder):
         data = module_data(data)
-        model = as_autoencoder(model, data)
     elif not isinstance(data, Data):
         data = new_data(model, data)
+    model = as_autoencoder(model, data)
     if len(data.test) == 0:
         raise DataError(
             f'"{data.name}" has no test examples to measure on', "Keep a part of it for testing."

@@ -47,7 +47,7 @@ class Explorer:
     ) -> None:
         if any(isinstance(run, nn.Module) for run in runs):
             if data is None and not isinstance(runs[-1], nn.Module | Run):
-                *runs, data = runs
+                runs, data = runs[:-1], runs[-1]
             data = module_data(data)
         self.runs = [_run_of(run, data) for run in runs]
         check_same_data(self.runs)

@@ -134,13 +134,17 @@ def as_autoencoder(model: Any, source: Any = None, **options: Any) -> Any:
     x, preprocessing, n = _sample(source, options)
     bounded = preprocessing is None or not preprocessing.is_table
     understood = understand(module, scaled(x).float(), bounded)
-    if str(_UNDERSTOOD.get(module)) != str(understood):
+    before = _UNDERSTOOD.get(module)
+    # The values differ from batch to batch.
+    if before is None or replace(before, low=understood.low, high=understood.high) != understood:
         say(str(understood))
     _UNDERSTOOD[module] = understood
     shape = understood.x
     if preprocessing is not None:  # the shape of loaded data is known
         shape, understood = preprocessing.shape, replace(understood, x=preprocessing.shape)
-    adapted = ModuleAutoencoder(module, understood, Sizes(shape, understood.z, n=n, bounded=bounded))
+    adapted = ModuleAutoencoder(
+        module, understood, Sizes(shape, understood.z, n=n, bounded=bounded)
+    )
     adapted.preprocessing = preprocessing
     return adapted
 
@@ -233,6 +237,7 @@ def _recipe(understood: Understanding, sizes: Sizes) -> ModuleRecipe:
         "posterior": f"normal, from mean and {understood.spread}" if understood.spread else "none",
         "prior": "standard normal, assumed" if understood.spread else "none",
     }
+    words["not measured"] = "; ".join(f"{name}: {why}" for name, why in UNMEASURED.items())
     if understood.activation:
         words["decoder"] += f", with {understood.activation} as in forward"
     return ModuleRecipe(

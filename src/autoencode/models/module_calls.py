@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from typing import Any
@@ -10,13 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn.functional import softplus
 from torch.overrides import TorchFunctionMode
 
 # How the second output of an encoder gives ln σ² of the posterior.
-SPREADS = {
+SPREADS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "log-variance": lambda s: s,
     "standard deviation": lambda s: 2 * s.abs().clamp_min(1e-20).log(),
     "log of the standard deviation": lambda s: 2 * s,
+    "standard deviation before a softplus": lambda s: 2 * softplus(s).clamp_min(1e-20).log(),
     "variance": lambda s: s.abs().clamp_min(1e-30).log(),
 }
 
@@ -103,9 +105,9 @@ class Reading:
 def named_outputs(output: Any) -> dict[int | str, Any]:
     """Several outputs by position, or by name where they have one."""
     if isinstance(output, Mapping):
-        return dict(output)
+        return dict(output.items())
     if is_dataclass(output):
-        return dict(vars(output))
+        return dict(vars(output).items())
     if isinstance(output, tuple | list):
         return dict(enumerate(output))
     return {0: output}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ TRIED = 5
 # Relative difference up to which two results are the same.
 TOLERANCE = 1e-3
 # What `forward` may apply to the output of the decoder.
-ACTIVATIONS = {
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "": lambda y: y,
     "a sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -72,7 +72,7 @@ class Understanding:
     layout: tuple[int, ...]
     encode: str
     decode: str
-    reading: Reading = Reading()
+    reading: Reading
     output: int | str | None = None
     spread: str = ""
     noise: str = "none"
@@ -100,7 +100,7 @@ class Understanding:
         if self.forward:
             said += f"; forward gives {self.forward}"
         if self.spread:
-            said += "; prior: standard normal"
+            said += "; prior: standard normal, assumed"
         return " ".join([f"{said}.", *self.notices])
 
     def encoded(self, module: nn.Module, x: Tensor, k: float = 0.0) -> tuple[Tensor, Tensor | None]:
@@ -121,10 +121,8 @@ class Understanding:
         """ln σ² of the posterior of examples [B, *X] with codes z."""
         if self.spread == "noise":
             spread = (self.encoded(module, x, 1.0)[0] - z).abs()
-        found: Tensor = SPREADS["standard deviation" if self.spread == "noise" else self.spread](
-            spread
-        )
-        return found.reshape(z.shape)
+        name = "standard deviation" if self.spread == "noise" else self.spread
+        return SPREADS[name](spread).reshape(z.shape)
 
 
 def understand(module: nn.Module, x: Tensor, bounded: bool = True) -> Understanding:
@@ -170,8 +168,9 @@ def understand_decoder(module: nn.Module) -> Understanding:
                     error = error or y
                 elif isinstance(y, Tensor) and y.dim() > 1 and len(y) == TRIED:
                     shape = _drawn(tuple(y.shape[1:]))
-                    found = Understanding(type(module).__name__, shape, (width,), shape, "", name)
-                    return found
+                    return Understanding(
+                        type(module).__name__, shape, (width,), shape, "", name, Reading()
+                    )
     raise cannot_decode(module, names[0], (2,), error)
 
 
@@ -206,7 +205,7 @@ class _Trial:
             for activation in ACTIVATIONS:
                 each = replace(found, activation=activation, forward=forward)
                 if same(self._images(each), images):
-                    return self._checked(self._with_spread(each, images))
+                    return self._checked(self._with_spread(each))
             if best is None:
                 notice = (
                     f"The images of forward differ from those of {found.decode} of the codes of "
@@ -215,7 +214,7 @@ class _Trial:
                 best = replace(found, forward=forward, notices=(notice,))
         if best is None:
             raise self._refusal(layouts)
-        return self._checked(self._with_spread(best, None))
+        return self._checked(self._with_spread(best))
 
     def _candidates(
         self, layouts: Sequence[tuple[int, ...]], encoders: Sequence[str]
@@ -267,12 +266,12 @@ class _Trial:
             again = _attempt(self.module, encode, self.x.reshape(-1, *layout), 1.0)
             moved = [key for key, v in items.items() if not same(named_outputs(again)[key], v)]
             still = [key for key in items if key not in moved]
-            for mean in still:
-                alike = [k for k in still[still.index(mean) + 1 :]]
-                alike = [k for k in alike if items[k].shape == items[mean].shape]
-                yield Reading(mean, alike[0] if alike else None)
             for sampled in moved:
                 yield Reading(sampled)
+            for mean in still:
+                after = still[still.index(mean) + 1 :]
+                alike = [k for k in after if items[k].shape == items[mean].shape]
+                yield Reading(mean, alike[0] if alike else None)
 
     def _decoding(self, decode: str, z: Tensor) -> tuple[int | str | None, tuple[int, ...]] | None:
         """Where the images are in the output of a decoder, and their shape; None if it fails."""
@@ -289,14 +288,14 @@ class _Trial:
 
     def _randomness(
         self, encode: str, layout: tuple[int, ...], reading: Reading, spread: Tensor | None
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         """Whether codes are random, and how their mean and spread are found."""
         x = self.x.reshape(-1, *layout)
 
-        def mean(k: float) -> Tensor:
-            return reading(_attempt(self.module, encode, x, k))[0]
+        def mean(k: float, seed: int = 0) -> Tensor:
+            return reading(_attempt(self.module, encode, x, k, seed))[0]
 
-        first, again, one, two = mean(0), mean(0), mean(1), mean(2)
+        first, again, one, two = mean(0), mean(0, seed=1), mean(1), mean(2)
         if not same(first, again):
             return {"noise": "seeded"}
         if not same(first, one):
@@ -310,36 +309,28 @@ class _Trial:
 
     def _images(self, found: Understanding, k: float | None = None) -> Tensor:
         """The images of decoded means; with `k`, of codes μ + k σ."""
+        _seed(self.x.device, 0)
         z, spread = found.encoded(self.module, self.x)
         if k is not None:
             z = z + k * (0.5 * found.log_variance(self.module, self.x, z, spread)).exp()
         return found.decoded(self.module, z).reshape(self.x.shape)
 
-    def _with_spread(self, found: Understanding, images: Tensor | None) -> Understanding:
+    def _with_spread(self, found: Understanding) -> Understanding:
         """Decides between variance, deviation and their logarithms by what the module samples."""
         if found.spread in ("", "noise") or found.reading == Reading():
             return found
-        mean, spread = found.encoded(self.module, self.x)
-        sampled: list[Tensor] = []
-        for name in (n for n in dir(type(self.module)) if n.lower().startswith("reparam")):
+        if _has_forward(self.module):
             self.module.training = True  # many sample in training mode only
-            output = _attempt(self.module, name, mean, 1.0, spread)
+            (_, clean), (_, noisy) = (self._forward(found, [found.layout], k) for k in (0, 1))
             self.module.training = False
-            if isinstance(output, Tensor) and not same(output, mean):
-                sampled.append(output)
-        if sampled:
-            for spread_name in SPREADS:
-                log_variance = SPREADS[spread_name](spread)
-                if same(mean + (0.5 * log_variance).exp(), sampled[0]):
-                    return replace(found, spread=spread_name)
-        elif images is not None:
-            _, noisy = self._forward(found, [found.layout], 1.0)
-            for spread_name in SPREADS:
-                each = replace(found, spread=spread_name)
-                if noisy is not None and not same(noisy, images):
+            if clean is not None and noisy is not None and not same(noisy, clean):
+                for name in SPREADS:
+                    each = replace(found, spread=name)
                     if same(self._images(each, 1.0), noisy):
-                        return each
-        return found
+                        words = found.forward.replace(found.spread, name)
+                        return replace(each, forward=words)
+        notice = f"What gives σ was not found by trying: it is taken as the {found.spread}."
+        return replace(found, notices=(*found.notices, notice))
 
     def _forward(
         self, found: Understanding, layouts: Sequence[tuple[int, ...]], k: float = 0.0
@@ -365,9 +356,7 @@ class _Trial:
         z, spread = found.encoded(self.module, self.x)
         items = named_outputs(output)
         size = self.x.numel()
-        pixels = {
-            key: v for key, v in items.items() if isinstance(v, Tensor) and v.numel() == size
-        }
+        pixels = {key: v for key, v in items.items() if isinstance(v, Tensor) and v.numel() == size}
         # Some return their input too.
         made = {key: v for key, v in pixels.items() if not same(v, self.x)} or pixels
         image = next(iter(made), None)
@@ -378,13 +367,13 @@ class _Trial:
             elif key in pixels and same(pixels[key], self.x):
                 words.append("its input")
             elif isinstance(v, Tensor) and same(v, z):
-                words.append("mean" if found.spread else "codes")
+                words.append("mean" if found.spread and "mean" not in words else "codes")
             elif isinstance(v, Tensor) and spread is not None and same(v, spread):
                 words.append("spread" if found.spread == "noise" else "log-variance")
-            elif isinstance(v, Tensor) and v.shape == z.shape:
-                words.append("codes")
+            elif isinstance(v, Tensor) and v.dim():
+                words.append(f"[{', '.join(['N', *map(str, v.shape[1:])])}]")
             else:
-                words.append(f"{list(v.shape)}" if isinstance(v, Tensor) else type(v).__name__)
+                words.append("a number" if isinstance(v, Tensor) else type(v).__name__)
         text = words[0] if output is items.get(0) else f"({', '.join(words)})"
         return text, None if image is None else made[image].reshape(self.x.shape)
 
@@ -448,12 +437,20 @@ def _drawn(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
 
 
-def _attempt(module: nn.Module, name: str, x: Tensor, k: float = 0.0, *more: Any) -> Any:
-    """The result of a call, or the exception that it raised."""
+def _attempt(module: nn.Module, name: str, x: Tensor, k: float = 0.0, seed: int = 0) -> Any:
+    """The result of a call, or the exception that it raised; `k` as of `ConstantNoise`."""
+    _seed(x.device, seed)
     try:
         with ConstantNoise(k):
-            return getattr(module, name)(x, *more)
+            return getattr(module, name)(x)
     except Exception as error:
         if is_out_of_memory(error):
             raise
         return error
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    """Seeds inside of `seeded`."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)

@@ -30,7 +30,7 @@ from autoencode.report.view import View
 
 
 def write_report(
-    run: Run | nn.Module, path: str | Path | None = None, data: Any = None, *, out: Any = None
+    run: Run | nn.Module, path: Any = None, data: Any = None, *, out: str | Path | None = None
 ) -> Path:
     """Write a run's report, by default `report.html` in its folder; returns the path.
 
@@ -45,26 +45,30 @@ def write_report(
             file not be written.
         DataError: other data than those of the run.    ResourceError: the disk is full.
     """
-    if out is not None:
-        path = Path(out) / "report.html"
+    folder = None if out is None else Path(out)
     if not isinstance(run, Run):
-        if isinstance(path, str | Path) and data is None and Path(path).suffix != ".html":
-            path, data = None if out is None else Path(out) / "report.html", path
-        return _module_report(run, path, data, None if out is None else Path(out))
+        if folder is not None and data is None:  # write_report(module, data, out=folder)
+            path, data = None, path
+        return _module_report(run, path, data, folder)
+    path = path if folder is None else folder / "report.html"
     data = _data_of(run, data)
     return _written(run, path, data, read_metrics(run, len(data.test)) or {})
 
 
-def _module_report(module: nn.Module, path: Path | None, data: Any, folder: Path | None) -> Path:
+def _module_report(
+    module: nn.Module, path: str | Path | None, data: Any, folder: Path | None
+) -> Path:
     """The report of a module in memory, which is measured for it."""
-    if path is None:
+    if path is None and folder is None:
         raise AutoencodeError(
             "A module has no run folder to write a report to",
-            'Name one: write_report(module, data="mnist", out="folder").',
+            'Name one: write_report(module, "mnist", out="folder").',
         )
     run = ModuleRun.of(module, data)
     metrics = evaluate(run.load_model(), run.load_data()).to_dict()
     if folder is not None:
+        path = folder / "report.html"
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "metrics.json", metrics)
     return _written(run, path, run.load_data(), metrics)
 
