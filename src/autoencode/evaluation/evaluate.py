@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from autoencode.contract import Autoencoder
 from autoencode.data import Data
 from autoencode.errors import DataError, RecipeError, RunError, did_you_mean
 from autoencode.evaluation.cache import MetricsCache
@@ -23,7 +22,7 @@ from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.evaluation.saved import check_records
 from autoencode.models.build import Model
-from autoencode.models.foreign import as_autoencoder, module_data
+from autoencode.models.foreign import as_autoencoder, has_interface, module_data
 from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
@@ -56,7 +55,7 @@ def evaluate(
         RecipeError: there is no such measure.
         Diverged: a metric is not finite.
     """
-    if not isinstance(model, Autoencoder):
+    if not has_interface(model):
         data = module_data(data)
     elif not isinstance(data, Data):
         data = new_data(model, data)

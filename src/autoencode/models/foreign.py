@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autoencode.contract import Autoencoder, Prior, Sizes
+from autoencode.contract import Prior, Sizes
 from autoencode.data import Data, Split, load_data, load_new, scaled
 from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.preprocessing import Preprocessing
@@ -22,10 +22,11 @@ from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder, part
 from autoencode.models.inputs import is_image, to_tensor
 from autoencode.models.module_calls import parameter_of, undisturbed
 from autoencode.models.module_refusals import no_module
+from autoencode.models.module_trial import understand, understand_decoder
 from autoencode.models.new_data import is_raw
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.models.seeding import seeded
-from autoencode.models.understanding import Understanding, understand, understand_decoder
+from autoencode.models.understanding import Understanding
 
 # What is not measured of a module, and why.
 UNMEASURED = {
@@ -114,6 +115,11 @@ class ModuleDecoder(nn.Module):
             return self.understood.decoded(self.module, z).float().unsqueeze(1)
 
 
+def has_interface(model: Any) -> bool:
+    """Whether a model has the interface `Autoencoder`, which needs no adapter."""
+    return isinstance(getattr(model, "sizes", None), Sizes)
+
+
 def as_autoencoder(model: Any, source: Any = None, **options: Any) -> Any:
     """A model of the package as it is; a user's `nn.Module` with the interface `Autoencoder`.
 
@@ -125,7 +131,7 @@ def as_autoencoder(model: Any, source: Any = None, **options: Any) -> Any:
     Raises:
         AutoencodeError: it is no module, has no encoder or decoder, or does not fit the examples.
     """
-    if isinstance(model, Autoencoder):
+    if has_interface(model):
         return model
     module = unwrapped(model)
     if source is None:
@@ -151,7 +157,7 @@ def as_autoencoder(model: Any, source: Any = None, **options: Any) -> Any:
 
 def with_examples(model: Any, x: Any) -> tuple[Any, Any]:
     """A model as by `as_autoencoder`, and examples [N, *X] in the shape in which it draws them."""
-    if isinstance(model, Autoencoder):
+    if has_interface(model):
         return model, x
     adapted = as_autoencoder(model, x)
     if is_raw(x):

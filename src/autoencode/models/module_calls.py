@@ -32,9 +32,14 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
     before = [(each, each.training, dict(vars(each))) for each in module.modules()]
     for each, _, _ in before:
         each.training = False
+    exporting, validates = torch.compiler.is_exporting(), Distribution._validate_args
+    if exporting:  # a graph has no checks of values
+        Distribution.set_default_validate_args(False)
     try:
         yield
     finally:
+        if exporting:
+            Distribution.set_default_validate_args(validates)
         for each, training, attributes in before:
             for name in vars(each).keys() - attributes.keys():
                 del vars(each)[name]

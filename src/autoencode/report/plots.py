@@ -18,7 +18,7 @@ from autoencode.data import scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import decode
 from autoencode.explore import lattice
-from autoencode.models.foreign import as_autoencoder, with_examples
+from autoencode.models.foreign import as_autoencoder, has_interface, with_examples
 from autoencode.models.inference import checked_examples
 from autoencode.models.inputs import condition_tensor, is_image, to_tensor
 from autoencode.report.figures.decoded_grid import draw_grid
@@ -119,7 +119,7 @@ def interpolate(
         DataError: an example of another shape than the model's.
         AutoencodeError: n is less than 2.
     """
-    model = as_autoencoder(model, x_1 if isinstance(model, Autoencoder) else _batch_of_one(x_1))
+    model = as_autoencoder(model, x_1 if has_interface(model) else _batch_of_one(x_1))
     two = [_example(model, x) for x in (x_1, x_2)]
     conditions = condition_tensor(context, model.sizes, 2)
     return draw_rows([strip(View.of(model, torch.stack(two), context=conditions), 0, 1, n)])

@@ -120,14 +120,15 @@ def notice_of_two_sigmoids(recipe: Recipe, model: Model) -> str | None:
 
 
 def _remove_a_sigmoid(recipe: Recipe, decoder: Decoder) -> str:
-    fix = "--set likelihood.mean=identity"
+    fix, in_python = "--set likelihood.mean=identity", '.set("likelihood.mean", "identity")'
     if "mean" not in arguments_of(type(decoder.likelihood)):
         fix = f"--set likelihood=gaussian {fix}"
+        in_python = f'.set("likelihood", "gaussian"){in_python}'
     return (
         f"The decoder of {Path(recipe.network.kind.partition('.py')[0]).name}.py gives values in "
         f"[0, 1], as after a sigmoid, and the likelihood {recipe.likelihood.kind} applies a "
         "sigmoid again: images have values between 0.5 and 0.73 only. Remove the sigmoid from the "
-        f"decoder, or use {fix}."
+        f"decoder, or use {fix} (recipe{in_python})."
     )
 
 
