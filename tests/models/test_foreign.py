@@ -378,6 +378,28 @@ def test_codes_that_depend_on_the_batch_are_noticed(capsys):
     assert "depends on the other examples of its batch" in capsys.readouterr().err
 
 
+def test_a_second_output_is_a_posterior_only_if_forward_samples_with_it(capsys):
+    class Two(CourseAE):
+        def encode(self, x):
+            return self.encoder(x), self.encoder(x) ** 2
+
+        def forward(self, x):
+            return self.decoder(self.encode(x)[0])
+
+    module = made(Two)
+    assert as_autoencoder(module, images()).prior() is None
+    assert "there is no posterior" in capsys.readouterr().err
+
+    class Alone(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = made(Two)
+            self.encode, self.decode = self.inner.encode, self.inner.decoder
+
+    assert as_autoencoder(Alone(), images()).prior() is not None
+    assert "cannot be tried: it is taken as the log-variance" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_precisions(dtype):
     module, x = made(CourseAE).to(dtype), images()
@@ -493,10 +515,33 @@ def test_every_way_is_plotted_reported_and_explored(kind, digits, tmp_path):
     assert module.training
 
 
+def test_functions_for_trained_models_alone_say_so(digits):
+    module = made(CourseAE)
+    for call in (lambda: ae.export(module, "a.onnx"), lambda: ae.impute(module, digits.test.x)):
+        with pytest.raises(DataError, match="CourseAE was not trained by this package"):
+            call()
+    with pytest.raises(RecipeError, match=r"or use ae\.reconstruct"):
+        ae.denoise(module, digits)
+
+
+def test_one_latent_dimension(digits):
+    class Narrow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = dense(PIXELS, 1), dense(1, PIXELS)
+
+    module = made(Narrow)
+    assert ae.plot_latent(module, images()).axes
+    assert ae.plot_reconstructed(module, n=3).axes
+    with pytest.raises(AutoencodeError, match="The latent space of Narrow has one dimension"):
+        ae.Explorer(module, digits).html  # noqa: B018  # it is made when it is read
+
+
 def test_pages_need_data_and_a_folder(tmp_path, digits):
     module = made(CourseAE)
-    with pytest.raises(AutoencodeError, match=r'write_report\(module, "mnist", out="folder"\)'):
-        ae.write_report(module, data=digits)
+    for arguments in ({"data": digits}, {"path": digits}):
+        with pytest.raises(AutoencodeError, match=r'write_report\(module, "mnist", out="folder"\)'):
+            ae.write_report(module, **arguments)
     with pytest.raises(DataError, match='data="mnist"'):
         ae.Explorer(module)
 

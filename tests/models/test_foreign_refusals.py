@@ -169,6 +169,25 @@ def test_a_module_without_parameters():
     assert ae.plot(Fixed(lambda weights: eval(fix, {"nn": nn, "weights": weights})), images())
 
 
+def test_lazy_layers():
+    module = Plain()
+    module.encoder = nn.Sequential(nn.Flatten(), nn.LazyLinear(2))
+    assert "Call it once on a batch" in refusal(module, images())
+    assert isinstance(module.encoder[1].weight, nn.parameter.UninitializedParameter)
+    module.encoder(images())
+    assert ae.plot(module, images())
+
+
+def test_examples_that_are_not_finite():
+    x = images()
+    x[0, 0, 0] = torch.nan
+    text = refusal(Plain(), x)
+    assert "1 of these 7 examples contain NaN" in text
+    fix = "torch.where(torch.isfinite(x), x, 0)"
+    assert fix in text
+    assert ae.plot(Plain(), eval(fix))
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [

@@ -206,7 +206,10 @@ def check_explorable(model: Model, run: Run) -> None:
         AutoencodeError: the latent space has one dimension.
     """
     if model.sizes.latent < 2 and model.space is not Space.CODES:
+        of = run.folder.name if isinstance(run, ModuleRun) else run.folder
         raise AutoencodeError(
-            f"The latent space of {run.folder} has one dimension, and the explorer shows a plane",
-            "Train the model with --latent 2 or more.",
+            f"The latent space of {of} has one dimension, and the explorer shows a plane",
+            "Give the module codes of two dimensions or more."
+            if isinstance(run, ModuleRun)
+            else "Train the model with --latent 2 or more.",
         )

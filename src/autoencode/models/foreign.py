@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from autoencode.contract import Prior, Sizes
 from autoencode.data import Data, Split, load_data, load_new, scaled
-from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.preprocessing import Preprocessing
 from autoencode.errors import DataError
 from autoencode.io.progress import say
 from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder, part
-from autoencode.models.inputs import is_image, to_tensor
+from autoencode.models.inputs import check_values, is_image, to_tensor
 from autoencode.models.module_calls import parameter_of, undisturbed
 from autoencode.models.module_refusals import no_module
 from autoencode.models.module_trial import understand, understand_decoder
@@ -138,6 +137,7 @@ def as_autoencoder(model: Any, source: Any = None, **options: Any) -> Any:
         understood = _UNDERSTOOD.get(module) or understand_decoder(module)
         return ModuleAutoencoder(module, understood, Sizes(understood.x, understood.z))
     x, preprocessing, n = _sample(source, options)
+    check_values(x, "x", source)
     bounded = preprocessing is None or not preprocessing.is_table
     understood = understand(module, scaled(x).float(), bounded)
     before = _UNDERSTOOD.get(module)
@@ -203,7 +203,7 @@ def module_data(source: Any) -> Data:
     if not divided:
         assert data.preprocessing is not None
         data = load_new(source, data.preprocessing)
-    which = "" if divided or source in SOURCES else "all "
+    which = "" if divided else "all "
     say(
         f"{which}{len(data.test):,} test examples of {data.name}; whether the module was trained "
         "on them is not known."

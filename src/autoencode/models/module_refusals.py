@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from autoencode.errors import AutoencodeError
@@ -18,6 +19,14 @@ def without_weights(module: nn.Module) -> AutoencodeError:
     return AutoencodeError(
         f"{_name(module)} has no parameters, so that its device and precision are not known",
         "Make its weights parameters: nn.Parameter(weights, requires_grad=False).",
+    )
+
+
+def uninitialised(module: nn.Module) -> AutoencodeError:
+    """The module has lazy layers that have not been called."""
+    return AutoencodeError(
+        f"{_name(module)} has lazy layers without weights, as before a first call",
+        "Call it once on a batch, module(x), or load its weights: module.load_state_dict(weights).",
     )
 
 
@@ -76,12 +85,15 @@ def no_codes(module: nn.Module, name: str) -> AutoencodeError:
 
 def cannot_decode(module: nn.Module, name: str, z: Any, error: Exception | None) -> AutoencodeError:
     """No decoder takes the codes of the encoder."""
+    if isinstance(module, torch.jit.ScriptModule):
+        fix = "Give the module that was traced, or script it: torch.jit.script(module)."
+    else:
+        fix = (
+            "Write what forward does between encoder and decoder as methods: encode(self, x), "
+            "which returns the codes, and decode(self, z), which needs the codes alone."
+        )
     reason = "it gives no batch of examples" if error is None else _reason(error)
-    return AutoencodeError(
-        f"{name} of {_name(module)} fails for codes of shape {z}: {reason}",
-        "Write what forward does between encoder and decoder as methods: encode(self, x), which "
-        "returns the codes, and decode(self, z).",
-    )
+    return AutoencodeError(f"{name} of {_name(module)} fails for codes of shape {z}: {reason}", fix)
 
 
 def other_size(

@@ -28,6 +28,7 @@ from autoencode.models.module_refusals import (
     no_halves,
     not_finite,
     other_size,
+    uninitialised,
     without_weights,
 )
 from autoencode.models.seeding import seeded
@@ -49,9 +50,7 @@ def understand(module: nn.Module, x: Tensor, bounded: bool = True) -> Understand
         AutoencodeError: it has no encoder or decoder, they fail or do not fit the examples, or
             their values are not finite.
     """
-    like = parameter_of(module)
-    if like is None:
-        raise without_weights(module)
+    like = _parameter(module)
     rows = torch.arange(max(TRIED, min(len(x), TRIED))) % len(x)
     tried = x[rows].detach().to(like.device, like.dtype)
     with undisturbed(module), torch.no_grad(), seeded(0, like.device):
@@ -66,9 +65,7 @@ def understand_decoder(module: nn.Module) -> Understanding:
     Raises:
         AutoencodeError: it has no decoder, or none of these codes can be decoded.
     """
-    like = parameter_of(module)
-    if like is None:
-        raise without_weights(module)
+    like = _parameter(module)
     names = _names(module, "decode", "decoder", "dec")
     if not names:
         raise no_halves(module, "decoder")
@@ -116,7 +113,7 @@ class _Trial:
         for found in self._candidates(layouts, [*self.encoders, "forward"]):
             forward, images = self._forward(found, layouts)
             if images is None:
-                return self._checked(replace(found, forward=forward))
+                return self._checked(self._with_spread(replace(found, forward=forward)))
             for activation in ACTIVATIONS:
                 each = replace(found, activation=activation, forward=forward)
                 if same(self._images(each), images):
@@ -244,7 +241,9 @@ class _Trial:
                     if same(self._images(each, 1.0), noisy):
                         words = found.forward.replace(found.spread, name)
                         return replace(each, forward=words)
-        notice = f"What gives σ was not found by trying: it is taken as the {found.spread}."
+            notice = "forward draws no codes with the second output as σ: there is no posterior."
+            return replace(found, spread="", notices=(*found.notices, notice))
+        notice = f"What gives σ cannot be tried: it is taken as the {found.spread}."
         return replace(found, notices=(*found.notices, notice))
 
     def _forward(
@@ -325,6 +324,20 @@ class _Trial:
         return cannot_encode(self.module, self.errors["encoder"], shape)
 
 
+def _parameter(module: nn.Module) -> Tensor:
+    """A parameter; inputs get its device and precision.
+
+    Raises:
+        AutoencodeError: there is none, or one is not initialised.
+    """
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        raise uninitialised(module)
+    like = parameter_of(module)
+    if like is None:
+        raise without_weights(module)
+    return like
+
+
 def _names(module: nn.Module, method: str, attribute: str, start: str) -> list[str]:
     """Attributes that may encode or decode: the method first, then the submodule, then others."""
     found = [name for name in dir(module) if name.lower().lstrip("_").startswith(start)]
@@ -333,6 +346,8 @@ def _names(module: nn.Module, method: str, attribute: str, start: str) -> list[s
 
 
 def _has_forward(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return hasattr(module, "forward")
     return type(module).forward is not nn.Module.forward
 
 

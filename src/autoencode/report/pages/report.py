@@ -59,7 +59,7 @@ def _module_report(
     module: nn.Module, path: str | Path | None, data: Any, folder: Path | None
 ) -> Path:
     """The report of a module in memory, which is measured for it."""
-    if path is None and folder is None:
+    if folder is None and (path is None or data is None):  # one argument is the data
         raise AutoencodeError(
             "A module has no run folder to write a report to",
             'Name one: write_report(module, "mnist", out="folder").',
