@@ -205,6 +205,27 @@ class SamplesInTraining(nn.Module):
         return mu, functional.softplus(raw)
 
 
+class Draw(nn.Module):
+    def forward(self, mu, log_var):
+        return mu + torch.randn_like(mu) * (log_var / 2).exp() if self.training else mu
+
+
+class LayerSamples(nn.Module):
+    """A layer draws the codes, in training mode only, beside dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(PIXELS, 4))
+        self.draw, self.decoder = Draw(), dense(2, PIXELS, last=nn.Sigmoid())
+
+    def forward(self, x):
+        return self.decoder(self.draw(*self.encoder(x).chunk(2, 1)))
+
+    def posterior(self, x):
+        mu, log_var = self.encoder[2](x.flatten(1)).chunk(2, 1)
+        return mu, (log_var / 2).exp()
+
+
 class FeatureMaps(nn.Module):
     """Codes are feature maps; the names are short, the output tuple has the input first."""
 
@@ -256,8 +277,9 @@ class RandomMask(nn.Module):
 
 
 NAMED = (CourseAE, ImagesOnly, ExampleVAE, HalvesVAE, PageVAE, ConvAE)
-OTHERS = (HeadsInForward, Distributions, SamplesInTraining, FeatureMaps, Recurrent, RandomCodes)
-WITH_POSTERIOR = (ExampleVAE, HalvesVAE, PageVAE, HeadsInForward, Distributions, SamplesInTraining)
+OTHERS = (HeadsInForward, Distributions, SamplesInTraining, LayerSamples)
+OTHERS += (FeatureMaps, Recurrent, RandomCodes)
+WITH_POSTERIOR = (ExampleVAE, HalvesVAE, PageVAE, *OTHERS[:4])
 
 
 def made(kind, *arguments, seed=0):

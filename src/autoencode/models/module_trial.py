@@ -231,16 +231,21 @@ class _Trial:
         """Decides between variance, deviation and their logarithms by what the module samples."""
         if found.spread in ("", "noise") or found.reading == Reading():
             return found
+        # Many sample in training mode only; layers of torch, such as dropout, stay as they are.
+        own = [m for m in self.module.modules() if not type(m).__module__.startswith("torch.nn")]
+        for modules in ([], own):
+            for each in modules:
+                each.training = True
+            clean, noisy = (self._forward(found, [found.layout], k)[1] for k in (0, 1))
+            for each in modules:
+                each.training = False
+            if clean is None or noisy is None or same(noisy, clean):
+                continue
+            for name in SPREADS:
+                tried = replace(found, spread=name)
+                if same(self._images(tried, 1.0), noisy):
+                    return replace(tried, forward=found.forward.replace(found.spread, name))
         if _has_forward(self.module):
-            self.module.training = True  # many sample in training mode only
-            (_, clean), (_, noisy) = (self._forward(found, [found.layout], k) for k in (0, 1))
-            self.module.training = False
-            if clean is not None and noisy is not None and not same(noisy, clean):
-                for name in SPREADS:
-                    each = replace(found, spread=name)
-                    if same(self._images(each, 1.0), noisy):
-                        words = found.forward.replace(found.spread, name)
-                        return replace(each, forward=words)
             notice = "forward draws no codes with the second output as σ: there is no posterior."
             return replace(found, spread="", notices=(*found.notices, notice))
         notice = f"What gives σ cannot be tried: it is taken as the {found.spread}."
