@@ -93,6 +93,9 @@ def test_commands_run(page, tmp_path, monkeypatch):
     )  # starts nothing
     if page.stem in ("data", "use"):  # the first block writes the tables of its commands
         exec(compile(blocks(page, "python")[0], page.name, "exec"), {})
+    if page.stem == "modules":  # the last one writes the file of a network
+        text = blocks(page, "python")[-1].partition("run = ")[0]
+        exec(compile(text, page.name, "exec"), {})
     monkeypatch.setattr("autoencode.use.service.server.serve_on", check_service)
     for command in commands(page):
         with pytest.raises(SystemExit) as end:

@@ -67,6 +67,7 @@ export interface ContextHeader {
 
 export interface ModelHeader {
   name: string;
+  /** The folder of the run; empty for a module in memory. */
   folder: string;
   recipe: string;
   formula: string;

@@ -119,10 +119,9 @@ function withoutDecoder({ model }: ModelState): string {
   const why = `This page cannot run the decoder: ${model.header.decoder_unsupported ?? "it is not in the file"}.`;
   if (Remote.available) return `${why} The server of the page decodes instead.`;
   const side = model.header.latent_grid?.side;
-  return (
-    `${why} Decoded images come from a grid of ${side} × ${side} positions of the plane; ` +
-    `autoencode explore ${model.header.folder} decodes every code.`
-  );
+  const grid = `${why} Decoded images come from a grid of ${side} × ${side} positions of the plane`;
+  const { folder } = model.header;
+  return folder === "" ? `${grid}.` : `${grid}; autoencode explore ${folder} decodes every code.`;
 }
 
 function planeActions(state: State, plane: Plane): HTMLElement {

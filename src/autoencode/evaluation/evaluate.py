@@ -22,6 +22,7 @@ from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Evaluation, Record
 from autoencode.evaluation.saved import check_records
 from autoencode.models.build import Model
+from autoencode.models.foreign import as_autoencoder, has_interface, module_data
 from autoencode.models.new_data import new_data
 
 WITHOUT_TRAIN = "needs the training part"
@@ -29,7 +30,7 @@ WITHOUT_CRITICS = "needs the critics of the training, which this run does not ha
 
 
 def evaluate(
-    model: Model,
+    model: Model | Any,
     data: Data | Any,
     measures: Iterable[str] = QUICK,
     cache: MetricsCache | None = None,
@@ -40,6 +41,7 @@ def evaluate(
     The same model and data give the same metrics; weights, training mode and torch's random state
     are left as they were.
 
+    model: also any `nn.Module` with an encoder and a decoder, see `models.foreign`.
     data: what `load_data` returned, or new data, anything that it takes: all examples of these are
         measured, preprocessed as in training.
     measures: names in `MEASURES`; those in `QUICK` take seconds.
@@ -53,8 +55,11 @@ def evaluate(
         RecipeError: there is no such measure.
         Diverged: a metric is not finite.
     """
-    if not isinstance(data, Data):
+    if not has_interface(model):
+        data = module_data(data)
+    elif not isinstance(data, Data):
         data = new_data(model, data)
+    model = as_autoencoder(model, data)
     if len(data.test) == 0:
         raise DataError(
             f'"{data.name}" has no test examples to measure on', "Keep a part of it for testing."
@@ -65,6 +70,7 @@ def evaluate(
             raise RecipeError(f'There is no measure "{name}"', did_you_mean(name, MEASURES))
     ctx = EvaluationContext(model, data, **options)
     left_out = {} if ctx.has_train else dict.fromkeys(_left_out(names, ctx), WITHOUT_TRAIN)
+    left_out |= {name: why for name, why in model.unmeasured.items() if name in names}
     if "objective" in names:
         left_out |= dict.fromkeys(objective.needing_critics(model), WITHOUT_CRITICS)
     names = [name for name in names if name not in left_out]

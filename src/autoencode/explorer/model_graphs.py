@@ -97,7 +97,10 @@ def _copy_for_export(model: Model) -> Model:
 
     `Context` modules check the values of labels, and a graph holds no such checks.
     """
-    model = copy.deepcopy(model).cpu().float().eval()
+    # Python cannot copy a tensor with a gradient function, such as a loss kept as an attribute.
+    kept = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor)]
+    copies = {id(t): t.detach() for t in kept if not t.is_leaf}
+    model = copy.deepcopy(model, copies).cpu().float().eval()
     for module in model.modules():
         for name, child in list(module.named_children()):
             if isinstance(child, Context):

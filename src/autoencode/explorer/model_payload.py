@@ -24,6 +24,7 @@ from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.build import Model
 from autoencode.models.describe import formula
 from autoencode.models.inference import measuring
+from autoencode.models.module_run import ModuleRun
 from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
 from autoencode.report.view import View
@@ -56,7 +57,7 @@ def model_payload(
     quantised = _quantised(model)
     found: dict[str, Any] = {
         "name": run.folder.name,
-        "folder": run.folder.as_posix(),
+        "folder": "" if isinstance(run, ModuleRun) else run.folder.as_posix(),
         "recipe": recipe.name,
         "formula": formula(recipe),
         "space": model.space.value,
@@ -205,7 +206,10 @@ def check_explorable(model: Model, run: Run) -> None:
         AutoencodeError: the latent space has one dimension.
     """
     if model.sizes.latent < 2 and model.space is not Space.CODES:
+        of = run.folder.name if isinstance(run, ModuleRun) else run.folder
         raise AutoencodeError(
-            f"The latent space of {run.folder} has one dimension, and the explorer shows a plane",
-            "Train the model with --latent 2 or more.",
+            f"The latent space of {of} has one dimension, and the explorer shows a plane",
+            "Give the module codes of two dimensions or more."
+            if isinstance(run, ModuleRun)
+            else "Train the model with --latent 2 or more.",
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from autoencode.data import Data
+from torch import nn
+
 from autoencode.errors import AutoencodeError
 from autoencode.explorer.page import html, title_of, write_explorer
 from autoencode.explorer.page_payload import DEFAULT_POINTS, check_same_data, page_payload
+from autoencode.models.foreign import module_data
+from autoencode.models.module_run import ModuleRun
 from autoencode.models.run import Run, open_run
 
 if TYPE_CHECKING:
@@ -24,22 +27,29 @@ class Explorer:
     without this package and without a kernel. `widget` returns a version that exchanges values
     with the kernel.
 
-    runs: opened runs or their folders; all must have the same data.
+    runs: opened runs or their folders; all must have the same data. Also modules with an encoder
+        and a decoder, see `models.foreign`, whose data may be the last argument.
     points: maximum number of test examples.   height: of the frame, in CSS pixels.
-    data: its test part is shown; None is the data of the runs.
+    data: its test part is shown; None is the data of the runs. Of modules, anything that
+        `load_data` takes.
 
     Raises:
+        AutoencodeError: a module that cannot be used, or without data.
         RunError: there are no runs, or they have different data.
     """
 
     def __init__(
         self,
-        *runs: Run | str | Path,
+        *runs: Any,
         points: int = DEFAULT_POINTS,
         height: int = 820,
-        data: Data | None = None,
+        data: Any = None,
     ) -> None:
-        self.runs = [run if isinstance(run, Run) else open_run(run) for run in runs]
+        if any(isinstance(run, nn.Module) for run in runs):
+            if data is None and not isinstance(runs[-1], nn.Module | Run):
+                runs, data = runs[:-1], runs[-1]
+            data = module_data(data)
+        self.runs = [_run_of(run, data) for run in runs]
         check_same_data(self.runs)
         self.points, self.height, self.data = points, height, data
 
@@ -79,3 +89,9 @@ class Explorer:
             'sandbox="allow-scripts allow-downloads" allow="clipboard-write *" loading="lazy" '
             f'style="width: 100%; height: {int(self.height)}px; border: 0"></iframe>'
         )
+
+
+def _run_of(given: Any, data: Any) -> Run:
+    if isinstance(given, nn.Module):
+        return ModuleRun.of(given, data)
+    return given if isinstance(given, Run) else open_run(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,6 +32,8 @@ class BaseAutoencoder(nn.Module, ABC):
     preprocessing: Preprocessing | None
     missing: bool = False
     critics: Mapping[str, Tensor] | None = None
+    # Measures that have no meaning for the model -> the reason.
+    unmeasured: Mapping[str, str] = MappingProxyType({})
 
     def encode(self, x: Any, context: Any = None, samples: int | None = None) -> Code:
         """See `Autoencoder.encode`."""

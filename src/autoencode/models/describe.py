@@ -7,6 +7,7 @@ from typing import Any
 from autoencode.contract import Term
 from autoencode.errors import RecipeError, did_you_mean
 from autoencode.models.build import assembly
+from autoencode.models.foreign import ModuleRecipe
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import PART_SLOTS, Recipe, Spec
 from autoencode.models.schedules import Course
@@ -20,6 +21,8 @@ def formula(recipe: Recipe) -> str:
     >>> formula(RECIPES["vae"].set("terms.kl.weight", 4))
     'loss = −ln p(x|z) + 4·KL(q(z|x) ‖ p(z))   [nats per example]'
     """
+    if isinstance(recipe, ModuleRecipe):
+        return "its loss is not known"
     summands = []
     for spec in recipe.terms.values():
         weight = "" if spec.weight == 1 else f"{spec.weight:g}·"
@@ -64,6 +67,8 @@ def term_unit(recipe: Recipe, name: str) -> str:
 
 def slots(recipe: Recipe) -> dict[str, str]:
     """The parts of a recipe: slot -> name and the arguments that the recipe sets."""
+    if isinstance(recipe, ModuleRecipe):
+        return dict(recipe.understood)
     filled: dict[str, str] = {}
     if recipe.model != Spec("slots"):
         filled["model"] = _part(recipe.model)

@@ -16,6 +16,7 @@ from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.io.progress import Bar
 from autoencode.models.conditions import conditioning
+from autoencode.models.foreign import with_examples
 from autoencode.models.inputs import (
     check_codes,
     check_values,
@@ -25,6 +26,7 @@ from autoencode.models.inputs import (
     unchecked,
 )
 from autoencode.models.new_data import is_raw, part_of
+from autoencode.models.seeding import seeded as seeded
 
 BATCH_SIZE = 2048
 # Maximum number of values in a batch, so that batches of large images fit in memory.
@@ -44,10 +46,13 @@ def embed(model: Autoencoder, x: Any, context: Any = None, batch_size: int = BAT
         a table, a mapping or a data set, as `load_data` takes them; or a part, such as `data.test`.
     context: labels [N] or features [N, C] for a conditional model.
 
+    The model may be any `nn.Module` with an encoder and a decoder, see `models.foreign`.
+
     Raises:
         DataError: examples of another shape than the model's, integers other than uint8, NaN, or
             values out of range.
     """
+    model, x = with_examples(model, x)
     examples, conditions = checked_examples(model, x, context)
     codes = in_batches(
         model, examples, lambda b, k: model.encode(b, k).z, "embedding", batch_size, conditions
@@ -65,6 +70,7 @@ def reconstruct(
     Raises:
         DataError: as `embed`.
     """
+    model, x = with_examples(model, x)
     examples, conditions = checked_examples(model, x, context)
     images = in_batches(
         model,
@@ -186,22 +192,3 @@ def measuring(model: Autoencoder) -> Iterator[torch.device]:
             backend.fp32_precision = precision
         for module, training in modes:
             module.training = training
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Context manager that seeds the CPU and `device`, and restores both random states."""
-    with torch.random.fork_rng(devices=[]):
-        # `torch.manual_seed` would reach every device of the machine.
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cpu":
-            yield
-            return
-        with torch.accelerator.device_index(device.index):
-            accelerator = torch.get_device_module(device)
-            state = accelerator.get_rng_state()
-            accelerator.manual_seed(seed)
-            try:
-                yield
-            finally:
-                accelerator.set_rng_state(state)

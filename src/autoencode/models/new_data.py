@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from autoencode.contract import Autoencoder
+from autoencode.contract import Autoencoder, Sizes
 from autoencode.data import Data, Preprocessing, Split, load_new
 from autoencode.data.read.frame import is_frame
 from autoencode.errors import DataError
@@ -31,6 +31,13 @@ def preprocessing_of(model: Autoencoder) -> Preprocessing:
     Raises:
         DataError: the model does not know it.
     """
+    if not isinstance(getattr(model, "sizes", None), Sizes):
+        raise DataError(
+            f"{type(model).__name__} was not trained by this package, and this function needs a "
+            "model that was",
+            "For a module use ae.embed, ae.reconstruct, ae.score, ae.evaluate or ae.plot; or train "
+            'its networks: ae.fit(ae.RECIPES["ae"].but(network=ae.Spec("my_net.py")), data).',
+        )
     preprocessing: Preprocessing | None = getattr(model, "preprocessing", None)
     if preprocessing is None:
         raise DataError(

@@ -1,6 +1,7 @@
 """Plots for notebooks: `plot`, `plot_latent`, `plot_reconstructed`, `interpolate`.
 
 Each returns a matplotlib figure, which notebooks display; `figure.savefig("a.png")` saves it.
+Models may be any `nn.Module` with an encoder and a decoder.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from autoencode.data import scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import decode
 from autoencode.explore import lattice
+from autoencode.models.foreign import as_autoencoder, has_interface, with_examples
 from autoencode.models.inference import checked_examples
 from autoencode.models.inputs import condition_tensor, is_image, to_tensor
 from autoencode.report.figures.decoded_grid import draw_grid
@@ -88,6 +90,7 @@ def plot_reconstructed(
     Raises:
         AutoencodeError: n is less than 1.
     """
+    model = as_autoencoder(model)
     latent = model.sizes.latent
     points = lattice((min(r0), min(r1)), (max(r0), max(r1)), n)
     if latent == 1:
@@ -116,6 +119,7 @@ def interpolate(
         DataError: an example of another shape than the model's.
         AutoencodeError: n is less than 2.
     """
+    model = as_autoencoder(model, x_1 if has_interface(model) else _batch_of_one(x_1))
     two = [_example(model, x) for x in (x_1, x_2)]
     conditions = condition_tensor(context, model.sizes, 2)
     return draw_rows([strip(View.of(model, torch.stack(two), context=conditions), 0, 1, n)])
@@ -123,6 +127,7 @@ def interpolate(
 
 def _view(model: Autoencoder, samples: Any) -> View:
     x, y = samples if isinstance(samples, tuple) and len(samples) == 2 else (samples, None)
+    model, x = with_examples(model, x)
     x, _ = checked_examples(model, x)
     if y is None:
         return View.of(model, x)
@@ -142,6 +147,16 @@ def _view(model: Autoencoder, samples: Any) -> View:
     # A conditional model is conditioned on the labels of the samples.
     context = torch.as_tensor(labels.astype(np.int64)) if integers and model.sizes.context else None
     return View.of(model, x, y, [str(name) for name in classes], context)
+
+
+def _batch_of_one(x: Any) -> Any:
+    """One example, with or without the dimension of a batch, as a batch."""
+    if is_image(x):
+        return [x]
+    example = to_tensor(x, "x")
+    # (1, H, W) is one grey image both with a batch and with a channel.
+    batched = example.dim() == 4 or (example.dim() > 1 and len(example) == 1)
+    return example if batched else example[None]
 
 
 def _example(model: Autoencoder, x: Any) -> Tensor:

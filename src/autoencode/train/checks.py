@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -11,11 +12,16 @@ from autoencode.arguments import arguments_of
 from autoencode.contract import Part
 from autoencode.data import Data
 from autoencode.errors import RecipeError
-from autoencode.models.build import batch_norms, learns_labels
+from autoencode.models.assemble import Decoder
+from autoencode.models.build import Model, batch_norms, learns_labels
+from autoencode.models.inference import measuring
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
+from autoencode.parts.networks.custom import is_custom
 from autoencode.train.settings import Compile, Settings
 
+# Random codes at each of three scales, on which a custom decoder is tried.
+CODES = 64
 NOT_COMPILED = "Leave --compile (compile=) out."
 
 
@@ -85,6 +91,45 @@ def warn_of_missing_classes(recipe: Recipe, data: Data) -> None:
             "or more.",
             stacklevel=5,
         )
+
+
+def notice_of_two_sigmoids(recipe: Recipe, model: Model) -> str | None:
+    """A sentence where a custom decoder ends with a sigmoid, and the likelihood applies another.
+
+    The decoder is called on small and large random codes: its outputs are all in [0, 1], and the
+    means of the likelihood are their sigmoid.
+    """
+    if not is_custom(recipe.network.kind):
+        return None
+    generator = torch.Generator().manual_seed(0)
+    decoders = [each for each in model.modules() if isinstance(each, Decoder)]
+    with measuring(model) as device:
+        for decoder in decoders:
+            sizes = decoder.likelihood.sizes
+            z = torch.randn(CODES, *sizes.z, generator=generator).to(device)
+            z = torch.cat([z, 10 * z, 100 * z])
+            context = z.new_zeros(len(z), sizes.context) if sizes.context else None
+            outputs = decoder.network(z, context)
+            if outputs.min() < 0 or outputs.max() > 1:
+                continue
+            again = outputs.squeeze(1).sigmoid()
+            images = decoder.likelihood(outputs).mean
+            if images.shape == again.shape and torch.allclose(images, again, atol=1e-5):
+                return _remove_a_sigmoid(recipe, decoder)
+    return None
+
+
+def _remove_a_sigmoid(recipe: Recipe, decoder: Decoder) -> str:
+    fix, in_python = "--set likelihood.mean=identity", '.set("likelihood.mean", "identity")'
+    if "mean" not in arguments_of(type(decoder.likelihood)):
+        fix = f"--set likelihood=gaussian {fix}"
+        in_python = f'.set("likelihood", "gaussian"){in_python}'
+    return (
+        f"The decoder of {Path(recipe.network.kind.partition('.py')[0]).name}.py gives values in "
+        f"[0, 1], as after a sigmoid, and the likelihood {recipe.likelihood.kind} applies a "
+        "sigmoid again: images have values between 0.5 and 0.73 only. Remove the sigmoid from the "
+        f"decoder, or use {fix} (recipe{in_python})."
+    )
 
 
 def _has_batch_norm(module: nn.Module) -> bool:

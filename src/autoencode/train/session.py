@@ -33,7 +33,7 @@ from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
 from autoencode.models.tables import for_data
-from autoencode.train.checks import refuse_freezing, warn_of_missing_classes
+from autoencode.train.checks import notice_of_two_sigmoids, refuse_freezing, warn_of_missing_classes
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -203,6 +203,8 @@ def new_session(
     )
     warn_of_missing_classes(recipe, data)
     model = build(recipe, sizes, seed=chosen.seed)
+    if (notice := notice_of_two_sigmoids(recipe, model)) is not None:
+        notices = [*notices, notice]
     initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=str(Path(init).absolute()))

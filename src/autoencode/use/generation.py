@@ -16,6 +16,7 @@ from autoencode.data import Data, Split
 from autoencode.errors import DataError, RecipeError, did_you_mean
 from autoencode.explore import in_class, uniform_like
 from autoencode.models.conditions import conditioning
+from autoencode.models.foreign import as_autoencoder
 from autoencode.models.inference import decode, embed, seeded
 from autoencode.use.examples import add_images, by_column, check_kind, in_units
 from autoencode.use.files import TABLES, array_to, folder_to, refuse_existing, rows_to
@@ -64,6 +65,8 @@ def generate(
         DataError: there is no such class, or `data` are needed.
         RecipeError: an argument is out of range, or temperature is not 1 where it has no meaning.
     """
+
+    model = as_autoencoder(model, data)
 
     def source() -> Data:
         if data is None:

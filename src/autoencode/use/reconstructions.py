@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Preprocessing, scaled
 from autoencode.errors import RecipeError
+from autoencode.models.foreign import as_autoencoder
 from autoencode.use.chunks import Chunks, joined, measured, names_of
 from autoencode.use.examples import Formats, add_images, by_column, check_kind, in_units
 from autoencode.use.files import TABLES, array_to, folder_to, refuse_existing, rows_to
@@ -91,6 +92,7 @@ def denoise(model: Any, data: Any, **options: Any) -> Tensor:
         DataError: the data do not fit the model.
         RecipeError: the model was not trained to remove noise.
     """
+    model = as_autoencoder(model, data, **options)
     if model.recipe.corruption is None:
         raise RecipeError(
             "This model was not trained to remove noise: its recipe has no corruption",

@@ -14,6 +14,7 @@ from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds
 from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.models.conditions import conditioning
+from autoencode.models.foreign import as_autoencoder
 from autoencode.use.chunks import joined, measured
 
 Method = Literal["reconstruction", "elbo", "likelihood", "density", "neighbours"]
@@ -75,6 +76,11 @@ class Scorer:
         if self.method == "reconstruction":
             return _joined(measured(self.model, part, self._error))
         if self.method in ("elbo", "likelihood"):
+            if why := self.model.unmeasured.get("likelihood"):
+                raise RecipeError(
+                    f"The score {self.method} cannot be computed: {why}",
+                    'Choose method="reconstruction".',
+                )
             context = conditioning(self.model.recipe, part)
             return likelihoods(self.model, part.x, context, self.method, self.samples, self.seed)
         assert self._fitted is not None  # to the training codes
@@ -191,6 +197,7 @@ def score(
     """
     from autoencode.use.chunks import Chunks
 
+    model = as_autoencoder(model, data, **options)
     part = training.train if isinstance(training, Data) else training
     scorer = Scorer(model, method, part, samples, seed)
     chunks = Chunks(model, data, **options)

@@ -125,13 +125,23 @@ function codeText(z: Float32Array): string {
   return `(${[...z].map((value) => fixed(value)).join(", ")})`;
 }
 
-/** Python code that decodes a code with the model of the run. */
+/** Python code that decodes a code with the model of the run, or with a module in memory. */
 function python({ model }: ModelState, z: Float32Array, like: number): string {
   const { folder, code_shape: shape } = model.header;
   const list = (values: Iterable<number>): string => [...values].map((value) => Number(value.toPrecision(7))).join(", ");
   const code = shape.length === 1 ? `torch.tensor([[${list(z)}]])` : `torch.tensor([${list(z)}]).reshape(1, ${shape.join(", ")})`;
   const context = model.pythonContext(model.label, like);
   const second = context === null ? "" : `, torch.tensor([${typeof context === "number" ? context : `[${list(context)}]`}])`;
+  if (folder === "") {
+    return [
+      "import torch",
+      "from autoencode.models.foreign import as_autoencoder",
+      "",
+      `z = ${code}`,
+      "image = as_autoencoder(module).decode(z).mean  # module: the nn.Module of this page",
+      "",
+    ].join("\n");
+  }
   return [
     "import torch",
     "import autoencode as ae",

@@ -72,8 +72,9 @@ def custom_network(kind: str) -> type[Network]:
 
     The class is a `Network` whose `__init__` arguments are annotated; they are its configuration
     in a recipe. A file without a class name has two modules, `Encoder(sizes, features)` and
-    `Decoder(sizes, channels)`, whose `forward` takes a batch and optionally its context. Files
-    with equal content are executed once.
+    `Decoder(sizes, channels)`, whose `forward` takes a batch and optionally its context. They may
+    take one number instead: `Encoder(features)`, the number of outputs, and `Decoder(latent)`, the
+    number of latent dimensions; or no argument. Files with equal content are executed once.
 
     Raises:
         RecipeError: the file or class does not exist or is not a network, or the import fails.
@@ -187,13 +188,22 @@ def _pair(module: ModuleType) -> type[Network]:
 
         def encoder(self, sizes: Sizes, features: int) -> nn.Module:
             """Builds the file's `Encoder`."""
-            return _accepting_context(encoder(sizes, features), sizes)
+            return _accepting_context(_created(encoder, sizes, features, features), sizes)
 
         def decoder(self, sizes: Sizes, channels: int) -> nn.Module:
             """Builds the file's `Decoder`."""
-            return _accepting_context(decoder(sizes, channels), sizes)
+            return _accepting_context(_created(decoder, sizes, channels, sizes.latent), sizes)
 
     return Pair
+
+
+def _created(half: type[nn.Module], sizes: Sizes, outputs: int, number: int) -> nn.Module:
+    """A half of a pair, `Half(sizes, outputs)`, `Half(number)` or `Half()` by its signature."""
+    given = inspect.signature(half).parameters.values()
+    needed = [p for p in given if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    if "sizes" in inspect.signature(half).parameters or len(needed) > 1:
+        return half(sizes, outputs)
+    return half(number) if needed else half()
 
 
 class WithoutContext(nn.Module):
