@@ -55,8 +55,8 @@ def model_payload(
     plane, corruption = view.plane, recipe.corruption
     quantised = _quantised(model)
     found: dict[str, Any] = {
-        "name": run.folder.name,
-        "folder": run.folder.as_posix(),
+        "name": run.name,
+        "folder": run.address,
         "recipe": recipe.name,
         "formula": formula(recipe),
         "space": model.space.value,

@@ -24,6 +24,7 @@ from autoencode.errors import (
     RecipeError,
     RunError,
 )
+from autoencode.io.hub import hub_address
 from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
 from autoencode.models.build import Model, build, sizes_for
@@ -261,7 +262,7 @@ def continued_session(
     model = run.load_model()
     done = {"done_steps": run.summary["steps"], "done_epochs": run.summary["epochs"]}
     given = {**run.settings, "epochs": None, **settings, **done}
-    given["init"] = str(run.folder.absolute())
+    given["init"] = hub_address(run.folder) or str(run.folder.absolute())
     chosen = Settings.of(run.recipe, given)
     refuse_freezing(chosen)
     say(

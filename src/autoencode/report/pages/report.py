@@ -8,6 +8,7 @@ from autoencode.data import Data
 from autoencode.errors import DataError
 from autoencode.evaluation.headlines import pca_advice
 from autoencode.evaluation.saved import read_metrics
+from autoencode.io.hub import refuse_hub_copy
 from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures.base import ReportContext
@@ -33,6 +34,8 @@ def write_report(run: Run, path: Path | None = None, data: Data | None = None) -
             file not be written.
         DataError: other data than those of the run.    ResourceError: the disk is full.
     """
+    if path is None:
+        refuse_hub_copy(run.folder)
     data = _data_of(run, data)
     model, name = run.load_model(), run.recipe.name
     metrics = read_metrics(run, len(data.test)) or {}
