@@ -130,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         given, hub = json.loads(self.content), self.server.hub
         name = f"{given['organization']}/{given['name']}"
         if name in hub.repositories:
-            raise refused(409, "", "You already created this model repo")
+            body = {"error": "You already created this model repo", "url": f"{hub.address}/{name}"}
+            return self.json(body, 409)
         hub.repositories[name] = Repository(given.get("visibility") == "private")
         return self.json({"url": f"{hub.address}/{name}"})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +20,8 @@ LOG_IN = "Log in: hf auth login, or set the environment variable HF_TOKEN."
 def asking_hub(what: str) -> Iterator[None]:
     """Limit the time of requests to the hub in the block, and replace their errors.
 
+    The client shows its progress on a terminal only.
+
     what: the repository, for messages.
 
     Raises:
@@ -27,17 +31,30 @@ def asking_hub(what: str) -> Iterator[None]:
     require_client(what)
     import httpx
     from huggingface_hub import get_session
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
     session = get_session()
     before, session.timeout = session.timeout, httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    silent = not sys.stderr.isatty() and not are_progress_bars_disabled()
+    if silent:
+        disable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings():
+            # The client calls httpx in a way that httpx no longer recommends.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     except AutoencodeError:
         raise
     except Exception as error:
         raise _sentence(what, error) from error
     finally:
         session.timeout = before
+        if silent:
+            enable_progress_bars()
 
 
 def require_client(what: str) -> None:
@@ -84,7 +101,7 @@ def _sentence(what: str, error: Exception) -> AutoencodeError:
         )
     if isinstance(error, httpx.LocalProtocolError):  # its text would show the token
         return AutoencodeError(
-            "The token of the hub has characters that cannot be sent", f"{LOG_IN}"
+            "The token of the hub has characters that cannot be sent", LOG_IN
         )
     if isinstance(error, httpx.TimeoutException):
         return AutoencodeError(f"The hub does not answer about {what}", "Try again later.")

@@ -142,7 +142,7 @@ def _terms(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _metric_name(key: str, values: dict[str, Any]) -> str:
     title, ends = metric_info(key).title, values["intervals"].get(key)
-    return title if ends is None else f"{title} (95 % interval {ends[0]:.4g} to {ends[1]:.4g})"
+    return title if ends is None else f"{title}, 95 % interval {ends[0]:.4g} to {ends[1]:.4g}"
 
 
 def _own_files(run: Run) -> Iterator[str]:

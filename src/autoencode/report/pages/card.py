@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 
 from autoencode.data.named.catalogue import SOURCES
@@ -82,8 +83,9 @@ def _limits(run: Run, metrics: dict[str, object]) -> list[str]:
 
 def _code(run: Run, address: str) -> str:
     """Three lines of Python that load the model and encode data."""
-    named = run.data["source"] in SOURCES
-    data = run.data["name"] if named or not run.data["source"] else Path(run.data["source"]).name
-    call = f"codes = ae.embed(model, {str(data)!r})"
-    note = "" if named else "  # or other data of this kind"
-    return f"import autoencode as ae\nmodel = ae.load({address!r})\n{call}{note}"
+    source = str(run.data["source"])
+    data = dumps(Path(source).name) if source else "x"
+    kind = "  # or other data of this kind" if source else "  # x is an array"
+    note = "" if source in SOURCES else kind
+    load = f"model = ae.load({dumps(address)})"
+    return f"import autoencode as ae\n{load}\ncodes = ae.embed(model, {data}){note}"
