@@ -2,6 +2,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
+import types
 from pathlib import Path
 
 import pytest
@@ -134,7 +136,10 @@ def hub(hub_standin, monkeypatch, tmp_path_factory):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    quick = types.ModuleType("time")
+    quick.__dict__.update({**vars(time), "sleep": lambda seconds: None})
+    monkeypatch.setattr("huggingface_hub.utils._http.time", quick)
+    monkeypatch.setattr("huggingface_hub.file_download.time", quick)
     monkeypatch.setenv("HF_TOKEN", hub_standin.WRITER)
     yield server
     huggingface_hub.close_session()

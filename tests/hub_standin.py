@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -207,7 +206,10 @@ class Handler(BaseHTTPRequestHandler):
             value = each["value"]
             if each["key"] == "header":
                 hub.messages.append(value["summary"])
-                if value.get("parentCommit", repository.commits[-1][0]) != repository.commits[-1][0]:
+                if (
+                    value.get("parentCommit", repository.commits[-1][0])
+                    != repository.commits[-1][0]
+                ):
                     raise refused(412, "", "A commit has happened since")
             elif each["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
@@ -308,6 +310,6 @@ class Hub:
 
         def fault(request, path):
             if on in path:
-                time.sleep(seconds)
+                threading.Event().wait(seconds)
 
         self.faults.append(fault)

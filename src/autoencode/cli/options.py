@@ -15,7 +15,9 @@ import typer
 from autoencode.arguments import bare_type
 from autoencode.errors import AutoencodeError
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or hf:owner/name.")]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder of a run, or hf:owner/name.")
+]
 RunFolders = Annotated[
     list[str],
     typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),

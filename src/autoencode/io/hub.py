@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from autoencode.errors import AutoencodeError, ResourceError, RunError
+from autoencode.io import hub_errors
 from autoencode.io.files import shown
 from autoencode.io.hub_errors import asking_hub, is_unreachable, require_client
 from autoencode.io.memory import gigabytes
 from autoencode.io.progress import say
-from autoencode.io.store import MAX_JSON_BYTES, MAX_LOG_BYTES
+from autoencode.io.store import MAX_JSON_BYTES, MAX_LOG_BYTES, write_text, writing
 
 PREFIX = "hf:"
 CARD = "README.md"  # the name of card.md on the hub
 REQUIRED = ("run.json", "recipe.json", "weights.safetensors")
 # The files of a run on the hub, and the largest number of bytes that each may have.
 _LIMITS: Mapping[str, int] = {
-    **dict.fromkeys(("run.json", "recipe.json", "metrics.json", "environment.json"), MAX_JSON_BYTES),
+    **dict.fromkeys(
+        ("run.json", "recipe.json", "metrics.json", "environment.json"), MAX_JSON_BYTES
+    ),
     **dict.fromkeys(("weights.safetensors", "critics.safetensors"), 2**36),
     "network.py": 2**24,
     "log.jsonl": MAX_LOG_BYTES,
@@ -162,7 +165,10 @@ def download(name: HubName, *, everything: bool = False) -> Snapshot:
             from huggingface_hub import HfApi
 
             info = HfApi(library_name="autoencode").model_info(
-                name.repository, revision=name.revision, files_metadata=True, timeout=None
+                name.repository,
+                revision=name.revision,
+                files_metadata=True,
+                timeout=hub_errors.ANSWER_SECONDS,
             )
             files = {each.rfilename: each for each in info.siblings or ()}
             commit = str(info.sha)
@@ -178,15 +184,18 @@ def download(name: HubName, *, everything: bool = False) -> Snapshot:
         folder = Path(
             snapshot_download(
                 name.repository,
-                revision=name.revision,
+                revision=commit,
                 allow_patterns=list(names),
                 library_name="autoencode",
             )
         )
-    if folder.name != commit:
-        raise AutoencodeError(f"{name} was changed while it was downloaded", "Try again.")
     for each in names:
         _verify(name, folder / each, files[each])
+    # As the client does, so that the copy is found by its name without a connection.
+    reference = folder.parent.parent / "refs" / (name.revision or "main")
+    with writing(reference):
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        write_text(reference, commit)
     skipped = tuple(sorted(set(files) - set(names) - set(_OF_THE_HUB)))
     return Snapshot(folder, commit, names, tuple(n for n in skipped if max_bytes(n) is None))
 

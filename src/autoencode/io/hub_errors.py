@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autoencode.errors import AutoencodeError, ResourceError, is_disk_full
-from autoencode.io.files import said, shown
+from autoencode.io.files import shown
 
 # Without data from the hub for so long, a request fails; the client repeats some of them.
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 60.0
@@ -38,7 +38,10 @@ def asking_hub(what: str) -> Iterator[None]:
     )
 
     session = get_session()
-    before, session.timeout = session.timeout, httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    before, session.timeout = (
+        session.timeout,
+        httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    )
     silent = not sys.stderr.isatty() and not are_progress_bars_disabled()
     if silent:
         disable_progress_bars()
@@ -99,10 +102,10 @@ def _sentence(what: str, error: Exception) -> AutoencodeError:
             f"{what} cannot be reached, because HF_HUB_OFFLINE is set",
             "Unset it: unset HF_HUB_OFFLINE",
         )
-    if isinstance(error, httpx.LocalProtocolError):  # its text would show the token
-        return AutoencodeError(
-            "The token of the hub has characters that cannot be sent", LOG_IN
-        )
+    if isinstance(
+        error, httpx.LocalProtocolError | UnicodeEncodeError
+    ):  # its text would show the token
+        return AutoencodeError("The token of the hub has characters that cannot be sent", LOG_IN)
     if isinstance(error, httpx.TimeoutException):
         return AutoencodeError(f"The hub does not answer about {what}", "Try again later.")
     if isinstance(error, httpx.TransportError):
@@ -179,6 +182,7 @@ def _clean(text: object) -> str:
     """The first line of a message, without the token if a server has repeated it."""
     from huggingface_hub import get_token
 
-    line = said(text) if isinstance(text, Exception) else shown(str(text))[:300]
-    token = get_token()
-    return line.replace(token, "…") if token else line
+    line, token = " ".join(str(text).strip().splitlines()[:1]), get_token()
+    if token:
+        line = line.replace(token, "…").replace(repr(token)[1:-1], "…")
+    return shown(line)[:300] or type(text).__name__

@@ -25,8 +25,10 @@ from torch import nn
 
 from autoencode.contract import Sizes
 from autoencode.data import Data, Preprocessing, load_data, load_new
+from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
+from autoencode.io.files import shown
 from autoencode.io.hub import HubName, download, hub_address, is_hub_name
 from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
 from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
@@ -121,7 +123,8 @@ class Run:
         """The data of the run, split as in training.
 
         Raises:
-            RunError: the run was trained on arrays in memory.
+            RunError: the run was trained on arrays in memory, or is from the hub and its record
+                has the name of its data, not the path.
             DataError: the data have changed.
         """
         if not self.data["source"]:
@@ -129,7 +132,13 @@ class Run:
                 f"{self.folder} was trained on arrays in memory, which a run does not save",
                 "Give the data: --data SOURCE.",
             )
-        data = load_data(self.data["source"], preprocessing=self.preprocessing, **self._options())
+        source = self.data["source"]
+        if source not in SOURCES and not Path(source).is_absolute():
+            raise RunError(
+                f'{self.address} was trained on "{shown(source)}", and where it lies is not shared',
+                "Give the data: --data SOURCE.",
+            )
+        data = load_data(source, preprocessing=self.preprocessing, **self._options())
         if data.fingerprint != self.data["fingerprint"]:
             raise DataError(
                 f"The data at {self.data['source']} are not those that {self.folder} was "

@@ -24,7 +24,7 @@ from autoencode.errors import (
     RecipeError,
     RunError,
 )
-from autoencode.io.hub import hub_address
+from autoencode.io.hub import hub_address, is_hub_name
 from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
 from autoencode.models.build import Model, build, sizes_for
@@ -206,7 +206,7 @@ def new_session(
     model = build(recipe, sizes, seed=chosen.seed)
     initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
-        chosen = replace(chosen, init=str(Path(init).absolute()))
+        chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)

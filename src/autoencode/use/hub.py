@@ -13,9 +13,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from autoencode.errors import AutoencodeError, RunError
+from autoencode.io import hub_errors
 from autoencode.io.folders import check_replaceable, sweep_beside
-from autoencode.io.hub import CARD, REQUIRED, HubName, Snapshot, download, max_bytes
-from autoencode.io.hub import refuse_hub_copy
+from autoencode.io.hub import (
+    CARD,
+    REQUIRED,
+    HubName,
+    Snapshot,
+    download,
+    max_bytes,
+    refuse_hub_copy,
+)
 from autoencode.io.hub_errors import LOG_IN, asking_hub
 from autoencode.io.store import TEMPORARY, writing
 from autoencode.models.network_code import COPY, TRUST, UntrustedNetwork
@@ -132,7 +140,7 @@ def _upload(
     api = HfApi(library_name="autoencode")
     with asking_hub(str(name)):
         api.create_repo(name.repository, private=True if private else None, exist_ok=True)
-        before = api.model_info(name.repository, timeout=None)
+        before = api.model_info(name.repository, timeout=hub_errors.ANSWER_SECONDS)
     there = [each.rfilename for each in before.siblings or ()]
     if private and not before.private:
         raise AutoencodeError(

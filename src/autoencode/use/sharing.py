@@ -97,9 +97,7 @@ def shared_files(run: Run, staging: Path, address: str, license: str | None) -> 
     return SharedFiles(dict(sorted(files.items())), tuple(notices))
 
 
-def card_metadata(
-    run: Run, metrics: dict[str, Any] | None, name: str, license: str | None
-) -> str:
+def card_metadata(run: Run, metrics: dict[str, Any] | None, name: str, license: str | None) -> str:
     """The metadata of a model card as YAML, which the hub reads.
 
     metrics: of the last evaluation; those of which lower or higher is better are listed, with
