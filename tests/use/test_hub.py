@@ -352,7 +352,7 @@ def test_damaged_weights_are_not_uploaded(hub, run):
     ],
 )
 def test_invalid_names(name, hub, run, tmp_path):
-    with pytest.raises(AutoencodeError, match="no name of|has a revision"):
+    with pytest.raises(AutoencodeError, match=r"no name of|has a revision"):
         ae.push(run, name)
     with pytest.raises(AutoencodeError, match="no name of"):
         ae.pull(name, out=tmp_path / "out")

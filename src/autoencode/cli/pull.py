@@ -23,8 +23,8 @@ def pull(
 ) -> None:
     """Copy a run from the Hugging Face hub into a folder.
 
-    Only files of a run are copied, after a check of their sizes, checksums and contents. The code of
-    a custom network is copied and not executed.
+    Only files of a run are copied, after a check of their sizes, checksums and contents. The code
+    of a custom network is copied and not executed.
 
     Example: autoencode pull me/vae-mnist --out runs/vae-mnist
     """

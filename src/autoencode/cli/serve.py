@@ -22,7 +22,7 @@ def serve(
         list[str],
         typer.Argument(
             metavar="RUN",
-            help="Folders of runs, each served by its name, or NAME=FOLDER; or hf:owner/name.",
+            help="Folders of runs or hf:owner/name, each served by its name, or NAME=FOLDER.",
         ),
     ],
     host: Annotated[

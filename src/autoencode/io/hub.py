@@ -27,9 +27,8 @@ CARD = "README.md"  # the name of card.md on the hub
 REQUIRED = ("run.json", "recipe.json", "weights.safetensors")
 # The files of a run on the hub, and the largest number of bytes that each may have.
 _LIMITS: Mapping[str, int] = {
-    **dict.fromkeys(
-        ("run.json", "recipe.json", "metrics.json", "environment.json"), MAX_JSON_BYTES
-    ),
+    **dict.fromkeys(("run.json", "recipe.json"), MAX_JSON_BYTES),
+    **dict.fromkeys(("metrics.json", "environment.json"), MAX_JSON_BYTES),
     **dict.fromkeys(("weights.safetensors", "critics.safetensors"), 2**36),
     "network.py": 2**24,
     "log.jsonl": MAX_LOG_BYTES,
@@ -67,7 +66,9 @@ class HubName:
         revision = given if sign else revision
         require_client(f'"{shown(repository)}"')
         from huggingface_hub.errors import HFValidationError
-        from huggingface_hub.utils import validate_repo_id
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # not in its __all__
+            validate_repo_id,
+        )
 
         try:
             validate_repo_id(repository)

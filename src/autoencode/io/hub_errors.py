@@ -31,7 +31,7 @@ def asking_hub(what: str) -> Iterator[None]:
     require_client(what)
     import httpx
     from huggingface_hub import get_session
-    from huggingface_hub.utils import (
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # not in its __all__
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
@@ -102,9 +102,7 @@ def _sentence(what: str, error: Exception) -> AutoencodeError:
             f"{what} cannot be reached, because HF_HUB_OFFLINE is set",
             "Unset it: unset HF_HUB_OFFLINE",
         )
-    if isinstance(
-        error, httpx.LocalProtocolError | UnicodeEncodeError
-    ):  # its text would show the token
+    if isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):  # may show the token
         return AutoencodeError("The token of the hub has characters that cannot be sent", LOG_IN)
     if isinstance(error, httpx.TimeoutException):
         return AutoencodeError(f"The hub does not answer about {what}", "Try again later.")

@@ -207,7 +207,7 @@ def _private_text(path: Path, private: list[re.Pattern[bytes]]) -> str | None:
 
 
 def _cannot_share(run: Run, name: str, found: str) -> AutoencodeError:
-    fix = "Remove it there, and train again."
+    fix = "Give data, classes and parts other names, and train again."
     if name == "weights.safetensors":  # written by an older version, with the path of its network
         fix = f'Write it anew: r = ae.open_run("{run.folder}"); r.write_weights(r.load_model())'
     return RunError(

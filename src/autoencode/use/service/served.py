@@ -144,8 +144,8 @@ def named_runs(words: Sequence[str]) -> dict[str, Path]:
         name, given, folder = word.partition("=")
         # A folder may have "=" in its name.
         if not given or Path(word).is_dir() or "/" in name:
-            name, folder = Path(word.partition("@")[0] if is_hub_name(word) else word), word
-            name = name.absolute().name
+            path = word.partition("@")[0] if is_hub_name(word) else word
+            name, folder = Path(path).absolute().name, word
         if not name or not all(c.isascii() and (c.isalnum() or c in "._-") for c in name):
             raise AutoencodeError(
                 f'"{name}" cannot be the name of a model in an address',
