@@ -116,7 +116,8 @@ def test_the_command_evaluates_a_copy_on_new_data(hub, run, images, tmp_path, ca
     assert "a copy of me/vae, commit " in out
     # Without data, the message says how to give them.
     assert command("embed", tmp_path / "copy", "--out", tmp_path / "codes.csv") == 2
-    assert "--data" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "trained on photos, which does not exist here. Give the data: --data" in message
 
 
 @pytest.mark.parametrize("verb", ["embed", "reconstruct", "generate", "anomalies", "export"])

@@ -16,6 +16,7 @@ figures/ report.html card.md environment.json
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -123,8 +124,8 @@ class Run:
         """The data of the run, split as in training.
 
         Raises:
-            RunError: the run was trained on arrays in memory, or is from the hub and its record
-                has the name of its data, not the path.
+            RunError: the run was trained on arrays in memory, or is a shared one whose data are
+                not here.
             DataError: the data have changed.
         """
         if not self.data["source"]:
@@ -133,9 +134,10 @@ class Run:
                 "Give the data: --data SOURCE.",
             )
         source = self.data["source"]
-        if source not in SOURCES and not Path(source).is_absolute():
+        # What is shared has the name of its data, and not their folder.
+        if source not in SOURCES and not (Path(source).is_absolute() or os.path.lexists(source)):
             raise RunError(
-                f'{self.address} was trained on "{shown(source)}", and where it lies is not shared',
+                f"{self.address} was trained on {shown(source)}, which does not exist here",
                 "Give the data: --data SOURCE.",
             )
         data = load_data(source, preprocessing=self.preprocessing, **self._options())
