@@ -49,6 +49,10 @@ def blob_id(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+def digest_of(path, content):
+    return hashlib.sha256(content).hexdigest() if is_lfs(path) else blob_id(content)
+
+
 class Answer(Exception):
     def __init__(self, status, body=b"", **headers):
         self.status, self.body, self.headers = status, body, headers
@@ -177,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         for each in json.loads(self.content)["files"]:
             path = each["path"]
             mode = "lfs" if is_lfs(path) else "regular"
-            old = blob_id(files[path]) if path in files and mode == "regular" else None
+            old = digest_of(path, files[path]) if path in files else None
             found.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": old})
         return self.json({"files": found})
 
@@ -228,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
         if path not in files:
             raise refused(404, "EntryNotFound", "Entry not found")
         content = files[path]
-        digest = hashlib.sha256(content).hexdigest() if is_lfs(path) else blob_id(content)
+        digest = digest_of(path, content)
         headers = {"X-Repo-Commit": sha, "ETag": f'"{digest}"', "Accept-Ranges": "bytes"}
         headers |= {"X-Linked-ETag": f'"{digest}"', "X-Linked-Size": len(content)}
         if match := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or ""):

@@ -20,7 +20,9 @@ RunFolder = Annotated[
 ]
 RunFolders = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),
+    typer.Argument(
+        metavar="RUN", help='Folders of runs, patterns such as "runs/*", or hf:owner/name.'
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -178,6 +178,8 @@ def download(name: HubName, *, everything: bool = False) -> Snapshot:
             say(f"{error.what}; its copy in the cache is used, commit {found.commit}")
             return found
         raise
+    if not _COMMIT.fullmatch(commit):
+        raise AutoencodeError(f"The hub gives no commit of {name}", "Check HF_ENDPOINT.")
     names = _selected(name, files, everything)
     with asking_hub(str(name)):
         from huggingface_hub import snapshot_download

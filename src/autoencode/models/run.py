@@ -137,7 +137,7 @@ class Run:
         # What is shared has the name of its data, and not their folder.
         if source not in SOURCES and not (Path(source).is_absolute() or os.path.lexists(source)):
             raise RunError(
-                f"{self.address} was trained on {shown(source)}, which does not exist here",
+                f"{shown(source)} does not exist here, and {self.address} was trained on it",
                 "Give the data: --data SOURCE.",
             )
         data = load_data(source, preprocessing=self.preprocessing, **self._options())

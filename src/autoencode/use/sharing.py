@@ -179,7 +179,10 @@ def _private_texts(run: Run) -> list[re.Pattern[bytes]]:
     """What must not be in an uploaded file: folders, the user's name in paths, the host's name."""
     places = [Path.home(), Path.cwd(), run.folder.absolute(), run.folder.resolve()]
     places += [Path(str(run.data["source"]) or "/"), Path(str(run.settings.get("init") or "/"))]
-    folders = {str(each) for each in places if each.is_absolute() and each != each.parent}
+    # /tmp alone, for example, tells nothing.
+    home, *others = (each for each in places if each.is_absolute())
+    folders = {str(each) for each in others if len(each.parts) > 2}
+    folders |= {str(home)} if len(home.parts) > 1 else set()
     folders |= {str(Path(each).parent) for each in folders if len(Path(each).parts) > 3}
     texts = {form for text in folders for form in (text, html.escape(text), quote(text))}
     found = [rf"(?<![\w<]){re.escape(text)}(?![\w-])" for text in sorted(texts, reverse=True)]
