@@ -84,8 +84,10 @@ def quick_and_slow(page):
 @pytest.mark.parametrize(
     "page", [quick_and_slow(page) for page in PAGES], ids=lambda page: page.stem
 )
-def test_commands_run(page, tmp_path, monkeypatch):
+def test_commands_run(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
+    if page.stem == "hub":
+        request.getfixturevalue("hub")  # a local stand-in
     monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 50)
     monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
     monkeypatch.setattr(
@@ -105,8 +107,10 @@ def test_commands_run(page, tmp_path, monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_python_runs(page, tmp_path, monkeypatch):
+def test_python_runs(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
+    if page.stem == "hub":
+        request.getfixturevalue("hub")
     names: dict[str, object] = {}
     for body in blocks(page, "python"):
         exec(compile(re.sub(r"steps=\d+", "steps=20", body), page.name, "exec"), names)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from autoencode.use.export import export as export
     from autoencode.use.gaps import impute as impute
     from autoencode.use.generation import generate as generate
+    from autoencode.use.hub import pull as pull
+    from autoencode.use.hub import push as push
     from autoencode.use.reconstructions import denoise as denoise
     from autoencode.use.scores import score as score
 
@@ -67,6 +69,7 @@ __getattr__, __dir__, __all__ = attach(
         "use.export": ["export"],
         "use.gaps": ["impute"],
         "use.generation": ["generate"],
+        "use.hub": ["pull", "push"],
         "use.reconstructions": ["denoise"],
         "use.scores": ["score"],
     },

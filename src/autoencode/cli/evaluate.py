@@ -58,6 +58,13 @@ def evaluate(
     found = measure_run(opened, loaded, model, names, samples=samples, images=images)
     metrics = found.to_dict()
     print_result(metrics, summary_lines(opened, metrics), json)
+    if opened.address != str(opened.folder):
+        print_message(
+            "note",
+            f"{opened.address} is read-only, so nothing is saved; autoencode pull gives a copy "
+            "that is written to.",
+        )
+        return
     try:
         save_metrics(opened, loaded, metrics)
     except AutoencodeError as error:  # the metrics have been printed

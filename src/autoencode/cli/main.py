@@ -17,7 +17,8 @@ from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, n
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
 VERBS = "demo train resume evaluate compare study explore"
-VERBS += " embed anomalies reconstruct denoise impute generate interpolate export serve recipes"
+VERBS += " embed anomalies reconstruct denoise impute generate interpolate export serve"
+VERBS += " push pull recipes"
 # The exit code that typer gives to Ctrl-C where nothing else handles it.
 INTERRUPTED = 130
 

@@ -11,6 +11,7 @@ from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, eva
 from autoencode.evaluation.headlines import headlines, number, pca_advice
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.io.folders import open_for_writing
+from autoencode.io.hub import hub_address, refuse_hub_copy
 from autoencode.io.store import write_json
 from autoencode.models.build import Model
 from autoencode.models.run import Run
@@ -44,7 +45,8 @@ def measure_run(
     """
     cache = None
     if data.fingerprint == run.data["fingerprint"]:
-        open_for_writing(run.folder)
+        if hub_address(run.folder) is None:  # a copy in the cache of the hub is only read
+            open_for_writing(run.folder)
         cache = MetricsCache(run)
     return evaluate(model, data, measures, cache, **options)
 
@@ -72,6 +74,7 @@ def save_metrics(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
         RunError: the folder cannot be written to.   ResourceError: the disk is full.
     """
     if data.fingerprint == run.data["fingerprint"]:
+        refuse_hub_copy(run.folder)
         write_json(run.folder / "metrics.json", metrics)
 
 

@@ -15,10 +15,14 @@ import typer
 from autoencode.arguments import bare_type
 from autoencode.errors import AutoencodeError
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder of a run, or hf:owner/name.")
+]
 RunFolders = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help='Folders of runs, or patterns such as "runs/*".'),
+    typer.Argument(
+        metavar="RUN", help='Folders of runs, patterns such as "runs/*", or hf:owner/name.'
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

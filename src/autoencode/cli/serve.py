@@ -21,7 +21,8 @@ def serve(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN", help="Folders of runs, each served by its name, or NAME=FOLDER."
+            metavar="RUN",
+            help="Folders of runs or hf:owner/name, each served by its name, or NAME=FOLDER.",
         ),
     ],
     host: Annotated[
@@ -123,7 +124,9 @@ def serve(
 
         def started() -> None:
             for name, each in store.models.items():
-                print_line(f"{address}/v1/models/{name}  {each.run.recipe.name}, {each.run.folder}")
+                print_line(
+                    f"{address}/v1/models/{name}  {each.run.recipe.name}, {each.run.address}"
+                )
             print_line(f"{address}/docs  the routes; Ctrl-C stops the service")
 
         received = serve_on(listening, service, token, local, graceful, started)

@@ -56,8 +56,8 @@ def model_payload(
     plane, corruption = view.plane, recipe.corruption
     quantised = _quantised(model)
     found: dict[str, Any] = {
-        "name": run.folder.name,
-        "folder": "" if isinstance(run, ModuleRun) else run.folder.as_posix(),
+        "name": run.name,
+        "folder": "" if isinstance(run, ModuleRun) else run.address,
         "recipe": recipe.name,
         "formula": formula(recipe),
         "space": model.space.value,

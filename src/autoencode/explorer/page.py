@@ -46,7 +46,7 @@ def write_explorer(
 
 def title_of(runs: Sequence[Run]) -> str:
     """The title of a page: its models and their data."""
-    names = " and ".join(run.folder.name for run in runs)
+    names = " and ".join(run.name for run in runs)
     title = f"{names} · {runs[0].data['name']}"
     # Bytes of a file name that are not UTF-8 cannot be shown.
     return title.encode(errors="backslashreplace").decode()

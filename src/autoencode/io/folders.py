@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autoencode.errors import RunError
 from autoencode.io.files import shown
+from autoencode.io.hub import refuse_hub_copy
 from autoencode.io.store import TEMPORARY, writing
 
 FILES = (
@@ -36,8 +37,10 @@ def open_for_writing(run: Path) -> None:
     """Checks a run folder before anything is written to it, and removes what killed writers left.
 
     Raises:
-        RunError: a folder inside it is a link or no folder, or its lock is not a regular file.
+        RunError: a folder inside it is a link or no folder, its lock is not a regular file, or it
+            is a copy in the cache of the hub.
     """
+    refuse_hub_copy(run)
     for name in FOLDERS:
         _check_folder(run / name)
     with writing(run):
@@ -55,9 +58,11 @@ def open_folder(run: Path, name: str) -> Path:
     """A folder inside a run, one of `FOLDERS`, for files to be written in; made where missing.
 
     Raises:
-        RunError: it is a link or no folder, or it cannot be made.
+        RunError: it is a link or no folder, it cannot be made, or the run is a copy in the cache
+            of the hub.
         ResourceError: the disk is full.
     """
+    refuse_hub_copy(run)
     folder = run
     for part in name.split("/"):
         folder = folder / part

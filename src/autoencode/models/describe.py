@@ -6,6 +6,7 @@ from typing import Any
 
 from autoencode.contract import Term
 from autoencode.errors import RecipeError, did_you_mean
+from autoencode.io.local_paths import without_folders
 from autoencode.models.build import assembly
 from autoencode.models.foreign import ModuleRecipe
 from autoencode.models.papers import PAPERS
@@ -92,7 +93,8 @@ def _part(spec: Spec | None) -> str:
     if spec is None:
         return "none"
     arguments = ", ".join(f"{name}={_value(value)}" for name, value in spec.args.items())
-    return f"{spec.kind}({arguments})" if arguments else spec.kind
+    kind = str(without_folders(spec.kind))  # of a custom network, the file
+    return f"{kind}({arguments})" if arguments else kind
 
 
 def _value(value: Any) -> str:

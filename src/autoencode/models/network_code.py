@@ -19,6 +19,10 @@ MAX_BYTES = 2**24  # of a file of source code
 TRUST = "AUTOENCODE_TRUST"
 
 
+class UntrustedNetwork(RunError):
+    """Opening a run would execute the code of its network, which the user does not trust yet."""
+
+
 def save_network_code(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
     """Copies the file of a custom network to a run folder.
 
@@ -34,6 +38,14 @@ def save_network_code(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]
     return recipe.but(network=copied), sha256(content).hexdigest()
 
 
+def saved_recipe(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as `recipe.json` holds it: the file of a custom network without its folder."""
+    given = recipe.to_dict()
+    if is_custom(recipe.network.kind):
+        given["network"] = {**given["network"], "kind": _named(recipe.network.kind, COPY)}
+    return given
+
+
 def with_saved_network(
     given: Mapping[str, Any], folder: Path, digest: str | None
 ) -> Mapping[str, Any]:
@@ -46,7 +58,8 @@ def with_saved_network(
     given: content of `recipe.json`.   digest: SHA-256 of the copy according to `run.json`.
 
     Raises:
-        RunError: the copy is missing, differs from the file used in training, or is not trusted.
+        RunError: the copy is missing, or differs from the file used in training.
+        UntrustedNetwork: it is not trusted.
     """
     network = given.get("network")
     if not isinstance(network, Mapping) or not is_custom(str(network.get("kind"))):
@@ -60,7 +73,7 @@ def with_saved_network(
             "Restore the original file, or train again.",
         )
     if not is_loaded(content) and found not in os.environ.get(TRUST, "").split(","):
-        raise RunError(
+        raise UntrustedNetwork(
             f"Opening {folder} executes {copy}, code that came with the run and has all your "
             "permissions",
             f"Read it, and if you trust it, allow this file: {TRUST}={found}",
@@ -69,4 +82,9 @@ def with_saved_network(
 
 
 def _in_folder(kind: str, folder: Path) -> str:
-    return f"{(folder / COPY).resolve()}{kind.rpartition('.py')[2]}"
+    # Not the target of the file itself: in the cache of the hub that has another name.
+    return _named(kind, str(folder.resolve() / COPY))
+
+
+def _named(kind: str, path: str) -> str:
+    return f"{path}{kind.rpartition('.py')[2]}"

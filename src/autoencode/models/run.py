@@ -16,6 +16,7 @@ figures/ report.html card.md environment.json
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -25,12 +26,15 @@ from torch import nn
 
 from autoencode.contract import Sizes
 from autoencode.data import Data, Preprocessing, load_data, load_new
+from autoencode.data.named.catalogue import SOURCES
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
+from autoencode.io.files import shown
+from autoencode.io.hub import HubName, download, hub_address, is_hub_name
 from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
 from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
 from autoencode.models.critics import read_critics, write_critics
-from autoencode.models.network_code import with_saved_network
+from autoencode.models.network_code import saved_recipe, with_saved_network
 from autoencode.models.recipe import Recipe
 from autoencode.models.run_files import check_record
 from autoencode.models.training_log import read_log
@@ -58,20 +62,31 @@ class Run:
     network_sha256: str | None = None
 
     @property
+    def address(self) -> str:
+        """What opens the run: its folder, or "hf:owner/name@commit" of a run from the hub."""
+        return hub_address(self.folder) or str(self.folder)
+
+    @property
+    def name(self) -> str:
+        """A short name: that of the folder, or "owner/name" of a run from the hub."""
+        found = hub_address(self.folder)
+        return self.folder.name if found is None else found.removeprefix("hf:").partition("@")[0]
+
+    @property
     def weights(self) -> Path:
         """The path of the trained weights."""
         return self.folder / "weights.safetensors"
 
     def write(self) -> None:
         """Writes `recipe.json` and `run.json`; the folder exists."""
-        write_json(self.folder / "recipe.json", self.recipe.to_dict())
+        write_json(self.folder / "recipe.json", saved_recipe(self.recipe))
         record = asdict(self)
         del record["folder"], record["recipe"]
         write_json(self.folder / "run.json", {"format": FORMAT, **record})
 
     def write_weights(self, model: Model) -> None:
         """Writes `weights.safetensors`, and `critics.safetensors` of a model with critics."""
-        header = {"recipe": self.recipe.to_dict()}
+        header = {"recipe": saved_recipe(self.recipe)}
         if (preprocessing := self.data.get("preprocessing")) is not None:
             header["preprocessing"] = preprocessing
         write_tensors(self.weights, model.state_dict(), header)
@@ -109,7 +124,8 @@ class Run:
         """The data of the run, split as in training.
 
         Raises:
-            RunError: the run was trained on arrays in memory.
+            RunError: the run was trained on arrays in memory, or is a shared one whose data are
+                not here.
             DataError: the data have changed.
         """
         if not self.data["source"]:
@@ -117,7 +133,14 @@ class Run:
                 f"{self.folder} was trained on arrays in memory, which a run does not save",
                 "Give the data: --data SOURCE.",
             )
-        data = load_data(self.data["source"], preprocessing=self.preprocessing, **self._options())
+        source = self.data["source"]
+        # What is shared has the name of its data, and not their folder.
+        if source not in SOURCES and not (Path(source).is_absolute() or os.path.lexists(source)):
+            raise RunError(
+                f"{shown(source)} does not exist here, and {self.address} was trained on it",
+                "Give the data: --data SOURCE.",
+            )
+        data = load_data(source, preprocessing=self.preprocessing, **self._options())
         if data.fingerprint != self.data["fingerprint"]:
             raise DataError(
                 f"The data at {self.data['source']} are not those that {self.folder} was "
@@ -208,13 +231,19 @@ def data_record(data: Data) -> dict[str, Any]:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Opens the run in a folder.
+    """Opens the run in a folder, or of a repository on the Hugging Face hub.
+
+    folder: a folder, or "hf:owner/name", or "hf:owner/name@revision" with a branch, tag or commit.
+        A run from the hub is downloaded to the cache of the hub, and is read-only.
 
     Raises:
         RunError: the folder is missing, not a run, incomplete, or of a newer version; or it has a
             custom network that is not trusted, see `network_code`.
         RecipeError: its recipe names parts that this version does not have.
+        AutoencodeError: there is no such repository, or the hub cannot be reached.
     """
+    if is_hub_name(folder):
+        folder = download(HubName.parse(str(folder))).folder
     folder = Path(folder)
     if not folder.is_dir():
         raise RunError(f"There is no run at {folder}", "Train one: autoencode train --help")
@@ -336,6 +365,8 @@ def preprocessing_of(folder: str | Path) -> Preprocessing | None:
 
 def load(folder: str | Path) -> Model:
     """Loads the trained model of a run, `load("runs/vae")`, on the CPU, in evaluation mode.
+
+    folder: the folder of a run, or "hf:owner/name" for a run on the Hugging Face hub.
 
     Raises:
         RunError: there is no such run, or its weights are damaged.

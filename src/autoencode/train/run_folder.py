@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_of_memory
 from autoencode.io.files import shown
 from autoencode.io.folders import check_replaceable, empty_folder, open_folder, open_for_writing
+from autoencode.io.hub import is_hub_name
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
@@ -36,6 +37,11 @@ def make_folder(out: Path, overwrite: bool) -> None:
         RunError: it is not empty and `overwrite` is not given, or its files are not a run.
         ResourceError: the disk is full.
     """
+    if is_hub_name(out):
+        raise RunError(
+            f"{out} is on the hub, and a training needs a folder",
+            f"{ANOTHER_FOLDER} Upload it afterwards: autoencode push",
+        )
     if not str(out).isprintable():
         # Libraries that read and write its files want names in UTF-8.
         raise RunError(f"{shown(out)} is no name for a run", ANOTHER_FOLDER)

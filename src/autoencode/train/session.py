@@ -24,6 +24,7 @@ from autoencode.errors import (
     RecipeError,
     RunError,
 )
+from autoencode.io.hub import hub_address, is_hub_name
 from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
 from autoencode.models.build import Model, build, sizes_for
@@ -207,7 +208,7 @@ def new_session(
         notices = [*notices, notice]
     initialise_scales(model, data.train.x)
     if (init := chosen.init) is not None:
-        chosen = replace(chosen, init=str(Path(init).absolute()))
+        chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
@@ -263,7 +264,7 @@ def continued_session(
     model = run.load_model()
     done = {"done_steps": run.summary["steps"], "done_epochs": run.summary["epochs"]}
     given = {**run.settings, "epochs": None, **settings, **done}
-    given["init"] = str(run.folder.absolute())
+    given["init"] = hub_address(run.folder) or str(run.folder.absolute())
     chosen = Settings.of(run.recipe, given)
     refuse_freezing(chosen)
     say(

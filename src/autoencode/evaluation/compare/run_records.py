@@ -44,8 +44,8 @@ class RunRecord:
 
     @property
     def folder(self) -> str:
-        """The folder of the run."""
-        return str(self.run.folder)
+        """The folder of the run, or its address on the hub."""
+        return self.run.address
 
     @property
     def seeds(self) -> tuple[int, int]:

@@ -40,7 +40,9 @@ def network_file(kind: str) -> tuple[Path, str]:
     ('MyNet', '')
     """
     path, _, name = kind.rpartition(".py")
-    return Path(f"{path}.py").expanduser().resolve(), name.removeprefix(":")
+    file = Path(f"{path}.py").expanduser()
+    # Not the target of a link: in the cache of the hub, that has another name.
+    return file.parent.resolve() / file.name, name.removeprefix(":")
 
 
 def kind_of_class(network: type[Network]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from autoencode.evaluation.headlines import headlines, pca_advice
 from autoencode.evaluation.metric_info import metric_group, metric_info, metric_order
 from autoencode.evaluation.records import TERM_PREFIX
+from autoencode.io.local_paths import command_without_folders, without_folders
 from autoencode.io.store import read_json
 from autoencode.models.build import Model, parameter_count
 from autoencode.models.describe import formula, papers, slots
@@ -34,7 +35,10 @@ def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, An
     """
     files = [each.folder / "environment.json" for each in trainings]
     records = [read_json(path) if path.exists() else {} for path in files]
-    settings = {key: "none" if value is None else str(value) for key, value in run.settings.items()}
+    settings = {
+        key: "none" if value is None else str(without_folders(value))
+        for key, value in run.settings.items()
+    }
     if len(trainings) > 1:
         seeds = ", ".join(str(each.settings.get("seed", 0)) for each in trainings)
         settings = {"seed": seeds} | {k: v for k, v in settings.items() if k != "seed"}
@@ -45,7 +49,9 @@ def model_details(name: str, run: Run, trainings: Sequence[Run]) -> dict[str, An
         "slots": slots(run.recipe),
         "papers": papers(run.recipe),
         # One command for each training, and the software and machine of the first one.
-        "commands": [str(each["command"]) for each in records if "command" in each],
+        "commands": [
+            command_without_folders(str(each["command"])) for each in records if "command" in each
+        ],
         "versions": [Detail(k, str(v)) for k, v in records[0].items() if k != "command"],
         "settings": [Detail(key, value) for key, value in settings.items()],
         "data": data_details(run),
@@ -127,7 +133,7 @@ def data_details(run: Run) -> list[Detail]:
     data = run.data
     details = [
         Detail("name", str(data.get("name", ""))),
-        Detail("source", str(data.get("source") or "arrays in memory")),
+        Detail("source", str(without_folders(data.get("source")) or "arrays in memory")),
         Detail("shape of an example", " × ".join(map(str, run.sizes.x))),
         Detail("training examples", count(run.sizes.n)),
     ]
@@ -136,6 +142,6 @@ def data_details(run: Run) -> list[Detail]:
         details.append(Detail("classes", classes))
     given = {key: value for key, value in data.get("options", {}).items() if value is not None}
     if given:
-        options = ", ".join(f"{key}={value}" for key, value in given.items())
+        options = ", ".join(f"{key}={without_folders(value)}" for key, value in given.items())
         details.append(Detail("options", options))
     return [*details, Detail("fingerprint (SHA-256)", str(data.get("fingerprint", "")))]

@@ -12,6 +12,7 @@ from autoencode.errors import AutoencodeError, DataError
 from autoencode.evaluation.evaluate import evaluate
 from autoencode.evaluation.headlines import pca_advice
 from autoencode.evaluation.saved import read_metrics
+from autoencode.io.hub import refuse_hub_copy
 from autoencode.io.store import write_json
 from autoencode.models.conditions import conditioning
 from autoencode.models.module_run import ModuleRun
@@ -51,6 +52,8 @@ def write_report(
             path, data = None, path
         return _module_report(run, path, data, folder)
     path = path if folder is None else folder / "report.html"
+    if path is None:
+        refuse_hub_copy(run.folder)
     data = _data_of(run, data)
     return _written(run, path, data, read_metrics(run, len(data.test)) or {})
 

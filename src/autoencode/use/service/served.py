@@ -16,6 +16,7 @@ from torch import Tensor
 
 from autoencode.data import Data, Preprocessing, Split
 from autoencode.errors import AutoencodeError, DataError, RunError
+from autoencode.io.hub import is_hub_name
 from autoencode.models.build import Model, learns_labels
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import embed
@@ -133,7 +134,7 @@ class ServedModel:
 def named_runs(words: Sequence[str]) -> dict[str, Path]:
     """The folders of runs by the names of their models.
 
-    words: each is a folder, whose name is that of the model, or NAME=FOLDER.
+    words: each is a folder, whose name is that of the model, or NAME=FOLDER; or "hf:owner/name".
 
     Raises:
         AutoencodeError: a name is used twice, or cannot be part of an address.
@@ -143,7 +144,8 @@ def named_runs(words: Sequence[str]) -> dict[str, Path]:
         name, given, folder = word.partition("=")
         # A folder may have "=" in its name.
         if not given or Path(word).is_dir() or "/" in name:
-            name, folder = Path(word).absolute().name, word
+            path = word.partition("@")[0] if is_hub_name(word) else word
+            name, folder = Path(path).absolute().name, word
         if not name or not all(c.isascii() and (c.isalnum() or c in "._-") for c in name):
             raise AutoencodeError(
                 f'"{name}" cannot be the name of a model in an address',
