@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Autoencoder
-from autoencode.data import scaled
+from autoencode.data import Split, scaled
 from autoencode.errors import DataError
 from autoencode.evaluation import decode
 from autoencode.explore import lattice
+from autoencode.models.conditions import conditioning
 from autoencode.models.foreign import as_autoencoder, has_interface, with_examples
 from autoencode.models.inference import checked_examples
 from autoencode.models.inputs import condition_tensor, is_image, to_tensor
+from autoencode.models.new_data import is_raw, part_of
 from autoencode.report.figures.decoded_grid import draw_grid
 from autoencode.report.figures.interpolation import strip
 from autoencode.report.figures.latent_space import LatentSpace
@@ -41,7 +43,8 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     """Originals above their reconstructions, next to the latent space of all samples.
 
     samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]). Examples are
-        tensors, NumPy arrays, PIL images or nested lists.
+        tensors, NumPy arrays, PIL images or nested lists. Or raw data, such as "mnist" or a path,
+        with all examples and their labels; or a part of loaded data, `data.test`.
 
     Raises:
         DataError: no samples, NaN, values out of range, samples of another shape than the model's,
@@ -128,6 +131,8 @@ def interpolate(
 def _view(model: Autoencoder, samples: Any) -> View:
     x, y = samples if isinstance(samples, tuple) and len(samples) == 2 else (samples, None)
     model, x = with_examples(model, x)
+    if y is None and is_raw(x):
+        return _view_of_part(model, part_of(model, x))
     x, _ = checked_examples(model, x)
     if y is None:
         return View.of(model, x)
@@ -147,6 +152,15 @@ def _view(model: Autoencoder, samples: Any) -> View:
     # A conditional model is conditioned on the labels of the samples.
     context = torch.as_tensor(labels.astype(np.int64)) if integers and model.sizes.context else None
     return View.of(model, x, y, [str(name) for name in classes], context)
+
+
+def _view_of_part(model: Any, part: Split) -> View:
+    """The view of raw data, with their labels if they have some."""
+    preprocessing = getattr(model, "preprocessing", None)
+    classes = () if preprocessing is None else preprocessing.classes
+    if part.y is not None and not classes:
+        classes = tuple(map(str, range(int(part.y.max()) + 1)))
+    return View.of(model, part.x, part.y, classes, conditioning(model.recipe, part))
 
 
 def _batch_of_one(x: Any) -> Any:
