@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autoencode.data.named.fetch import located as located
     from autoencode.data.preprocessing import Column as Column
     from autoencode.data.preprocessing import Preprocessing as Preprocessing
-    from autoencode.data.records import BadFile as BadFile
+    from autoencode.data.raw import BadFile as BadFile
     from autoencode.data.records import Data as Data
     from autoencode.data.records import Split as Split
     from autoencode.data.records import scaled as scaled
@@ -31,7 +31,8 @@ __getattr__, __dir__, __all__ = attach(
         "named.catalogue": ["SOURCES"],
         "named.fetch": ["fetch", "located"],
         "preprocessing": ["Column", "Preprocessing"],
-        "records": ["BadFile", "Data", "Split", "scaled"],
+        "raw": ["BadFile"],
+        "records": ["Data", "Split", "scaled"],
         "split.binarisation": ["still"],
     },
 )
