@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from autoencode.data.large import (
@@ -314,35 +311,3 @@ def _is_npy(path: Path, head: bytes) -> bool:
 def _stem(path: Path) -> str:
     """The file name without .gz and without its last suffix."""
     return shown(Path(path.name.removesuffix(".gz")).stem or path.name)
-
-
-@lru_cache(maxsize=1)
-def _cached(name: str) -> Data:
-    return load_data(name)
-
-
-def sample_train(
-    N: int,
-    return_labels: bool = False,
-    source: Any = "mnist",
-    seed: int | None = None,
-) -> Tensor | tuple[Tensor, Tensor]:
-    """N random training images, float32 in [0, 1], [N, *X]; with `return_labels` (x, y).
-
-    Drawn without replacement, new ones in every call; with a `seed` the same in every call. A
-    named data set stays in memory between calls.
-
-    Raises:
-        DataError: N is not between 1 and the number of training images, or there are no labels.
-    """
-    is_named = isinstance(source, str) and source in SOURCES
-    train = (_cached(source) if is_named else load_data(source)).train
-    if not 1 <= N <= len(train):
-        raise DataError(
-            f"N is {N}, but there are {len(train):,} training images", "Give N in this range."
-        )
-    if return_labels and train.y is None:
-        raise DataError("return_labels is set, but the data have none", "Leave it out.")
-    chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(train))[:N])
-    x = scaled(train.x[chosen])
-    return (x, train.y[chosen]) if return_labels and train.y is not None else x
