@@ -8,10 +8,8 @@ from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.metrics.class_probes import NEIGHBOURS, knn_hits
 from autoencode.evaluation.posteriors import kl_per_dimension
 from autoencode.evaluation.records import Record
+from autoencode.evaluation.sparsity import active_units, by_logistic, is_sparse
 from autoencode.evaluation.thresholds import MIN_ACTIVE_KL_NATS, MIN_ACTIVE_LOGISTIC
-
-# Bottlenecks that set most of a code to 0, and terms that penalise active dimensions.
-SPARSE_BOTTLENECKS, SPARSE_TERMS = ("top-k", "batch-top-k"), ("l1", "kl-sparsity")
 
 
 def measure(ctx: EvaluationContext) -> Iterator[Record]:
@@ -44,12 +42,10 @@ def _sparsity(ctx: EvaluationContext) -> Iterator[Record]:
 
     A dimension is active if it is not 0; with the term "kl-sparsity", if the term counts it so.
     """
-    terms = {term.kind for term in ctx.recipe.terms.values()} & {*SPARSE_TERMS}
-    if not terms and ctx.recipe.bottleneck.kind not in SPARSE_BOTTLENECKS:
+    if not is_sparse(ctx.recipe):
         return
-    active, what = ctx.codes != 0, "are not 0"
-    if "kl-sparsity" in terms:
-        active = ctx.codes.sigmoid() > MIN_ACTIVE_LOGISTIC
+    active, what = active_units(ctx.codes, ctx.recipe), "are not 0"
+    if by_logistic(ctx.recipe):
         what = f"have a logistic function above {MIN_ACTIVE_LOGISTIC}"
     latent = active.shape[1]
     note = f"Latent dimensions that {what}, mean over test examples; of {latent:,}."

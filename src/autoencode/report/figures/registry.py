@@ -9,6 +9,7 @@ from autoencode.report.figures.base import ComparisonFigure, Figure, ReportConte
 from autoencode.report.figures.best_and_worst import BestAndWorst
 from autoencode.report.figures.class_errors import ClassErrors
 from autoencode.report.figures.class_samples import ClassSamples
+from autoencode.report.figures.class_styles import ClassStyles
 from autoencode.report.figures.column_scores import ColumnScores
 from autoencode.report.figures.comparison.interpolation import ComparedInterpolation
 from autoencode.report.figures.comparison.reconstructions import ComparedReconstructions
@@ -21,6 +22,7 @@ from autoencode.report.figures.latent_space import LatentSpace
 from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.figures.reconstructions import Reconstructions
 from autoencode.report.figures.samples import Samples
+from autoencode.report.figures.sparse_units import SparseUnits
 from autoencode.report.figures.table_rows import TableRows
 from autoencode.report.figures.training_curves import TrainingCurves
 from autoencode.report.figures.training_progress import TrainingProgress
@@ -42,6 +44,8 @@ REPORT_FIGURES: tuple[Callable[[ReportContext], Figure | None], ...] = (
     DecodedGrid.for_run,
     Interpolation.for_run,
     ClassSamples.for_run,
+    ClassStyles.for_run,
+    SparseUnits.for_run,
     KLByDimension.for_run,
     TrainingCurves.for_run,
     TrainingProgress.for_run,
