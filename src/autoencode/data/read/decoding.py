@@ -23,6 +23,7 @@ from autoencode.io.progress import Bar
 
 # Files and pixels of one task; the pixels of a few tasks may be in memory.
 TASK_FILES, TASK_PIXELS = 4096, 2**22
+WAITING_PIXELS = 2**26
 # Fewer files are read faster by threads than processes start.
 MANY_FILES = 4_000
 R = TypeVar("R")
@@ -90,7 +91,9 @@ def decode_in_chunks(
     batches = [files[i : i + n] for i in range(0, len(files), n)]
     convert = _same if size is None else partial(resized, size=size)
     work = partial(_decoded, headers=None, convert=convert)
-    return (found for _, found in _Parallel(work, tree, batches, what))
+    # While torch is loaded, results of some megabytes wait.
+    parallel = _Parallel(work, tree, batches, what, ahead=WAITING_PIXELS // (n * pixels))
+    return (found for _, found in parallel)
 
 
 def for_each(
@@ -223,6 +226,7 @@ class _Parallel(Generic[R]):
         batches: Sequence[Sequence[ImageFile]],
         what: str,
         processes: bool = True,
+        ahead: int = 0,
     ) -> None:
         self.batches, self.what = batches, what
         self.n = sum(map(len, batches))
@@ -230,7 +234,7 @@ class _Parallel(Generic[R]):
         many = processes and isinstance(tree, FolderTree) and self.n >= MANY_FILES
         self.results: Iterable[R]
         if many and can_start(what):
-            self.results = Workers(lambda i: work(tree, batches[i]), len(batches), what)
+            self.results = Workers(lambda i: work(tree, batches[i]), len(batches), what, ahead)
         else:
             self.results = (work(tree, batch) for batch in batches)
 

@@ -34,16 +34,17 @@ class Workers(Generic[R]):
 
     work: what does task i. The processes are forked, so it needs not be pickled; its results are.
     n: number of tasks.   what: they do, as in "reading images".
+    ahead: number of tasks whose results may wait, at least two for each process.
     """
 
-    def __init__(self, work: Callable[[int], R], n: int, what: str) -> None:
+    def __init__(self, work: Callable[[int], R], n: int, what: str, ahead: int = 0) -> None:
         self.what = what
         self._waiting = iter(range(n))
         self._results: deque[Future[R]] = deque()
         self._pool = ProcessPoolExecutor(
             WORKERS, multiprocessing.get_context("fork"), initializer=_begin, initargs=(work,)
         )
-        for _ in range(2 * WORKERS):
+        for _ in range(max(ahead, 2 * WORKERS)):
             self._submit()
 
     def _submit(self) -> None:
