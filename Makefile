@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
-SOURCES := src tests benchmarks docs web/test
+SOURCES := src tests benchmarks docs web/test conftest.py
 
 .PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs site clean
 

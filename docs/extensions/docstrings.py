@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -123,10 +124,8 @@ def names_of(thing: Any) -> tuple[set[str], str]:
     names: set[str] = set()
     if is_dataclass(thing):
         return {field.name for field in fields(thing)}, "Fields"
-    try:
+    with suppress(TypeError, ValueError):  # without a signature
         names |= set(inspect.signature(thing).parameters)
-    except (TypeError, ValueError):
-        pass
     names |= set(getattr(thing, "_fields", ()))
     return names, "Parameters"
 

@@ -54,7 +54,9 @@ def add_button(app: Sphinx, page: str, template: str, context: dict[str, Any], t
     """Puts the button above the text of a notebook, if the repository is known."""
     repository = app.config.repository_url
     if repository and page.startswith("notebooks/"):
-        button = f'<p><a class="colab" href="{colab_address(repository, page)}">Open in Colab</a></p>'
+        button = (
+            f'<p><a class="colab" href="{colab_address(repository, page)}">Open in Colab</a></p>'
+        )
         context["body"] = button + context["body"]
 
 
