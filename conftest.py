@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from _pytest.doctest import DoctestItem
 
-# Examples that take seconds: an export is compared with its model, a report has all figures.
-LONG = {"autoencode.use.export.export", "autoencode.report.pages.report.write_report"}
+# Examples that take seconds: an export is compared with its model, pages are complete.
+LONG = ("use.export.export", "report.pages.report.write_report", "explorer.notebook.Explorer")
 
 
 def pytest_collection_modifyitems(items):
     """Marks the long examples."""
     for item in items:
-        if isinstance(item, DoctestItem) and item.name in LONG:
+        if isinstance(item, DoctestItem) and item.name.endswith(LONG):
             item.add_marker(pytest.mark.long)
 
 

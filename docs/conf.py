@@ -36,6 +36,8 @@ suppress_warnings = [
     "misc.highlighting_failure",  # blocks with "…" in place of code
 ]
 
+smartquotes = False  # the quotes of texts and options stay as they are written
+
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

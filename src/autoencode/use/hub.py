@@ -202,7 +202,8 @@ def pull(
     >>> import autoencode as ae
     >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
     >>> pushed = ae.push("runs/ae", "me/digits")
-    >>> ae.pull("me/digits", out="runs/copy").run.status
+    >>> pulled = ae.pull("me/digits", out="runs/copy")
+    >>> ae.open_run("runs/copy").status
     'done'
     """
     name, target = HubName.parse(repository, revision), Path(out)
