@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autoencode.contract import Space as Space
     from autoencode.data import load_data as load_data
     from autoencode.data import preprocess as preprocess
+    from autoencode.data import sample_test as sample_test
     from autoencode.data import sample_train as sample_train
     from autoencode.errors import AutoencodeError as AutoencodeError
     from autoencode.evaluation import embed as embed
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from autoencode.report.plots import plot as plot
     from autoencode.report.plots import plot_latent as plot_latent
     from autoencode.report.plots import plot_reconstructed as plot_reconstructed
+    from autoencode.report.plots import show as show
     from autoencode.sklearn import AutoencoderDetector as AutoencoderDetector
     from autoencode.sklearn import AutoencoderTransformer as AutoencoderTransformer
     from autoencode.train import Job as Job
@@ -54,7 +56,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ["Sizes", "Space"],
-        "data": ["load_data", "preprocess", "sample_train"],
+        "data": ["load_data", "preprocess", "sample_test", "sample_train"],
         "errors": ["AutoencodeError"],
         "evaluation": ["embed", "evaluate", "reconstruct"],
         "explorer.notebook": ["Explorer"],
@@ -63,7 +65,7 @@ __getattr__, __dir__, __all__ = attach(
         "models.recipes.table": ["RECIPES"],
         "models.run": ["load", "open_run"],
         "report": ["write_report"],
-        "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed"],
+        "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed", "show"],
         "sklearn": ["AutoencoderDetector", "AutoencoderTransformer"],
         "train": ["Job", "fit", "fit_many", "resume"],
         "use.export": ["export"],

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from autoencode.io import store
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io import tensors as tensors_io
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.run import load, open_run
 from autoencode.train import fit
 from autoencode.train.checkpoint import checkpoints
@@ -177,7 +177,7 @@ def test_weights_that_lack_a_tensor_or_have_one_more_are_refused(refused, ae):
 
 def test_weights_of_a_newer_format(refused, ae, monkeypatch):
     tensors, meta = read_tensors(ae / "weights.safetensors")
-    monkeypatch.setattr(store, "FORMAT", 99)
+    monkeypatch.setattr(tensors_io, "FORMAT", 99)
     write_tensors(ae / "weights.safetensors", tensors, meta)
     monkeypatch.undo()
     monkeypatch.chdir(ae.parent)

@@ -18,7 +18,8 @@ from autoencode.evaluation import (
 )
 from autoencode.evaluation import classifier as classifier_module
 from autoencode.evaluation.saved import read_metrics
-from autoencode.io.store import read_tensors, write_json, write_tensors
+from autoencode.io.store import write_json
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.report import write_card, write_report

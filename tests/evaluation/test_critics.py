@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autoencode.evaluation import MetricsCache, evaluate
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load
 from autoencode.train import fit, resume

@@ -10,7 +10,7 @@ from autoencode.errors import AutoencodeError, DataError
 from autoencode.evaluation import embed, projected, saved_projection
 from autoencode.evaluation import projections as module
 from autoencode.explore import project
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 

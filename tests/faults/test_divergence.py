@@ -7,7 +7,7 @@ import torch
 
 from autoencode.cli.main import main
 from autoencode.errors import Diverged
-from autoencode.io.store import read_tensors
+from autoencode.io.tensors import read_tensors
 from autoencode.models.objective import Objective
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from autoencode.evaluation import MEASURES, MetricsCache, evaluate
-from autoencode.io.store import read_tensors
+from autoencode.io.tensors import read_tensors
 from autoencode.train import fit
 
 # As many threads as the tests have: sums in another order differ in their last digit.

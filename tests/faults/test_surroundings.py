@@ -146,6 +146,7 @@ def test_a_home_that_cannot_be_written_and_a_narrow_umask(name, place, tmp_path)
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EAGAIN])
 @pytest.mark.parametrize("after", [0, 3])
 def test_images_are_read_in_one_process_if_no_other_can_be_started(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autoencode.data import load_data
 from autoencode.errors import Interrupted
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.report.figures.training_curves import TrainingCurves

@@ -11,7 +11,8 @@ from autoencode.cli.measure import summary_lines
 from autoencode.data import load_data
 from autoencode.errors import AutoencodeError
 from autoencode.evaluation import MetricsCache, evaluate, projected, saved_projection
-from autoencode.io.store import read_tensors, write_json, write_tensors
+from autoencode.io.store import write_json
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.report import write_card

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autoencode.errors import RunError
-from autoencode.io.store import write_tensors
+from autoencode.io.tensors import write_tensors
 from autoencode.models import run as run_module
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from autoencode.errors import ResourceError, RunError
 from autoencode.io import store
+from autoencode.io import tensors as tensors_io
 from autoencode.io.files import Unusable, open_file
 
 
@@ -33,8 +34,8 @@ def tensors():
 
 def test_comes_back_bit_for_bit(tmp_path, tensors):
     path = tmp_path / "t.safetensors"
-    store.write_tensors(path, tensors, {"step": 3, "name": "é"})
-    read, meta = store.read_tensors(path)
+    tensors_io.write_tensors(path, tensors, {"step": 3, "name": "é"})
+    read, meta = tensors_io.read_tensors(path)
     assert meta == {"step": 3, "name": "é"}
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
@@ -45,7 +46,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import torch
-from autoencode.io.store import write_tensors
+from autoencode.io.tensors import write_tensors
 names = sys.argv[2].split(",")
 tensors = {name: torch.arange(len(name)) / 7 for name in names}
 write_tensors(Path(sys.argv[1]), tensors, {"é": 1, "b": [2.5], "a": None})
@@ -65,12 +66,12 @@ def test_equal_tensors_give_equal_bytes_in_every_process(tmp_path):
     loaded = load_file(path)
     assert loaded.keys() == set(names)
     assert all(torch.equal(loaded[name], torch.arange(len(name)) / 7) for name in names)
-    assert store.read_tensors(path)[1] == {"é": 1, "b": [2.5], "a": None}
+    assert tensors_io.read_tensors(path)[1] == {"é": 1, "b": [2.5], "a": None}
 
 
 def test_the_header_is_sorted_and_the_tensors_are_aligned(tmp_path, tensors):
     path = tmp_path / "t.safetensors"
-    store.write_tensors(path, tensors, {"step": 3})
+    tensors_io.write_tensors(path, tensors, {"step": 3})
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
@@ -83,14 +84,14 @@ def test_the_header_is_sorted_and_the_tensors_are_aligned(tmp_path, tensors):
 
 def test_every_flipped_byte_is_found(tmp_path, tensors):
     path = tmp_path / "t.safetensors"
-    store.write_tensors(path, tensors, {"step": 3})
+    tensors_io.write_tensors(path, tensors, {"step": 3})
     whole = path.read_bytes()
     for place in range(0, len(whole), 7):
         altered = bytearray(whole)
         altered[place] ^= 0x04
         path.write_bytes(altered)
         with pytest.raises(RunError):
-            store.read_tensors(path)
+            tensors_io.read_tensors(path)
 
 
 @pytest.mark.parametrize(
@@ -110,24 +111,24 @@ def test_hostile_files_are_refused(tmp_path, content):
     path = tmp_path / "t.safetensors"
     path.write_bytes(content)
     with pytest.raises(RunError, match=str(path)):
-        store.read_tensors(path)
+        tensors_io.read_tensors(path)
 
 
 def test_truncated_file_is_refused(tmp_path, tensors):
     path = tmp_path / "t.safetensors"
-    store.write_tensors(path, tensors, {})
+    tensors_io.write_tensors(path, tensors, {})
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(RunError, match="damaged"):
-        store.read_tensors(path)
+        tensors_io.read_tensors(path)
 
 
 def test_newer_format_says_so(tmp_path, tensors, monkeypatch):
     path = tmp_path / "t.safetensors"
-    monkeypatch.setattr(store, "FORMAT", 99)
-    store.write_tensors(path, tensors, {})
+    monkeypatch.setattr(tensors_io, "FORMAT", 99)
+    tensors_io.write_tensors(path, tensors, {})
     monkeypatch.undo()
     with pytest.raises(RunError, match="format 99"):
-        store.read_tensors(path)
+        tensors_io.read_tensors(path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -177,7 +178,7 @@ def endless(path):
 
 KINDS = [pipe, socket_at, endless, Path.mkdir, lambda path: path.symlink_to(path.name)]
 READERS = [
-    *(store.read_json, store.read_lines, store.read_tensors),
+    *(store.read_json, store.read_lines, tensors_io.read_tensors),
     *(lambda path: store.read_bytes(path, 10), lambda path: store.reading(path).__enter__()),
 ]
 
@@ -207,13 +208,17 @@ def test_files_are_read_through_links(tmp_path, tensors):
     for name, write, content in (
         ("a.json", store.write_json, {"a": 1}),
         ("b.jsonl", store.add_line, {"b": 2}),
-        ("c.safetensors", lambda path, meta: store.write_tensors(path, tensors, meta), {"c": 3}),
+        (
+            "c.safetensors",
+            lambda path, meta: tensors_io.write_tensors(path, tensors, meta),
+            {"c": 3},
+        ),
     ):
         write(tmp_path / "elsewhere" / name, content)
         (tmp_path / name).symlink_to(tmp_path / "elsewhere" / name)
     assert store.read_json(tmp_path / "a.json") == {"a": 1}
     assert store.read_lines(tmp_path / "b.jsonl") == [{"b": 2}]
-    assert store.read_tensors(tmp_path / "c.safetensors")[1] == {"c": 3}
+    assert tensors_io.read_tensors(tmp_path / "c.safetensors")[1] == {"c": 3}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,7 @@ def test_files_are_read_through_links(tmp_path, tensors):
     [
         lambda path: store.write_json(path, {"new": 1}),
         lambda path: store.write_text(path, "new"),
-        lambda path: store.write_tensors(path, {}, {}),
+        lambda path: tensors_io.write_tensors(path, {}, {}),
         lambda path: store.write_bytes(path, b"n", b"ew"),
     ],
     ids=["json", "text", "tensors", "bytes"],
@@ -303,7 +308,7 @@ def test_tensors_beyond_the_memory_are_refused_before_they_are_read(tmp_path):
         file.write(struct.pack("<Q", len(header)) + header)
         file.truncate(8 + len(header) + 2**42)
     with pytest.raises(ResourceError, match=r"a\.safetensors has 4398\.0 GB"):
-        store.read_tensors(path)
+        tensors_io.read_tensors(path)
 
 
 def test_json_too_large_to_be_read_again_is_not_written(tmp_path, monkeypatch):

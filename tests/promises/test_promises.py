@@ -11,7 +11,7 @@ import torch
 from autoencode.arguments import argument_value
 from autoencode.contract import Autoencoder, Bottleneck, Code, Sizes, Space, Term
 from autoencode.errors import DataError, RecipeError
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.assemble import shape_words
 from autoencode.models.build import build, sizes_for
 from autoencode.models.describe import formula, slots, term_unit

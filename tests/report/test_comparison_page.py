@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+import autoencode as ae
 from autoencode.contract import Sizes
 from autoencode.evaluation.compare.comparison import RULE, compare
 from autoencode.evaluation.compare.run_records import RunRecord
 from autoencode.evaluation.headlines import PCA_ADVICE
 from autoencode.evaluation.metrics.significance import t_interval
+from autoencode.evaluation.projections import projected
 from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
 from autoencode.report import write_comparison_page
@@ -232,3 +234,23 @@ def test_codes_of_several_sizes_in_one_table():
     columns = code_columns(torch.ones(2, 1), torch.full((1, 2), 3.0))
     assert columns["z1"].tolist() == [1, 1, 3]
     assert np.array_equal(columns["z2"], [np.nan, np.nan, 3], equal_nan=True)
+
+
+def test_kept_projections_of_models_with_more_dimensions(few, tmp_path, read_page):
+    found = []
+    for name, latent in (("ae", 2), ("vae", 5), ("ae-deep", 4)):
+        recipe = RECIPES[name].but(latent=latent)
+        ae.fit(recipe, few, steps=2, out=tmp_path / name, progress=False)
+        run = ae.open_run(tmp_path / name)
+        metrics = ae.evaluate(run.load_model(), few).to_dict()
+        found.append(RunRecord(run, 1, "same", metrics))
+        if name != "ae-deep":
+            projected(run, few, method="tsne")
+    path = write_comparison_page(compare(found), tmp_path / "a.html", data=few)
+    page = read_page(path)
+    assert page.sections.index("projection-tsne") == page.sections.index("latent-space") + 1
+    shown = [each for each in page.figures if each["section"] == "projection-tsne"]
+    # Two dimensions are shown as they are, and a run without a projection has none.
+    assert len(shown) == 1
+    section = page.text.partition('id="projection-tsne"')[2].partition("</section>")[0]
+    assert '<p class="run">vae</p>' in section

@@ -7,7 +7,7 @@ from autoencode.contract import Sizes
 from autoencode.errors import AutoencodeError, DataError
 from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
-from autoencode.report import interpolate, plot, plot_latent, plot_reconstructed
+from autoencode.report import interpolate, plot, plot_latent, plot_reconstructed, show
 
 
 def legend(figure):
@@ -127,3 +127,49 @@ def test_plot_reconstructed_of_a_conditional_model_shows_the_class_it_is_told():
     assert not np.array_equal(zero, one)
     with pytest.raises(DataError, match="labels"):
         plot_reconstructed(model, n=3)
+
+
+@pytest.mark.parametrize("latent", [1, 2, 5])
+def test_a_single_sample_is_large_beside_its_reconstruction(make, latent):
+    model, x = make("ae", (8, 8), latent), torch.rand(1, 8, 8)
+    figure = plot(model, x)
+    left, right = figure.axes
+    error = (model(x).images - x).square().sum().item()
+    assert f"squared error {error:.3g}" in right.get_title(loc="left")
+    assert ("code (" in left.get_title(loc="left")) == (latent < 5)
+    assert np.asarray(left.images[0].get_array()).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_codes_of_more_dimensions_are_projected(make, few, method):
+    if method == "umap":
+        pytest.importorskip("umap")
+    model = make("ae", (8, 8), 5)
+    figure = plot_latent(model, (few.test.x[:30], few.test.y[:30]), projection=method)
+    assert figure.axes[0].get_xticks().size == 0
+    assert legend(figure)
+    with pytest.raises(AutoencodeError, match='no projection "mds"'):
+        plot_latent(model, few.test.x, projection="mds")
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (3, 5, 7, 3), (1, 5, 5), (12, 3, 4, 6), (2, 1, 4, 4)])
+def test_images_are_shown(shape):
+    if shape == (3, 5, 7, 3):  # channels last
+        with pytest.raises(DataError, match=r"shape"):
+            show(torch.rand(2, 3, 5, 7, 3))
+        return
+    images = torch.rand(*shape)
+    figure = show(images, columns=5)
+    rows = -(-(1 if len(shape) == 2 else shape[0]) // 5)
+    assert len(figure.axes[0].images) == rows
+    with pytest.raises(DataError, match="titles"):
+        show(images, titles=["a"] * 40)
+
+
+def test_words_at_the_ends_stay_inside(make):
+    figure = interpolate(make("ae", (8, 8)), torch.rand(8, 8), torch.rand(8, 8), n=20)
+    figure.draw_without_rendering()
+    width = figure.bbox.width
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 <= box.x1 <= width

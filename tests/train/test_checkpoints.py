@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from autoencode.errors import Interrupted, RunError
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.train import fit, resume

@@ -14,7 +14,8 @@ import torch
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, Interrupted, RunError
-from autoencode.io.store import read_tensors, write_json
+from autoencode.io.store import write_json
+from autoencode.io.tensors import read_tensors
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import fit, resume
@@ -274,7 +275,7 @@ def test_kill_minus_nine_while_saving_leaves_a_whole_checkpoint(tmp_path):
     code = (
         "import sys, torch\n"
         "from pathlib import Path\n"
-        "from autoencode.io.store import write_tensors\n"
+        "from autoencode.io.tensors import write_tensors\n"
         "print('ready', flush=True)\n"
         "for n in range(10**6):\n"
         "    write_tensors(Path(sys.argv[1]), {'a': torch.full((200_000,), float(n))}, {'n': n})\n"

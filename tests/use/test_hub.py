@@ -197,7 +197,7 @@ def test_a_page_that_names_this_computer_is_left_out(text, hub, run, home, tmp_p
 
 def test_needed_files_that_name_this_computer_are_refused(hub, run):
     header = {"recipe": {"kind": str(run / "network.py")}}
-    from autoencode.io.store import read_tensors, write_tensors
+    from autoencode.io.tensors import read_tensors, write_tensors
 
     weights = read_tensors(run / "weights.safetensors")[0]
     write_tensors(run / "weights.safetensors", weights, header)

@@ -1,5 +1,12 @@
 """One model on every way out: files, a classifier, ONNX, HTTP. The codes are the same."""
 
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +75,50 @@ def test_codes_are_the_same_by_every_way(folder, tmp_path, monkeypatch):
 
     model = ae.load("run")
     np.testing.assert_allclose(ae.embed(model, folder), z, atol=1e-6)
+
+
+class Served:
+    """`autoencode serve` as the page starts it, at a free port; another terminal asks it."""
+
+    def __init__(self, line):
+        words = [sys.executable, "-m", "autoencode", *shlex.split(line)[1:-1], "0"]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.port = re.search(r":(\d+)/", self.process.stdout.readline())[1]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.communicate(timeout=20)
+        return self.process.returncode
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_page_of_the_round_trip(folder, tmp_path, monkeypatch, hub, capsys):
+    """Its blocks in order: the commands, the Python between them, and the request."""
+    monkeypatch.chdir(tmp_path)
+    folder.rename(tmp_path / "photos")
+    page = (Path(__file__).parents[2] / "docs" / "walkthrough.md").read_text(encoding="utf-8")
+    names, service, printed = {}, None, ""
+    for language, body in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
+        if language == "python":
+            capsys.readouterr()
+            exec(compile(body, "walkthrough", "exec"), names)
+            printed += capsys.readouterr().out
+            continue
+        for line in body.splitlines():
+            if line.startswith("curl "):
+                asked = line.replace("localhost:8000", f"127.0.0.1:{service.port}")
+                subprocess.run(["bash", "-c", asked], check=True, timeout=60)
+            elif line.startswith("autoencode serve "):
+                service = Served(line)
+            else:
+                words = shlex.split(line)[1:]
+                if words[0] == "train":
+                    words += ["--steps", "60", "--no-report"]
+                run(*words)
+    assert service.stop() == 143
+    found = dict(line.split(": ") for line in printed.splitlines())
+    assert float(found["accuracy"]) > 0.95
+    differences = [float(line.split(": ")[1]) for line in printed.splitlines() if "diff" in line]
+    assert len(differences) == 2
+    assert max(differences) < 1e-5
+    assert found["equal to the last bit"] == "True"

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from autoencode import RECIPES, Recipe, Spec, embed, reconstruct
 from autoencode.data import Split, load_data
 from autoencode.errors import AutoencodeError, RunError
-from autoencode.io.store import packed_tensors, unpacked_tensors
+from autoencode.io.tensors import packed_tensors, unpacked_tensors
 from autoencode.sklearn import AutoencoderDetector, AutoencoderTransformer, EstimatorError
 from autoencode.sklearn.messages import in_python
 from autoencode.use.scores import Method, score

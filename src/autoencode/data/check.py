@@ -14,7 +14,8 @@ from autoencode.data.load import origin, read
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import ColumnKind
-from autoencode.data.records import PARTS, BadFile, Data, RawData, digests
+from autoencode.data.raw import BadFile, RawData
+from autoencode.data.records import PARTS, Data, digests
 from autoencode.data.split.labels import encode
 from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError

@@ -22,7 +22,7 @@ from autoencode.data.ranges import (
     range_for,
     range_option,
 )
-from autoencode.data.records import RawData
+from autoencode.data.raw import RawData
 from autoencode.errors import DataError
 
 

@@ -23,8 +23,9 @@ from autoencode.data.arrays import as_array, blocks
 from autoencode.data.cache import cache_errors, cache_folder, exclusive_folder
 from autoencode.data.options import Options
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.raw import RawData
 from autoencode.data.read.npy import map_npy, read_npy
-from autoencode.data.records import PARTS, Data, RawData, Split
+from autoencode.data.records import PARTS, Data, Split
 from autoencode.data.storage import FileStorage
 from autoencode.errors import DataError, RecipeError
 from autoencode.io.files import shown

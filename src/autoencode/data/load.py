@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
-from dataclasses import fields, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from autoencode.data.large import (
@@ -24,21 +19,23 @@ from autoencode.data.large import (
 )
 from autoencode.data.named.arrays import read_named
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.options import Options
+from autoencode.data.options import Options, options_of
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.raw import RawData
 from autoencode.data.read.archive import is_image_archive, is_tar
-from autoencode.data.read.cifar import is_batch_name, read_archive, read_batches
+from autoencode.data.read.cifar import read_archive, read_batches
 from autoencode.data.read.folder import hash_folder, is_image_file, read_folder
 from autoencode.data.read.idx import is_idx, read_idx_file, read_idx_folder
 from autoencode.data.read.labels import is_label_table, read_array, with_labels
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.npy import MAGIC, map_npy, read_npy, read_npz
+from autoencode.data.read.paths import existing
 from autoencode.data.read.table import read_table
 from autoencode.data.read.table_file import folder_tables, is_table_file, read_table_file
-from autoencode.data.records import Data, RawData, scaled
+from autoencode.data.records import Data, scaled
 from autoencode.data.storage import MemoryStorage, Storage
-from autoencode.errors import DataError, ResourceError, did_you_mean, is_out_of_memory
+from autoencode.errors import DataError, ResourceError, is_out_of_memory
 from autoencode.io.files import GZIP, open_regular, reason, shown
 from autoencode.io.memory import TooLarge
 
@@ -139,19 +136,6 @@ def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tenso
         DataError: as `load_new`.
     """
     return scaled(load_new(data, preprocessing, **options).test.x)
-
-
-def options_of(given: Mapping[str, Any]) -> Options:
-    """Options from keyword arguments.
-
-    Raises:
-        DataError: there is no such option.
-    """
-    allowed = [each.name for each in fields(Options)]
-    for name in given:
-        if name not in allowed:
-            raise DataError(f'There is no option "{name}" of data', did_you_mean(name, allowed))
-    return Options(**given)
 
 
 def _loaded(source: Any, options: Options, given: Preprocessing | None, *, divide: bool) -> Data:
@@ -283,28 +267,6 @@ def _extra(given: Any) -> tuple[Path | None, Any]:
     return path, None if is_label_table(path) else read_array(path)
 
 
-def existing(source: str | Path) -> Path:
-    """The absolute path of an existing file or folder.
-
-    Raises:
-        DataError: there is none.
-    """
-    if not str(source):
-        raise DataError("The name of the data is empty", "Give a name or a path.")
-    try:
-        path = Path(os.path.abspath(Path(source).expanduser()))
-        if os.path.lexists(path):
-            return path
-    except (ValueError, RuntimeError) as error:  # a zero byte, an unknown home
-        raise DataError(f"{shown(str(source))} is no path: {error}") from error
-    text = str(source)
-    if isinstance(source, Path) or os.sep in text or Path(text).suffix or text[0] == "~":
-        raise DataError(f"{shown(text)} does not exist", "Give the path of a file or a folder.")
-    raise DataError(
-        f'There is no data set and no path "{shown(text)}"', did_you_mean(text, SOURCES)
-    )
-
-
 def _read_path(
     path: Path, options: Options, storage: Storage, given: Preprocessing | None
 ) -> RawData:
@@ -336,18 +298,6 @@ def _read_path(
     raise DataError(f"{shown(path)} {what}", "For images, give their folder.")
 
 
-def is_folder_of_images(path: Path) -> bool:
-    """Whether a path is that of a folder or an archive of images; False if it may hold arrays."""
-    if not path.is_dir():
-        return not is_table_file(path) and is_image_archive(path)
-    try:
-        names = os.listdir(path)
-    except OSError as error:
-        raise DataError(f"{shown(path)} cannot be read: {reason(error)}") from error
-    arrays = any("-idx" in name or is_batch_name(name) for name in names)
-    return not arrays and not folder_tables(path)
-
-
 def _folder_of_arrays(path: Path) -> RawData | None:
     """The data in a folder of IDX or CIFAR files; None for any other folder."""
     try:
@@ -363,38 +313,3 @@ def _is_npy(path: Path, head: bytes) -> bool:
 def _stem(path: Path) -> str:
     """The file name without .gz and without its last suffix."""
     return shown(Path(path.name.removesuffix(".gz")).stem or path.name)
-
-
-@lru_cache(maxsize=1)
-def _cached(name: str) -> Data:
-    return load_data(name)
-
-
-def sample_train(
-    N: int,
-    return_labels: bool = False,
-    source: Any = "mnist",
-    seed: int | None = None,
-) -> Tensor | tuple[Tensor, Tensor]:
-    """N random training images, float32 in [0, 1], [N, *X]; with `return_labels` (x, y).
-
-    N: drawn without replacement, new ones in every call; with a `seed` the same in every call.
-    source: as of `load_data`. A named data set stays in memory between calls.
-
-    Raises:
-        DataError: N is not between 1 and the number of training images, or there are no labels.
-
-    >>> sample_train(5, source="digits").shape
-    torch.Size([5, 8, 8])
-    """
-    is_named = isinstance(source, str) and source in SOURCES
-    train = (_cached(source) if is_named else load_data(source)).train
-    if not 1 <= N <= len(train):
-        raise DataError(
-            f"N is {N}, but there are {len(train):,} training images", "Give N in this range."
-        )
-    if return_labels and train.y is None:
-        raise DataError("return_labels is set, but the data have none", "Leave it out.")
-    chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(train))[:N])
-    x = scaled(train.x[chosen])
-    return (x, train.y[chosen]) if return_labels and train.y is not None else x

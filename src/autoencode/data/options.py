@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from autoencode.arguments import Seed, Within, check_fields, option
-from autoencode.errors import DataError
+from autoencode.errors import DataError, did_you_mean
 
 OnBad = Literal["fail", "skip"]
 Binarise = Literal["static", "dynamic"]
@@ -218,3 +218,16 @@ def _range(given: Any) -> Literal["auto"] | tuple[float, float] | None:
             "Give the lowest and the highest value, as in value_range=(0, 255), or 'auto'.",
         )
     return low, high
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Options from keyword arguments.
+
+    Raises:
+        DataError: there is no such option.
+    """
+    allowed = [each.name for each in fields(Options)]
+    for name in given:
+        if name not in allowed:
+            raise DataError(f'There is no option "{name}" of data', did_you_mean(name, allowed))
+    return Options(**given)

@@ -13,7 +13,8 @@ from autoencode.data.arrays import as_array, examples
 from autoencode.data.fitting import adapted, fitted, with_channels
 from autoencode.data.options import Options
 from autoencode.data.preprocessing import Preprocessing
-from autoencode.data.records import PARTS, Data, RawData, Split, digests, fingerprint
+from autoencode.data.raw import RawData
+from autoencode.data.records import PARTS, Data, Split, digests, fingerprint
 from autoencode.data.split.binarisation import binarised
 from autoencode.data.split.groups import group_notices, grouped
 from autoencode.data.split.labels import encode, label_notices, match_classes

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoencode.data.load import existing, is_folder_of_images, load_new, options_of, origin
-from autoencode.data.named.catalogue import SOURCES
+from autoencode.data.load import load_new, origin
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
-from autoencode.data.read.chunks import FolderChunks
+from autoencode.data.read.chunks import FolderChunks, image_chunks
 from autoencode.data.records import Data, Split
 from autoencode.data.storage import MemoryStorage
 
@@ -31,7 +30,7 @@ class DataStream:
 
     Iterate over it for `Data` whose test part is a chunk. It can be iterated several times.
 
-    source, options: as of `load_new`.
+    source, options: as of `load_new`; or images that are already being read.
     total: number of examples, files that will be skipped included; 0 before the first chunk.
     notices: what was converted or skipped, complete at the end; of those that many chunks have,
         the first.
@@ -41,32 +40,25 @@ class DataStream:
     """
 
     def __init__(self, source: Any, preprocessing: Preprocessing, **options: Any) -> None:
-        self.source, self.preprocessing = source, preprocessing
-        shape = preprocessing.shape
-        if len(shape) > 1 and preprocessing.raw_shape != shape:
-            options.setdefault("size", shape[-2:])
-        self.options = options_of(options)
-        self._given = options
+        self.source, self.preprocessing, self._given = source, preprocessing, options
+        self._chunks = source if isinstance(source, FolderChunks) else None
+        if self._chunks is None:
+            shapes = preprocessing.shape, preprocessing.raw_shape
+            self._chunks = image_chunks(source, *shapes, options)
         self.total = 0
         self.notices: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Data]:
-        is_path = isinstance(self.source, str | Path) and self.source not in SOURCES
-        path = existing(self.source) if is_path else None
-        extra = self.options.labels is not None or self.options.vectors is not None
-        if path is not None and not extra and is_folder_of_images(path):
-            yield from self._images(path)
-        else:
-            yield from self._loaded(path)
+        yield from self._loaded() if self._chunks is None else self._images(self._chunks)
 
-    def _images(self, path: Path) -> Iterator[Data]:
-        chunks = FolderChunks(path, self.options, self.preprocessing.shape)
-        named = origin(self.source, self.options)
+    def _images(self, chunks: FolderChunks) -> Iterator[Data]:
+        options = chunks.options
+        named = origin(chunks.folder, options)
         said: dict[str, str] = {}
         for raw in chunks:
             data = prepare(
                 raw,
-                self.options,
+                options,
                 *named,
                 MemoryStorage(reuse=True),
                 self.preprocessing,
@@ -78,8 +70,9 @@ class DataStream:
             yield data
         self.notices = (*chunks.notices, *said.values())
 
-    def _loaded(self, path: Path | None) -> Iterator[Data]:
+    def _loaded(self) -> Iterator[Data]:
         options = dict(self._given)
+        path = Path(self.source) if isinstance(self.source, str | Path) else None
         if path is not None and path.is_file() and path.stat().st_size > MAX_BYTES:
             options.setdefault("memory", "map")
         data = load_new(self.source, self.preprocessing, **options)

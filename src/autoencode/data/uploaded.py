@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from autoencode.data.options import Options
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.raw import RawData
 from autoencode.data.read.folder import read_tree
 from autoencode.data.read.image import header, quiet_pillow
 from autoencode.data.read.memory import read_memory
 from autoencode.data.read.scan import IgnoreRules, ImageTree
-from autoencode.data.records import Data, RawData
+from autoencode.data.records import Data
 from autoencode.data.storage import MemoryStorage
 from autoencode.errors import DataError, ResourceError, is_out_of_memory
 from autoencode.io.files import Unusable, shown

@@ -9,7 +9,7 @@ from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.evaluation.records import VERSION, Record
 from autoencode.io.folders import open_folder
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models import critics
 from autoencode.models.critics import file_sha256
 from autoencode.models.run import Run

@@ -20,7 +20,8 @@ from autoencode.errors import AutoencodeError, DataError, RunError
 from autoencode.evaluation.metrics.arrays import as_images
 from autoencode.io.files import shown
 from autoencode.io.progress import Bar, say
-from autoencode.io.store import read_tensors, write_tensors, writing
+from autoencode.io.store import writing
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.assemble import shape_words
 from autoencode.models.inference import in_batches, seeded
 from autoencode.models.weights import misfits, not_finite

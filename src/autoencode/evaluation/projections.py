@@ -18,7 +18,7 @@ from autoencode.evaluation.cache import origin
 from autoencode.evaluation.metrics.arrays import stratified_subset, subset
 from autoencode.explore import project
 from autoencode.io.folders import open_folder
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.build import Model
 from autoencode.models.conditions import conditioning
 from autoencode.models.inference import embed

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autoencode.contract import Adversary
 from autoencode.errors import ResourceError, RunError
-from autoencode.io.store import read_tensors, reading_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, reading_tensors, write_tensors
 from autoencode.models.build import Model
 from autoencode.models.inference import seeded
 from autoencode.models.objective import Objective

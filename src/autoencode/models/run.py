@@ -31,7 +31,8 @@ from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, DataError, RecipeError, RunError, did_you_mean
 from autoencode.io.files import shown
 from autoencode.io.hub import HubName, download, hub_address, is_hub_name
-from autoencode.io.store import FORMAT, read_json, read_tensors, write_json, write_tensors
+from autoencode.io.store import FORMAT, read_json, write_json
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.build import MAX_PARAMETERS, Model, build, build_skeleton
 from autoencode.models.critics import read_critics, write_critics
 from autoencode.models.network_code import saved_recipe, with_saved_network

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from autoencode.io.folders import open_folder
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.build import Model
 from autoencode.models.run import Run, model_with
 

@@ -1,4 +1,4 @@
-"""Plots for notebooks: `plot`, `plot_latent`, `plot_reconstructed`, `interpolate`.
+"""Plots for notebooks: `plot`, `plot_latent`, `plot_reconstructed`, `interpolate`, `show`.
 
 Each returns a matplotlib figure, which notebooks display; `figure.savefig("a.png")` saves it.
 Models may be any `nn.Module` with an encoder and a decoder.
@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencode.arguments import Count, check_value
 from autoencode.contract import Autoencoder
 from autoencode.data import Split, scaled
 from autoencode.errors import DataError
-from autoencode.evaluation import decode
-from autoencode.explore import lattice
+from autoencode.evaluation import Projection, decode
+from autoencode.evaluation.projections import MAX_POINTS
+from autoencode.explore import lattice, project
 from autoencode.models.conditions import conditioning
 from autoencode.models.foreign import as_autoencoder, has_interface, with_examples
 from autoencode.models.inference import checked_examples
@@ -26,6 +28,7 @@ from autoencode.models.new_data import is_raw, part_of
 from autoencode.report.figures.decoded_grid import draw_grid
 from autoencode.report.figures.interpolation import strip
 from autoencode.report.figures.latent_space import LatentSpace
+from autoencode.report.figures.projection import CodeProjection
 from autoencode.report.figures.rows import Row, draw_rows
 from autoencode.report.formatting import short, z_name
 from autoencode.report.images import enlarge, montage, pairs, tiles
@@ -34,6 +37,10 @@ from autoencode.report.view import View
 
 # Columns and rows of the examples in `plot`.
 COLUMNS, ROWS = 5, 3
+# Codes with at most so many dimensions are written above the image.
+CODE_NUMBERS = 4
+# Images in a row of `show`.
+SHOWN_COLUMNS = 10
 # Integer labels below this are class numbers.
 MAX_CLASSES = 1_000
 
@@ -41,6 +48,8 @@ MAX_CLASSES = 1_000
 @styled()
 def plot(model: Autoencoder, samples: Any) -> Picture:
     """Originals above their reconstructions, next to the latent space of all samples.
+
+    A single sample is shown large, beside its reconstruction with the squared error.
 
     model: a trained model, or any `nn.Module` with an encoder and a decoder.
     samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]). Examples are
@@ -57,6 +66,8 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     >>> ae.plot(model, data.test).savefig("codes.png")
     """
     view = _view(model, samples)
+    if len(view.x) == 1:
+        return _side_by_side(view)
     shown = torch.arange(min(COLUMNS * ROWS, len(view.x)))
     originals, copies = view.originals(shown), view.decoded(view.codes[shown])
     width = originals.shape[2]
@@ -73,20 +84,81 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     return figure
 
 
-def plot_latent(model: Autoencoder, samples: Any) -> Picture:
+def _side_by_side(view: View) -> Picture:
+    """One example and its reconstruction, large."""
+    two = [view.originals([0])[0], view.decoded(view.codes)[0]]
+    height, width = two[0].shape[:2]
+    figure = new_figure(WIDTH, 0.35 + WIDTH / 2 * height / width, fitted=True)
+    code = ", ".join(short(value) for value in view.codes[0].tolist())
+    titles = ["original", f"reconstruction, squared error {short(float(view.errors[0]))}"]
+    if view.latent <= CODE_NUMBERS:
+        titles[0] = f"original, code ({code})"
+    for axes, image, title in zip(figure.subplots(1, 2), two, titles, strict=True):
+        axes.imshow(image, interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(title)
+    return figure
+
+
+def plot_latent(
+    model: Autoencoder, samples: Any, projection: str = "pca", seed: int = 0
+) -> Picture:
     """The latent space: a point for the code of each sample, coloured by label.
 
-    Codes of more than two dimensions are projected to their first two principal components, codes
-    of one dimension are shown as histograms.
+    Codes of one dimension are shown as histograms.
 
     model, samples: as of `plot`, with the same errors.
+    projection: of codes with more than two dimensions: "pca" (their first two principal
+        components), "tsne" or "umap", which keep neighbourhoods; of more than 5,000 samples these
+        take 5,000 at random.
+    seed: of t-SNE and UMAP.
 
     >>> import autoencode as ae
     >>> x, y = ae.sample_train(200, return_labels=True, source="digits")
     >>> model = ae.fit("ae", "digits", latent=2, steps=10).model
     >>> ae.plot_latent(model, (x, y)).savefig("latent.png")
     """
-    return LatentSpace(_view(model, samples)).draw()
+    view = _view(model, samples)
+    if view.latent < 2 or projection == "pca":
+        return LatentSpace(view).draw()
+    rows = np.random.default_rng(seed).permutation(len(view.codes))[:MAX_POINTS]
+    rows.sort()
+    points = project(view.codes[rows], projection, seed)
+    found = Projection(points, torch.from_numpy(rows), projection, seed, len(view.codes))
+    return CodeProjection(found, None if view.y is None else view.y[rows], view.classes).draw()
+
+
+@styled()
+def show(images: Any, titles: Sequence[str] | None = None, columns: int = SHOWN_COLUMNS) -> Picture:
+    """Images in rows, such as those of `generate`, `reconstruct` or `sample_train`.
+
+    images: [N, H, W] grey or [N, C, H, W], uint8 or float in [0, 1]; one image [H, W] too.
+    titles: a text above each image.
+    columns: images in a row.
+
+    >>> import autoencode as ae
+    >>> figure = ae.show(ae.sample_train(20, source="digits"))
+
+    Raises:
+        DataError: no images, another shape, or not one title for each.
+    """
+    check_value(columns, Count, "columns")
+    x = to_tensor(images, "images")
+    x = x[None] if x.dim() == 2 else x
+    if x.dim() not in (3, 4) or not len(x):
+        raise DataError(
+            f"Images have the shape [N, H, W] or [N, C, H, W], and these have {list(x.shape)}",
+            "Give images, such as show(model.decoder(z)).",
+        )
+    if titles is not None and len(titles) != len(x):
+        raise DataError(
+            f"There are {len(x)} images and {len(titles)} titles", "Give one for each image."
+        )
+    pictures = tiles(scaled(x), kind=x.dim() - 1)
+    starts = range(0, len(x), columns)
+    above = [() if titles is None else [str(t) for t in titles[i : i + columns]] for i in starts]
+    rows = [Row(pictures[i : i + columns], above=a) for i, a in zip(starts, above, strict=True)]
+    return draw_rows(rows)
 
 
 @styled()

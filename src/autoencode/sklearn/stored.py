@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoencode.contract import Sizes
 from autoencode.data import Preprocessing, scaled
-from autoencode.io.store import packed_tensors, unpacked_tensors
+from autoencode.io.tensors import packed_tensors, unpacked_tensors
 from autoencode.models.build import Model, build
 from autoencode.models.inference import BATCH_SIZE, measuring, split
 from autoencode.models.recipe import Recipe

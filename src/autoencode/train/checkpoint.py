@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autoencode.arguments import Within, check_fields
 from autoencode.errors import RunError
-from autoencode.io.store import read_tensors, write_tensors
+from autoencode.io.tensors import read_tensors, write_tensors
 from autoencode.models.weights import misfits, not_finite
 from autoencode.train.state import TrainState
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from autoencode.data.named.catalogue import Source
 from autoencode.data.named.fetch import read_files
 from autoencode.data.named.sprites import read_sprites
+from autoencode.data.raw import RawData
 from autoencode.data.read.cifar import read_archive
-from autoencode.data.records import RawData
 
 
 def read_named(source: Source) -> RawData:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoencode.data.named.catalogue import Source
-from autoencode.data.records import RawData
+from autoencode.data.raw import RawData
 
 Array = np.ndarray[Any, Any]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from autoencode.data.options import ReadOptions
+from autoencode.data.named.catalogue import SOURCES
+from autoencode.data.options import Options, options_of
+from autoencode.data.raw import BadFile, RawData
 from autoencode.data.read.decoding import Decoded, decode_in_chunks
 from autoencode.data.read.depth import common_type, odd_bands
 from autoencode.data.read.folder import (
@@ -24,8 +28,8 @@ from autoencode.data.read.folder import (
 )
 from autoencode.data.read.image import quiet_pillow
 from autoencode.data.read.layout import ImageFile, arrange
+from autoencode.data.read.paths import existing, is_folder_of_images
 from autoencode.data.read.scan import ImageTree
-from autoencode.data.records import BadFile, RawData
 from autoencode.io.files import shown
 
 
@@ -41,15 +45,21 @@ class FolderChunks:
     notices: about the folder as a whole, complete when all images are read.
     """
 
-    def __init__(self, folder: Path, options: ReadOptions, shape: Sequence[int]) -> None:
+    def __init__(self, folder: Path, options: Options, shape: Sequence[int]) -> None:
         self.folder, self.options, self.shape = folder, options, shape
         self.n = 0
         self.notices: list[str] = []
+        self._started: tuple[ImageTree, Iterator[Decoded], list[str]] | None = None
 
-    def __iter__(self) -> Iterator[RawData]:
-        options, good = self.options, 0
+    def start(self) -> None:
+        """Find the images, and begin to read them where there are many.
+
+        Without this call it is done when they are iterated over.
+        """
+        options = self.options
         size = None if options.size is None else (options.size[0], options.size[1])
-        with open_tree(self.folder, options) as tree, quiet_pillow():
+        with ExitStack() as opened, quiet_pillow():
+            tree = opened.enter_context(open_tree(self.folder, options))
             refuse_without_images(tree)
             refuse_bad(tree, options)
             files, self.notices = arrange(tree.images, options, tree.source)
@@ -57,7 +67,18 @@ class FolderChunks:
             if {file.part for file in files} != {"all"}:
                 self.notices.append("All parts of the data are used together.")
             pixels = math.prod(self.shape)
-            for decoded in decode_in_chunks(tree, files, size, pixels, "reading images"):
+            images = decode_in_chunks(tree, files, size, pixels, "reading images")
+            self._started = tree, images, names
+            opened.pop_all()
+
+    def __iter__(self) -> Iterator[RawData]:
+        options, good = self.options, 0
+        if self._started is None:
+            self.start()
+        assert self._started is not None
+        (tree, images, names), self._started = self._started, None
+        with tree, quiet_pillow():
+            for decoded in images:
                 raw = self._chunk(tree, decoded, names)
                 if raw is not None:
                     good += len(raw.parts["all"][0])
@@ -107,3 +128,26 @@ class FolderChunks:
             names={"all": shown_names},
             image_files=True,
         )
+
+
+def image_chunks(
+    source: Any, shape: Sequence[int], raw_shape: Sequence[int] | None, options: Mapping[str, Any]
+) -> FolderChunks | None:
+    """The images of a source for a trained model; None if it is no folder or archive of images.
+
+    shape, raw_shape: of one example, as the model has it and as the data of its training had it.
+    options: as of `load_data`.
+
+    Raises:
+        DataError: there is no such source or option.
+    """
+    if not isinstance(source, str | Path) or source in SOURCES:
+        return None
+    given = dict(options)
+    if len(shape) > 1 and raw_shape != shape:
+        given.setdefault("size", tuple(shape[-2:]))
+    found = options_of(given)
+    path = existing(source)
+    if found.labels is not None or found.vectors is not None or not is_folder_of_images(path):
+        return None
+    return FolderChunks(path, found, shape)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autoencode.data.named.catalogue import SOURCES
-from autoencode.data.records import RawData
+from autoencode.data.raw import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, read_up_to, shown
 from autoencode.io.memory import check_memory

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
 
+from autoencode.data.raw import BadFile
 from autoencode.data.read.image import Header, decode, header
 from autoencode.data.read.layout import ImageFile
 from autoencode.data.read.png import MAX_BYTES, PlainPng, pixels_of, plain_png
 from autoencode.data.read.resize import resized
 from autoencode.data.read.scan import FolderTree, ImageTree
-from autoencode.data.records import BadFile
-from autoencode.errors import ResourceError
-from autoencode.io.files import Unusable, reason
-from autoencode.io.progress import Bar, say
+from autoencode.data.read.workers import WORKERS, Workers, can_start, in_a_worker
+from autoencode.io.files import Unusable
+from autoencode.io.progress import Bar
 
 # Files and pixels of one task; the pixels of a few tasks may be in memory.
 TASK_FILES, TASK_PIXELS = 4096, 2**22
 # Fewer files are read faster by threads than processes start.
 MANY_FILES = 4_000
-WORKERS = min(4, os.cpu_count() or 1)
 R = TypeVar("R")
 
 
@@ -53,7 +47,7 @@ def read_headers(
 ) -> Iterator[tuple[ImageFile, Header | BadFile]]:
     """Each file with its header, in order."""
     batches = [files[i : i + TASK_FILES] for i in range(0, len(files), TASK_FILES)]
-    for batch, found in _in_parallel(_headers, tree, batches, "reading headers"):
+    for batch, found in _Parallel(_headers, tree, batches, "reading headers"):
         yield from zip(batch, found, strict=True)
 
 
@@ -75,7 +69,7 @@ def decode_files(
         batches[-1].append(file)
         pixels += head.size[0] * head.size[1] * head.bands
     work = partial(_decoded, headers=headers, convert=convert)
-    for _, found in _in_parallel(work, tree, batches, "decoding images"):
+    for _, found in _Parallel(work, tree, batches, "decoding images"):
         yield found
 
 
@@ -88,14 +82,15 @@ def decode_in_chunks(
 ) -> Iterator[Decoded]:
     """The images of files that are read once, in order; memory is that of a few tasks.
 
+    Of many files, the first tasks begin with this call.
+
     size: height and width to which they are resized.   pixels: of one, in all bands.
     """
     n = min(TASK_FILES, max(64, TASK_PIXELS // pixels))
     batches = [files[i : i + n] for i in range(0, len(files), n)]
     convert = _same if size is None else partial(resized, size=size)
     work = partial(_decoded, headers=None, convert=convert)
-    for _, found in _in_parallel(work, tree, batches, what):
-        yield found
+    return (found for _, found in _Parallel(work, tree, batches, what))
 
 
 def for_each(
@@ -107,7 +102,7 @@ def for_each(
         return _in_threads(work, tree, batch)
 
     batches = [files[i : i + TASK_FILES] for i in range(0, len(files), TASK_FILES)]
-    for batch, found in _in_parallel(of_batch, tree, batches, what, processes=False):
+    for batch, found in _Parallel(of_batch, tree, batches, what, processes=False):
         yield from zip(batch, found, strict=True)
 
 
@@ -209,7 +204,7 @@ def _in_threads(
             return BadFile(tree.shown(file.path), str(error))
 
     files = list(files)
-    if len(files) < 2 or _in_a_worker():
+    if len(files) < 2 or in_a_worker():
         return [attempt(file) for file in files]
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -218,79 +213,29 @@ def _in_threads(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_a_worker() -> bool:
-    from torch.utils.data import get_worker_info
+class _Parallel(Generic[R]):
+    """The result of each batch of files, in order; of many files, processes begin at once."""
 
-    return get_worker_info() is not None
+    def __init__(
+        self,
+        work: Callable[[ImageTree, Sequence[ImageFile]], R],
+        tree: ImageTree,
+        batches: Sequence[Sequence[ImageFile]],
+        what: str,
+        processes: bool = True,
+    ) -> None:
+        self.batches, self.what = batches, what
+        self.n = sum(map(len, batches))
+        # An open archive cannot be shared between processes, because they would share its position.
+        many = processes and isinstance(tree, FolderTree) and self.n >= MANY_FILES
+        self.results: Iterable[R]
+        if many and can_start(what):
+            self.results = Workers(lambda i: work(tree, batches[i]), len(batches), what)
+        else:
+            self.results = (work(tree, batch) for batch in batches)
 
-
-class _Tasks(Dataset[R]):
-    """The result of each task, as a data set that processes read."""
-
-    def __init__(self, work: Callable[[int], R], n: int) -> None:
-        self.work, self.n = work, n
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, i: int) -> R:
-        return self.work(i)
-
-
-def _can_start_workers(what: str) -> bool:
-    """Whether there is room for the pipes and semaphores of the worker processes; says if not.
-
-    Semaphores are files in /dev/shm, which is small in containers and may be full.
-    """
-    with ExitStack() as queues:
-        try:
-            for _ in range(2 * WORKERS + 2):  # more than a loader uses
-                queue = multiprocessing.get_context("fork").SimpleQueue()
-                queues.callback(queue.close)
-        except OSError as error:
-            why = f"worker processes cannot be started: {reason(error)}"
-            say(f"{what} in one process, because {why}")
-            return False
-    return True
-
-
-def _in_parallel(
-    work: Callable[[ImageTree, Sequence[ImageFile]], R],
-    tree: ImageTree,
-    batches: Sequence[Sequence[ImageFile]],
-    what: str,
-    processes: bool = True,
-) -> Iterator[tuple[Sequence[ImageFile], R]]:
-    """The result of each batch of files, in order.
-
-    Raises:
-        ResourceError: a process was killed, which is usual when memory runs out.
-    """
-    n = sum(map(len, batches))
-    # An open archive cannot be shared between processes, because they would share its position.
-    many = processes and isinstance(tree, FolderTree) and n >= MANY_FILES and hasattr(os, "fork")
-    many = many and _can_start_workers(what)
-    results: Iterable[R] = (work(tree, batch) for batch in batches)
-    if many:
-        # The results are NumPy arrays, which pass through a pipe and need no shared memory.
-        results = DataLoader(
-            _Tasks(lambda i: work(tree, batches[i]), len(batches)),
-            batch_size=None,
-            num_workers=WORKERS,
-            multiprocessing_context="fork",
-            collate_fn=lambda result: result,
-        )
-    with Bar(what, n) as bar:
-        found = iter(results)
-        for batch in batches:
-            try:
-                result = next(found)
-            except RuntimeError as error:
-                if not many or not re.search("killed|exited", str(error)):
-                    raise
-                raise ResourceError(
-                    f"A process that was {what} was killed, which is usual when memory runs out",
-                    "Close other programs, or give fewer images.",
-                ) from error
-            bar.update(len(batch))
-            yield batch, result
+    def __iter__(self) -> Iterator[tuple[Sequence[ImageFile], R]]:
+        with Bar(self.what, self.n) as bar:
+            for batch, result in zip(self.batches, self.results, strict=True):
+                bar.update(len(batch))
+                yield batch, result

@@ -10,10 +10,12 @@ from contextlib import closing
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autoencode.data.options import ReadOptions
+from autoencode.data.raw import BadFile, RawData
 from autoencode.data.read.archive import TarTree, ZipTree, is_tar
 from autoencode.data.read.decoding import decode_files, for_each, read_headers
 from autoencode.data.read.depth import CommonType, common_type, odd_bands
@@ -22,10 +24,11 @@ from autoencode.data.read.layout import ImageFile, arrange, relative
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.resize import resized
 from autoencode.data.read.scan import FileTree, FolderTree, IgnoreRules, ImageTree, Opened, counted
-from autoencode.data.records import BadFile, RawData
-from autoencode.data.storage import Storage
 from autoencode.errors import DataError
 from autoencode.io.files import shown
+
+if TYPE_CHECKING:
+    from autoencode.data.storage import Storage
 
 
 def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoencode.data.records import RawData
+from autoencode.data.raw import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import MAX_RATIO, open_regular, read_up_to, shown, unzipped
 from autoencode.io.memory import check_memory

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from autoencode.data.options import ReadOptions
+from autoencode.data.raw import RawData
 from autoencode.data.read.idx import read_idx
 from autoencode.data.read.image import ENDINGS
 from autoencode.data.read.keys import LABELS
 from autoencode.data.read.names import natural_key
 from autoencode.data.read.npy import MAGIC, read_npy, read_npz_labels
-from autoencode.data.records import RawData
 from autoencode.data.split.labels import is_unknown
 from autoencode.errors import DataError
 from autoencode.io.files import open_regular, shown

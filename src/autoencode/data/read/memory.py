@@ -12,10 +12,10 @@ from torch.utils.data import Dataset, IterableDataset
 from autoencode.data.arrays import as_array
 from autoencode.data.options import Options
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.raw import RawData
 from autoencode.data.read.frame import as_frame, is_columns, is_frame
 from autoencode.data.read.keys import PARTS, item_keys, raw_parts
 from autoencode.data.read.table import read_table
-from autoencode.data.records import RawData
 from autoencode.errors import DataError
 from autoencode.io.files import Unusable
 from autoencode.io.memory import check_memory

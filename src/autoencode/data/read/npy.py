@@ -17,8 +17,8 @@ from typing import IO, Literal
 import numpy as np
 from numpy.lib import format as npy_format
 
+from autoencode.data.raw import RawData
 from autoencode.data.read.keys import LABELS, raw_parts
-from autoencode.data.records import RawData
 from autoencode.errors import AutoencodeError, DataError, ResourceError
 from autoencode.io.files import decoding, open_regular, read_up_to, reason, shown
 from autoencode.io.memory import check_memory, gigabytes

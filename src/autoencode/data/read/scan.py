@@ -12,8 +12,8 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, Self
 
+from autoencode.data.raw import BadFile
 from autoencode.data.read.image import ENDINGS
-from autoencode.data.records import BadFile
 from autoencode.io.files import open_file, read_small, reason, shown
 
 # Folders and files that systems and programs leave, in lower case. Hidden ones begin with a dot.

@@ -12,10 +12,10 @@ import numpy as np
 
 from autoencode.data.options import Options
 from autoencode.data.preprocessing import Column, Preprocessing
+from autoencode.data.raw import RawData
 from autoencode.data.read.cells import Cells, as_text, column_of
 from autoencode.data.read.frame import Frame
 from autoencode.data.read.suspicions import of_columns, of_label
-from autoencode.data.records import RawData
 from autoencode.errors import DataError, nearest
 
 if TYPE_CHECKING:

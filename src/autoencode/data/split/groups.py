@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autoencode.data.records import RawData
+from autoencode.data.raw import RawData
 from autoencode.errors import DataError
 
 

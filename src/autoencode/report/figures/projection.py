@@ -10,14 +10,17 @@ from torch import Tensor
 
 import autoencode.report.claims as claims
 import autoencode.report.measurements as measurements
+from autoencode.data import Data
 from autoencode.evaluation import Projection, saved_projection
+from autoencode.models.run import Run
 from autoencode.report.figures.base import Figure, ReportContext
 from autoencode.report.figures.scatter import draw_points, present_classes
 from autoencode.report.formatting import count
 from autoencode.report.style import WIDTH, Picture, new_figure, styled
 from autoencode.report.tables import Table
 
-METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
+Method = Literal["tsne", "umap"]
+METHODS: dict[Method, str] = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
 @final
@@ -32,7 +35,7 @@ class CodeProjection(Figure):
     @property
     def name(self) -> str:
         """The name of the method."""
-        return METHODS[self.projected.method]
+        return METHODS[self.projected.method]  # type: ignore[index]
 
     @property
     def key(self) -> str:  # type: ignore[override]  # read-only here, as all figures are frozen
@@ -45,14 +48,18 @@ class CodeProjection(Figure):
         return f"{self.name} projection of the codes"
 
     @classmethod
-    def for_run(cls, context: ReportContext, method: Literal["tsne", "umap"]) -> Self | None:
+    def for_run(cls, context: ReportContext, method: Method) -> Self | None:
         """Where the run has a projection of these test examples by that method."""
-        test = context.data.test
-        projected = saved_projection(context.run, method)
-        if projected is None or projected.of != len(test):
+        return cls.saved(context.run, context.data, method)
+
+    @classmethod
+    def saved(cls, run: Run, data: Data, method: Method) -> Self | None:
+        """The projection of the test examples that a run has, by that method, if it has one."""
+        projected = saved_projection(run, method)
+        if projected is None or projected.of != len(data.test):
             return None
-        y = None if test.y is None else test.y[projected.rows]
-        return cls(projected, y, context.data.classes)
+        y = None if data.test.y is None else data.test.y[projected.rows]
+        return cls(projected, y, data.classes)
 
     @styled()
     def draw(self) -> Picture:

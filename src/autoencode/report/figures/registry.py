@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from autoencode.report.figures.base import ComparisonFigure, Figure, ReportContext, ViewFigure
@@ -62,12 +62,17 @@ def report_figures(context: ReportContext) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
 
 
-def comparison_figures(views: Mapping[str, View], tables: bool = False) -> list[dict[str, Figure]]:
+def comparison_figures(
+    views: Mapping[str, View],
+    tables: bool = False,
+    projections: Mapping[str, Sequence[CodeProjection]] | None = None,
+) -> list[dict[str, Figure]]:
     """The figures of several models, by the models' names in each section.
 
     A figure of all models together has the name "".
 
     tables: the examples are rows of a table, which are not drawn as images.
+    projections: those that the runs of the models have, shown below the latent spaces.
     """
     sections: list[dict[str, Figure]] = []
     for kind in COMPARISON_FIGURES:
@@ -77,4 +82,10 @@ def comparison_figures(views: Mapping[str, View], tables: bool = False) -> list[
             sections.append({name: kind(v) for name, v in views.items() if kind.applies(v)})
         else:
             sections.append({"": kind(views)} if kind.applies(views) else {})
+        if kind is LatentSpace:
+            found = [(name, each) for name, some in (projections or {}).items() for each in some]
+            sections += [
+                {name: each for name, each in found if each.key == key}
+                for key in dict.fromkeys(each.key for _, each in found)
+            ]
     return [section for section in sections if section]

@@ -14,6 +14,8 @@ from autoencode.report.style import SHARP, SMALL, SOFT, WIDTH, Picture, new_figu
 # Inches.
 MARGIN, LINE, LETTER = 0.06, 0.17, 0.078
 MAX_WIDTH, MAX_HEIGHT = 1.15, 1.5
+# Letters above and below images are smaller than those of labels.
+SMALL_LETTER = 0.95
 # Of a model's name to the left of a row.
 NAME_WIDTH = 1.0
 # Between two images, as a fraction of their width.
@@ -83,5 +85,8 @@ def draw_rows(rows: Sequence[Row]) -> Picture:
 def _words(
     axes: Axes, middles: Sequence[float], height: float, words: Sequence[str], va: str = "center"
 ) -> None:
-    for x, word in zip(middles, words, strict=True):
+    for middle, word in zip(middles, words, strict=True):
+        # A word that is wider than its image stays inside the figure.
+        half = max(map(len, word.split("\n"))) * LETTER * SMALL_LETTER / 2
+        x = max(MARGIN + half, min(middle, WIDTH - MARGIN - half)) if 2 * half < WIDTH else middle
         axes.text(x, height, word, ha="center", va=va, size=SMALL, color=SOFT)

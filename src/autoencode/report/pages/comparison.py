@@ -12,6 +12,7 @@ from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.figures.base import Figure
 from autoencode.report.figures.comparison.intervals import ConfidenceIntervals
+from autoencode.report.figures.projection import METHODS, CodeProjection
 from autoencode.report.figures.registry import comparison_figures
 from autoencode.report.formatting import count
 from autoencode.report.pages.compared import groups, pca_sentences
@@ -37,7 +38,9 @@ def write_comparison_page(
         RunError: a run has no weights, its data cannot be loaded, or the file not be written.
         ResourceError: the disk is full.
     """
-    views, tables = {}, False
+    views: dict[str, View] = {}
+    projections: dict[str, list[CodeProjection]] = {}
+    tables = False
     for model in found.models:
         run = model.median.run
         # Most often the data of the previous model.
@@ -48,6 +51,9 @@ def write_comparison_page(
         views[model.name] = View.of(
             run.load_model(), data.test.x, data.test.y, data.classes, conditions
         )
+        if views[model.name].latent > 2:  # others are shown as they are
+            saved = [CodeProjection.saved(run, data, each) for each in METHODS]
+            projections[model.name] = [each for each in saved if each is not None]
     first, n = found.models[0].trials[0], len(found.models)
     runs = sum(len(model.trials) for model in found.models)
     name = "One model" if n == 1 else f"{count(n)} models"
@@ -65,7 +71,7 @@ def write_comparison_page(
         shown_runs=_shown_runs(found),
         sections=[
             _section({"": ConfidenceIntervals(found)}),
-            *(_section(figures) for figures in comparison_figures(views, tables)),
+            *(_section(figures) for figures in comparison_figures(views, tables, projections)),
         ],
         models=[
             (
