@@ -6,8 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs" / "extensions"), str(ROOT / "src")]
 
-# The address of the repository on GitHub, "https://github.com/OWNER/NAME". Where it is set, the
-# pages of notebooks get a button that opens them in Colab.
+# The folder of a GitHub repository that holds the notebooks, as notebooks/build/ does:
+# "https://github.com/OWNER/NAME/blob/BRANCH/FOLDER". Where it is set, the pages of notebooks get a
+# button that opens them in Colab.
 repository_url = ""
 
 project = "autoencode"

@@ -1,7 +1,9 @@
 """The site: its pages, its reference, the README as a front page, and what is built."""
 
+import importlib
 import importlib.util
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -212,13 +214,14 @@ def test_the_button_for_colab_needs_a_repository():
             repository_url = ""
 
     context = {"body": "<p>text</p>"}
-    notebooks.add_button(Site, "notebooks/first", "page.html", context, None)
+    notebooks.add_button(Site, "notebooks/solution/first", "page.html", context, None)
     assert context["body"] == "<p>text</p>"
-    Site.config.repository_url = "https://github.com/me/ae"
+    Site.config.repository_url = "https://github.com/me/ae/blob/main/course"
     notebooks.add_button(Site, "use", "page.html", context, None)
     assert context["body"] == "<p>text</p>"
-    notebooks.add_button(Site, "notebooks/first", "page.html", context, None)
-    assert "colab.research.google.com/github/me/ae/blob/main/" in context["body"]
+    notebooks.add_button(Site, "notebooks/solution/first", "page.html", context, None)
+    address = "colab.research.google.com/github/me/ae/blob/main/course/solution/first.ipynb"
+    assert address in context["body"]
     assert re.search(r'^repository_url = ""$', (DOCS / "conf.py").read_text(), re.MULTILINE)
 
 
@@ -243,16 +246,67 @@ class Page(HTMLParser):
             self.loaded.append(given["href"])
 
 
+def build(source, out, *options):
+    """Builds pages with the settings of the site; its warnings are errors."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    command += ["-c", str(DOCS), *options, str(source), str(out)]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+
+
+@pytest.mark.long
+def test_notebooks_and_formulas_are_shown_without_a_network(tmp_path):
+    pytest.importorskip("sphinx", reason="`make site` installs Sphinx")
+    output = {"output_type": "stream", "name": "stdout", "text": "loss 31.2"}
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+        "cells": [
+            {
+                "cell_type": "markdown",
+                "id": "a",
+                "metadata": {},
+                "source": "# A VAE\n\n$\\sigma^2$",
+            },
+            {
+                "cell_type": "code",
+                "id": "b",
+                "metadata": {},
+                "execution_count": 1,
+                "source": "print(loss)",
+                "outputs": [output],
+            },
+        ],
+    }
+    source = tmp_path / "pages"
+    (source / "notebooks" / "solution").mkdir(parents=True)
+    path = source / "notebooks" / "solution" / "first.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    listing = (
+        "# Pages\n\n$$\n\\frac{1}{2}\n$$\n\n```{toctree}\n:glob:\n\nnotebooks/*/*\nabsent*\n```\n"
+    )
+    (source / "index.md").write_text(listing, encoding="utf-8")
+    repository = "repository_url=https://github.com/me/ae/blob/main/course"
+    build(source, tmp_path / "site", "-D", repository, "-D", "html_static_path=")
+    first = (tmp_path / "site" / "notebooks" / "solution" / "first.html").read_text("utf-8")
+    assert "<msup>" in first
+    assert "loss 31.2" in first
+    assert "me/ae/blob/main/course/solution/first.ipynb" in first
+    index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "<mfrac>" in index
+    assert "colab.research" not in index
+    for text in (first, index):
+        assert not [address for address in Page(text).loaded if urlsplit(address).netloc]
+
+
 @pytest.mark.long
 def test_the_site_is_built_without_warnings_and_needs_no_network(tmp_path):
     pytest.importorskip("sphinx", reason="`make site` installs Sphinx")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     # The documents that `make site` has read are not read again.
     doctrees = ROOT / "build" / "site-doctrees"
-    command += ["-d", str(doctrees if doctrees.exists() else tmp_path / "doctrees")]
     built = tmp_path / "site"
-    made = subprocess.run([*command, str(DOCS), str(built)], capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
+    build(DOCS, built, "-d", str(doctrees if doctrees.exists() else tmp_path / "doctrees"))
     assert (built / "searchindex.js").exists()
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(built.rglob("*.html"))}
     assert len(pages) > len(PAGES)

@@ -9,20 +9,20 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 ROOT = Path(__file__).parents[2]
-MADE = ROOT / "notebooks" / "build"
+MADE = ROOT / "notebooks" / "build"  # exercise/NAME.ipynb and solution/NAME.ipynb
 COPIES = ROOT / "docs" / "notebooks"
 
 
 def copy_notebooks(app: Sphinx, config: Config) -> None:
-    """Copies the executed notebooks, where there are some, to docs/notebooks/."""
-    made = {path.name: path for path in sorted(MADE.glob("*.ipynb"))}
-    for old in COPIES.glob("*.ipynb"):
-        if old.name not in made:
+    """Makes docs/notebooks/ a copy of the notebooks that were made, if any."""
+    made = {path.relative_to(MADE): path for path in sorted(MADE.glob("*/*.ipynb"))}
+    for old in COPIES.glob("*/*.ipynb"):
+        if old.relative_to(COPIES) not in made:
             old.unlink()
     for name, path in made.items():
         copy = COPIES / name
         if not copy.exists() or copy.read_bytes() != path.read_bytes():
-            COPIES.mkdir(exist_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 
 
@@ -37,26 +37,24 @@ def drop_absent(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"^(\S*\*)\n", kept, source[0], flags=re.MULTILINE)
 
 
-def colab_address(repository: str, page: str) -> str:
-    """The address at which Colab opens the notebook of a page, such as "notebooks/01-vae".
+def colab_address(folder: str, page: str) -> str:
+    """The address at which Colab opens the notebook of a page.
 
-    >>> colab_address("https://github.com/me/ae/", "notebooks/01-vae")
-    'https://colab.research.google.com/github/me/ae/blob/main/notebooks/build/01-vae.ipynb'
+    folder: that of the notebooks on GitHub.
+
+    >>> colab_address("https://github.com/me/ae/blob/main/course/", "notebooks/solution/01_vae")
+    'https://colab.research.google.com/github/me/ae/blob/main/course/solution/01_vae.ipynb'
     """
-    owner_and_name = repository.removeprefix("https://github.com/").strip("/")
-    return (
-        f"https://colab.research.google.com/github/{owner_and_name}/blob/main/notebooks/build/"
-        f"{page.rpartition('/')[2]}.ipynb"
-    )
+    path = folder.removeprefix("https://github.com/").strip("/")
+    name = page.removeprefix("notebooks/")
+    return f"https://colab.research.google.com/github/{path}/{name}.ipynb"
 
 
 def add_button(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    """Puts the button above the text of a notebook, if the repository is known."""
-    repository = app.config.repository_url
-    if repository and page.startswith("notebooks/"):
-        button = (
-            f'<p><a class="colab" href="{colab_address(repository, page)}">Open in Colab</a></p>'
-        )
+    """Puts the button above the text of a notebook, if it is known where the notebooks are."""
+    folder = app.config.repository_url
+    if folder and page.startswith("notebooks/"):
+        button = f'<p><a class="colab" href="{colab_address(folder, page)}">Open in Colab</a></p>\n'
         context["body"] = button + context["body"]
 
 
