@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -133,7 +133,27 @@ def names_of(thing: Any) -> tuple[set[str], str]:
 def rewrite(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Replaces the lines of a docstring."""
     names, title = names_of(thing)
-    lines[:] = to_rst("\n".join(lines), names, app.config.docstring_links, title).splitlines()
+    text = "\n".join(lines)
+    if is_dataclass(thing):  # options of the command line have their help beside the field
+        helped = [(f.name, f.metadata["help"]) for f in fields(thing) if f.metadata.get("help")]
+        text += "\n" + "\n".join(f"{field}: {said}" for field, said in helped)
+    lines[:] = to_rst(text, names, app.config.docstring_links, title).splitlines()
+
+
+def short_signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str, returned: str
+) -> tuple[str, str] | None:
+    """The signature of a dataclass: its fields and their simple defaults, without types."""
+    if not is_dataclass(thing):
+        return None
+    shown = []
+    for field in fields(thing):
+        if field.init and field.default is MISSING and field.default_factory is MISSING:
+            shown.append(field.name)
+        elif field.init:
+            simple = isinstance(field.default, str | int | float | None)
+            shown.append(f"{field.name}={field.default!r}" if simple else f"{field.name}=...")
+    return f"({', '.join(shown)})", returned
 
 
 def collect_links(app: Sphinx) -> None:
@@ -151,4 +171,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("docstring_links", {}, "")
     app.connect("builder-inited", collect_links)
     app.connect("autodoc-process-docstring", rewrite)
+    app.connect("autodoc-process-signature", short_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
