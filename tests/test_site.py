@@ -267,7 +267,7 @@ def test_notebooks_and_formulas_are_shown_without_a_network(tmp_path):
                 "cell_type": "markdown",
                 "id": "a",
                 "metadata": {},
-                "source": "# A VAE\n\n$\\sigma^2$",
+                "source": "# A VAE\n\n$\\sigma^2 - \\tfrac12$",
             },
             {
                 "cell_type": "code",
