@@ -4,9 +4,9 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
-SOURCES := src tests benchmarks docs web/test
+SOURCES := src tests benchmarks docs web/test conftest.py
 
-.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs clean
+.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs site clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,8 +64,15 @@ proof: setup ## Compare recipes with their papers, and write docs/proof.md; take
 studies: setup ## Run all studies on MNIST, and write docs/studies/; takes more than an hour.
 	$(BIN)/python benchmarks/studies.py mnist
 
-docs: setup ## Write docs/recipes.md, and the tables of recipes in README.md and docs/export.md.
+docs: setup ## Write docs/recipes.md, and the table of recipes in docs/export.md.
 	$(BIN)/python docs/generate.py
+
+site: .venv/site-ready ## Build the site from docs/ into build/site/; its warnings are errors.
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/site-doctrees docs build/site
+
+.venv/site-ready: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
 
 clean: ## Delete what the other targets made, except runs/.
 	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache

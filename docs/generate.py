@@ -1,4 +1,4 @@
-"""Generates docs/recipes.md, and the tables of recipes in README.md and docs/export.md."""
+"""Generates docs/recipes.md, and the table of recipes in docs/export.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- recipes: made by `make docs` -->", "<!-- /recipes -->"
-
 EXPORTED = "<!-- exported: made by `make docs` -->", "<!-- /exported -->"
 
 ABSENT = (
@@ -62,28 +60,29 @@ def section(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
+def table() -> str:
+    """All recipes, a row each, with links to their sections."""
+    rows = ["| recipe | description | objective |", "|---|---|---|"]
+    for recipe in RECIPES.values():
+        objective = formula(recipe).rpartition("   [")[0].removeprefix("loss = ")
+        escaped = objective.replace("|", "\\|")
+        rows.append(f"| [`{recipe.name}`](#{recipe.name}) | {recipe.about} | `{escaped}` |")
+    return "\n".join(rows)
+
+
 def page() -> str:
     """The text of docs/recipes.md."""
     head = (
         "# Recipes\n\nGenerated from `src/autoencode/models/recipes/` by `make docs`. Every value "
         "of a recipe can be set on the command line by its dotted name: "
         "`--set network.hidden=[256]`.\n\n"
-        "Log-likelihoods and KL divergences are in nats per example; other terms have no unit."
+        "The loss is summed over pixels and latent dimensions, mean over examples. Log-likelihoods "
+        "and KL divergences are in nats per example; other terms have no unit. A course's mean "
+        "squared error is a Gaussian −log-likelihood up to a scale and a constant. The KL of a VAE "
+        "is ½ Σ (σ² + μ² − 1 − ln σ²), with all constants. The learning rate follows a cosine. "
+        "[Why my numbers differ](differences.md) compares this with other conventions."
     )
-    return "\n\n".join([head, *map(section, RECIPES.values()), ABSENT]) + "\n"
-
-
-def readme(text: str) -> str:
-    """The text of README.md with a new table of recipes."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    rows = ["| recipe | description | objective |", "|---|---|---|"]
-    rows += [
-        f"| [`{recipe.name}`](docs/recipes.md#{recipe.name}) | {recipe.about} "
-        f"| `{formula(recipe).rpartition('   [')[0].removeprefix('loss = ')}` |"
-        for recipe in RECIPES.values()
-    ]
-    return f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}"
+    return "\n\n".join([head, table(), *map(section, RECIPES.values()), ABSENT]) + "\n"
 
 
 def export(text: str) -> str:
@@ -105,12 +104,11 @@ def export(text: str) -> str:
 
 
 def main() -> None:
-    """Writes all three files."""
+    """Writes both files."""
     recipes = page()
     (ROOT / "docs" / "recipes.md").write_text(recipes, encoding="utf-8")
-    for name, new in (("README.md", readme), ("docs/export.md", export)):
-        path = ROOT / name
-        path.write_text(new(path.read_text(encoding="utf-8")), encoding="utf-8")
+    path = ROOT / "docs" / "export.md"
+    path.write_text(export(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,6 @@
-import importlib.util
 import os
 import subprocess
 import sys
-import time
-import types
-from pathlib import Path
 
 import pytest
 import torch
@@ -108,39 +104,3 @@ def make_table_model():
         return model.eval()
 
     return made
-
-
-@pytest.fixture(scope="session")
-def hub_standin():
-    """The module `hub_standin.py`."""
-    path = Path(__file__).with_name("hub_standin.py")
-    spec = importlib.util.spec_from_file_location("hub_standin", path)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    assert spec.loader is not None
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def hub(hub_standin, monkeypatch, tmp_path_factory):
-    """A local stand-in of the hub, which the client in this process uses, with a token to write."""
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    server = hub_standin.Hub()
-    home = tmp_path_factory.mktemp("hub-home")
-    resolve = server.address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "ENDPOINT", server.address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", resolve)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    quick = types.ModuleType("time")
-    quick.__dict__.update({**vars(time), "sleep": lambda seconds: None})
-    monkeypatch.setattr("huggingface_hub.utils._http.time", quick)
-    monkeypatch.setattr("huggingface_hub.file_download.time", quick)
-    monkeypatch.setenv("HF_TOKEN", hub_standin.WRITER)
-    yield server
-    huggingface_hub.close_session()
-    server.close()

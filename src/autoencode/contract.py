@@ -21,12 +21,17 @@ from autoencode.arguments import Within as Within
 
 
 class Space(Enum):
-    """The latent space of a model; it decides which priors fit and how codes are interpolated."""
+    """The latent space of a model; it decides which priors fit and how codes are interpolated.
 
-    REAL = "real"  # all of ℝᵈ
-    BOX = "box"  # the cube (−1, 1)ᵈ
-    SPHERE = "sphere"  # the unit sphere in ℝᵈ
-    CODES = "codes"  # entries of a finite codebook
+    >>> import autoencode as ae
+    >>> ae.build(ae.RECIPES["sphere-vae"], ae.Sizes((8, 8), (3,))).space is ae.Space.SPHERE
+    True
+    """
+
+    REAL = "real"  #: all of ℝᵈ
+    BOX = "box"  #: the cube (−1, 1)ᵈ
+    SPHERE = "sphere"  #: the unit sphere in ℝᵈ
+    CODES = "codes"  #: entries of a finite codebook
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class Sizes:
     labelled: fraction of the training examples that have a label. It is set where batches contain
         a different fraction of labelled examples than the data, else None.
     bounded: whether the values of examples are in [0, 1]; those of tables are not.
+
+    >>> import autoencode as ae
+    >>> sizes = ae.Sizes((28, 28), (2,))
+    >>> sizes.image, sizes.pixels, sizes.latent
+    ((1, 28, 28), 784, 2)
     """
 
     x: tuple[int, ...]

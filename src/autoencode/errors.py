@@ -12,7 +12,15 @@ from typing import Any
 
 
 class AutoencodeError(Exception):
-    """Base class of all errors that the user can fix (exit code 2)."""
+    """Base class of all errors that the user can fix (exit code 2).
+
+    >>> import autoencode as ae
+    >>> try:
+    ...     ae.fit("vea", "digits")
+    ... except ae.AutoencodeError as error:
+    ...     print(error)
+    There is no recipe "vea". Did you mean "vae"?
+    """
 
     exit_code = 2
 

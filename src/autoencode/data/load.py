@@ -63,8 +63,7 @@ def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **opti
         that is fitted to these data.
     options:
         labels: labels for a source without any, [N], or a path to them (.npy, IDX, or a .csv with
-            the columns file and label).
-        no_labels: ignore all labels.
+            the columns file and label).   no_labels: ignore all labels.
         vectors: a vector for each example on which a model can be conditioned, [N, C], or a path
             to them (.npy); their columns should have a common scale.
         label, id, columns, categorical: of a table, the column of the labels, the column that
@@ -82,8 +81,7 @@ def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **opti
         normal: names of the classes in the training and validation part; the others are kept for
             testing, for the detection of anomalies.
         size: (height, width) to which images are resized; without it all must have one size.
-        on_bad: "fail" at an unusable file, or "skip" it.
-        max_bad: the fraction of files that may be skipped.
+        on_bad: "fail" at an unusable file, or "skip" it.   max_bad: the share that may be skipped.
         validation: number of validation examples, or their fraction of the training part.
         group: a column of a table, or a regular expression on file names; examples with equal
             values stay in one part.
@@ -98,6 +96,10 @@ def load_data(source: Any, *, preprocessing: Preprocessing | None = None, **opti
     Raises:
         DataError: the data cannot be used as they are; the message says what to do.
         ResourceError: they do not fit into memory, or the disk is full.
+
+    >>> data = load_data("digits")
+    >>> data.shape, len(data.test), data.classes[:3]
+    ((8, 8), 359, ('0', '1', '2'))
     """
     return _loaded(source, options_of(options), preprocessing, divide=True)
 
@@ -124,7 +126,7 @@ def load_new(source: Any, preprocessing: Preprocessing, **options: Any) -> Data:
 def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tensor:
     """Raw examples as a model receives them: float32, [N, *X], on the CPU.
 
-    data, options: as of `load_new`.
+    data, options: as of `load_new`.   preprocessing: that of a model, `model.preprocessing`.
 
     >>> raw = np.full((2, 3), 7.0)
     >>> preprocess(raw, Preprocessing((3,), high=14.0, range_source="given"))[0]

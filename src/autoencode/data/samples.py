@@ -28,8 +28,8 @@ def sample_train(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """N random training images, float32 in [0, 1], [N, *X]; with `return_labels` (x, y).
 
-    Drawn without replacement, new ones in every call; with a `seed` the same in every call. A
-    named data set stays in memory between calls.
+    N: drawn without replacement, new ones in every call; with a `seed` the same in every call.
+    source: as of `load_data`. A named data set stays in memory between calls.
 
     >>> x, y = sample_train(5, return_labels=True, source="digits")
     >>> x.shape, y.shape
@@ -48,6 +48,8 @@ def sample_test(
     seed: int | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """N random test images, which no training has seen; otherwise as `sample_train`.
+
+    N, return_labels, source, seed: as of `sample_train`.
 
     >>> sample_test(3, source="digits").shape
     torch.Size([3, 8, 8])

@@ -54,6 +54,13 @@ def evaluate(
         DataError: there are no test examples, or their shape is not the model's.
         RecipeError: there is no such measure.
         Diverged: a metric is not finite.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("ae", data, latent=2, steps=10).model
+    >>> metrics = ae.evaluate(model, data, ["reconstruction"])
+    >>> list(metrics)[:3], metrics["squared_error"] < 64
+    (['squared_error', 'squared_error_stderr', 'squared_error_per_pixel'], True)
     """
     if not has_interface(model):
         data = module_data(data)

@@ -36,6 +36,12 @@ class Explorer:
     Raises:
         AutoencodeError: a module that cannot be used, or without data.
         RunError: there are no runs, or they have different data.
+
+    >>> import autoencode as ae
+    >>> model = ae.fit("ae", "digits", latent=2, steps=10).model
+    >>> explorer = ae.Explorer(model, "digits", points=50)  # a cell that ends with it displays it
+    >>> explorer.save("explorer.html")
+    PosixPath('explorer.html')
     """
 
     def __init__(

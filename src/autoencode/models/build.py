@@ -39,11 +39,21 @@ MODELS: Mapping[str, Callable[..., Model]] = {
 def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None = None) -> Model:
     """Builds a model with random initial weights, which are reproducible if `seed` is given.
 
+    recipe: a recipe of the table, or one of your own.
+    sizes: the shapes of examples and codes.
+    seed: of the initial weights; None draws them from torch's global generator.
+
     Torch's global random state is not changed if a seed is given.
 
     Raises:
         RecipeError: the parts have no meaning together.
         ResourceError: the model would be too large for any machine that trains it.
+
+    >>> import autoencode as ae
+    >>> model = ae.build(ae.RECIPES["ae"], ae.Sizes((8, 8), (2,)), seed=0)
+    >>> codes, images = model(torch.zeros(5, 8, 8))
+    >>> codes.shape, images.shape
+    (torch.Size([5, 2]), torch.Size([5, 8, 8]))
     """
     sizes = sizes if isinstance(sizes, Sizes) else Sizes(**sizes)
     if build_skeleton(recipe, sizes) is None:

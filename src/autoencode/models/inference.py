@@ -41,16 +41,22 @@ def embed(model: Autoencoder, x: Any, context: Any = None, batch_size: int = BAT
     Codes are deterministic (the posterior mean), without gradients, on the device of `x`, or on the
     CPU if `x` is no tensor.
 
+    model: a trained model, or any `nn.Module` with an encoder and a decoder, see `models.foreign`.
     x: examples as the model receives them: a tensor on any device, a NumPy array, PIL images or
         nested lists. Or raw data in their own units, which are preprocessed as in training: a path,
         a table, a mapping or a data set, as `load_data` takes them; or a part, such as `data.test`.
     context: labels [N] or features [N, C] for a conditional model.
-
-    The model may be any `nn.Module` with an encoder and a decoder, see `models.foreign`.
+    batch_size: examples that are encoded at once.
 
     Raises:
         DataError: examples of another shape than the model's, integers other than uint8, NaN, or
             values out of range.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("vae", data, latent=2, steps=10).model
+    >>> ae.embed(model, data.test).shape
+    torch.Size([359, 2])
     """
     model, x = with_examples(model, x)
     examples, conditions = checked_examples(model, x, context)
@@ -67,8 +73,16 @@ def reconstruct(
 
     They are decoded from the codes of `embed`, without gradients, on the device of `x`.
 
+    model, x, context, batch_size: as of `embed`.
+
     Raises:
         DataError: as `embed`.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("ae", data, latent=2, steps=10).model
+    >>> ae.reconstruct(model, data.test.x[:5]).shape
+    torch.Size([5, 8, 8])
     """
     model, x = with_examples(model, x)
     examples, conditions = checked_examples(model, x, context)

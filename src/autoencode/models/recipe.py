@@ -22,6 +22,10 @@ class Spec:
     """The name of a part and the arguments of its `__init__`.
 
     A network may also be custom: "my_nets.py:MyNet", or in Python the class itself.
+
+    >>> import autoencode as ae
+    >>> ae.RECIPES["denoising-ae"].corruption == ae.Spec("gaussian-noise", {"scale": 0.5})
+    True
     """
 
     kind: str
@@ -38,7 +42,13 @@ class Spec:
 
 @dataclass(frozen=True)
 class Weighted(Spec):
-    """A loss term and its weight."""
+    """A loss term and its weight.
+
+    >>> import autoencode as ae
+    >>> terms = {**ae.RECIPES["ae"].terms, "l1": ae.Weighted("l1", weight=0.1)}
+    >>> ae.RECIPES["ae"].but(terms=terms).terms["l1"].weight
+    0.1
+    """
 
     weight: float = 1.0
 
@@ -67,6 +77,13 @@ class Recipe:
         `wait` steps at `start`. ("cyclical", …) and ("stepwise", …) are other courses, see
         `models.schedules.Course`.
     training: training settings that differ from the defaults.
+
+    >>> import autoencode as ae
+    >>> recipe = ae.Recipe(name="small", latent=8, network=ae.Spec("mlp", {"hidden": (64,)}))
+    >>> recipe.set("network.hidden", (64, 32)).network.args
+    {'hidden': (64, 32)}
+    >>> ae.RECIPES["vae"].but(name="vae-8", latent=8).latent
+    8
     """
 
     name: str = "custom"

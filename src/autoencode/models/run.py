@@ -242,6 +242,12 @@ def open_run(folder: str | Path) -> Run:
             custom network that is not trusted, see `network_code`.
         RecipeError: its recipe names parts that this version does not have.
         AutoencodeError: there is no such repository, or the hub cannot be reached.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
+    >>> run = ae.open_run("runs/ae")
+    >>> run.status, run.recipe.name, run.summary["steps"]
+    ('done', 'ae', 10)
     """
     if is_hub_name(folder):
         folder = download(HubName.parse(str(folder))).folder
@@ -371,5 +377,10 @@ def load(folder: str | Path) -> Model:
 
     Raises:
         RunError: there is no such run, or its weights are damaged.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
+    >>> ae.load("runs/ae").sizes.x
+    (8, 8)
     """
     return open_run(folder).load_model()

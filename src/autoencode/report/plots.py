@@ -51,6 +51,7 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
 
     A single sample is shown large, beside its reconstruction with the squared error.
 
+    model: a trained model, or any `nn.Module` with an encoder and a decoder.
     samples: examples [N, *X] (uint8, or float in [0, 1]), or (examples, labels [N]). Examples are
         tensors, NumPy arrays, PIL images or nested lists. Or raw data, such as "mnist" or a path,
         with all examples and their labels; or a part of loaded data, `data.test`.
@@ -58,6 +59,11 @@ def plot(model: Autoencoder, samples: Any) -> Picture:
     Raises:
         DataError: no samples, NaN, values out of range, samples of another shape than the model's,
             or not one label for each.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("ae", data, latent=2, steps=10).model
+    >>> ae.plot(model, data.test).savefig("codes.png")
     """
     view = _view(model, samples)
     if len(view.x) == 1:
@@ -99,12 +105,18 @@ def plot_latent(
 ) -> Picture:
     """The latent space: a point for the code of each sample, coloured by label.
 
-    Codes of one dimension are shown as histograms. `samples` and errors as for `plot`.
+    Codes of one dimension are shown as histograms.
 
+    model, samples: as of `plot`, with the same errors.
     projection: of codes with more than two dimensions: "pca" (their first two principal
         components), "tsne" or "umap", which keep neighbourhoods; of more than 5,000 samples these
         take 5,000 at random.
     seed: of t-SNE and UMAP.
+
+    >>> import autoencode as ae
+    >>> x, y = ae.sample_train(200, return_labels=True, source="digits")
+    >>> model = ae.fit("ae", "digits", latent=2, steps=10).model
+    >>> ae.plot_latent(model, (x, y)).savefig("latent.png")
     """
     view = _view(model, samples)
     if view.latent < 2 or projection == "pca":
@@ -159,12 +171,17 @@ def plot_reconstructed(
 ) -> Picture:
     """Images decoded from an n × n grid of codes.
 
+    model: as of `plot`.   n: number of images in a row and in a column.
     r0, r1: lowest and highest value of z₁ and of z₂. All other dimensions are 0; of one latent
         dimension, the result is a row of n images, and r1 is not used.
     context: the condition of a conditional model for all images: a label, or features [C].
 
     Raises:
         AutoencodeError: n is less than 1.
+
+    >>> import autoencode as ae
+    >>> model = ae.fit("vae", "digits", latent=2, steps=10).model
+    >>> ae.plot_reconstructed(model, r0=(-2, 2), r1=(-2, 2), n=5).savefig("grid.png")
     """
     model = as_autoencoder(model)
     latent = model.sizes.latent
@@ -187,6 +204,7 @@ def interpolate(
 ) -> Picture:
     """Images decoded at equal steps between the codes of two examples, with these at the ends.
 
+    model: as of `plot`.
     x_1, x_2: one example each, [*X] or [1, *X] (uint8, or float in [0, 1]), or a PIL image.
     n: number of decoded images.
     context: of the two examples, for a conditional model: labels [2] or features [2, C].
@@ -194,6 +212,11 @@ def interpolate(
     Raises:
         DataError: an example of another shape than the model's.
         AutoencodeError: n is less than 2.
+
+    >>> import autoencode as ae
+    >>> x = ae.sample_train(2, source="digits")
+    >>> model = ae.fit("ae", "digits", latent=2, steps=10).model
+    >>> ae.interpolate(model, x[0], x[1]).savefig("between.png")
     """
     model = as_autoencoder(model, x_1 if has_interface(model) else _batch_of_one(x_1))
     two = [_example(model, x) for x in (x_1, x_2)]

@@ -47,6 +47,12 @@ def fit(
         Diverged: the loss is not finite or has exploded, or the model is worse than the mean
             example after 1,000 steps or more.     ResourceError: memory or disk ran out.
         Interrupted: Ctrl-C or SIGTERM, after saving.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("vae", "digits", latent=2, steps=10)
+    >>> codes, images = fitted.model(fitted.data.test.x)
+    >>> codes.shape, images.shape
+    (torch.Size([359, 2]), torch.Size([359, 8, 8]))
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe if latent is None else recipe.but(latent=latent)
@@ -81,15 +87,22 @@ def resume(
     anew and ends after the new steps: a finished run keeps no state of them. Schedules of the
     recipe go on.
 
+    folder: the folder of the run.
     data: only for a run that was trained on arrays in memory.
     out: the folder of the new run; None keeps everything in memory.
     overwrite: replace the run that is in the folder `out`, which may be the finished run itself.
+    progress: as of `fit`.
     settings: `steps` or `epochs`, and settings that are to differ, such as `lr`; see `Settings`.
 
     Raises:
         RunError: the folder is no run, is in use, or holds no complete checkpoint; or a finished
             run without a number of steps.
         DataError: the data have changed since.   Else as `fit`.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/first")
+    >>> ae.resume("runs/first", steps=5, out="runs/more").summary["steps"]
+    15
     """
     run = open_run(folder)
     _check_status(run, settings, out)

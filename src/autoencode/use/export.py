@@ -81,7 +81,7 @@ def export(
         them: "all" and "encoder" give "probabilities" [N, K] too.
     format: "onnx", or "torch" for a .pt2 file of `torch.export`.
     float16: store weights in float16, for half of the size; computation stays in float32.
-    license: a text for the metadata.
+    license: a text for the metadata.   overwrite: replace the file that is there.
 
     The file is run and compared with the model before it is written, in batches of 1, 2, 7 and 33
     test examples of the run, or random ones. The same model gives the same bytes.
@@ -93,6 +93,11 @@ def export(
         ParityError: the file computes something else than the model; nothing is written.
         ResourceError: the model is larger than 2 GB (ONNX), or the disk is full.
         RunError: there is no such run, or its training has not finished.
+
+    >>> import autoencode as ae
+    >>> model = ae.fit("ae", "digits", latent=2, steps=10).model
+    >>> ae.export(model, "ae.onnx", part="encoder").inputs
+    {'x': 'float64 [N, 8, 8]'}
     """
     for value, kind, name in ((part, Part, "part"), (format, Format, "format")):
         check_value(value, kind, name)

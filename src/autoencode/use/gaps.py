@@ -48,13 +48,22 @@ def impute(
     model: trained on data with missing values, such as by the recipe missing-iwae.
     data, options: a table, a path to one, or an array [N, D], as `load_data` takes them; or loaded
         data, of which the test part is used.
-    samples: codes drawn for each row.
+    samples: codes drawn for each row.   seed: of these codes.
 
     Returns a DataFrame with all columns of a given table, or an array [N, D].
 
     Raises:
         DataError: the data are no table, or do not fit the model.
         RecipeError: `samples` is not a positive whole number.
+
+    >>> import autoencode as ae
+    >>> rows = np.random.default_rng(0).normal(size=(200, 3))
+    >>> rows[::5, 0] = np.nan
+    >>> data = ae.load_data(rows, scale="standard")
+    >>> model = ae.fit("missing-iwae", data, steps=10).model
+    >>> filled = ae.impute(model, rows, samples=10)
+    >>> filled.shape, bool(np.isnan(filled).any())
+    ((200, 3), False)
     """
     found: pd.DataFrame | np.ndarray = imputed(model, data, samples, seed, **options).values
     return found

@@ -50,11 +50,13 @@ def generate(
     Images are in [0, 1], rows of tables in scaled units; `model.preprocessing.inverse` gives the
     units of the data.
 
+    model: a trained model.
     n: number of examples.
     label: name or position of a class. A conditional model is conditioned on it; another one gets
         codes in whose neighbourhood the class has the majority, which needs `data`.
     code: one code [d] or several [m, d], decoded instead of random ones; `n` is not used.
     temperature: factor of the deviation of random codes from their centre.
+    seed: of the random codes.
     data: the training data, loaded or as `load_data` takes them, for models without a prior and for
         `label`.
 
@@ -64,6 +66,11 @@ def generate(
     Raises:
         DataError: there is no such class, or `data` are needed.
         RecipeError: an argument is out of range, or temperature is not 1 where it has no meaning.
+
+    >>> import autoencode as ae
+    >>> model = ae.fit("vae", "digits", latent=2, steps=10).model
+    >>> ae.generate(model, 4).shape
+    torch.Size([4, 8, 8])
     """
 
     model = as_autoencoder(model, data)

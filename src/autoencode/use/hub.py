@@ -95,6 +95,12 @@ def push(
     Raises:
         RunError: the run is not finished or damaged, or a file names a folder of this computer.
         AutoencodeError: the hub refuses, or cannot be reached.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
+    >>> pushed = ae.push("runs/ae", "me/digits", dry_run=True)
+    >>> pushed.address, "weights.safetensors" in pushed.sizes
+    ('hf:me/digits', True)
     """
     run = run if isinstance(run, Run) else open_run(run)
     name = HubName.parse(repository)
@@ -192,6 +198,13 @@ def pull(
     Raises:
         AutoencodeError: there is no such repository, `out` exists, or the hub fails.
         RunError: it holds no run, or a damaged one.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
+    >>> pushed = ae.push("runs/ae", "me/digits")
+    >>> pulled = ae.pull("me/digits", out="runs/copy")
+    >>> ae.open_run("runs/copy").status
+    'done'
     """
     name, target = HubName.parse(repository, revision), Path(out)
     refuse_existing(target, overwrite)

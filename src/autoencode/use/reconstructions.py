@@ -84,6 +84,7 @@ def write_reconstructions(
 def denoise(model: Any, data: Any, **options: Any) -> Tensor:
     """Images without their noise: the reconstructions of a denoising model, [N, *X], float32.
 
+    model: trained to remove noise, such as by the recipe denoising-ae.
     data, options: as of `load_data`; or loaded data, of which the test part is used, or a part.
 
     Images are in [0, 1]; `model.preprocessing.inverse` gives the units of the data.
@@ -91,6 +92,12 @@ def denoise(model: Any, data: Any, **options: Any) -> Tensor:
     Raises:
         DataError: the data do not fit the model.
         RecipeError: the model was not trained to remove noise.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("denoising-ae", data, steps=10).model
+    >>> ae.denoise(model, data).shape
+    torch.Size([359, 8, 8])
     """
     model = as_autoencoder(model, data, **options)
     if model.recipe.corruption is None:

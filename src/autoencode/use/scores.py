@@ -184,6 +184,7 @@ def score(
 ) -> Tensor:
     """Anomaly scores of examples: float64, [N]; higher is more anomalous.
 
+    model: a trained model, or any `nn.Module` with an encoder and a decoder.
     data, options: as of `load_data`; or loaded data, of which the test part is used, or a part.
     method: "reconstruction" (squared error), "elbo" (−ELBO), "likelihood" (−log p(x) by importance
         sampling), "density" (of the code under a mixture of normal distributions) or "neighbours"
@@ -194,6 +195,12 @@ def score(
     Raises:
         DataError: the data do not fit the model, or training examples are needed.
         RecipeError: there is no such method, or the model has no likelihood.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> model = ae.fit("ae", data, latent=2, steps=10).model
+    >>> ae.score(model, data).shape
+    torch.Size([359])
     """
     from autoencode.use.chunks import Chunks
 

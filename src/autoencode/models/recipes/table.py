@@ -1,4 +1,9 @@
-"""The table of recipes, by name."""
+"""The table of recipes, by name.
+
+>>> import autoencode as ae
+>>> len(ae.RECIPES) > 50, ae.RECIPES["vae"].latent
+(True, 2)
+"""
 
 from __future__ import annotations
 

@@ -45,6 +45,11 @@ def write_report(
         RunError: the run has no weights, its metrics are damaged, its data cannot be loaded, or the
             file not be written.
         DataError: other data than those of the run.    ResourceError: the disk is full.
+
+    >>> import autoencode as ae
+    >>> fitted = ae.fit("ae", "digits", latent=2, steps=10, out="runs/ae")
+    >>> ae.write_report(fitted.run)
+    PosixPath('runs/ae/report.html')
     """
     folder = None if out is None else Path(out)
     if not isinstance(run, Run):

@@ -40,6 +40,11 @@ class Job:
 
     Raises:
         RecipeError: settings without meaning, or a device that is not there.
+
+    >>> import autoencode as ae
+    >>> job = ae.Job(ae.RECIPES["vae"], ae.load_data("digits"), "runs/vae", {"steps": 10})
+    >>> job.chosen.steps, job.chosen.batch_size
+    (10, 200)
     """
 
     recipe: Recipe
@@ -95,15 +100,24 @@ def fit_many(
     others alone. A script calls this under `if __name__ == "__main__":`, since every worker
     imports the script.
 
+    jobs: what is trained, and into which folders.
     workers: number of worker processes; None is one for each core of a processor.
     on_trained: called with each trained model in the process that trained it, for instance to
         measure it; a function at the top of a module, whose result becomes `Outcome.result`.
     on_finished: called in this process with each outcome as it comes.
+    progress: as of `fit`.
 
     Raises:
         RecipeError: settings without meaning.
         RunError: a folder is given twice or holds something else. Both before anything is trained.
         Interrupted: Ctrl-C or SIGTERM, after every run that was trained has been saved.
+
+    >>> import autoencode as ae
+    >>> data = ae.load_data("digits")
+    >>> settings = [{"steps": 5, "seed": seed} for seed in range(2)]
+    >>> jobs = [ae.Job(ae.RECIPES["ae"], data, f"runs/{s['seed']}", s) for s in settings]
+    >>> [outcome.run.status for outcome in ae.fit_many(jobs, workers=1)]
+    ['done', 'done']
     """
     _check_folders(jobs)
     found: dict[int, Outcome] = {}
