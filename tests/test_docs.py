@@ -90,9 +90,7 @@ def quick_and_slow(page):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "page", [quick_and_slow(page) for page in PAGES], ids=name_of
-)
+@pytest.mark.parametrize("page", [quick_and_slow(page) for page in PAGES], ids=name_of)
 def test_commands_run(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     if name_of(page) == "hub":
