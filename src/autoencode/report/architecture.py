@@ -118,10 +118,12 @@ def architecture(view: View) -> Architecture:
             code = model.encode(x, context)
         with _recorded(model, decoding):
             _ = model.decode(code.z, context).mean
-    stages = _stages(encoding, decoding, tuple(model.sizes.x), tuple(model.sizes.z))
-    return Architecture(
-        _layers(model, [*encoding, *decoding]), stages, _note(view, [*encoding, *decoding], stages)
-    )
+    calls, x_shape, z_shape = [*encoding, *decoding], tuple(model.sizes.x), tuple(model.sizes.z)
+    stages = _stages(encoding, decoding, x_shape, z_shape, by_weights=True)
+    joined = len(stages) > MAX_STAGES
+    if joined:
+        stages = _stages(encoding, decoding, x_shape, z_shape, by_weights=False)
+    return Architecture(_layers(model, calls), stages, _note(view, calls, joined))
 
 
 class _recorded:
@@ -184,17 +186,16 @@ def _kind(module: nn.Module) -> str:
 
 
 def _stages(
-    encoding: list[_Call], decoding: list[_Call], x: tuple[int, ...], z: tuple[int, ...]
+    encoding: list[_Call],
+    decoding: list[_Call],
+    x: tuple[int, ...],
+    z: tuple[int, ...],
+    by_weights: bool,
 ) -> list[Stage]:
-    """The stages of the diagram, of which the first is the example."""
-    for by_weights in (True, False):
-        first = Stage(x, role="input")
-        to_code = _chain(first, _steps(encoding), z, "code", by_weights)
-        to_output = _chain(to_code[-1], _steps(decoding), x, "output", by_weights)
-        stages = [first, *to_code, *to_output]
-        if len(stages) <= MAX_STAGES:
-            break
-    return stages
+    """The stages of the diagram, of which the first is the example; `by_weights` as in `_chain`."""
+    first = Stage(x, role="input")
+    to_code = _chain(first, _steps(encoding), z, "code", by_weights)
+    return [first, *to_code, *_chain(to_code[-1], _steps(decoding), x, "output", by_weights)]
 
 
 def _steps(calls: list[_Call]) -> Iterator[_Call]:
@@ -226,7 +227,7 @@ def _chain(
         kind = _kind(step.module)
         weights = any(p.dim() > 1 for p in step.module.parameters(recurse=False))
         same = prod(step.shape) == prod(last.shape)
-        if not found or (not same) or (weights and by_weights):
+        if not found or not same or (weights and by_weights):
             if same and not weights:
                 waiting.append(kind)
                 continue
@@ -247,13 +248,13 @@ def _chain(
     return found
 
 
-def _note(view: View, calls: list[_Call], stages: list[Stage]) -> str:
+def _note(view: View, calls: list[_Call], joined: bool) -> str:
     sentences = []
     if view.model.sizes.context and not view.learns_labels:
         n = view.model.sizes.context
         sentences.append(f"Encoder and decoder also receive {n} features, which condition them.")
     if any(map(_classifies, calls)):
         sentences.append("The classifier, a second network, is only in the table.")
-    if len(stages) > MAX_STAGES:
-        sentences.append("Layers that keep the shape are joined.")
+    if joined:
+        sentences.append("Successive layers with outputs of one shape are joined.")
     return " ".join(sentences)
