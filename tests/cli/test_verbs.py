@@ -120,6 +120,17 @@ def test_interpolate_draws_the_way(run, trained):
     assert SIDE <= height < 2 * SIDE
 
 
+def test_recipes_as_code(run):
+    code = run("recipes vae --code --latent 3 --data-shape 3x8x8").out
+    names = {}
+    exec(compile(code, "vae.py", "exec"), names)
+    codes, images = names["Autoencoder"]()(torch.rand(2, 3, 8, 8))
+    assert codes.shape == (2, 3)
+    assert images.shape == (2, 3, 8, 8)
+    listed = run("recipes vae --code --latent 3 --data-shape 3x8x8 --json").json
+    assert listed == {"recipe": "vae", "code": code}
+
+
 def test_recipes_as_a_list_and_one_by_one(run):
     rows = run("recipes --json").json
     assert {"ae", "vae", "conv-ae"} <= {row["name"] for row in rows}

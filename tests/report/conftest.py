@@ -17,7 +17,7 @@ from autoencode.models.build import build
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run, data_record
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "wbr"}
 
 
 class Page(HTMLParser):
@@ -44,7 +44,7 @@ class Page(HTMLParser):
             self.figures[-1].update(given)
         if tag == "a":
             inside = self.figures[-1] if "figure" in self.open else self.of_page
-            inside["link"] = given
+            inside["link" if inside is not self.of_page else given["download"]] = given
         if tag not in VOID:
             self.open.append(tag)
 

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from autoencode.io.store import write_text
+from autoencode.report.architecture import shape_text
 from autoencode.report.formatting import count, duration
 from autoencode.report.pages import markdown
 from autoencode.report.style import DPI, Picture
@@ -54,6 +56,7 @@ def render(template: str, **values: Any) -> str:
     environment.globals["dpi"] = DPI
     environment.filters |= {
         "block": markdown.block,
+        "breakable": _breakable,
         "cell": markdown.cell,
         "code": markdown.code,
         "code_cell": markdown.code_cell,
@@ -62,10 +65,16 @@ def render(template: str, **values: Any) -> str:
         "plain": markdown.plain,
         # For digits, points and commas this is shorter than base64.
         "quoted": partial(quote, safe=",", errors="backslashreplace"),
+        "shape": shape_text,
         "thousands": count,
         "webp": _webp,
     }
     return environment.get_template(template).render(**values)
+
+
+def _breakable(name: str) -> Markup:
+    """A dotted name with places for line breaks after its dots."""
+    return Markup(".<wbr>").join(name.split("."))
 
 
 def _webp(picture: Picture) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from torch import nn
 
 from autoencode.data import Data
@@ -17,6 +18,8 @@ from autoencode.io.store import write_json
 from autoencode.models.conditions import conditioning
 from autoencode.models.module_run import ModuleRun
 from autoencode.models.run import Run
+from autoencode.report.architecture import architecture
+from autoencode.report.diagram import diagram
 from autoencode.report.figures.base import ReportContext
 from autoencode.report.figures.registry import report_figures
 from autoencode.report.formatting import count, latent_dimensions
@@ -86,6 +89,7 @@ def _written(run: Run, path: Path | str | None, data: Data, metrics: dict[str, A
     conditions = conditioning(run.recipe, data.test)
     view = View.of(model, data.test.x, data.test.y, data.classes, conditions)
     context = ReportContext(run, data, view, metrics)
+    found = architecture(view)
     return write_page(
         run.folder / "report.html" if path is None else Path(path),
         "page.html",
@@ -96,6 +100,8 @@ def _written(run: Run, path: Path | str | None, data: Data, metrics: dict[str, A
         figures=report_figures(context),
         metric_groups=metric_groups(metrics),
         metrics_table=metrics_table(metrics),
+        architecture=found,
+        diagram=Markup(diagram(found, "Layers of the model")),
         model=model_details(name, run, [run]),
     )
 
