@@ -143,7 +143,7 @@ def test_nats_of_two_likelihoods_stand_in_two_rows(page):
 def test_says_how_to_make_it_again(page):
     said = page.said()
     assert COMMAND in said
-    assert said.count("autoencode train ae & co") == 4  # one of each training
+    assert said.count("autoencode train ae '&' co") == 4  # one of each training
     assert said.count("seed 0, 1") == 2
     assert "Seeds of these runs: 0 (ae), 0 (vae)." in said
     assert "How each metric was measured" in said

@@ -104,7 +104,7 @@ def test_says_what_was_measured_and_how_it_was_made(page, runs):
     assert "12,345" in said
     assert "loss = −ln p(x|z) + KL(q(z|x) ‖ p(z))" in said
     assert "Kingma" in said
-    assert "autoencode train ae & co" in said
+    assert "autoencode train ae '&' co" in said
     assert runs["vae"].data["fingerprint"] in said
     assert "lr 0.001" in said
 

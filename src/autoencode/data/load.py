@@ -128,6 +128,7 @@ def preprocess(data: Any, preprocessing: Preprocessing, **options: Any) -> Tenso
 
     data, options: as of `load_new`.   preprocessing: that of a model, `model.preprocessing`.
 
+    >>> import numpy as np
     >>> raw = np.full((2, 3), 7.0)
     >>> preprocess(raw, Preprocessing((3,), high=14.0, range_source="given"))[0]
     tensor([0.5000, 0.5000, 0.5000])
