@@ -124,7 +124,9 @@ def make_run(folder, recipe: str, data: Data, latent: int = 2) -> Run:
     run.write()
     run.write_weights(model)
     write_json(folder / "metrics.json", evaluate(model, data).to_dict())
-    write_json(folder / "environment.json", {"torch": "2.0", "command": "autoencode train ae '&' co"})
+    write_json(
+        folder / "environment.json", {"torch": "2.0", "command": "autoencode train ae '&' co"}
+    )
     terms = dict.fromkeys(chosen.terms, 3.0)
     lines = []
     for step in (10, 20, 30, 40):

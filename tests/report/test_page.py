@@ -62,7 +62,9 @@ def test_the_data_of_every_figure_lie_in_the_page(page):
     head = "data:text/csv;charset=utf-8,"
     linked = {f["section"]: f["link"] for f in page.figures if "link" in f}
     # Its figure is images alone.
-    assert list(linked) == [name for name in page.sections[1 : -len(LAST)] if name != "training-progress"]
+    assert list(linked) == [
+        name for name in page.sections[1 : -len(LAST)] if name != "training-progress"
+    ]
     for section, link in linked.items():
         assert link["download"] == f"vae-{section}.csv"
         assert link["href"].startswith(head)

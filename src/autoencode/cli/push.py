@@ -26,7 +26,9 @@ def push(
     ] = None,
     license: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="License by its name on the hub, such as mit or cc-by-4.0."),
+        typer.Option(
+            metavar="ID", help="License by its name on the hub, such as mit or cc-by-4.0."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be uploaded, and send nothing.")
