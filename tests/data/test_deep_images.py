@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from autoencode.data import check_source, load_data, load_new
+from autoencode.data.read.image import header
 from autoencode.errors import DataError
+from autoencode.io.files import Unusable
 
 tifffile = pytest.importorskip("tifffile")
 R = np.random.default_rng(0)
@@ -368,3 +370,16 @@ def test_converted_colours_are_stated(tmp_path, mode, ending):
         image = image.convert("CMYK") if mode == "CMYK" else Image.new("LAB", (W, H), (i, 40, 90))
         image.save(tmp_path / f"{i}.{ending}")
     assert f"{mode} became RGB in 4 images." in load_data(tmp_path).notices
+
+
+@pytest.mark.parametrize("tag", [256, 257])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.int16])
+def test_a_tiff_that_claims_no_pixels_is_refused(tmp_path, tag, dtype):
+    """256 is the tag of the width, 257 that of the height."""
+    tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(path, np.ones((4, 6), dtype))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[tag].overwrite(0)
+    with pytest.raises(Unusable):
+        header(path)

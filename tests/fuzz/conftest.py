@@ -223,7 +223,7 @@ def _damaged_tensors(draw, tensors, most=3):
             case "type":
                 tensors[name] = tensor.to(draw(st.sampled_from(TYPES)))
             case "value" if tensor.is_floating_point() and tensor.numel():
-                changed = tensor.clone()
+                changed = tensor.clone(memory_format=torch.contiguous_format)
                 changed.view(-1)[draw(st.integers(0, tensor.numel() - 1))] = draw(
                     st.sampled_from(VALUES)
                 )

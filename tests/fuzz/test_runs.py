@@ -282,7 +282,7 @@ def changed_tensors(draw, tensors, meta, damaged_json):
                     value = draw(st.sampled_from((math.nan, math.inf, -1e30, 1e30, 0.0)))
                 else:
                     value = draw(st.sampled_from((0, 1, -1, 100)))
-                tensors[name] = torch.full_like(tensor.float(), value).to(tensor.dtype)
+                tensors[name] = torch.full_like(tensor, value, dtype=torch.float32).to(tensor.dtype)
             case "add":
                 tensors[draw(st.sampled_from(("x", "encoder", "")))] = tensor
     return tensors, draw(damaged_json(meta)) if draw(st.booleans()) else meta

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from autoencode.errors import RunError
+from autoencode.data import Preprocessing
+from autoencode.errors import RecipeError, RunError
 from autoencode.io.tensors import write_tensors
 from autoencode.models import run as run_module
 from autoencode.models.recipes.table import RECIPES
@@ -34,3 +35,24 @@ def test_sizes_that_are_not_those_of_the_preprocessing_are_refused(digits, tmp_p
     path.write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"sizes\.x is \[8, 8, 8, 8, 8, 8, 8, 8\]"):
         open_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": []},
+        {"raw_shape": [28]},
+        {"raw_shape": [1, 28, 28]},
+        {"low": [0.0, 0.0]},
+        {"low": [0.0, 1.0], "high": [1.0]},
+        {"shape": [784], "raw_shape": [28, 28]},
+        {"shape": [784], "raw_shape": [7]},
+        {"shape": [3, 4, 4], "raw_shape": None, "high": [1.0, 1.0]},
+        {"columns": [{"name": "a"}], "shape": [2], "raw_shape": None},
+    ],
+)
+def test_entries_of_a_preprocessing_that_do_not_fit_each_other(changes):
+    whole = Preprocessing((28, 28), raw_shape=(28, 28)).to_dict()
+    assert str(Preprocessing.from_dict(whole))
+    with pytest.raises(RecipeError, match=r"^preprocessing: "):
+        Preprocessing.from_dict({**whole, **changes})

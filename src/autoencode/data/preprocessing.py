@@ -223,7 +223,32 @@ class Preprocessing:
             Column(**_checked(column, Column, f"preprocessing.columns[{i}]"))
             for i, column in enumerate(record.get("columns", ()))
         )
-        return cls(**{**values, "columns": columns})
+        found = cls(**{**values, "columns": columns})
+        found._check_entries()
+        return found
+
+    def _check_entries(self) -> None:
+        """Checks that the entries of a record fit each other.
+
+        Raises:
+            RecipeError: they do not.
+        """
+        bounds = [each for each in (self.low, self.high) if isinstance(each, tuple)]
+        width = sum(column.width for column in self.columns)
+        channels = self.shape[0] if len(self.shape) == 3 else 1
+        wrong = ""
+        if not self.shape:
+            wrong = "shape is empty"
+        elif self.columns and self.shape != (width,):
+            wrong = f"the columns have {width} values, and shape is {list(self.shape)}"
+        elif any(len(each) != channels for each in bounds):
+            wrong = f"low and high have other lengths than the {channels} channels"
+        elif not self.columns and len(self.raw_shape or self.shape) != len(self.shape):
+            wrong = "raw_shape and shape have different numbers of axes"
+        elif not self.columns and self.raw_shape not in (None, self.shape) and len(self.shape) < 2:
+            wrong = "raw_shape and shape differ, and only images are resized"
+        if wrong:
+            raise RecipeError(f"preprocessing: {wrong}")
 
     def same_units(self, other: Preprocessing) -> bool:
         """Whether both give the same numbers for an example, as far as both can read it."""

@@ -282,6 +282,8 @@ def _image(file: IO[bytes]) -> Iterator[Image.Image]:
         begin = file.read(16).decode("ascii", "replace").split("\n")[0]
         text = f", and begins with {begin!r}" if begin.isprintable() else ""
         raise Unusable(f"it is not an image{text}") from error
+    if not image.width * image.height:
+        raise Unusable("it has no pixels")
     if image.width * image.height > MAX_PIXELS:
         raise Unusable(_TOO_LARGE)
     # A JPEG that ends early is filled up with grey, without an error.

@@ -126,6 +126,8 @@ def read_page(
             if page.imagedepth > 1 or dtype is None or dtype.kind not in "buif":
                 kind = "is a volume" if page.imagedepth > 1 else f"has values of type {dtype}"
                 raise Unusable(f"it {kind}; save images of real numbers")
+            if not page.imagelength * page.imagewidth * count:
+                raise Unusable("it has no pixels")
             if page.imagelength * page.imagewidth * count > max_values:
                 raise Unusable(f"it has more than {max_values // 10**6} million values")
             alpha = next((i for i, kind in enumerate(tags.extra) if kind in (1, 2)), None)
