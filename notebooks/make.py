@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 SHORT = "AUTOENCODE_SHORT"  # the environment variable that the first cell of each source reads
 PAPERS = HERE.parent / "src" / "autoencode" / "models" / "papers.json"
-PAPER = re.compile(r"^- (\w+): (https://\S+)$", re.MULTILINE)
+PAPER = re.compile(r"^- (\w+): (https?://\S+)$", re.MULTILINE)
 ANSWER, ROOM = "**Answer.**", "*Your answer:*"
 TASK = re.compile(r"^( *)# exercise: (.+)\n((?:.*\n)*?)\1# end$", re.MULTILINE)
 # A cell that is executed first and not kept.
