@@ -4,9 +4,9 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
-SOURCES := src tests benchmarks docs web/test
+SOURCES := src tests benchmarks docs notebooks web/test
 
-.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs clean
+.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs notebooks clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,13 @@ studies: setup ## Run all studies on MNIST, and write docs/studies/; takes more 
 docs: setup ## Write docs/recipes.md, and the tables of recipes in README.md and docs/export.md.
 	$(BIN)/python docs/generate.py
 
+notebooks: .venv/notebooks ## Execute the notebooks of the course into notebooks/build; SHORT=1 trains for few steps.
+	$(BIN)/python notebooks/make.py $(if $(SHORT),--short)
+
+.venv/notebooks: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
+
 clean: ## Delete what the other targets made, except runs/.
-	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist notebooks/build .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -163,7 +163,7 @@ ae.plot(model, samples)
 # One sample, with its reconstruction next to it. You can write this with matplotlib alone.
 
 # %%
-x = samples[0][:1]
+x = samples[0][4:5]
 with torch.no_grad():
     # exercise: the code and the reconstruction of x
     code, image = model(x)
@@ -243,8 +243,9 @@ empty_share = (nearest_distance(many, z) > limit).float().mean().item()
 print(f"{empty_share:.0%} of 2,000 random codes have no test code near them")
 
 # %% [markdown]
-# Nothing in the loss asks for codes that fill the plane. So most of the rectangle is empty, and the
-# decoder was never trained there. The whole plane, decoded on a grid:
+# Far outside, the decoder extrapolates: some images are still digits, others are ragged or empty.
+# Nothing in the loss asks for codes that fill the plane. So a large part of the rectangle is empty,
+# and the decoder was never trained there. The whole plane, decoded on a grid:
 
 # %%
 ae.plot_reconstructed(model, (low[0], high[0]), (low[1], high[1]), n=14)
@@ -264,7 +265,17 @@ ae.interpolate(model, zero, one)
 # learning rate falls to 0 along a cosine; here we keep it constant, as in our loop.
 
 # %%
-run = ae.fit("ae", data, latent=2, steps=STEPS, batch_size=BATCH, lr=1e-3, schedule="constant")
+run = ae.fit(
+    "ae",
+    data,
+    latent=2,
+    steps=STEPS,
+    batch_size=BATCH,
+    lr=1e-3,
+    schedule="constant",
+    progress=False,
+    seed=1,
+)
 ae.plot_latent(run.model, (test.x, test.y))
 
 # %% [markdown]

@@ -305,9 +305,8 @@ print(f"squared error           AE {error:.1f}    VAE {error_vae:.1f} (KL {diver
 print(f"random codes in gaps    AE {empty['AE']:.0%}     VAE {empty['VAE']:.0%}")
 print(f"unclear random images   AE {rows['AE'][2]:.0%}     VAE {rows['VAE'][2]:.0%}")
 print(f"unclear between digits  AE {rows['AE'][1]:.0%}     VAE {rows['VAE'][1]:.0%}")
-print(
-    f"with mean reductions    squared error {measured['means'][0]:.1f}, KL {measured['means'][1]:.2f}"
-)
+error, divergence = measured["means"]
+print(f"with mean reductions    squared error {error:.1f}, KL {divergence:.2f} nats")
 
 # %% [markdown]
 # The VAE pays with a larger squared error, and its codes fill the region of the prior: few random
