@@ -67,12 +67,8 @@ studies: setup ## Run all studies on MNIST, and write docs/studies/; takes more 
 docs: setup ## Write docs/recipes.md, and the tables of recipes in README.md and docs/export.md.
 	$(BIN)/python docs/generate.py
 
-notebooks: .venv/notebooks ## Execute the notebooks of the course into notebooks/build; SHORT=1 trains for few steps.
+notebooks: setup ## Execute the notebooks into notebooks/build; SHORT=1 trains for few steps.
 	$(BIN)/python notebooks/make.py $(if $(SHORT),--short)
-
-.venv/notebooks: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
-	@touch $@
 
 clean: ## Delete what the other targets made, except runs/.
 	rm -rf .venv .venv-peers build dist notebooks/build .mypy_cache .ruff_cache

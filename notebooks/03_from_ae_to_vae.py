@@ -311,7 +311,10 @@ print(f"with mean reductions    squared error {error:.1f}, KL {divergence:.2f} n
 # %% [markdown]
 # The VAE pays with a larger squared error, and its codes fill the region of the prior: few random
 # codes lie in gaps. But a code without a gap is not yet a clear image. In two dimensions many
-# digits must share borders, and images decoded at a border are unclear in both models.
+# digits share borders, and images decoded at a border are unclear in both models. The prior draws
+# most codes near the origin, where the classes meet. The decoder of the AE draws bold digits far
+# from all codes, and the judge likes them: clear images are not the same as images like the data.
+# Notebook 5 measures this better.
 #
 # In one line, with a Bernoulli likelihood: `ae.fit("vae", "mnist", latent=2)`.
 #

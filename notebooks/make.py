@@ -156,6 +156,7 @@ def execute(notebook: NotebookNode, short: bool = False) -> NotebookNode:
         kernel_name="python3",
         extra_arguments=["--log-level=40"],  # errors; the kernel is local, and warns about TCP
         timeout=CELL_SECONDS,
+        coalesce_streams=True,
         resources={"metadata": {"path": HERE}},
     )
     try:
