@@ -39,7 +39,7 @@ box = low + torch.rand(N, LATENT) * (high - low)
 # end
 
 # exercise: fit a GaussianMixture of 20 components to the codes, and draw N codes from it
-mixture = GaussianMixture(20, random_state=0).fit(codes.numpy())
+mixture = GaussianMixture(20, random_state=0).fit(codes.double().numpy())
 mixed = torch.from_numpy(mixture.sample(N)[0]).float()
 # end
 
@@ -99,7 +99,7 @@ print(f"accuracy on test images {accuracy:.1%}")
 # | Fréchet distance | Do the features have the mean and the covariance of real ones? | 0 |
 # | precision | Which share of generated images is near real ones? | 1 |
 # | recall | Which share of real images is near generated ones? | 1 |
-# | implausible | Which share is farther from all training images than 99 % of the test images are? | 0.01 |
+# | implausible | Which share is farther from training images than 99 % of test images? | 0.01 |
 #
 # Other training images show what a perfect model reaches.
 
