@@ -130,6 +130,11 @@ def without_bottleneck():
     )
 
 
+# %% [markdown]
+# Five trainings, which differ in the architecture or in the noise of the training.
+
+
+# %%
 def train(model, corrupt):
     """Train a model to give clean images from corrupted ones."""
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)

@@ -72,12 +72,12 @@ print(f"mean of the samples {sample(20_000).mean(0).numpy().round(2)}, exact {we
 RECIPES = {
     "normal": ae.RECIPES["vae"],
     "uniform": ae.RECIPES["uniform-vae"],
-    # exercise: the recipe "vae" with the prior ae.Spec("mixture"); use .but(prior=…)
-    "mixture": ae.RECIPES["vae"].but(prior=ae.Spec("mixture")),
-    # end
     "VampPrior": ae.RECIPES["vamp-vae"],
     "flow": ae.RECIPES["flow-vae"],
 }
+# exercise: RECIPES["mixture"] is the recipe "vae" with the prior ae.Spec("mixture"); use .but
+RECIPES["mixture"] = ae.RECIPES["vae"].but(prior=ae.Spec("mixture"))
+# end
 models = {
     name: ae.fit(recipe, data, latent=2, steps=STEPS, batch_size=100, progress=False).model
     for name, recipe in RECIPES.items()
@@ -105,7 +105,7 @@ for (above, below), name in zip(axes.T, models, strict=True):
     above.scatter(*codes[name].T.numpy(), c=y.numpy(), cmap="tab10", s=2)
     below.scatter(*drawn[name].T.numpy(), color="gray", s=2)
     both = torch.cat([codes[name], drawn[name]])
-    low, high = both.quantile(0.002, 0) - 0.3, both.quantile(0.998, 0) + 0.3
+    low, high = (both.quantile(q, 0).tolist() for q in (0.002, 0.998))
     for axis in (above, below):
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title=name)
 axes[0, 0].set_ylabel("codes of test images")
