@@ -45,12 +45,14 @@ class ConvAutoencoder(nn.Module):
     def __init__(self, latent_dims):
         super().__init__()
         # Convolutions with kernel 4, stride 2 and padding 1 halve the image.
-        # exercise: unflatten to (1, 28, 28), convolutions to 16 and 32 channels, ReLUs, linear
+        # exercise: unflatten; convolutions to 16 and 32 channels, batch norm, ReLU; linear
         self.encoder = nn.Sequential(
             nn.Unflatten(1, (1, 28)),
             nn.Conv2d(1, 16, 4, stride=2, padding=1),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.Conv2d(16, 32, 4, stride=2, padding=1),
+            nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.Flatten(),
             nn.Linear(32 * 7 * 7, latent_dims),
@@ -58,9 +60,11 @@ class ConvAutoencoder(nn.Module):
         # end
         self.decoder = nn.Sequential(
             nn.Linear(latent_dims, 32 * 7 * 7),
-            nn.ReLU(),
             nn.Unflatten(1, (32, 7, 7)),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
             nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),
             nn.Sigmoid(),
@@ -87,7 +91,7 @@ print(f"{parameters(model):,} weights; the dense model of the first notebook has
 # %%
 def train(model, steps=STEPS):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)  # lr falls to 0
     for step in range(steps):
         x = ae.sample_train(BATCH, seed=step)
         loss = (model(x)[1] - x).square().sum((1, 2)).mean()
