@@ -42,14 +42,14 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.linear = nn.Linear(784, UNITS)
         self.decoder = nn.Linear(UNITS, 784)
-        self.sparse = sparse
+        self.sparse, self.active = sparse, UNITS
 
     def encode(self, x):
         if not self.sparse:
             return torch.sigmoid(self.linear(x))
         h = torch.relu(self.linear(x))
-        # exercise: keep the ACTIVE largest values of each row, and set the others to 0
-        values, places = h.topk(ACTIVE, dim=1)
+        # exercise: keep the self.active largest values of each row, and set the others to 0
+        values, places = h.topk(self.active, dim=1)
         return torch.zeros_like(h).scatter(1, places, values)
         # end
 
@@ -75,10 +75,17 @@ formula = model.contraction(model.encode(one))[0]
 print(f"autograd {jacobian.square().sum():.6f}   formula {formula:.6f}")
 
 
+# %% [markdown]
+# A unit that is never among the largest gets no gradient, and stays unused. So the sparse training
+# begins with all units, and lowers the number of active ones to 8 in the first half of its steps,
+# as in the paper.
+
+
 # %%
 def train(model, weight=0.0):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(STEPS):
+        model.active = max(ACTIVE, round(UNITS * (1 - 2 * step / STEPS)))
         x = ae.sample_train(200, seed=step).flatten(1)
         h = model.encode(x)
         loss = (model.decode(h) - x).square().sum(1).mean()

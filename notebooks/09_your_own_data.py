@@ -36,10 +36,12 @@ rng = np.random.default_rng(0)
 for name, photo in zip(("temple", "flower"), load_sample_images().images, strict=True):
     (folder / "patches" / name).mkdir(parents=True)
     for i in range(PATCHES):
-        # exercise: cut a random patch of 32 × 32 pixels out of the photograph
-        top, left = rng.integers(photo.shape[0] - 32), rng.integers(photo.shape[1] - 32)
-        patch = photo[top : top + 32, left : left + 32]
-        # end
+        patch = np.zeros(1)
+        while patch.std() < 25:  # no patches of plain background
+            # exercise: cut a random patch of 32 × 32 pixels out of the photograph
+            top, left = rng.integers(photo.shape[0] - 32), rng.integers(photo.shape[1] - 32)
+            patch = photo[top : top + 32, left : left + 32]
+            # end
         Image.fromarray(patch).save(folder / "patches" / name / f"{i:04}.png")
 
 # exercise: load the folder with ae.load_data
