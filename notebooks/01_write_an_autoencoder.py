@@ -147,8 +147,8 @@ for step in range(1, STEPS + 1):
 print(f"validation MSE per pixel: {tracked[0][1]:.4f} at first, {tracked[-1][1]:.4f} at the end")
 
 # %% [markdown]
-# The loss falls fast and then slowly. It has not stopped to fall: this is why the course trains for
-# 50,000 steps. The two curves stay together, so there is no overfitting yet.
+# The loss falls fast and then slowly. It still falls: this is why the course trains for 50,000
+# steps. The two curves stay together, so there is no overfitting yet.
 #
 # ## Samples and their reconstructions
 #
@@ -298,7 +298,8 @@ print(f"random codes without a test code near  {empty_share:.0%}")
 # %% [markdown]
 # Two numbers for each image already remove a large part of the error of the mean image. The loop
 # and `ae.fit` have other initial weights and other batches, and agree within a few percent. Random
-# codes fail, because the codes do not fill the plane. (50,000 steps of `ae.fit` give 31.2.)
+# codes fail, because the codes do not fill the plane. (50,000 steps of `ae.fit` with its default
+# schedule give 31.2.)
 #
 # ## Questions
 #
