@@ -285,9 +285,9 @@ ae.plot_latent(run.model, (test.x, test.y))
 # 784 pixels.
 
 # %%
-# exercise: evaluate both models with ae.evaluate(model, data) and take "squared_error" of each
-mine = ae.evaluate(model, data)["squared_error"]
-theirs = ae.evaluate(run.model, data)["squared_error"]
+# exercise: evaluate both with ae.evaluate(model, data, measures); take "squared_error" of each
+mine = ae.evaluate(model, data, ["reconstruction"])["squared_error"]
+theirs = ae.evaluate(run.model, data, ["reconstruction"])["squared_error"]
 # end
 mean = ((data.train.x.float().mean(0) - test.x) / 255).square().sum((1, 2)).mean().item()
 print(f"squared error of the mean image        {mean:.2f}")

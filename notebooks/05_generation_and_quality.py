@@ -153,7 +153,8 @@ for name in generated:
     print(f"{name:12} Fréchet distance {distance:6.1f}, {implausible:.0%} implausible")
 print(f"smallest Fréchet distance: {best}")
 for name, model in {"AE": plain, "VAE": vae}.items():
-    print(f"squared error of {name:4} {ae.evaluate(model, data)['squared_error']:.1f}")
+    error = ae.evaluate(model, data, ["reconstruction"])["squared_error"]
+    print(f"squared error of {name:4} {error:.1f}")
 
 # %% [markdown]
 # The decoder of an autoencoder is not bad at generation: the random codes are. With a density that
