@@ -24,7 +24,7 @@ from pathlib import Path
 import jupytext  # type: ignore[import-untyped]  # it has no types
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ import warnings
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's own, at its end
 """
-CELL_SECONDS = 600
+CELL_SECONDS = 1_800
 
 
 class SourceError(Exception):
@@ -213,7 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
         began, used = time.monotonic(), _processor_seconds()
         try:
             build(path, given.short)
-        except (CellExecutionError, SourceError) as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError, SourceError) as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             failed = True
         else:

@@ -209,6 +209,16 @@ def test_warnings_and_errors_stop_a_notebook(make, source, capsys, monkeypatch, 
 
 
 @pytest.mark.long
+def test_a_cell_that_takes_too_long_stops_a_notebook(make, source, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(make, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(make, "HERE", tmp_path)
+    monkeypatch.setattr(make, "CELL_SECONDS", 1)
+    source("# %%\nimport time\n\ntime.sleep(60)\n")
+    assert make.main(["10"]) == 1
+    assert "timed out" in capsys.readouterr().err
+
+
+@pytest.mark.long
 def test_a_notebook_is_executed_and_kept(make, source, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(make, "BUILD", tmp_path / "build")
     monkeypatch.setattr(make, "HERE", tmp_path)
