@@ -4,9 +4,9 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
-SOURCES := src tests benchmarks docs web/test conftest.py
+SOURCES := src tests benchmarks docs notebooks web/test conftest.py
 
-.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs site clean
+.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs notebooks site clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ site: .venv/site-ready ## Build the site from docs/ into build/site/; its warnin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@
 
+notebooks: setup ## Execute the notebooks into notebooks/build; SHORT=1 trains for few steps.
+	$(BIN)/python notebooks/make.py $(if $(SHORT),--short)
+
 clean: ## Delete what the other targets made, except runs/.
-	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist notebooks/build .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

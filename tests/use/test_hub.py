@@ -21,6 +21,8 @@ from autoencode.report.pages.card import card_text
 from autoencode.use.service.served import named_runs
 from autoencode.use.sharing import card_metadata
 
+pytestmark = pytest.mark.long
+
 LONG = pytest.mark.long
 SLOW_RECIPES = [pytest.param(name, marks=LONG) for name in ("cvae", "vq-vae", "ae-mixture")]
 VERBS = ("embed", "reconstruct", "generate", "anomalies")

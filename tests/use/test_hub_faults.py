@@ -14,6 +14,8 @@ from autoencode.errors import AutoencodeError, ResourceError, RunError
 from autoencode.io.hub import HubName, download, max_bytes
 from autoencode.io.store import read_json
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
