@@ -291,7 +291,7 @@ def test_notebooks_and_formulas_are_shown_without_a_network(tmp_path):
     build(source, tmp_path / "site", "-D", repository, "-D", "html_static_path=")
     first = (tmp_path / "site" / "notebooks" / "solution" / "first.html").read_text("utf-8")
     assert "<msup>" in first
-    assert "<mfrac>" in first
+    assert "<mfrac" in first
     assert "loss 31.2" in first
     assert "me/ae/blob/main/course/solution/first.ipynb" in first
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
