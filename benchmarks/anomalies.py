@@ -156,6 +156,15 @@ def page(found: dict[str, dict[str, list[float]]], seeds: dict[str, int], peer: 
             for values in (rows.get(key, []) for key in ("autoencode", *PEERS, *DISTANCES))
         ]
         lines.append(f"| {name} | {seeds[name]} | {' | '.join(cells)} |")
+    for name, rows in found.items():
+        ours, spread = np.mean(rows["autoencode"]), np.std(rows["autoencode"])
+        for key in DISTANCES:
+            if ours - np.mean(rows[key]) < spread:
+                lines += [
+                    "",
+                    f"On {name}, the trained model is no better than the {key.replace(', ', ' in ')}: "
+                    f"{ours:.4f} and {np.mean(rows[key]):.4f}.",
+                ]
     lines += ["", "The commands of this package, for each class and seed:", "", "```"]
     for name in found:
         recipe, words, score = OURS[name]
