@@ -61,8 +61,8 @@ def test_pca_is_the_plane_of_the_codes(islands):
     torch.testing.assert_close(points.abs(), reference.abs(), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.long  # its first call compiles for half a minute
 def test_umap_keeps_groups_apart(islands):
+    pytest.importorskip("umap", reason="an extra: pip install 'autoencode[umap]'")
     maps(islands, "umap")
 
 
