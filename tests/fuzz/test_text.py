@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from autoencode.contract import Sizes
 from autoencode.data import load_data
@@ -25,7 +26,9 @@ from autoencode.io.store import write_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import Run
 from autoencode.report import write_card
+from autoencode.report.architecture import Architecture, Layer, Stage
 from autoencode.report.charts import bars
+from autoencode.report.diagram import diagram
 from autoencode.report.figures.base import ChartFigure
 from autoencode.report.labels import wrapped
 from autoencode.report.pages.compared import Cell, Line
@@ -174,6 +177,9 @@ def html_pages(run, text):
     lines = [Line(text, text, text, [Cell(text, text, True)])]
     several = {"groups": [(text, lines)], "rule": text, "sections": [("", page.figures)]}
     several |= {"shown_runs": text, "command": text, "methods": [Detail(text, text, text)]}
+    stages = [Stage((4,), role="input"), Stage((2,), [text], "code")]
+    # Names of layers are those of attributes in Python; a class may have any name.
+    layers = Architecture([Layer("a.b", text, (2,), 10)], stages, text)
     return {
         "report": render(
             "page.html",
@@ -182,6 +188,8 @@ def html_pages(run, text):
             metric_groups=metric_groups(metrics),
             metrics_table=metrics_table(metrics),
             model=model,
+            architecture=layers,
+            diagram=Markup(diagram(layers, text)),
         ),
         "study": render("study.html", title=text, page=page),
         "compare": render("compare.html", **single, **several, models=[(model, text)]),
