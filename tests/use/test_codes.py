@@ -51,7 +51,8 @@ def test_the_deviation_of_the_posterior(model, images, tmp_path, ending):
     x = ae.preprocess(images, model.preprocessing)
     wanted = model.encode(x).q.stddev.detach().numpy()
     if ending == ".npz":
-        found = np.load(path)["s"]
+        with np.load(path) as arrays:
+            found = arrays["s"]
     else:
         found = np.genfromtxt(path, delimiter=",", names=True)
         found = np.stack([found[f"s{i + 1}"] for i in range(3)], 1)

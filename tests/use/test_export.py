@@ -509,7 +509,8 @@ def test_the_script_of_the_docs(shape, tmp_path, write_images):
     with pytest.raises(SystemExit) as end:
         main(f"embed {tmp_path / 'run'} --data {photos} --out {tmp_path / 'z.npz'}".split())
     assert end.value.code == 0
-    found, wanted = np.load(tmp_path / "codes.npz"), np.load(tmp_path / "z.npz")
+    with np.load(tmp_path / "codes.npz") as script, np.load(tmp_path / "z.npz") as command:
+        found, wanted = dict(script), dict(command)
     order = np.argsort(wanted["name"])  # the script takes the files in this order
     np.testing.assert_allclose(found["codes"], wanted["z"][order], atol=1e-5)
     x = ae.preprocess(photos, model.preprocessing)
