@@ -3,6 +3,7 @@
 import { keepAddress, readAddress, readViews } from "./address";
 import { chartsOf, dimension } from "./chart";
 import { button, count, el } from "./dom";
+import { lesson } from "./lesson/lesson";
 import { classes } from "./panels/classes";
 import { codebook } from "./panels/codebook";
 import { denoising } from "./panels/denoising";
@@ -22,26 +23,31 @@ import type { ModelState, State } from "./state";
 /** Builds the page into an element. */
 export function build(state: State, into: HTMLElement): Plane[] {
   readAddress(state, location.hash);
-  const sections = state.models.map((modelState, i) => section(state, modelState, i));
-  const planes = sections.map(({ plane }) => plane);
   const imageModels = state.models.filter(({ model }) => model.encodes && model.header.image_shape.length > 1);
   const denoises = imageModels.some(({ model }) => model.decodes && model.header.corruption);
+  const noise = denoises && state.sprites.exact && named("denoising", denoising(state));
+  const shared = el(
+    "div",
+    { class: "shared" },
+    noise,
+    imageModels.length > 0 && named("draw", draw(state)),
+    named("selection", selection(state)),
+  );
+  const single = state.models.length === 1;
+  const sections = state.models.map((modelState, i) => section(state, modelState, i, single && shared));
+  const planes = sections.map(({ plane }) => plane);
+  const main = el("main", {});
+  const { start, panel, resume } = lesson(state, main);
+  main.append(
+    panel,
+    toolbar(state),
+    legend(state),
+    el("div", { class: "models", "data-count": planes.length }, ...sections.map(({ element }) => element)),
+  );
+  if (!single) main.append(shared);
   into.replaceChildren(
-    el("header", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))),
-    el(
-      "main",
-      {},
-      toolbar(state),
-      legend(state),
-      el("div", { class: "models", "data-count": planes.length }, ...sections.map(({ element }) => element)),
-      el(
-        "div",
-        { class: "shared" },
-        selection(state),
-        imageModels.length > 0 && draw(state),
-        denoises && state.sprites.exact && denoising(state),
-      ),
-    ),
+    el("header", {}, el("div", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))), start),
+    main,
     el("footer", {}, el("p", {}, `Made by ${state.header.made_by}. ${connections()}`)),
   );
   const showTool = (): void => {
@@ -52,7 +58,15 @@ export function build(state: State, into: HTMLElement): Plane[] {
   readViews(planes, location.hash);
   for (const plane of planes) plane.changed();
   keepAddress(state, planes);
+  resume();
   return planes;
+}
+
+/** Gives a card the name by which the lesson finds it. */
+function named(name: string, card: HTMLElement, model = ""): HTMLElement {
+  card.dataset["card"] = name;
+  card.dataset["of"] = model;
+  return card;
 }
 
 function title({ header }: State): string {
@@ -71,8 +85,8 @@ function connections(): string {
   return Remote.available ? "This page connects only to autoencode on this computer." : "This page works offline.";
 }
 
-/** The section of one model: its plane, the inspector, and its panels. */
-function section(state: State, modelState: ModelState, number: number): { element: HTMLElement; plane: Plane } {
+/** The section of one model: its plane, the inspector, and its panels; below the plane, what is `shared`. */
+function section(state: State, modelState: ModelState, number: number, shared: HTMLElement | false): { element: HTMLElement; plane: Plane } {
   const { model } = modelState;
   const inspector = new Inspector(state, modelState, number);
   const training = state.snapshots[number] ?? [];
@@ -96,15 +110,20 @@ function section(state: State, modelState: ModelState, number: number): { elemen
     ),
     el(
       "div",
-      { class: "plane-row" },
-      el("div", { class: "plane-column" }, ...chartControls(modelState), plane.element, note, planeActions(state, plane)),
-      inspector.element,
+      { class: "plane-side" },
+      el(
+        "div",
+        { class: "plane-row" },
+        el("div", { class: "plane-column" }, ...chartControls(modelState), plane.element, note, planeActions(state, plane)),
+        inspector.element,
+      ),
+      !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
+      shared,
     ),
-    !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
     el(
       "div",
       { class: "cards" },
-      model.decodes && interpolation(state, modelState),
+      model.decodes && named("interpolation", interpolation(state, modelState), state.models.length > 1 ? name : ""),
       model.decodes && model.conditional && classes(state, modelState),
       model.decodes && model.codebook && codebook(modelState, model.codebook),
       model.decodes && !model.codebook && dimensions(modelState),
