@@ -26,25 +26,26 @@ export function build(state: State, into: HTMLElement): Plane[] {
   const imageModels = state.models.filter(({ model }) => model.encodes && model.header.image_shape.length > 1);
   const denoises = imageModels.some(({ model }) => model.decodes && model.header.corruption);
   const noise = denoises && state.sprites.exact && named("denoising", denoising(state));
-  const shared = el(
-    "div",
-    { class: "shared" },
-    noise,
-    imageModels.length > 0 && named("draw", draw(state)),
-    named("selection", selection(state)),
-  );
-  const single = state.models.length === 1;
-  const sections = state.models.map((modelState, i) => section(state, modelState, i, single && shared));
+  const drawing = imageModels.length > 0 && named("draw", draw(state));
+  const lasso = named("selection", selection(state));
+  const sections = state.models.map((modelState, i) => section(state, modelState, i));
   const planes = sections.map(({ plane }) => plane);
-  const main = el("main", {});
+  const single = sections.length === 1;
+  if (single) {
+    const [below, beside] = [".plane-side", ".cards"].map((part) => sections[0]?.element.querySelector(part));
+    if (noise) beside?.prepend(noise);
+    if (drawing) below?.append(drawing);
+    beside?.append(lasso);
+  }
+  const main = el("main", { "data-count": planes.length });
   const { start, panel, resume } = lesson(state, main);
   main.append(
     panel,
     toolbar(state),
     legend(state),
-    el("div", { class: "models", "data-count": planes.length }, ...sections.map(({ element }) => element)),
+    el("div", { class: "models" }, ...sections.map(({ element }) => element)),
   );
-  if (!single) main.append(shared);
+  if (!single) main.append(el("div", { class: "shared" }, noise, drawing, lasso));
   into.replaceChildren(
     el("header", {}, el("div", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))), start),
     main,
@@ -62,10 +63,11 @@ export function build(state: State, into: HTMLElement): Plane[] {
   return planes;
 }
 
-/** Gives a card the name by which the lesson finds it. */
-function named(name: string, card: HTMLElement, model = ""): HTMLElement {
+/** Gives a card the name by which the lesson finds it, and on a page of several models that of its model. */
+function named(name: string, card: HTMLElement, model?: string): HTMLElement {
   card.dataset["card"] = name;
-  card.dataset["of"] = model;
+  const heading = card.querySelector("h3");
+  if (model && heading) heading.dataset["model"] = model;
   return card;
 }
 
@@ -85,8 +87,8 @@ function connections(): string {
   return Remote.available ? "This page connects only to autoencode on this computer." : "This page works offline.";
 }
 
-/** The section of one model: its plane, the inspector, and its panels; below the plane, what is `shared`. */
-function section(state: State, modelState: ModelState, number: number, shared: HTMLElement | false): { element: HTMLElement; plane: Plane } {
+/** The section of one model: its plane, the inspector, and its panels. */
+function section(state: State, modelState: ModelState, number: number): { element: HTMLElement; plane: Plane } {
   const { model } = modelState;
   const inspector = new Inspector(state, modelState, number);
   const training = state.snapshots[number] ?? [];
@@ -118,12 +120,11 @@ function section(state: State, modelState: ModelState, number: number, shared: H
         inspector.element,
       ),
       !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
-      shared,
     ),
     el(
       "div",
       { class: "cards" },
-      model.decodes && named("interpolation", interpolation(state, modelState), state.models.length > 1 ? name : ""),
+      model.decodes && named("interpolation", interpolation(state, modelState), state.models.length > 1 ? name : undefined),
       model.decodes && model.conditional && classes(state, modelState),
       model.decodes && model.codebook && codebook(modelState, model.codebook),
       model.decodes && !model.codebook && dimensions(modelState),

@@ -36,14 +36,15 @@ export function lesson(state: State, main: HTMLElement): Lesson {
       "div",
       { class: "lesson-bar" },
       el("ol", { class: "progress", "aria-label": "Steps" }, ...progress.map((each) => el("li", {}, each))),
-      leave,
+      el("div", { class: "actions" }, back, next, leave),
     ),
-    heading,
-    instruction,
-    el("p", { class: "look" }, el("b", {}, "Look at "), look),
+    el(
+      "div",
+      { class: "lesson-text" },
+      el("div", {}, heading, instruction, el("p", { class: "look" }, el("b", {}, "Look at "), look)),
+      el("div", { class: "numbers" }, el("b", {}, "Measured on this page"), measured),
+    ),
     stage,
-    el("div", { class: "numbers" }, el("b", {}, "Measured on this page"), measured),
-    el("div", { class: "actions" }, back, next),
   );
   let current: Step | null = null;
   /** Cards on the stage, and where they belong. */

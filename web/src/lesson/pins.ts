@@ -5,7 +5,7 @@ import { alongLine, spacing, nearestExample, typicalExample } from "../measure";
 import { STEPS, onArc } from "../panels/interpolation";
 import type { ModelState, State } from "../state";
 import { between } from "../geometry";
-import { type Step, named } from "./step";
+import { FAR, type Step, named } from "./step";
 
 export function pinStep(state: State): Step | null {
   const models = state.models.filter(({ model }) => model.decodes && !model.codebook);
@@ -36,7 +36,7 @@ export function pinStep(state: State): Step | null {
         }),
       ),
     ],
-    measured: () => models.map((modelState) => measure(state, modelState)),
+    measured: () => [...models.map((modelState) => measure(state, modelState)), FAR],
     changes: models.map(({ codeChanged }) => codeChanged),
   };
 }
@@ -70,6 +70,6 @@ function measure(state: State, modelState: ModelState): string {
   const context = model.conditional ? ` Every code is decoded for the class “${state.examples.classes[model.label]}”.` : "";
   return (
     `${named(modelState)}: the largest change between neighbouring images is ${fixed(largest / (mean || 1), 1)} times the mean, between image ${at + 1} and ${at + 2} of ${STEPS}; ` +
-    `${away} of the ${STEPS} codes are far from every example.${classes}${context}`
+    `${away} of the ${STEPS} codes ${away === 1 ? "is" : "are"} far.${classes}${context}`
   );
 }

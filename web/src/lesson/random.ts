@@ -3,7 +3,7 @@
 import { button, context2d, el } from "../dom";
 import { boxCodes, evenly, farShare } from "../measure";
 import type { ModelState, State } from "../state";
-import { type Step, listed, named, percent } from "./step";
+import { FAR, type Step, listed, named, percent } from "./step";
 
 const COLUMNS = 12;
 const CODES = 256;
@@ -19,12 +19,13 @@ export function randomStep(state: State): Step | null {
     instruction: "Press “Draw others” several times, and compare the two rows of images.",
     look: "images in the first row that look unlike any example. The second row shows what the same decoder makes of codes of examples.",
     body: () => rows(state, sources),
-    measured: () =>
-      models.map((modelState) => {
-        const { codes, source } = sources.get(modelState) as Source;
-        const share = farShare(modelState.model, codes);
-        return `${named(modelState)}: ${percent(share)} of ${codes.length} codes from ${source} are farther from every example than 95 % of the examples are from their nearest other example.`;
-      }),
+    measured: () => [
+      FAR,
+      ...[...sources].map(
+        ([modelState, { codes, source }]) =>
+          `${named(modelState)}: ${percent(farShare(modelState.model, codes))} of ${codes.length} random codes are far. They are from ${source}.`,
+      ),
+    ],
   };
 }
 

@@ -24,9 +24,13 @@ export interface Step {
   leave?: () => void;
 }
 
-/** A share as text: 12.5 % below 10 %, else 12 %. */
+/** What the sentences call far. */
+export const FAR =
+  "A code is called far if it is farther from every example than 95\u00a0% of the examples are from their nearest other example.";
+
+/** A share as text: 9.8 % below 10 %, else 12 %. */
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)}\u00a0%`;
 }
 
 export function named({ model }: ModelState): string {

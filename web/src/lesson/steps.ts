@@ -8,7 +8,7 @@ import type { ModelState, State } from "../state";
 import { classStep } from "./classes";
 import { pinStep } from "./pins";
 import { randomStep } from "./random";
-import { type Step, examplesOf, listed, named, percent } from "./step";
+import { FAR, type Step, examplesOf, listed, named, percent } from "./step";
 
 /** Random codes, and examples with noise, that are measured. */
 const BOX_CODES = 256;
@@ -58,19 +58,25 @@ function hoverStep(state: State): Step {
   return {
     key: "hover",
     title: "Hover: what does the decoder draw here?",
-    instruction: "Move the cursor over the plane, or focus the plane and press the arrow keys.",
+    instruction: "Move the cursor or a finger over the plane, or focus the plane and press the arrow keys.",
     look: moves
       ? "the decoded image beside the plane: among points of one colour, between two colours, and far from all points."
       : "the decoded image beside the plane. The cursor moves from example to example.",
-    measured: () =>
-      state.models.map((modelState) => {
-        const { model } = modelState;
-        const error = `${named(modelState)}: half of the ${examplesOf(model.n)} have a squared error below ${fixed(quantile(model.errors, 0.5), 1)} (summed over ${model.sizeText}).`;
-        if (!model.header.plane.is_latent_space || model.codebook) return error;
-        const share = farShare(model, boxCodes(model, BOX_CODES));
-        return `${error} ${percent(share)} of the rectangle around the codes is farther from every example than 95 % of the examples are from their nearest other example.`;
-      }),
+    measured: () => [
+      ...state.models.map(
+        ({ model }, i) =>
+          `${named(state.models[i] as ModelState)}: half of the ${examplesOf(model.n)} have a squared error below ${fixed(quantile(model.errors, 0.5), 1)} (summed over ${model.sizeText}).`,
+      ),
+      ...farParts(state.models.filter(({ model }) => model.header.plane.is_latent_space && !model.codebook)),
+    ],
   };
+}
+
+/** How much of a plane is far from the codes. */
+function farParts(models: readonly ModelState[]): string[] {
+  if (!models.length) return [];
+  const parts = models.map((modelState) => `${percent(farShare(modelState.model, boxCodes(modelState.model, BOX_CODES)))} for ${named(modelState)}`);
+  return [`${FAR} The share of the rectangle around all codes that is far: ${listed(parts)}.`];
 }
 
 /** The flow from an image to its code and back. */
@@ -99,6 +105,6 @@ function meanTerms(modelState: ModelState): string {
   const { model } = modelState;
   const { kl } = model.header;
   const error = model.errors.reduce((sum, value) => sum + value, 0) / model.n;
-  const nats = kl && model.hasPosterior ? ` and a KL of ${fixed(kl.reduce((sum, value) => sum + value, 0))} nats` : "";
-  return `${named(modelState)}: ${examplesOf(model.n)} have a squared error of ${fixed(error, 1)} (summed over ${model.sizeText})${nats} in the mean${nats && ", decoded from μ"}.`;
+  const nats = kl && model.hasPosterior ? `, KL ${fixed(kl.reduce((sum, value) => sum + value, 0))} nats` : "";
+  return `${named(modelState)}: mean over ${examplesOf(model.n)}: squared error ${fixed(error, 1)} (summed over ${model.sizeText}${model.hasPosterior ? ", decoded from μ" : ""})${nats}.`;
 }

@@ -32,7 +32,9 @@ export function draw(state: State): HTMLElement {
   /** The example on the pad, until it is drawn on. */
   let example: number | null = null;
   const results = models.map((modelState) => flow(state, modelState));
+  const shown = el("div", { class: "results", hidden: true }, ...results.map(({ element }) => element));
   const clear = (): void => {
+    shown.hidden = true;
     context.fillStyle = "#000";
     context.fillRect(0, 0, pad.width, pad.height);
     empty = true;
@@ -41,6 +43,7 @@ export function draw(state: State): HTMLElement {
   };
   const encode = oncePerFrame(() => {
     if (empty) return;
+    shown.hidden = false;
     if (example !== null) {
       const x = asExample(state.sprites.pixels(example), shape);
       for (const { show } of results) show(x, example);
@@ -118,20 +121,23 @@ export function draw(state: State): HTMLElement {
   const note = el("p", { class: "note", role: "status" });
   for (const modelState of models) modelState.codeChanged.on(() => empty || encode());
   clear();
+  state.lessonChanged.on(() => {
+    if (state.lesson === "encode" && empty && state.sprites.exact) choose(0);
+  });
   return card(
     "From an image to its code and back",
-    "Draw, choose an example or drop an image file: it is encoded, marked on the planes (with two standard deviations of a normal posterior) and reconstructed. " +
-      `Draw as the training data look, bright on dark and in the same size. Squared errors are summed over ${model.sizeText}.`,
+    "Draw, choose an example, or drop an image file. Draw as the training data look: bright on dark, and in the same size. " +
+      `The code is marked on the planes, with two standard deviations of a normal posterior. Squared errors are summed over ${model.sizeText}.`,
     el(
       "div",
       { class: "drawing" },
       el(
         "div",
-        {},
+        { class: "pad-side" },
         pad,
         el(
           "div",
-          { class: "actions" },
+          { class: "pad-controls" },
           button("Clear", "Clear the drawing", () => {
             clear();
             note.textContent = "";
@@ -139,18 +145,15 @@ export function draw(state: State): HTMLElement {
           checkbox("eraser", "Draw in the background colour", false, (on) => {
             erase = on;
           }),
-        ),
-        state.sprites.exact &&
-          el(
-            "div",
-            { class: "actions" },
+          state.sprites.exact &&
             button("Random example", "Encode one of the examples", () => choose(Math.floor(Math.random() * state.examples.count))),
-            button("Nearest", "Encode the example nearest to the current code", () => choose(model.nearest((models[0] as ModelState).current).which)),
-          ),
-        el("label", { class: "file" }, el("span", {}, "or a file: "), file),
-        note,
+          state.sprites.exact &&
+            button("Nearest example", "Encode the example nearest to the current code", () => choose(model.nearest((models[0] as ModelState).current).which)),
+          el("label", { class: "file" }, el("span", {}, "or a file: "), file),
+          note,
+        ),
       ),
-      el("div", { class: "results" }, ...results.map(({ element }) => element)),
+      shown,
     ),
   );
 }

@@ -6,7 +6,7 @@ import { klDivergence, negativeLogLikelihood, normal, squaredError } from "../me
 import type { Encoding } from "../model";
 import type { ModelState, State } from "../state";
 
-const SHOWN = 112;
+const SHOWN = 96;
 /** Latent dimensions in the table; the most informative ones of a long code. */
 const MAX_ROWS = 4;
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 import autoencode as ae
 from autoencode.data import load_data
+from autoencode.evaluation.projections import projected
 from autoencode.explorer.page import write_explorer
 from autoencode.models.run import Run, open_run
 
@@ -34,6 +35,7 @@ def main(folder: Path) -> None:
         # Its default code shape fits the groups of the codebook.
         ("vq-vae", "vq-vae", None),
         ("denoising", "denoising-ae", 8),
+        ("sparse", "sparse-top-k", 16),
     ):
         # Without the sampler fitted to codes after training, which would take most of the time.
         row = ae.RECIPES[recipe].but(sampler=None)
@@ -45,15 +47,19 @@ def main(folder: Path) -> None:
             row, digits, steps=150, batch_size=64, out=out, progress=False, overwrite=True, **more
         )
         runs[name] = open_run(out)
+    # A saved t-SNE is the first plane of a page.
+    projected(runs["sparse"], digits)
     for page, names in (
         ("two", ["ae", "vae"]),
         ("wide", ["wide"]),
         ("cvae", ["cvae"]),
         ("vq", ["vq-vae"]),
         ("denoising", ["denoising"]),
+        ("sparse", ["sparse"]),
     ):
         write_explorer([runs[name] for name in names], folder / f"{page}.html", data=digits)
     write_explorer([_hostile(folder)], folder / "hostile.html")
+    write_explorer([_table(folder)], folder / "table.html")
     odd = ae.RECIPES["ae"].but(network=ae.Spec(str(Path(__file__).with_name("odd_network.py")), {}))
     out = folder / "runs" / "odd"
     ae.fit(odd, digits, latent=2, steps=150, batch_size=64, out=out, progress=False)
@@ -118,6 +124,18 @@ def _hostile(folder: Path) -> Run:
     out = folder / "runs" / HOSTILE
     row = ae.RECIPES["ae"].set("network.hidden", [8])
     ae.fit(row, str(source), latent=2, steps=20, batch_size=16, out=out, progress=False)
+    return open_run(out)
+
+
+def _table(folder: Path) -> Run:
+    """A VAE of a table without labels."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 5))
+    source = folder / "rows.csv"
+    np.savetxt(source, rows, delimiter=",", header="a,b,c,d,e", comments="", fmt="%.4f")
+    out = folder / "runs" / "table"
+    row = ae.RECIPES["vae"].but(sampler=None).set("network.hidden", [16])
+    ae.fit(row, str(source), latent=2, steps=150, batch_size=32, out=out, progress=False)
     return open_run(out)
 
 
