@@ -107,7 +107,7 @@ export class State {
     ({ sprites: this.sprites, latentGrids: this.latentGrids, snapshots: this.snapshots, labels: this.labels } = shown);
     this.models = models.map((model) => new ModelState(model));
     // Behind two latent dimensions the images are the same at every current code.
-    this.backdrop = models.every(({ header }) => header.plane.is_latent_space);
+    this.backdrop = header.examples.kind === "image" && models.every(({ header }) => header.plane.is_latent_space);
     this.colouring = this.labels ? "label" : "error";
   }
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.distributions import kl_divergence
 
 import autoencode as ae
-from autoencode.data import load_data
+from autoencode.data import Data, load_data
 from autoencode.evaluation.projections import projected
 from autoencode.explorer.page import write_explorer
 from autoencode.models.run import Run, open_run
@@ -68,6 +69,7 @@ def main(folder: Path) -> None:
     (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
     (folder / "widget.html").write_text(_widget(ae.Explorer(folder / "runs" / "vae", data=digits)))
     known = {name: _known(runs[name]) for name in ("ae", "vae", "wide")}
+    (folder / "lesson.json").write_text(json.dumps(_lesson(runs, digits)))
     (folder / "known.json").write_text(json.dumps(known))
 
 
@@ -110,6 +112,24 @@ def _known(run: Run) -> list[dict[str, list[float]]]:
         {"code": z.tolist(), "image": x.flatten().tolist()}
         for z, x in zip(codes, images, strict=True)
     ]
+
+
+def _lesson(runs: dict[str, Run], data: Data) -> dict[str, dict[str, float]]:
+    """Numbers of the lesson, computed by PyTorch and in another way than in the page."""
+    found = {}
+    x, y = data.test.x, data.test.y
+    for name in ("ae", "vae"):
+        model = runs[name].load_model()
+        with torch.no_grad():
+            code, codes = model.encode(x[:1]), model.encode(x).z
+            px = model.decode(code.z)
+            q = code.q
+            kl = None if q is None else kl_divergence(q, model.prior(None)).item()
+        distances = torch.cdist(codes.double(), codes.double()).fill_diagonal_(torch.inf)
+        same = (y[distances.argmin(1)] == y)[y == 3].double().mean()
+        nll = -px.log_prob(x[:1].float() / 255 if x.dtype == torch.uint8 else x[:1]).item()
+        found[name] = {"nll": nll, "kl": kl, "same": same.item()}
+    return found
 
 
 def _hostile(folder: Path) -> Run:
