@@ -56,7 +56,7 @@ export function lessonTests(browser: () => Browser, file: (name: string) => stri
     await waitForText(page, ".lesson h2", /two loss terms/);
     await tabTo(page, "Draw ε again");
     await page.keyboard.press("Enter");
-    await waitForText(page, ".lesson .code-table", /σ ε/);
+    await waitForText(page, ".lesson .result:nth-of-type(2) .code-table", /σ ε/);
     for (const step of ["3", "4"]) {
       await page.focus(".lesson h2");
       await tabTo(page, step, true);
