@@ -19,7 +19,7 @@ export interface Lesson {
 /** A button that starts the lesson, and its panel. */
 export function lesson(state: State, main: HTMLElement): Lesson {
   const steps = stepsOf(state);
-  const heading = el("h2", { tabindex: -1 });
+  const heading = el("h2", { id: "lesson-heading" });
   const instruction = el("p", { class: "instruction" });
   const look = el("span", {});
   const stage = el("div", { class: "stage" });
@@ -31,7 +31,7 @@ export function lesson(state: State, main: HTMLElement): Lesson {
   const progress = steps.map((step, i) => button(String(i + 1), step.title, () => go(step)));
   const panel = el(
     "section",
-    { class: "lesson", "aria-label": "Lesson" },
+    { class: "lesson", tabindex: -1, "aria-labelledby": "lesson-heading" },
     el(
       "div",
       { class: "lesson-bar" },
@@ -96,7 +96,7 @@ export function lesson(state: State, main: HTMLElement): Lesson {
   /** Shows a step, or the whole page, and moves the focus there. */
   const go = (step: Step | null): void => {
     show(step);
-    (step ? heading : start).focus();
+    (step ? panel : start).focus();
     if (step) panel.scrollIntoView({ block: "nearest" });
   };
   const move = (by: number): void => {
