@@ -42,7 +42,13 @@ def test_a_likelihood_that_the_page_does_not_know_is_left_out(make):
 
 @pytest.mark.parametrize(
     ("recipe", "normal"),
-    [("vae", True), ("ae", False), ("vamp-vae", False), ("flow-vae", False), ("uniform-vae", False)],
+    [
+        ("vae", True),
+        ("ae", False),
+        ("vamp-vae", False),
+        ("flow-vae", False),
+        ("uniform-vae", False),
+    ],
 )
 def test_only_a_normal_prior_is_on_the_page(make, recipe, normal):
     assert (entry(make(recipe))["prior"] is not None) is normal
