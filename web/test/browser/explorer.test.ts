@@ -415,7 +415,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     await page.close();
   });
 
-  lessonTests(() => browser, file);
+  lessonTests(name, () => browser, file);
 
   // The colour scheme can be set in Chromium only.
   test.each(name === "chrome" ? ["light", "dark"] : ["light"])("axe finds no accessibility violations in %s", async (scheme) => {

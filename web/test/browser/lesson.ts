@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join, dirname } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { expect, test } from "vitest";
-import { open, pixels, press, text, waitForText } from "./browsers";
+import { type Name, open, pixels, press, text, waitForText } from "./browsers";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const STEPS: Record<string, string[]> = {
@@ -21,8 +21,12 @@ const STEPS: Record<string, string[]> = {
   odd: ["hover", "class"],
 };
 
-export function lessonTests(browser: () => Browser, file: (name: string) => string): void {
-  test.each(Object.keys(STEPS))("the lesson of %s has the steps that its models can show", async (name) => {
+/** Pages whose lesson is tested in every browser; the others, and accessibility, in Chromium only. */
+const EVERYWHERE = ["two", "cvae", "vq", "table"];
+
+export function lessonTests(name: Name, browser: () => Browser, file: (name: string) => string): void {
+  const all = name === "chrome";
+  test.each(all ? Object.keys(STEPS) : EVERYWHERE)("the lesson of %s has the steps that its models can show", async (name) => {
     const { page, faults } = await open(browser(), file(name));
     await page.setViewport({ width: 390, height: 844 });
     const steps = STEPS[name] as string[];
@@ -34,7 +38,8 @@ export function lessonTests(browser: () => Browser, file: (name: string) => stri
       expect(await text(page, ".lesson .measured")).toMatch(/\d|no two pins yet/);
       expect(await text(page, ".lesson [aria-current=step]")).toBe(String(i + 1));
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
-      await page.waitForFunction((wanted) => location.hash.includes(`lesson=${wanted}`), {}, key);
+      // The address follows after a pause.
+      if (i === 1) await page.waitForFunction((wanted) => location.hash.includes(`lesson=${wanted}`), {}, key);
       await press(page, i === steps.length - 1 ? "Finish" : "Next", ".lesson");
     }
     expect(await shown(page, ".lesson")).toBe(false);
@@ -108,8 +113,8 @@ export function lessonTests(browser: () => Browser, file: (name: string) => stri
     for (const [mu, sigma, e, product, z] of rows as [number, number, number, number, number][]) {
       expect(Math.abs(product - sigma * e)).toBeLessThan(0.03);
       expect(Math.abs(z - (mu + product))).toBeLessThan(0.016);
-      expect(e).not.toBe(0);
     }
+    expect(rows.some((row) => row[2] !== 0)).toBe(true);
     expect(await pixels(page, output)).not.toEqual(mean);
     await press(page, "ε = 0", ".stage");
     expect(await pixels(page, output)).toEqual(mean);
@@ -130,17 +135,16 @@ export function lessonTests(browser: () => Browser, file: (name: string) => stri
     await other.page.close();
   });
 
-  test("a saved projection is shown first, and decoded images are behind two latent dimensions", async () => {
+  test.runIf(all)("a saved projection is shown first, and decoded images are behind two latent dimensions", async () => {
     for (const [name, chart, backdrop] of [["sparse", "tsne", false], ["two", "plane", true], ["table", "plane", false]] as const) {
       const { page } = await open(browser(), file(name));
-      await page.waitForFunction((key) => location.hash.includes(`chart0=${key}`), {}, chart).catch(() => undefined);
       expect(await page.$$eval(".charts select", (all) => (all[0] as HTMLSelectElement | undefined)?.value ?? "plane")).toBe(chart);
       expect(await page.$eval(".ticks input", (box) => (box as HTMLInputElement).checked)).toBe(backdrop);
       await page.close();
     }
   });
 
-  test("axe finds no accessibility violations in the lesson", async () => {
+  test.runIf(all)("axe finds no accessibility violations in the lesson", async () => {
     for (const name of ["two", "denoising"]) {
       const { page } = await open(browser(), file(name), `#lesson=${STEPS[name]?.[0]}`);
       await page.evaluate(readFileSync(AXE, "utf8"));
