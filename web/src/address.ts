@@ -1,5 +1,6 @@
 /** The state of the page in its address, so that a link shows the same view. */
 
+import { defaultChart } from "./chart";
 import type { Plane } from "./plane/plane";
 import { debounce } from "./signal";
 import type { Colouring, State } from "./state";
@@ -17,7 +18,7 @@ export function keepAddress(state: State, planes: readonly Plane[]): void {
       // In a notebook the page is a frame without an address of its own.
     }
   }, 300);
-  for (const signal of [state.styleChanged, state.markChanged]) signal.on(write);
+  for (const signal of [state.styleChanged, state.markChanged, state.lessonChanged]) signal.on(write);
   for (const { modelState, viewChanged } of planes) {
     for (const signal of [viewChanged, modelState.codeChanged, modelState.chartChanged]) signal.on(write);
   }
@@ -26,6 +27,7 @@ export function keepAddress(state: State, planes: readonly Plane[]): void {
 function address(state: State, planes: readonly Plane[]): string {
   const values = new URLSearchParams({ colour: state.colouring });
   for (const name of FLAGS) values.set(name, state[name] ? "1" : "0");
+  if (state.lesson) values.set("lesson", state.lesson);
   if (state.only.size) values.set("only", [...state.only].join(" "));
   planes.forEach(({ modelState, view }, i) => {
     const { model, chart, current, pins } = modelState;
@@ -49,12 +51,13 @@ export function readAddress(state: State, text: string): void {
   for (const name of FLAGS) {
     if (values.has(name)) state[name] = values.get(name) === "1";
   }
+  state.lesson = values.get("lesson");
   for (const label of numbers(values.get("only")) ?? []) {
     if (label in state.examples.classes) state.only.add(label);
   }
   state.models.forEach((modelState, i) => {
     const { model } = modelState;
-    modelState.setChart(values.get(`chart${i}`) ?? "plane");
+    modelState.setChart(values.get(`chart${i}`) ?? defaultChart(model));
     const label = Number(values.get(`label${i}`));
     if (model.conditional && label in state.examples.classes) model.label = label;
     const code = (part: string | null): Float32Array | null => {

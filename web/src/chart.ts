@@ -13,8 +13,8 @@ export interface Chart {
   axes: readonly [string, string];
   /** The code at a position of the plane; its other dimensions are those of the current code. */
   lift: ((x: number, y: number, current: Float32Array) => Float32Array) | null;
-  /** The position of a code. */
-  project: ((z: Float32Array) => Point) | null;
+  /** The position of a code; in a projection, that of the nearest example. */
+  project: (z: Float32Array) => Point;
 }
 
 const NAMES: Readonly<Record<string, string>> = { tsne: "t-SNE", umap: "UMAP" };
@@ -27,10 +27,16 @@ export function chartsOf(model: Model): [key: string, title: string][] {
   return found;
 }
 
+/** The key of the first chart: a saved projection if the latent space is not the plane itself. */
+export function defaultChart(model: Model): string {
+  const [method] = model.projections.keys();
+  return method === undefined || model.header.plane.is_latent_space ? "plane" : method;
+}
+
 /** The chart of a key; the default plane if the model has no such chart. */
 export function chartOf(model: Model, key: string): Chart {
   const points = model.projections.get(key);
-  if (points) return projection(key, points);
+  if (points) return projection(model, key, points);
   const dims = /^dims:(\d+):(\d+)$/.exec(key);
   if (dims && !model.codebook) {
     const [i, j] = [Number(dims[1]), Number(dims[2])];
@@ -96,15 +102,25 @@ function twoDimensions(model: Model, i: number, j: number): Chart {
   };
 }
 
-function projection(method: string, points: Float32Array): Chart {
+function projection(model: Model, method: string, points: Float32Array): Chart {
   const name = NAMES[method] ?? method;
+  // Codes are not changed in place, so that each is searched once and not at every frame.
+  const found = new WeakMap<Float32Array, Point>();
   return {
     key: method,
     title: name,
-    note: `${name} of the codes. It has no inverse, so the cursor moves from example to example.`,
+    note: `${name} of the codes. It has no inverse, so the cursor moves from example to example, and pins are marked at the nearest example.`,
     points,
     axes: [`${name} 1`, `${name} 2`],
     lift: null,
-    project: null,
+    project: (z) => {
+      let at = found.get(z);
+      if (!at) {
+        const { which } = model.nearest(z);
+        at = [points[2 * which] as number, points[2 * which + 1] as number];
+        found.set(z, at);
+      }
+      return at;
+    },
   };
 }

@@ -84,6 +84,12 @@ export interface ModelHeader {
   kl: number[] | null;
   /** Of each reconstruction, summed over its pixels. */
   squared_errors: Reference;
+  /** For the terms of the loss; null where the page cannot compute one. */
+  loss: {
+    likelihood: { kind: "Gaussian" | "Laplace" | "Bernoulli"; scale: number | null } | null;
+    /** A normal distribution with independent dimensions. */
+    prior: { mean: Reference; scale: Reference } | null;
+  };
   samples: { codes: Reference; source: string };
   context: ContextHeader | null;
   corruption: ({ kind: string } & Record<string, unknown>) | null;

@@ -2,6 +2,7 @@
 
 import type { Content, ModelHeader, NetworkHeader } from "./content";
 import { count } from "./dom";
+import type { Normal } from "./measure";
 import { parseGraph } from "./runtime/graph";
 import { Network } from "./runtime/network";
 
@@ -18,6 +19,8 @@ export interface Nearest {
 export interface Encoding {
   z: Float32Array;
   scale: Float32Array | null;
+  /** A code drawn from the posterior. */
+  sample?: Float32Array;
 }
 
 export class Model {
@@ -33,6 +36,8 @@ export class Model {
   readonly axes: Float32Array;
   readonly projections: ReadonlyMap<string, Float32Array>;
   readonly samples: Float32Array;
+  /** A normal prior; null for any other. */
+  readonly prior: Normal | null;
   readonly codebook: Codebook | null;
   /** The latent dimensions, the most informative first. */
   readonly order: number[];
@@ -40,7 +45,7 @@ export class Model {
   readonly threshold: number;
   /** The class for which a conditional model decodes. */
   label = 0;
-  private readonly codes: Float32Array | null;
+  private codes: Float32Array | null;
   private readonly contextValues: Float32Array | Uint16Array | Uint32Array | Uint8Array | null;
   private readonly decoder: Network | null;
   private readonly encoder: Network | null;
@@ -59,6 +64,8 @@ export class Model {
     this.origin = content.floats(header.plane.origin);
     this.axes = content.floats(header.plane.axes);
     this.samples = content.floats(header.samples.codes);
+    const { prior } = header.loss;
+    this.prior = prior && { mean: content.floats(prior.mean), scale: content.floats(prior.scale) };
     this.projections = new Map(header.projections.map(({ method, points }) => [method, content.floats(points)]));
     this.codes = header.codes ? content.floats(header.codes) : null;
     this.codebook = header.codebook ? new Codebook(header.codebook, this.d, content) : null;
@@ -78,6 +85,20 @@ export class Model {
 
   get encodes(): boolean {
     return this.encoder !== null;
+  }
+
+  /** Whether the encoder gives a normal posterior. */
+  get hasPosterior(): boolean {
+    return (this.encoder?.outputs.length ?? 0) > 1;
+  }
+
+  /** The codes of all examples, [n, d]. */
+  get rows(): Float32Array {
+    if (!this.codes) {
+      this.codes = new Float32Array(this.n * this.d);
+      for (let which = 0; which < this.n; which++) this.codes.set(this.code(which), which * this.d);
+    }
+    return this.codes;
   }
 
   /** Whether images are decoded for a class. */

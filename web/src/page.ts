@@ -3,6 +3,7 @@
 import { keepAddress, readAddress, readViews } from "./address";
 import { chartsOf, dimension } from "./chart";
 import { button, count, el } from "./dom";
+import { lesson } from "./lesson/lesson";
 import { classes } from "./panels/classes";
 import { codebook } from "./panels/codebook";
 import { denoising } from "./panels/denoising";
@@ -22,26 +23,32 @@ import type { ModelState, State } from "./state";
 /** Builds the page into an element. */
 export function build(state: State, into: HTMLElement): Plane[] {
   readAddress(state, location.hash);
-  const sections = state.models.map((modelState, i) => section(state, modelState, i));
-  const planes = sections.map(({ plane }) => plane);
   const imageModels = state.models.filter(({ model }) => model.encodes && model.header.image_shape.length > 1);
   const denoises = imageModels.some(({ model }) => model.decodes && model.header.corruption);
+  const noise = denoises && state.sprites.exact && named("denoising", denoising(state));
+  const drawing = imageModels.length > 0 && named("draw", draw(state));
+  const lasso = named("selection", selection(state));
+  const sections = state.models.map((modelState, i) => section(state, modelState, i));
+  const planes = sections.map(({ plane }) => plane);
+  const single = sections.length === 1;
+  if (single) {
+    const [below, beside] = [".plane-side", ".cards"].map((part) => sections[0]?.element.querySelector(part));
+    if (noise) beside?.prepend(noise);
+    if (drawing) below?.append(drawing);
+    beside?.append(lasso);
+  }
+  const main = el("main", { "data-count": planes.length });
+  const { start, panel, resume } = lesson(state, main);
+  main.append(
+    panel,
+    toolbar(state),
+    legend(state),
+    el("div", { class: "models" }, ...sections.map(({ element }) => element)),
+  );
+  if (!single) main.append(el("div", { class: "shared" }, noise, drawing, lasso));
   into.replaceChildren(
-    el("header", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))),
-    el(
-      "main",
-      {},
-      toolbar(state),
-      legend(state),
-      el("div", { class: "models", "data-count": planes.length }, ...sections.map(({ element }) => element)),
-      el(
-        "div",
-        { class: "shared" },
-        selection(state),
-        imageModels.length > 0 && draw(state),
-        denoises && state.sprites.exact && denoising(state),
-      ),
-    ),
+    el("header", {}, el("div", {}, el("h1", {}, title(state)), el("p", { class: "note" }, examplesNote(state))), start),
+    main,
     el("footer", {}, el("p", {}, `Made by ${state.header.made_by}. ${connections()}`)),
   );
   const showTool = (): void => {
@@ -52,7 +59,16 @@ export function build(state: State, into: HTMLElement): Plane[] {
   readViews(planes, location.hash);
   for (const plane of planes) plane.changed();
   keepAddress(state, planes);
+  resume();
   return planes;
+}
+
+/** Gives a card the name by which the lesson finds it, and on a page of several models that of its model. */
+function named(name: string, card: HTMLElement, model?: string): HTMLElement {
+  card.dataset["card"] = name;
+  const heading = card.querySelector("h3");
+  if (model && heading) heading.dataset["model"] = model;
+  return card;
 }
 
 function title({ header }: State): string {
@@ -96,15 +112,19 @@ function section(state: State, modelState: ModelState, number: number): { elemen
     ),
     el(
       "div",
-      { class: "plane-row" },
-      el("div", { class: "plane-column" }, ...chartControls(modelState), plane.element, note, planeActions(state, plane)),
-      inspector.element,
+      { class: "plane-side" },
+      el(
+        "div",
+        { class: "plane-row" },
+        el("div", { class: "plane-column" }, ...chartControls(modelState), plane.element, note, planeActions(state, plane)),
+        inspector.element,
+      ),
+      !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
     ),
-    !model.decodes && el("p", { class: "warning" }, withoutDecoder(modelState)),
     el(
       "div",
       { class: "cards" },
-      model.decodes && interpolation(state, modelState),
+      model.decodes && named("interpolation", interpolation(state, modelState), state.models.length > 1 ? name : undefined),
       model.decodes && model.conditional && classes(state, modelState),
       model.decodes && model.codebook && codebook(modelState, model.codebook),
       model.decodes && !model.codebook && dimensions(modelState),

@@ -1,6 +1,6 @@
 /** The state of the page, with signals for its changes. */
 
-import { type Chart, chartOf } from "./chart";
+import { type Chart, chartOf, defaultChart } from "./chart";
 import type { ExamplesHeader, Header } from "./content";
 import type { Point } from "./geometry";
 import type { Encoding, Model } from "./model";
@@ -32,7 +32,7 @@ export class ModelState {
 
   constructor(readonly model: Model) {
     this.painter = new Painter(model.header.image_shape);
-    this.chart = chartOf(model, "plane");
+    this.chart = chartOf(model, defaultChart(model));
     this.current = this.start();
   }
 
@@ -69,12 +69,14 @@ export class ModelState {
 export class State {
   readonly models: ModelState[];
   colouring: Colouring;
-  backdrop = false;
+  backdrop: boolean;
   density = false;
   dots = true;
   /** Whether interpolation is spherical. */
   arc = false;
   tool: Tool = "inspect";
+  /** The key of the step of the lesson; null outside of it. */
+  lesson: string | null = null;
   /** Highlighted classes; none means all. */
   only = new Set<number>();
   /** Examples inside the lasso. */
@@ -86,6 +88,7 @@ export class State {
   readonly selectionChanged = new Signal();
   readonly markChanged = new Signal();
   readonly toolChanged = new Signal();
+  readonly lessonChanged = new Signal();
 
   /** The images of the examples. */
   readonly sprites: SpriteSheet;
@@ -103,6 +106,8 @@ export class State {
   ) {
     ({ sprites: this.sprites, latentGrids: this.latentGrids, snapshots: this.snapshots, labels: this.labels } = shown);
     this.models = models.map((model) => new ModelState(model));
+    // Behind two latent dimensions the images are the same at every current code.
+    this.backdrop = header.examples.kind === "image" && models.every(({ header }) => header.plane.is_latent_space);
     this.colouring = this.labels ? "label" : "error";
   }
 
@@ -125,6 +130,17 @@ export class State {
   select(which: number[]): void {
     this.selected = which;
     this.selectionChanged.emit();
+    this.styleChanged.emit();
+  }
+
+  setTool(tool: Tool): void {
+    this.tool = tool;
+    this.toolChanged.emit();
+  }
+
+  /** Highlights these classes only; none means all. */
+  highlightOnly(labels: readonly number[]): void {
+    this.only = new Set(labels);
     this.styleChanged.emit();
   }
 

@@ -18,6 +18,7 @@ from autoencode.evaluation.projections import saved_projection
 from autoencode.explore import METHODS, uniform_like
 from autoencode.explorer.container import Container
 from autoencode.explorer.graph import Graph, Unsupported
+from autoencode.explorer.loss_payload import loss_payload
 from autoencode.explorer.model_graphs import decoder_graph, encoder_graph
 from autoencode.explorer.snapshots import cell_centres, snapshots_payload
 from autoencode.explorer.sprite_sheet import add_sprite_sheet
@@ -76,6 +77,7 @@ def model_payload(
         "code_std": container.add(view.codes.double().std(0, correction=0)),
         "kl": _kl(view, context),
         "squared_errors": container.add(view.errors),
+        "loss": loss_payload(model, view.codes, view.context, container),
         "samples": _samples(EvaluationContext(model, data), view, quantised, container),
         "context": _context(view, container),
         "corruption": corruption and {"kind": corruption.kind, **corruption.args},

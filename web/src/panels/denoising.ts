@@ -2,12 +2,13 @@
 
 import { card, context2d, el, fixed } from "../dom";
 import type { Model } from "../model";
+import { normal, squaredError } from "../measure";
 import { asExample } from "../picture";
 import type { ModelState, State } from "../state";
 
 const SHOWN = 112;
 /** The standard deviation of the noise if no model was trained with Gaussian noise. */
-const DEFAULT_NOISE = 0.5;
+export const DEFAULT_NOISE = 0.5;
 
 export function denoising(state: State): HTMLElement {
   const models = state.models.filter(({ model }) => model.encodes && model.decodes);
@@ -62,9 +63,9 @@ export function denoising(state: State): HTMLElement {
     el(
       "div",
       { class: "denoised" },
-      figure(clean, "clean", ""),
       figure(noisy, "noisy input", noisyText),
-      ...results.map(({ modelState, canvas, errorText }) => figure(canvas, modelState.model.header.name, errorText)),
+      ...results.map(({ modelState, canvas, errorText }) => figure(canvas, `restored by ${modelState.model.header.name}`, errorText)),
+      figure(clean, "clean", ""),
     ),
   );
 }
@@ -81,18 +82,6 @@ function training(models: readonly ModelState[]): string {
 }
 
 /** The standard deviation of the Gaussian noise that a model was trained with, if any. */
-function trainedNoise({ header: { corruption } }: Model): number | null {
+export function trainedNoise({ header: { corruption } }: Model): number | null {
   return corruption?.kind === "gaussian-noise" && typeof corruption["scale"] === "number" ? corruption["scale"] : null;
-}
-
-function squaredError(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0);
-}
-
-/** Normal numbers, by the Box–Muller transform. */
-function normal(n: number): Float32Array {
-  return Float32Array.from({ length: n }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
-    return radius * Math.cos(2 * Math.PI * Math.random());
-  });
 }

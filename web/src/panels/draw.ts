@@ -1,13 +1,13 @@
-/** A drawing or an image file, encoded and reconstructed by each model as it changes. */
+/** A drawing, an image file or an example, encoded and reconstructed by each model as it changes. */
 
-import { button, card, checkbox, context2d, el, fixed } from "../dom";
+import { button, card, checkbox, context2d, el } from "../dom";
 import { Painter, asExample } from "../picture";
 import { oncePerFrame } from "../signal";
 import type { ModelState, State } from "../state";
+import { flow } from "./flow";
 
-/** CSS pixels of the drawing and of the results. */
+/** CSS pixels of the drawing. */
 const PAD = 224;
-const SHOWN = 128;
 /** Width of the brush, as a share of the image. */
 const BRUSH = 0.085;
 
@@ -29,19 +29,31 @@ export function draw(state: State): HTMLElement {
   [small.width, small.height] = [width, height];
   let empty = true;
   let erase = false;
-  const results = models.map((modelState) => result(state, modelState));
+  /** The example on the pad, until it is drawn on. */
+  let example: number | null = null;
+  const results = models.map((modelState) => flow(state, modelState));
+  const shown = el("div", { class: "results", hidden: true }, ...results.map(({ element }) => element));
   const clear = (): void => {
+    shown.hidden = true;
     context.fillStyle = "#000";
     context.fillRect(0, 0, pad.width, pad.height);
     empty = true;
+    example = null;
     for (const { clear } of results) clear();
   };
   const encode = oncePerFrame(() => {
+    if (empty) return;
+    shown.hidden = false;
+    if (example !== null) {
+      const x = asExample(state.sprites.pixels(example), shape);
+      for (const { show } of results) show(x, example);
+      return;
+    }
     const scaled = context2d(small, true);
     scaled.imageSmoothingQuality = "high";
     scaled.drawImage(pad, 0, 0, width, height);
     const x = asExample(scaled.getImageData(0, 0, width, height).data, shape);
-    for (const { show } of results) show(x);
+    for (const { show } of results) show(x, null);
   });
   let last: [number, number] | null = null;
   const at = (event: PointerEvent): [number, number] => {
@@ -58,6 +70,7 @@ export function draw(state: State): HTMLElement {
     context.stroke();
     last = to;
     empty = false;
+    example = null;
     encode();
   };
   pad.addEventListener("pointerdown", (event) => {
@@ -94,83 +107,53 @@ export function draw(state: State): HTMLElement {
     event.preventDefault();
     void read(event.dataTransfer?.files[0]);
   });
+  const choose = (which: number): void => {
+    clear();
+    context.imageSmoothingEnabled = false;
+    state.sprites.draw(context, which, 0, 0, pad.width, pad.height);
+    empty = false;
+    example = which;
+    note.textContent = `Example ${which + 1} of ${state.examples.count}${state.className(which) ? `, class “${state.className(which)}”` : ""}.`;
+    encode();
+  };
   const file = el("input", { type: "file", accept: "image/*", "aria-label": "Image file" });
   file.addEventListener("change", () => void read(file.files?.[0]));
   const note = el("p", { class: "note", role: "status" });
   for (const modelState of models) modelState.codeChanged.on(() => empty || encode());
   clear();
+  state.lessonChanged.on(() => {
+    if (state.lesson === "encode" && empty && state.sprites.exact) choose(0);
+  });
   return card(
-    "Your own image",
-    "Draw, or drop an image file: it is encoded, marked on the planes (with two standard deviations of a normal posterior) and reconstructed. " +
-      `Draw as the training data look, bright on dark and in the same size. Squared errors are summed over ${model.sizeText}.`,
+    "From an image to its code and back",
+    "Draw, choose an example, or drop an image file. Draw as the training data look: bright on dark, and in the same size. " +
+      `The code is marked on the planes, with two standard deviations of a normal posterior. Squared errors are summed over ${model.sizeText}.`,
     el(
       "div",
       { class: "drawing" },
       el(
         "div",
-        {},
+        { class: "pad-side" },
         pad,
         el(
           "div",
-          { class: "actions" },
-          button("Clear", "Clear the drawing", clear),
+          { class: "pad-controls" },
+          button("Clear", "Clear the drawing", () => {
+            clear();
+            note.textContent = "";
+          }),
           checkbox("eraser", "Draw in the background colour", false, (on) => {
             erase = on;
           }),
+          state.sprites.exact &&
+            button("Random example", "Encode one of the examples", () => choose(Math.floor(Math.random() * state.examples.count))),
+          state.sprites.exact &&
+            button("Nearest example", "Encode the example nearest to the current code", () => choose(model.nearest((models[0] as ModelState).current).which)),
+          el("label", { class: "file" }, el("span", {}, "or a file: "), file),
+          note,
         ),
-        el("label", { class: "file" }, el("span", {}, "or a file: "), file),
-        note,
       ),
-      el("div", { class: "results" }, ...results.map(({ element }) => element)),
+      shown,
     ),
   );
-}
-
-/** The drawing as one model receives it, and its reconstruction. */
-function result(state: State, modelState: ModelState): { element: HTMLElement; show: (x: Float32Array) => void; clear: () => void } {
-  const { model, painter } = modelState;
-  const input = painter.canvas("The drawing as input of the model", SHOWN);
-  const image = painter.canvas(`Reconstruction by ${model.header.name}`, SHOWN);
-  const errorText = el("span", { class: "value" });
-  const nearestText = el("span", { class: "value" });
-  return {
-    element: el(
-      "div",
-      { class: "result" },
-      el("h4", {}, model.header.name),
-      el("div", { class: "pair" },
-        el("figure", {}, input, el("figcaption", {}, el("b", {}, "input"), nearestText)),
-        el("figure", {}, image, el("figcaption", {}, el("b", {}, "reconstruction"), errorText)),
-      ),
-    ),
-    show: (x) => {
-      const encoding = model.encode(x);
-      if (!encoding) return;
-      modelState.drawn = encoding;
-      painter.paint(context2d(input), x);
-      const made = model.decode(encoding.z);
-      if (made) {
-        painter.paint(context2d(image), made);
-        let error = 0;
-        made.forEach((value, i) => {
-          error += (value - (x[i] as number)) ** 2;
-        });
-        errorText.textContent = `squared error ${fixed(error, 1)}`;
-      }
-      const { which } = model.nearest(encoding.z);
-      const name = state.className(which);
-      nearestText.textContent = name ? `nearest example: “${name}”` : "";
-      state.markChanged.emit();
-    },
-    clear: () => {
-      modelState.drawn = null;
-      for (const canvas of [image, input]) {
-        const context = context2d(canvas);
-        context.fillStyle = "#000";
-        context.fillRect(0, 0, canvas.width, canvas.height);
-      }
-      errorText.textContent = nearestText.textContent = "";
-      state.markChanged.emit();
-    },
-  };
 }

@@ -5,7 +5,7 @@ import { button, card, context2d, el, radioGroup } from "../dom";
 import { along, between } from "../geometry";
 import type { ModelState, State } from "../state";
 
-const STEPS = 11;
+export const STEPS = 11;
 const FRAMES = 60;
 /** Milliseconds per frame. */
 const INTERVAL = 50;
@@ -30,7 +30,7 @@ export function interpolation(state: State, modelState: ModelState): HTMLElement
     }
     const [a, b] = modelState.pins;
     if (!a || !b || model.codebook) return [];
-    return between(a, b, steps, state.arc || model.header.space === "sphere").map((z) => model.constrain(z));
+    return between(a, b, steps, onArc(state, modelState)).map((z) => model.constrain(z));
   };
   const play = button("Play", "Play the interpolation as an animation", () => {
     if (playing) {
@@ -78,6 +78,11 @@ export function interpolation(state: State, modelState: ModelState): HTMLElement
   modelState.chartChanged.on(show);
   show();
   return card("Interpolation", "", note, el("div", { class: "scroll" }, row), el("div", { class: "animation" }, animation, el("div", {}, method, actions)));
+}
+
+/** Whether the interpolation is spherical. */
+export function onArc(state: State, { model }: ModelState): boolean {
+  return state.arc || model.header.space === "sphere";
 }
 
 function describe({ model, path }: ModelState, shown: number): string {

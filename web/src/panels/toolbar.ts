@@ -13,7 +13,7 @@ export function toolbar(state: State): HTMLElement {
     change();
     state.styleChanged.emit();
   };
-  const decodes = state.models.some(({ model, chart }) => model.decodes && chart.lift);
+  const decodes = state.models.some(({ model }) => model.decodes && model.header.space !== "codes");
   const tools = radioGroup(
     "Tool",
     [
@@ -22,11 +22,11 @@ export function toolbar(state: State): HTMLElement {
       ["path", "path", "Draw a path through the plane to decode the codes along it"],
     ],
     state.tool,
-    (value) => {
-      state.tool = value as Tool;
-      state.toolChanged.emit();
-    },
+    (value) => state.setTool(value as Tool),
   );
+  state.toolChanged.on(() => {
+    for (const input of tools.querySelectorAll("input")) input.checked = input.value === state.tool;
+  });
   return el(
     "div",
     { class: "toolbar", role: "group", "aria-label": "Planes" },

@@ -69,18 +69,16 @@ export function drawOver(context: CanvasRenderingContext2D, plane: Plane, state:
   const { chart } = modelState;
   const colours = { ink: style.getPropertyValue("--ink"), ground: style.getPropertyValue("--card") };
   const accent = style.getPropertyValue("--hot");
-  const at = (z: Float32Array): Point | null => {
-    if (!chart.project) return null;
-    return view.toScreen(...chart.project(z));
-  };
+  const at = (z: Float32Array): Point => view.toScreen(...chart.project(z));
   if (plane.line.length > 1) polyline(context, plane.line, colours, state.tool === "lasso");
   if (modelState.path.length > 1) polyline(context, modelState.path.map(([x, y]) => view.toScreen(x, y)), colours, false);
-  const pins = modelState.pins.map(at).filter((point): point is Point => point !== null);
+  const pins = modelState.pins.map(at);
   if (pins.length === 2 && chart.lift) polyline(context, pins, colours, false);
-  const current = at(modelState.current);
-  if (current && !pins.length && !modelState.path.length) cross(context, current, colours);
-  pins.forEach((pin, i) => badge(context, pin, "AB"[i + (modelState.pins.length - pins.length)] ?? "", accent));
+  if (!pins.length && !modelState.path.length) cross(context, at(modelState.current), colours);
+  pins.forEach((pin, i) => badge(context, pin, "AB"[i] ?? "", accent));
   if (modelState.drawn) drawn(context, plane, at(modelState.drawn.z), accent, colours);
+  const sample = modelState.drawn?.sample && at(modelState.drawn.sample);
+  if (sample) ring(context, sample, 4, colours);
   if (state.marked !== null) {
     const { points } = chart;
     ring(context, view.toScreen(points[2 * state.marked] as number, points[2 * state.marked + 1] as number), 7, colours);
@@ -150,8 +148,8 @@ function badge(context: CanvasRenderingContext2D, [x, y]: Point, letter: string,
 }
 
 /** The code of the drawing, and the ellipse of two standard deviations of its posterior. */
-function drawn(context: CanvasRenderingContext2D, { modelState, view }: Plane, at: Point | null, colour: string, inks: Inks): void {
-  if (!at || !modelState.drawn) return;
+function drawn(context: CanvasRenderingContext2D, { modelState, view }: Plane, at: Point, colour: string, inks: Inks): void {
+  if (!modelState.drawn) return;
   const { scale } = modelState.drawn;
   const { model } = modelState;
   if (scale && modelState.chart.key === "plane") {

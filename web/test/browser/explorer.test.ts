@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, text, waitForText } from "./browsers";
+import { lessonTests } from "./lesson";
 
 const PYTHON = process.env["PYTHON"] ?? join(import.meta.dirname, "../../../.venv/bin/python");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -132,7 +133,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const first = await pixels(page, DECODED);
     await click(page, PLANE, 0.7, 0.6);
     const last = await pixels(page, DECODED);
-    const way = ".model:nth-of-type(1) .card";
+    const way = ".model:nth-of-type(1) [data-card=interpolation]";
     await waitForText(page, way, /11 codes from pin A to pin B/);
     const strip = await pixels(page, `${way} canvas.row`);
     const [side, width] = [8, 11 * 9 - 1];
@@ -152,7 +153,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const { page } = await open(browser, file("two"));
     await press(page, "path");
     await drag(page, PLANE, [[0.2, 0.2], [0.5, 0.7], [0.8, 0.3]]);
-    await waitForText(page, ".model:nth-of-type(1) .card", /11 codes at equal distances along the drawn path/);
+    await waitForText(page, ".model:nth-of-type(1) [data-card=interpolation]", /11 codes at equal distances along the drawn path/);
     await page.close();
   });
 
@@ -160,14 +161,14 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const { page, faults } = await open(browser, file("two"));
     await press(page, "lasso");
     await drag(page, PLANE, [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]);
-    const said = await waitForText(page, ".shared .note", /^\d+ of \d+ examples/);
+    const said = await waitForText(page, "[data-card=selection] .note", /^\d+ of \d+ examples/);
     const within = Number(said.split(" ")[0]);
     const counts = await page.$$eval(".bars span:last-child", (spans) => spans.map((span) => Number(span.textContent)));
     expect(within).toBeGreaterThan(50);
     expect(counts.reduce((sum, of) => sum + of, 0)).toBe(within);
     expect(await page.$$(".shared .pictures canvas")).toHaveLength(Math.min(within, 96));
     await click(page, PLANE, 0.5, 0.5);
-    await waitForText(page, ".shared .note", /^Choose the tool “lasso”/);
+    await waitForText(page, "[data-card=selection] .note", /^Choose the tool “lasso”/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -219,7 +220,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   test("a conditional model draws the class that is asked for", async () => {
     const { page, faults } = await open(browser, file("cvae"));
     const zero = await pixels(page, DECODED);
-    await press(page, "7", ".card");
+    await press(page, "7", ".cards");
     expect(await pixels(page, DECODED)).not.toEqual(zero);
     expect(faults).toEqual([]);
     await page.close();
@@ -229,7 +230,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const { page, faults } = await open(browser, file("vq"));
     await click(page, PLANE, 0.5, 0.5);
     const before = await pixels(page, DECODED);
-    await waitForText(page, ".model:nth-of-type(1) .card:nth-of-type(2)", /Group 1 has entry \d+ of/);
+    await waitForText(page, ".model:nth-of-type(1) .cards > .card:nth-of-type(2)", /Group 1 has entry \d+ of/);
     await page.$$eval(".pictures button", (buttons) => (buttons.at(-1) as HTMLElement).click());
     expect(await pixels(page, DECODED)).not.toEqual(before);
     expect(faults).toEqual([]);
@@ -238,11 +239,11 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
 
   test("noise is added to an example, which is reconstructed", async () => {
     const { page, faults } = await open(browser, file("denoising"));
-    const noisy = ".denoised figure:nth-of-type(2) canvas";
+    const noisy = ".denoised figure:nth-of-type(1) canvas";
     const before = await pixels(page, noisy);
     await drag(page, ".level input", [[0.5, 0.5], [0.95, 0.5]]);
     expect(await pixels(page, noisy)).not.toEqual(before);
-    expect(await text(page, ".denoised figure:nth-of-type(3)")).toMatch(/squared error \d/);
+    expect(await text(page, ".denoised figure:nth-of-type(2)")).toMatch(/squared error \d/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -283,10 +284,10 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     for (const key of ["ArrowLeft", "ArrowUp", "Enter", "ArrowRight", "ArrowRight", "Enter", "+"] as const) {
       await page.keyboard.press(key);
     }
-    await waitForText(page, ".model:nth-of-type(1) .card", /from pin A to pin B/);
+    await waitForText(page, ".model:nth-of-type(1) [data-card=interpolation]", /from pin A to pin B/);
     expect(await text(page, ".inspector .visually-hidden")).toMatch(/Nearest example/);
     await page.keyboard.press("Escape");
-    await waitForText(page, ".model:nth-of-type(1) .card", /Click two positions/);
+    await waitForText(page, ".model:nth-of-type(1) [data-card=interpolation]", /Click two positions/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -413,6 +414,8 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     expect(await text(page, ".failed")).toMatch(sentence);
     await page.close();
   });
+
+  lessonTests(name, () => browser, file);
 
   // The colour scheme can be set in Chromium only.
   test.each(name === "chrome" ? ["light", "dark"] : ["light"])("axe finds no accessibility violations in %s", async (scheme) => {

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.distributions import kl_divergence
 
 import autoencode as ae
-from autoencode.data import load_data
+from autoencode.data import Data, load_data
+from autoencode.evaluation.projections import projected
 from autoencode.explorer.page import write_explorer
 from autoencode.models.run import Run, open_run
 
@@ -34,6 +36,7 @@ def main(folder: Path) -> None:
         # Its default code shape fits the groups of the codebook.
         ("vq-vae", "vq-vae", None),
         ("denoising", "denoising-ae", 8),
+        ("sparse", "sparse-top-k", 16),
     ):
         # Without the sampler fitted to codes after training, which would take most of the time.
         row = ae.RECIPES[recipe].but(sampler=None)
@@ -45,15 +48,19 @@ def main(folder: Path) -> None:
             row, digits, steps=150, batch_size=64, out=out, progress=False, overwrite=True, **more
         )
         runs[name] = open_run(out)
+    # A saved t-SNE is the first plane of a page.
+    projected(runs["sparse"], digits)
     for page, names in (
         ("two", ["ae", "vae"]),
         ("wide", ["wide"]),
         ("cvae", ["cvae"]),
         ("vq", ["vq-vae"]),
         ("denoising", ["denoising"]),
+        ("sparse", ["sparse"]),
     ):
         write_explorer([runs[name] for name in names], folder / f"{page}.html", data=digits)
     write_explorer([_hostile(folder)], folder / "hostile.html")
+    write_explorer([_table(folder)], folder / "table.html")
     odd = ae.RECIPES["ae"].but(network=ae.Spec(str(Path(__file__).with_name("odd_network.py")), {}))
     out = folder / "runs" / "odd"
     ae.fit(odd, digits, latent=2, steps=150, batch_size=64, out=out, progress=False)
@@ -62,6 +69,7 @@ def main(folder: Path) -> None:
     (folder / "notebook.html").write_text(f"<!doctype html><title>a notebook</title>{frame}")
     (folder / "widget.html").write_text(_widget(ae.Explorer(folder / "runs" / "vae", data=digits)))
     known = {name: _known(runs[name]) for name in ("ae", "vae", "wide")}
+    (folder / "lesson.json").write_text(json.dumps(_lesson(runs, digits)))
     (folder / "known.json").write_text(json.dumps(known))
 
 
@@ -106,6 +114,24 @@ def _known(run: Run) -> list[dict[str, list[float]]]:
     ]
 
 
+def _lesson(runs: dict[str, Run], data: Data) -> dict[str, dict[str, float]]:
+    """Numbers of the lesson, computed by PyTorch and in another way than in the page."""
+    found = {}
+    x, y = data.test.x, data.test.y
+    for name in ("ae", "vae"):
+        model = runs[name].load_model()
+        with torch.no_grad():
+            code, codes = model.encode(x[:1]), model.encode(x).z
+            px = model.decode(code.z)
+            q = code.q
+            kl = None if q is None else kl_divergence(q, model.prior(None)).item()
+        distances = torch.cdist(codes.double(), codes.double()).fill_diagonal_(torch.inf)
+        same = (y[distances.argmin(1)] == y)[y == 3].double().mean()
+        nll = -px.log_prob(x[:1].float() / 255 if x.dtype == torch.uint8 else x[:1]).item()
+        found[name] = {"nll": nll, "kl": kl, "same": same.item()}
+    return found
+
+
 def _hostile(folder: Path) -> Run:
     """A model whose name and class names are HTML."""
     rng = np.random.default_rng(0)
@@ -118,6 +144,18 @@ def _hostile(folder: Path) -> Run:
     out = folder / "runs" / HOSTILE
     row = ae.RECIPES["ae"].set("network.hidden", [8])
     ae.fit(row, str(source), latent=2, steps=20, batch_size=16, out=out, progress=False)
+    return open_run(out)
+
+
+def _table(folder: Path) -> Run:
+    """A VAE of a table without labels."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 5))
+    source = folder / "rows.csv"
+    np.savetxt(source, rows, delimiter=",", header="a,b,c,d,e", comments="", fmt="%.4f")
+    out = folder / "runs" / "table"
+    row = ae.RECIPES["vae"].but(sampler=None).set("network.hidden", [16])
+    ae.fit(row, str(source), latent=2, steps=150, batch_size=32, out=out, progress=False)
     return open_run(out)
 
 
