@@ -4,6 +4,8 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
+# Keep compiled modules, also where an environment says not to: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 SOURCES := src tests benchmarks docs notebooks web/test conftest.py
 
 .PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs notebooks site clean
