@@ -96,7 +96,17 @@ def test_no_slot_of_parts_imports_another():
 
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
-    order += ["fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint", "log"]
+    order += [
+        "fitting",
+        "optimizer",
+        "average",
+        "state",
+        "meter",
+        "step",
+        "compile",
+        "checkpoint",
+        "log",
+    ]
     order += [
         "progress",
         "validation",

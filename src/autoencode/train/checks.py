@@ -19,7 +19,6 @@ from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.parts.networks.custom import is_custom
 from autoencode.train.settings import Compile, Settings
-from autoencode.train.state import TrainState
 
 # Random codes at each of three scales, on which a custom decoder is tried.
 CODES = 64
@@ -64,14 +63,14 @@ def refuse_single(objective: Objective, batch_size: int) -> None:
         )
 
 
-def refuse_parts(state: TrainState) -> None:
+def refuse_parts(settings: Settings, has_critic: bool) -> None:
     """Refuses a batch in parts where that has no meaning.
 
     Raises:
         RecipeError: a critic is trained on the same batch, or there are more parts than examples.
     """
-    parts, batch_size = state.settings.accumulate, state.settings.batch_size
-    if parts > 1 and state.critic_optimizer is not None:
+    parts, batch_size = settings.accumulate, settings.batch_size
+    if parts > 1 and has_critic:
         raise RecipeError(
             "Gradients cannot be accumulated for a model with a critic, which is updated by the "
             "same batch",

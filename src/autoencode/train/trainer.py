@@ -84,7 +84,7 @@ class Trainer:
                     "TensorBoard's log needs a run folder",
                     'Give one: --out runs/NAME (out="runs/NAME").',
                 )
-        refuse_parts(self.state)
+        refuse_parts(settings, self.state.critic_optimizer is not None)
         refuse_single(self.state.objective, self.batches.batch_size // settings.accumulate)
 
     @property
