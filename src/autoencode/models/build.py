@@ -165,7 +165,7 @@ def _assembled(recipe: Recipe, sizes: Sizes) -> Model:
 
 
 def _check_custom(recipe: Recipe, sizes: Sizes) -> None:
-    likelihood: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
+    likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
     features = bottleneck.features * sizes.latent
