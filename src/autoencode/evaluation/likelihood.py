@@ -110,11 +110,16 @@ def likelihood_bounds(
     with measuring(model) as device, seeded(seed, device):
         rows = min(batch_size, max(1, at_once // draws))
         found = in_batches(model, x, bounds, "likelihood", rows, context)
-    joined = (
-        None if each[0] is None else torch.cat(each).float().to(x.device)
-        for each in zip(*found, strict=True)
+
+    def joined(parts: list[Tensor]) -> Tensor:
+        return torch.cat(parts).float().to(x.device)
+
+    of_levels = [each.log_levels for each in found if each.log_levels is not None]
+    return Bounds(
+        joined([each.elbo for each in found]),
+        joined([each.log_likelihood for each in found]),
+        joined(of_levels) if of_levels else None,
     )
-    return Bounds(*joined)
 
 
 def has_likelihood(model: Autoencoder, x: Tensor, context: Tensor | None = None) -> bool:

@@ -14,6 +14,7 @@ from autoencode.arguments import argument_value, check_arguments
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.hierarchical import hierarchical, hierarchical_sizes
 from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
 from autoencode.models.semisupervised import SemiSupervised
@@ -33,6 +34,7 @@ MODELS: Mapping[str, Callable[..., Model]] = {
     "semi-supervised": SemiSupervised,
     "m1-m2": StackedSemiSupervised,
     "ladder": ladder,
+    "hierarchical": hierarchical,
 }
 
 
@@ -96,6 +98,8 @@ def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
             the bottleneck or the model supports vectors only.
     """
     sizes = Sizes(x, (recipe.latent,), **facts)
+    if assembly(recipe) is hierarchical:
+        return hierarchical_sizes(recipe, sizes)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     if not isinstance(network, MapNetwork) or network.code == "vector":
         return sizes
