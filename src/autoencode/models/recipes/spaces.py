@@ -81,7 +81,7 @@ def priors_and_posteriors() -> Iterable[Recipe]:
         model=Spec("hierarchical"),
         network=Spec(
             "resnet",
-            {"width": 32, "blocks": 2, "stages": 3, "activation": "silu", "norm": "layer"},
+            {"width": 16, "blocks": 2, "stages": 3, "activation": "silu", "norm": "layer"},
         ),
         training={"lr": 1e-3, "warmup": 300, "batch_size": 64},
         papers=("child2021", "vahdat2020", "sonderby2016"),
