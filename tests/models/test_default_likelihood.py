@@ -97,6 +97,7 @@ def test_it_is_printed_once_and_saved(tmp_path, capsys):
 
 def test_a_model_without_data_has_the_bernoulli_likelihood():
     model = ae.build(RECIPES["vae"], ae.Sizes((4, 4), (2,)), seed=0)
+    assert model.recipe.likelihood.kind == "bernoulli"
     same = ae.build(RECIPES["vae"].set("likelihood", "bernoulli"), ae.Sizes((4, 4), (2,)), seed=0)
     x, z = torch.rand(3, 4, 4), torch.randn(3, 2)
     torch.testing.assert_close(model.decode(z).log_prob(x), same.decode(z).log_prob(x))

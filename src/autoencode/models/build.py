@@ -14,6 +14,7 @@ from autoencode.arguments import argument_value, check_arguments
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.default_likelihood import AUTO, BINARY
 from autoencode.models.hierarchical import hierarchical, hierarchical_sizes
 from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
@@ -45,7 +46,8 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
     sizes: the shapes of examples and codes.
     seed: of the initial weights; None draws them from torch's global generator.
 
-    Torch's global random state is not changed if a seed is given.
+    Torch's global random state is not changed if a seed is given. The likelihood "auto", which
+    training replaces by one for its data, becomes "bernoulli".
 
     Raises:
         RecipeError: the parts have no meaning together.
@@ -165,6 +167,8 @@ def check_fit(recipe: Recipe) -> None:
 
 
 def _assembled(recipe: Recipe, sizes: Sizes) -> Model:
+    if recipe.likelihood.kind == AUTO:  # without data there is nothing to choose by
+        recipe = recipe.but(likelihood=BINARY)
     return MODELS[recipe.model.kind](recipe, sizes, **recipe.model.args)
 
 

@@ -132,14 +132,12 @@ class LadderNormal(Distribution):
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(self, down: LevelNetwork, bottom_up: Any = None, batch: int | None = None) -> None:
-        """`batch`: number of examples of the posterior; None for the prior."""
+    def __init__(
+        self, down: LevelNetwork, bottom_up: Any = None, batch: Size | None = None
+    ) -> None:
+        """`batch`: shape of the batch of the posterior; None for the prior."""
         self.down, self.bottom_up = down, bottom_up
-        super().__init__(
-            Size() if batch is None else Size((batch,)),
-            Size((sum(down.levels),)),
-            validate_args=False,
-        )
+        super().__init__(batch or Size(), Size((sum(down.levels),)), validate_args=False)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """Samples [*sample_shape, *batch, d], from the top down."""
@@ -190,7 +188,7 @@ class LadderBottleneck(Bottleneck):
         for up, head in zip(self.up, self.heads, strict=True):
             h = up(h)
             bottom_up.append(head(h))
-        q = LadderNormal(self.down, bottom_up, len(h))
+        q = LadderNormal(self.down, bottom_up, h.shape[:1])
         if samples is None:
             levels = self.down(bottom_up, (h.shape[0],), lambda level, m: m.mean)
         else:

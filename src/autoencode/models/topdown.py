@@ -93,7 +93,7 @@ class TopDownBlock(nn.Module):
         return out
 
 
-class Evidence(NamedTuple):
+class ImageFeatures(NamedTuple):
     """What the posterior knows of images: a head for each level, and feature maps [B, C, H, W]."""
 
     heads: nn.ModuleList
@@ -119,7 +119,7 @@ class ImageTopDown(nn.Module):
 
     def forward(
         self,
-        bottom_up: Evidence | None,
+        bottom_up: ImageFeatures | None,
         lead: tuple[int, ...],
         choose: Callable[[int, Moments], Tensor],
     ) -> list[LadderLevel]:
@@ -128,7 +128,7 @@ class ImageTopDown(nn.Module):
 
     def with_state(
         self,
-        bottom_up: Evidence | None,
+        bottom_up: ImageFeatures | None,
         lead: tuple[int, ...],
         choose: Callable[[int, Moments], Tensor],
     ) -> tuple[list[LadderLevel], Tensor]:
@@ -166,7 +166,7 @@ class TopDownDecoder(nn.Module):
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Codes of all levels [B, d] to [B, channels, *X]."""
         parts = torch.split(z, list(self.down.levels), 1)
-        _, h = self.down.with_state(None, (len(z),), lambda level, moments: parts[level])
+        _, h = self.down.with_state(None, (z.shape[0],), lambda level, moments: parts[level])
         return self.image(h)
 
     def image(self, h: Tensor) -> Tensor:
@@ -206,13 +206,15 @@ class ImageLevels(Bottleneck):
         """The code, and the last state of the top-down network, from which images are decoded."""
         flat = h.split([prod(shape) for shape in self.maps], 1)
         maps = [each.reshape(-1, *shape) for each, shape in zip(flat, self.maps, strict=True)]
-        evidence = Evidence(self.heads, [m for m in reversed(maps) for _ in range(self.blocks)])
+        by_level = [each for each in reversed(maps) for _ in range(self.blocks)]
+        features = ImageFeatures(self.heads, by_level)
         (down,) = self.shared
-        lead = (len(h),) if samples is None else (samples, len(h))
+        n = h.shape[0]
+        lead = (n,) if samples is None else (samples, n)
         levels, state = down.with_state(
-            evidence, lead, lambda _, m: m.mean if samples is None else m.sample(lead)
+            features, lead, lambda _, m: m.mean if samples is None else m.sample(lead)
         )
-        return hierarchical_code(levels, LadderNormal(down, evidence, len(h)), samples), state
+        return hierarchical_code(levels, LadderNormal(down, features, h.shape[:1]), samples), state
 
 
 def _shaped(moments: Moments, lead: tuple[int, ...]) -> Moments:

@@ -13,8 +13,8 @@ from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds
 from autoencode.evaluation.records import Record
 from autoencode.parts import LIKELIHOODS
 
-# Likelihoods of bits, and likelihoods of the 256 levels of 8-bit values.
-BITS = ("bernoulli", "auto")
+# The likelihood of bits, and likelihoods of the 256 levels of 8-bit values.
+BITS = "bernoulli"
 LEVELS = ("discretised-logistic", "discretised-logistic-mixture")
 
 
@@ -44,7 +44,7 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
         )
         if test.x.dtype != torch.uint8:
             of_what += "; the values, which are no bytes, are rounded to these levels"
-    elif kind in BITS and _is_binary(x):
+    elif kind == BITS and _is_binary(x):
         log_probability, of_what = found.log_likelihood, "values 0 and 1"
     if log_probability is not None:
         bits = -log_probability.double() / (ctx.model.sizes.pixels * math.log(2))
@@ -56,7 +56,7 @@ def _pixels(ctx: EvaluationContext) -> str:
     binarised, kind = ctx.data.options.get("binarise"), ctx.recipe.likelihood.kind
     if binarised:
         return f"pixels drawn black or white once ({binarised} binarisation)"
-    if kind in BITS and not _is_binary(ctx.test.x):
+    if kind == BITS and not _is_binary(ctx.test.x):
         return (
             "grey values as probabilities of bits, so not a likelihood of the grey values, and no "
             "bits per dimension"
