@@ -169,6 +169,21 @@ def test_learns_to_reconstruct_and_uses_its_levels():
     assert output.terms["kl"] > 1
 
 
+@pytest.mark.parametrize("kind", ["bernoulli", "discretised-logistic"])
+def test_codes_and_kl_are_in_float32_under_bf16(kind):
+    m = model((8, 8), likelihood=kind, network__norm="layer").train()
+    x = (torch.rand(6, 8, 8) * 255).round() / 255
+    found = []
+    for enabled in (False, True):
+        torch.manual_seed(3)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            p = m.forward_pass(x)
+            found.append((p.code.costs["kl"], p.px.log_prob(x)))
+        assert p.code.z.dtype == p.code.costs["kl"].dtype == torch.float32
+    torch.testing.assert_close(*(each[0] for each in found), rtol=0.1, atol=0.5)
+    torch.testing.assert_close(*(each[1] for each in found), rtol=0.05, atol=1.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "x", "match"),
     [
