@@ -5,7 +5,7 @@
 
 Trains a flat VAE (resnet-vae, 64 latent dimensions) with several likelihoods and the hierarchical
 VAE, each for the same time on one machine, and prints a table. The number of steps of a model is
-set by the time of its first steps, and is never above --epochs passes through the examples.
+set by the time of its first steps.
 Bits per dimension are −log₂ of the probability of the 256 levels, a density integrated over the
 interval of each level, by importance sampling; the ELBO is the bound of one sample.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from autoencode.cli.process import prepare
 
@@ -39,21 +40,24 @@ MODELS = {
 }
 
 
-def steps_in(recipe: ae.Recipe, data: ae.Data, seconds: float, epochs: float, seed: int) -> int:
+def steps_in(recipe: ae.Recipe, data: ae.Data, seconds: float, settings: dict[str, Any]) -> int:
     """The number of steps that a training of so many seconds makes."""
-    common = {"compile": "off", "progress": False, "seed": seed}
-    ae.fit(recipe, data, steps=2, **common)  # the first steps of a process are slow
-    summary = ae.fit(recipe, data, steps=TIMED_STEPS, **common).summary
-    batch = round(summary["epochs"] * len(data.train) / TIMED_STEPS)
-    steps = int(seconds * summary["images_per_second"] / batch)
-    return max(TIMED_STEPS, min(steps, int(epochs * len(data.train) / batch)))
+    ae.fit(recipe, data, steps=2, **settings)  # the first steps of a process are slow
+    summary = ae.fit(recipe, data, steps=TIMED_STEPS, **settings).summary
+    return max(TIMED_STEPS, int(seconds * summary["images_per_second"] / settings["batch_size"]))
 
 
 def measured(name: str, data: ae.Data, given: argparse.Namespace) -> str:
     """Trains and measures a model; its row of the table."""
     recipe = MODELS[name]
-    steps = steps_in(recipe, data, 60 * given.minutes, given.epochs, given.seed)
-    fitted = ae.fit(recipe, data, steps=steps, seed=given.seed, compile="off", validate_every=steps)
+    settings = {
+        "batch_size": given.batch_size,
+        "seed": given.seed,
+        "compile": "off",
+        "progress": False,
+    }
+    steps = steps_in(recipe, data, 60 * given.minutes, settings)
+    fitted = ae.fit(recipe, data, steps=steps, validate_every=steps, **settings)
     part = data.validation if given.part == "validation" else data.test
     shown = replace(data, test=part)
     found = ae.evaluate(
@@ -77,7 +81,7 @@ def start() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", help="a name or a path, as of `autoencode train --data`")
     parser.add_argument("--minutes", type=float, default=10.0, help="training time of each model")
-    parser.add_argument("--epochs", type=float, default=1e6, help="at most so many epochs")
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--part", choices=["test", "validation"], default="test")
     parser.add_argument("--images", type=int, default=500, help="measured examples")
     parser.add_argument("--samples", type=int, default=100, help="importance samples of each")
@@ -89,7 +93,8 @@ def start() -> None:
         f"{machine()}\n\n{data.name}, {len(data.train):,} training examples {data.shape}; ", end=""
     )
     print(
-        f"{given.minutes:g} minutes for each model; {given.samples} importance samples for "
+        f"{given.minutes:g} minutes for each model, batches of {given.batch_size}; "
+        f"{given.samples} importance samples for "
         f"{given.images} {given.part} examples; seed {given.seed}.\n"
     )
     print("| model | steps | seconds | bits per dimension (95 %) | −ELBO | −ln p(x) | KL | MSE |")

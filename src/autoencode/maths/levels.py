@@ -22,7 +22,8 @@ def level_log_prob(px: Distribution, x: Tensor) -> Tensor | None:
     None for other distributions, such as Bernoulli, whose values are not 8-bit levels.
     """
     if isinstance(px, LevelDistribution):
-        return px.log_prob(x)
+        nats: Tensor = px.log_prob(x)
+        return nats
     if isinstance(px, MixtureSameFamily):
         each = level_log_prob(px.component_distribution, x.unsqueeze(-1 - len(px.event_shape)))
         weights = px.mixture_distribution.logits.log_softmax(-1)

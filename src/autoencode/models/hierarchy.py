@@ -152,7 +152,11 @@ class LadderNormal(Distribution):
         """Nats of codes [..., *batch, d]: Σ ln q(z_l|z_{l+1}), [..., *batch]."""
         parts = torch.split(value, list(self.down.levels), -1)
         levels = self.down(self.bottom_up, tuple(value.shape[:-1]), lambda level, m: parts[level])
-        return torch.stack([level.q.normal().log_prob(level.z) for level in levels]).sum(0)
+        nats: list[Tensor] = [
+            level.q.normal().log_prob(level.z)  # type: ignore[no-untyped-call]  # torch has none
+            for level in levels
+        ]
+        return torch.stack(nats).sum(0)
 
 
 class LadderBottleneck(Bottleneck):

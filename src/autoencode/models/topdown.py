@@ -188,9 +188,9 @@ class ImageLevels(Bottleneck):
     def __init__(self, sizes: Sizes, config: ResNet, maps: Sequence[Map], down: ImageTopDown):
         """`down` belongs to the decoder; it does not become a submodule of the bottleneck."""
         super().__init__(sizes)
-        self.shared, self.maps = (down,), tuple(maps[1:])
+        self.shared, self.shapes = (down,), tuple(maps[1:])
         self.blocks = config.blocks
-        shapes = [shape for shape in reversed(self.maps) for _ in range(config.blocks)]
+        shapes = [shape for shape in reversed(self.shapes) for _ in range(config.blocks)]
         d = down.levels[0] // prod(shapes[0][1:])
         self.heads = nn.ModuleList(MapMoments(config, 2 * s[0], s[0], d) for s in shapes)
 
@@ -204,8 +204,8 @@ class ImageLevels(Bottleneck):
 
     def with_state(self, h: Tensor, samples: int | None) -> tuple[Code, Tensor]:
         """The code, and the last state of the top-down network, from which images are decoded."""
-        flat = h.split([prod(shape) for shape in self.maps], 1)
-        maps = [each.reshape(-1, *shape) for each, shape in zip(flat, self.maps, strict=True)]
+        flat = torch.split(h, [prod(shape) for shape in self.shapes], 1)
+        maps = [each.reshape(-1, *shape) for each, shape in zip(flat, self.shapes, strict=True)]
         by_level = [each for each in reversed(maps) for _ in range(self.blocks)]
         features = ImageFeatures(self.heads, by_level)
         (down,) = self.shared
