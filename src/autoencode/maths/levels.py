@@ -41,7 +41,8 @@ def level_log_prob(px: Distribution, x: Tensor) -> Tensor | None:
     flipped = lower + upper > 0
     lower, upper = torch.where(flipped, -upper, lower), torch.where(flipped, -lower, upper)
     interval = _laplace if isinstance(base, Laplace) else _normal
-    return interval(lower, upper).sum(tuple(range(-len(px.event_shape), 0)))
+    found: Tensor = interval(lower, upper).sum(tuple(range(-len(px.event_shape), 0)))
+    return found
 
 
 def _normal(lower: Tensor, upper: Tensor) -> Tensor:
