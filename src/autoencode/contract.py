@@ -297,7 +297,7 @@ class Likelihood(Part, ABC):
     """Converts the output of the decoder network to the distribution p(x|z)."""
 
     # Outputs of the decoder for each number of an example.
-    channels: ClassVar[int] = 1
+    channels: int = 1
     # Whether p(x|z) integrates to 1; if not, −ln p(x|z) is an energy and is not given in nats.
     normalised: ClassVar[bool] = True
     # Whether values of an example may be missing, NaN.

@@ -33,8 +33,10 @@ def test_kl_and_likelihood_follow_it_and_do_not_hide_it():
     terms = {"reconstruction": 481.71, "kl": 5.771}
     assert texts("vae", terms=terms)[1:] == [
         "KL 5.77 nats",
-        "−log p(x|z) 481.7 nats, bernoulli likelihood",
+        "−log p(x|z) 481.7 nats, auto likelihood",
     ]
+    found = texts("ae", bits_per_dimension=4.1234)
+    assert found[-1] == "Bits per dimension 4.12, an upper bound by importance sampling"
     # Where the objective has no KL term, the KL of the dimensions is summed.
     assert "KL 1.75 nats" in texts("iwae", terms={"iwae": 100.0}, kl_per_dimension=[0.5, 1.25])
     # A reconstruction without nats is not called a likelihood.

@@ -39,9 +39,9 @@ def quick_judge(monkeypatch):
     monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 20)
 
 
-def made(name, data, **sets):
+def made(name, data, likelihood=None, **sets):
     """A model of two steps: fitted enough that its sampler draws."""
-    row = RECIPES[name]
+    row = RECIPES[name] if likelihood is None else RECIPES[name].set("likelihood", likelihood)
     if name == "m2":
         row = row.but(training={})  # all labels are known here
     if name == "fsq":
@@ -121,7 +121,7 @@ def test_factors_are_measured_where_they_are_known(many):
 
 
 def test_likelihood_is_of_evenly_spread_images(many):
-    model = made("vae", many)
+    model = made("vae", many, likelihood="bernoulli")
     found = evaluate(model, many, ["likelihood"], samples=50, images=20)
     nll = {record.name: record for record in found.records}["nll"]
     assert nll.n == 20

@@ -68,12 +68,27 @@ def traced(trainer):
                 "ae-dropout",
                 "iwae",
                 "contractive-ae",
+                "hierarchical-vae",
             )
         ),
     ],
 )
 def test_the_traced_step_is_the_step(name, digits):
-    recipe = RECIPES[name].set("network.hidden", (16,)).but(sampler=None, schedules={})
+    compare_steps(RECIPES[name].set("network.hidden", (16,)), digits)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "kind", ["discretised-logistic", "discretised-logistic-mixture", "gaussian-heteroscedastic"]
+)
+def test_the_traced_step_with_likelihoods_of_several_outputs(kind, digits):
+    compare_steps(RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", kind), digits)
+
+
+def compare_steps(recipe, digits):
+    recipe = recipe.but(sampler=None, schedules={})
+    if recipe.network.kind == "resnet":
+        recipe = recipe.set("network.width", 4)
     plain, other = trainer_of(recipe, digits), trainer_of(recipe, digits)
     advance(plain, 1), advance(other, 1)
     expected, found = advance(plain, 3), advance(traced(other), 3)

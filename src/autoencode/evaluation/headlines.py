@@ -37,7 +37,8 @@ def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
     First what the model is for: the error after denoising where inputs are corrupted, the active
     units of a sparse code, the classification error of a model that learns labels. Then the squared
     error with its reduction beside that of PCA, R² of vectors, the accuracy of categorical columns,
-    the KL, and −log p(x|z) with its likelihood. A metric that was not measured is left out.
+    the KL, −log p(x|z) with its likelihood, and bits per dimension. A metric that was not measured
+    is left out.
     """
     return [
         *_of_purpose(metrics),
@@ -45,6 +46,7 @@ def headlines(recipe: Recipe, metrics: Mapping[str, Any]) -> list[Headline]:
         *_imputation(metrics),
         *_kl(recipe, metrics),
         *_log_likelihood(recipe, metrics),
+        *_bits(metrics),
     ]
 
 
@@ -175,6 +177,12 @@ def _log_likelihood(recipe: Recipe, metrics: Mapping[str, Any]) -> Iterator[Head
             title = "−log p(x|z)" if unit == "nats" else "Reconstruction loss"
             note = f"{recipe.likelihood.kind} likelihood"
             yield Headline(title, f"{number(value)} {unit}".strip(), f"terms.{name}", note)
+
+
+def _bits(metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    if (bits := metrics.get("bits_per_dimension")) is not None:
+        note = "an upper bound by importance sampling"
+        yield Headline("Bits per dimension", number(bits), "bits_per_dimension", note)
 
 
 def _values(metrics: Mapping[str, Any]) -> str:

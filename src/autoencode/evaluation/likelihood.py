@@ -13,6 +13,7 @@ from autoencode.arguments import Count, check_value
 from autoencode.contract import Autoencoder
 from autoencode.data import scaled
 from autoencode.errors import DataError
+from autoencode.maths import LevelDistribution, level_log_prob
 from autoencode.models.inference import in_batches, measuring, seeded
 
 BATCH_SIZE = 100
@@ -23,14 +24,17 @@ MAX_NUMBERS = 2**20
 
 
 class Bounds(NamedTuple):
-    """Two lower bounds of ln p(x), nats, each [N].
+    """Lower bounds of ln p(x), nats, each [N].
 
     elbo: on average over draws ln p(x) − KL(q(z|x) ‖ p(z|x)).
     log_likelihood: the importance-weighted bound, see `log_likelihood`; never below `elbo`.
+    log_levels: the same bound of the probability of 8-bit levels, see `maths.level_log_prob`; None
+        if it was not asked for, or the likelihood gives none.
     """
 
     elbo: Tensor
     log_likelihood: Tensor
+    log_levels: Tensor | None = None
 
 
 def log_likelihood(
@@ -68,8 +72,12 @@ def likelihood_bounds(
     samples: int = SAMPLES,
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
+    levels: bool = False,
 ) -> Bounds:
-    """ELBO and importance-weighted bound from the same draws; all as in `log_likelihood`."""
+    """ELBO and importance-weighted bound from the same draws; all as in `log_likelihood`.
+
+    levels: whether to compute `Bounds.log_levels`; x has the levels 0, 1/255, …, 1.
+    """
     for name, value in (("samples", samples), ("batch_size", batch_size)):
         check_value(value, Count, name)
     if len(x) == 0:
@@ -82,20 +90,36 @@ def likelihood_bounds(
 
     def bounds(images: Tensor, features: Tensor | None) -> Bounds:
         prior = model.prior(features)
-        total = torch.full((len(images),), -math.inf, dtype=torch.float64)
+        nothing = torch.full((len(images),), -math.inf, dtype=torch.float64)
+        total, of_levels = nothing, nothing if levels else None
         plain = torch.zeros(len(images), dtype=torch.float64)
         for done in range(0, samples, draws):
             now = min(draws, samples - done)
-            # On the CPU, because not every accelerator has float64.
-            weights = _log_weights(model, prior, images, features, now).cpu().double()
+            weights, others = _log_weights(model, prior, images, features, now, levels)
             total = torch.logaddexp(total, weights.logsumexp(0))
             plain += weights.sum(0)
-        return Bounds(plain / samples, total - math.log(samples))
+            if of_levels is not None and others is not None:
+                of_levels = torch.logaddexp(of_levels, others.logsumexp(0))
+            else:
+                of_levels = None
+        count = math.log(samples)
+        return Bounds(
+            plain / samples, total - count, None if of_levels is None else of_levels - count
+        )
 
     with measuring(model) as device, seeded(seed, device):
         rows = min(batch_size, max(1, at_once // draws))
         found = in_batches(model, x, bounds, "likelihood", rows, context)
-    return Bounds(*(torch.cat(each).float().to(x.device) for each in zip(*found, strict=True)))
+
+    def joined(parts: list[Tensor]) -> Tensor:
+        return torch.cat(parts).float().to(x.device)
+
+    of_levels = [each.log_levels for each in found if each.log_levels is not None]
+    return Bounds(
+        joined([each.elbo for each in found]),
+        joined([each.log_likelihood for each in found]),
+        joined(of_levels) if of_levels else None,
+    )
 
 
 def has_likelihood(model: Autoencoder, x: Tensor, context: Tensor | None = None) -> bool:
@@ -107,9 +131,17 @@ def has_likelihood(model: Autoencoder, x: Tensor, context: Tensor | None = None)
 
 
 def _log_weights(
-    model: Autoencoder, prior: Distribution | None, x: Tensor, context: Tensor | None, draws: int
-) -> Tensor:
-    """ln p(x|z) + ln p(z|c) − ln q(z|x) at draws from the posterior, [draws, B].
+    model: Autoencoder,
+    prior: Distribution | None,
+    x: Tensor,
+    context: Tensor | None,
+    draws: int,
+    levels: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """ln p(x|z) + ln p(z|c) − ln q(z|x) at draws from the posterior, and that of the levels of x.
+
+    Each is [draws, B], float64 on the CPU, because not every accelerator has it; the second is None
+    without `levels`, or if the likelihood gives none.
 
     Raises:
         DataError: see `log_likelihood`.
@@ -122,5 +154,11 @@ def _log_weights(
             "Measure its squared error, or train a variational model, such as vae.",
         )
     px = model.decode(code.z, context)
-    joint = px.log_prob(x.reshape(-1, *model.sizes.x)) + prior.log_prob(code.z)
-    return joint - code.q.log_prob(code.z)
+    x = x.reshape(-1, *model.sizes.x)
+    nats = px.log_prob(x)
+    of_levels = None
+    if levels:
+        of_levels = nats if isinstance(px, LevelDistribution) else level_log_prob(px, x)
+    ratio = prior.log_prob(code.z) - code.q.log_prob(code.z)
+    both = (nats + ratio).cpu().double()
+    return both, None if of_levels is None else (of_levels + ratio).cpu().double()

@@ -97,7 +97,7 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
     "Likelihood": {
         "negative_elbo": _lower("−ELBO", density=True),
         "nll": _lower("−log p(x)", density=True),
-        "bits_per_dimension": _lower("Bits per dimension", density=True),
+        "bits_per_dimension": _lower("Bits per dimension"),
     },
     "Generation": {
         "frechet_distance": _lower("Fréchet distance"),

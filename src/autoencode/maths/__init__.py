@@ -3,7 +3,13 @@
 from autoencode.maths.bernoulli import BernoulliImages
 from autoencode.maths.box import BoxUniform
 from autoencode.maths.clusters import fit_gaussian_mixture, tsne_clusters
+from autoencode.maths.discretised import (
+    DiscretisedLogistic,
+    DiscretisedLogisticMixture,
+    LevelDistribution,
+)
 from autoencode.maths.jacobian import squared_jacobian
+from autoencode.maths.levels import level_log_prob
 from autoencode.maths.mixture import MixtureDistribution
 from autoencode.maths.normal import SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
@@ -21,7 +27,10 @@ __all__ = [
     "Bijection",
     "BoxUniform",
     "Composed",
+    "DiscretisedLogistic",
+    "DiscretisedLogisticMixture",
     "Float32Linear",
+    "LevelDistribution",
     "MixtureDistribution",
     "Planar",
     "PowerSpherical",
@@ -34,6 +43,7 @@ __all__ = [
     "Tanh",
     "exact_products",
     "fit_gaussian_mixture",
+    "level_log_prob",
     "ms_ssim",
     "squared_jacobian",
     "ssim",

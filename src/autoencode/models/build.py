@@ -14,6 +14,8 @@ from autoencode.arguments import argument_value, check_arguments
 from autoencode.contract import Bottleneck, Likelihood, Network, Prior, Sampler, Sizes, Space
 from autoencode.errors import RecipeError, ResourceError, did_you_mean
 from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_words
+from autoencode.models.default_likelihood import AUTO, BINARY
+from autoencode.models.hierarchical import hierarchical, hierarchical_sizes
 from autoencode.models.ladder import ladder
 from autoencode.models.recipe import Recipe
 from autoencode.models.semisupervised import SemiSupervised
@@ -33,6 +35,7 @@ MODELS: Mapping[str, Callable[..., Model]] = {
     "semi-supervised": SemiSupervised,
     "m1-m2": StackedSemiSupervised,
     "ladder": ladder,
+    "hierarchical": hierarchical,
 }
 
 
@@ -43,7 +46,8 @@ def build(recipe: Recipe, sizes: Sizes | Mapping[str, Any], *, seed: int | None 
     sizes: the shapes of examples and codes.
     seed: of the initial weights; None draws them from torch's global generator.
 
-    Torch's global random state is not changed if a seed is given.
+    Torch's global random state is not changed if a seed is given. The likelihood "auto", which
+    training replaces by one for its data, becomes "bernoulli".
 
     Raises:
         RecipeError: the parts have no meaning together.
@@ -96,6 +100,8 @@ def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
             the bottleneck or the model supports vectors only.
     """
     sizes = Sizes(x, (recipe.latent,), **facts)
+    if assembly(recipe) is hierarchical:
+        return hierarchical_sizes(recipe, sizes)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     if not isinstance(network, MapNetwork) or network.code == "vector":
         return sizes
@@ -161,11 +167,13 @@ def check_fit(recipe: Recipe) -> None:
 
 
 def _assembled(recipe: Recipe, sizes: Sizes) -> Model:
+    if recipe.likelihood.kind == AUTO:  # without data there is nothing to choose by
+        recipe = recipe.but(likelihood=BINARY)
     return MODELS[recipe.model.kind](recipe, sizes, **recipe.model.args)
 
 
 def _check_custom(recipe: Recipe, sizes: Sizes) -> None:
-    likelihood: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
+    likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
     bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
     features = bottleneck.features * sizes.latent

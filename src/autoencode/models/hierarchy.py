@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Size, Tensor, nn
@@ -27,6 +27,12 @@ class Moments(NamedTuple):
         scale = (0.5 * self.log_variance).exp()
         return Independent(Normal(self.mean, scale, validate_args=False), 1)
 
+    def sample(self, lead: tuple[int, ...]) -> Tensor:
+        """A sample [*lead, d], differentiable in both moments."""
+        shape = (*lead, self.mean.shape[-1])
+        noise = torch.randn(shape, dtype=self.mean.dtype, device=self.mean.device)
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
     def times(self, other: Moments) -> Moments:
         """The normal distribution proportional to the product of the two densities."""
         weight = torch.sigmoid(other.log_variance - self.log_variance)
@@ -42,6 +48,18 @@ class LadderLevel(NamedTuple):
     z: Tensor
     q: Moments
     p: Moments
+
+
+class LevelNetwork(Protocol):
+    """A top-down network over all levels, see `TopDown`; `levels` are their dimensions."""
+
+    levels: tuple[int, ...]
+
+    def __call__(
+        self, bottom_up: Any, lead: tuple[int, ...], choose: Callable[[int, Moments], Tensor]
+    ) -> list[LadderLevel]:
+        """Computes all levels, in the order of `levels`; `bottom_up` is None for the prior."""
+        ...
 
 
 class MomentsLayer(nn.Module):
@@ -106,17 +124,20 @@ class TopDown(nn.Module):
 class LadderNormal(Distribution):
     """Hierarchical normal distribution: each level given the level above, event [d₁ + … + d_L].
 
-    It is the prior, batch [], or with `bottom_up` moments the posterior, batch [B].
+    It is the prior, batch [], or with `bottom_up`, what the network knows of an image, the
+    posterior, batch [B].
     """
 
     arg_constraints = {}  # noqa: RUF012
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(self, down: TopDown, bottom_up: Sequence[Moments] | None = None) -> None:
+    def __init__(
+        self, down: LevelNetwork, bottom_up: Any = None, batch: Size | None = None
+    ) -> None:
+        """`batch`: shape of the batch of the posterior; None for the prior."""
         self.down, self.bottom_up = down, bottom_up
-        batch = Size() if bottom_up is None else bottom_up[0].mean.shape[:-1]
-        super().__init__(batch, Size((sum(down.levels),)), validate_args=False)
+        super().__init__(batch or Size(), Size((sum(down.levels),)), validate_args=False)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """Samples [*sample_shape, *batch, d], from the top down."""
@@ -125,19 +146,17 @@ class LadderNormal(Distribution):
     def sample_levels(self, sample_shape: Size) -> list[LadderLevel]:
         """Samples all levels, with the distribution of each."""
         lead = (*sample_shape, *self.batch_shape)
-
-        def sampled(level: int, m: Moments) -> Tensor:
-            noise = torch.randn(*lead, m.mean.shape[-1], dtype=m.mean.dtype, device=m.mean.device)
-            return m.mean + (0.5 * m.log_variance).exp() * noise
-
-        levels: list[LadderLevel] = self.down(self.bottom_up, lead, sampled)
-        return levels
+        return self.down(self.bottom_up, lead, lambda level, m: m.sample(lead))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Nats of codes [..., *batch, d]: Σ ln q(z_l|z_{l+1}), [..., *batch]."""
         parts = torch.split(value, list(self.down.levels), -1)
         levels = self.down(self.bottom_up, tuple(value.shape[:-1]), lambda level, m: parts[level])
-        return torch.stack([level.q.normal().log_prob(level.z) for level in levels]).sum(0)
+        nats: list[Tensor] = [
+            level.q.normal().log_prob(level.z)  # type: ignore[no-untyped-call]  # torch has none
+            for level in levels
+        ]
+        return torch.stack(nats).sum(0)
 
 
 class LadderBottleneck(Bottleneck):
@@ -173,16 +192,12 @@ class LadderBottleneck(Bottleneck):
         for up, head in zip(self.up, self.heads, strict=True):
             h = up(h)
             bottom_up.append(head(h))
-        q = LadderNormal(self.down, bottom_up)
+        q = LadderNormal(self.down, bottom_up, h.shape[:1])
         if samples is None:
             levels = self.down(bottom_up, (h.shape[0],), lambda level, m: m.mean)
         else:
             levels = q.sample_levels(Size((samples,)))
-        # Of each dimension: torch cannot sum an empty batch of `Independent` distributions.
-        pairs = [(level.q.normal().base_dist, level.p.normal().base_dist) for level in levels]
-        kl = torch.stack([kl_divergence(q, p).sum(-1) for q, p in pairs]).sum(0)
-        kl = kl if samples is None else kl.mean(0)
-        return Code(concatenated(levels), q, {"kl": kl})
+        return hierarchical_code(levels, q, samples)
 
 
 class LadderPrior(Prior):
@@ -190,8 +205,8 @@ class LadderPrior(Prior):
 
     space = Space.REAL
 
-    def __init__(self, sizes: Sizes, down: TopDown) -> None:
-        """`down` is the network of the bottleneck; it does not become a submodule of the prior."""
+    def __init__(self, sizes: Sizes, down: LevelNetwork) -> None:
+        """`down` is a network of the model; it does not become a submodule of the prior."""
         super().__init__(sizes)
         self.shared = (down,)
 
@@ -199,6 +214,17 @@ class LadderPrior(Prior):
         """The prior, which does not depend on the context."""
         (down,) = self.shared
         return LadderNormal(down)
+
+
+def hierarchical_code(levels: Sequence[LadderLevel], q: LadderNormal, samples: int | None) -> Code:
+    """The code of all levels, with the cost "kl": the sum of the KL of each level, [B].
+
+    Each is the KL in closed form given the levels above, averaged over their samples.
+    """
+    # Of each dimension: torch cannot sum an empty batch of `Independent` distributions.
+    pairs = [(level.q.normal().base_dist, level.p.normal().base_dist) for level in levels]
+    kl = torch.stack([kl_divergence(q, p).sum(-1) for q, p in pairs]).sum(0)
+    return Code(concatenated(levels), q, {"kl": kl if samples is None else kl.mean(0)})
 
 
 def concatenated(levels: Sequence[LadderLevel]) -> Tensor:

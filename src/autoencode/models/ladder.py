@@ -68,14 +68,7 @@ class LowestLevelDecoder(nn.Module):
 
 
 def _levels(recipe: Recipe, sizes: Sizes, levels: tuple[int, ...] | None) -> tuple[int, ...]:
-    for slot, only in (("bottleneck", "gaussian"), ("prior", "normal")):
-        spec = getattr(recipe, slot)
-        if spec is None or spec.kind != only:
-            raise RecipeError(
-                f'Model "ladder" needs {slot} "{only}", and this recipe has '
-                f'"{"none" if spec is None else spec.kind}"',
-                f"Use --set {slot}={only}.",
-            )
+    check_normal("ladder", recipe)
     if levels is None:
         upper = (sizes.latent + 1) // 3
         return (sizes.latent - upper, upper) if upper else (sizes.latent,)
@@ -86,3 +79,19 @@ def _levels(recipe: Recipe, sizes: Sizes, levels: tuple[int, ...] | None) -> tup
             f"Use --latent {sum(levels) or 2} (latent={sum(levels) or 2}), or other levels.",
         )
     return tuple(levels)
+
+
+def check_normal(model: str, recipe: Recipe) -> None:
+    """Checks that bottleneck and prior are normal, as a model of several levels needs them.
+
+    Raises:
+        RecipeError: the recipe has another bottleneck or prior.
+    """
+    for slot, only in (("bottleneck", "gaussian"), ("prior", "normal")):
+        spec = getattr(recipe, slot)
+        if spec is None or spec.kind != only:
+            raise RecipeError(
+                f'Model "{model}" needs {slot} "{only}", and this recipe has '
+                f'"{"none" if spec is None else spec.kind}"',
+                f"Use --set {slot}={only}.",
+            )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Run:
     settings: training settings, see `autoencode.train.Settings`.
     summary: steps, seconds, images_per_second and device of the training so far.
     network_sha256: SHA-256 of `network.py`, for a custom network.
+    notices: sentences on what the training chose or changed for its data.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Run:
     settings: Mapping[str, Any]
     summary: Mapping[str, Any]
     network_sha256: str | None = None
+    notices: Sequence[str] = ()
 
     @property
     def address(self) -> str:

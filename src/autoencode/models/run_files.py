@@ -42,11 +42,19 @@ _RECORD: Mapping[str, Any] = {
         "compiling_seconds": float,
     },
     "network_sha256": str | None,
+    "notices": list[str],
 }
 
 
 # Entries that files of older versions lack.
-_OPTIONAL = ("labelled", "bounded", "network_sha256", "compiling_seconds", "preprocessing")
+_OPTIONAL = (
+    "labelled",
+    "bounded",
+    "network_sha256",
+    "compiling_seconds",
+    "preprocessing",
+    "notices",
+)
 
 
 def check_record(record: Mapping[str, Any]) -> None:

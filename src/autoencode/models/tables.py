@@ -7,11 +7,17 @@ from autoencode.data import Data
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import assemble
 from autoencode.models.build import assembly
+from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts.networks.mlp import MLP
 
 # Likelihoods of images -> the scale of the table likelihood that replaces them.
-SCALES = {"gaussian": "fixed", "bernoulli": "shared", "gaussian-learned": "shared"}
+SCALES = {
+    "gaussian": "fixed",
+    "auto": "shared",
+    "bernoulli": "shared",
+    "gaussian-learned": "shared",
+}
 # Tables are small: training validates often and keeps the best weights.
 TRAINING = {"steps": 3_000, "lr": 3e-3, "validate_every": 50, "patience": 20}
 
@@ -19,15 +25,19 @@ TRAINING = {"steps": 3_000, "lr": 3e-3, "validate_every": 50, "patience": 20}
 def for_data(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
     """The recipe for these data, and a sentence for each change.
 
-    For images and vectors the recipe stays as it is. For a table, a likelihood of pixels becomes
-    the likelihood of rows, the MLP gets a linear shortcut, and training keeps the weights of the
-    best validation. What the recipe sets itself is kept.
+    For images and vectors the likelihood "auto" becomes that of `default_likelihood`, and the rest
+    stays as it is. For a table, a likelihood of pixels becomes the likelihood of rows, the MLP gets
+    a linear shortcut, and training keeps the weights of the best validation. What the recipe sets
+    itself is kept.
 
     Raises:
         RecipeError: the table has missing values, and the model cannot be trained with them.
     """
     if data.preprocessing is None or not data.is_table:
-        return recipe, []
+        if recipe.likelihood.kind != AUTO:
+            return recipe, []
+        likelihood, notice = default_likelihood(data)
+        return recipe.but(likelihood=likelihood), [notice]
     columns = data.preprocessing.columns
     widths = tuple(c.width if c.kind == "categorical" else 0 for c in columns)
     missing = data.preprocessing.missing

@@ -116,6 +116,7 @@ class Session:
                     trainer.settings.to_dict(),
                     trainer.summary(),
                     digest,
+                    [*self.notices],
                 )
                 self.run.write()
                 write_environment(folder)
@@ -278,7 +279,7 @@ def continued_session(
     elif critic_terms(run.recipe):
         say(f"{run.folder} does not have the critics of its training: they begin untrained")
     trainer.state.seconds = run.summary["seconds"]
-    return Session(trainer, folder, log=run.log())
+    return Session(trainer, folder, log=run.log(), notices=run.notices)
 
 
 @contextmanager

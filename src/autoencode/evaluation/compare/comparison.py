@@ -62,6 +62,8 @@ class ComparedModel:
         recipe = self.recipe
         if _is_density(recipe, name):
             return (recipe.likelihood.kind, *self.notes(name))
+        if name == "bits_per_dimension":  # of probabilities, which compare under any likelihood
+            return tuple(self.notes(name))
         if name in ("restored_squared_error", "corrupted_squared_error"):
             return (repr(recipe.corruption),)
         return ()

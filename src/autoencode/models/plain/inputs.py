@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoencode.arguments import argument_value
+from autoencode.models.default_likelihood import AUTO
 from autoencode.models.plain.lines import Facts, number
 from autoencode.parts import corruptions
 from autoencode.parts.likelihoods import pixels
@@ -78,6 +79,8 @@ def _bernoulli(facts: Facts, part: Any) -> LikelihoodLines:
         '{name} = F.binary_cross_entropy_with_logits(theta, x, reduction="none")',
         f"{{name}} = {{name}}{facts.sum_x}",
     ]
+    if facts.recipe.likelihood.kind == AUTO:
+        lines.insert(0, "# For binary or nearly binary values; the package chooses by the data.")
     return LikelihoodLines("torch.sigmoid({theta})", lines, logits=True)
 
 

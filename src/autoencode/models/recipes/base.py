@@ -7,7 +7,7 @@ from autoencode.models.recipe import Recipe, Spec, Weighted
 AE = Recipe(papers=("hinton2006",))
 VAE = AE.but(
     bottleneck=Spec("gaussian"),
-    likelihood=Spec("bernoulli"),
+    likelihood=Spec("auto"),
     prior=Spec("normal"),
     terms={"reconstruction": Weighted("reconstruction"), "kl": Weighted("kl")},
     papers=("kingma2014",),

@@ -74,6 +74,18 @@ def priors_and_posteriors() -> Iterable[Recipe]:
         training=NORMALISED,
         papers=("sonderby2016",),
     )
+    yield VAE.but(
+        name="hierarchical-vae",
+        about="A deep hierarchical VAE of images: residual blocks, codes at several resolutions.",
+        latent=4,
+        model=Spec("hierarchical"),
+        network=Spec(
+            "resnet",
+            {"width": 16, "blocks": 2, "stages": 3, "activation": "silu", "norm": "layer"},
+        ),
+        training={"lr": 1e-3, "warmup": 300, "batch_size": 64},
+        papers=("child2021", "vahdat2020", "sonderby2016"),
+    )
 
 
 def discrete_and_fitted() -> Iterable[Recipe]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Laplace
+from torch.distributions import Distribution, Independent, Laplace, Normal
 
 from autoencode import maths
 from autoencode.contract import Likelihood, Sizes, Within
@@ -20,6 +20,8 @@ SQUARED_ERROR_SCALE = math.sqrt(0.5)
 Scale = Annotated[float, Within(1e-3, 1e3)]
 # A learned scale is at least e⁻⁶, so that the density stays finite.
 MIN_LOG_SCALE = -6.0
+# A scale that the network gives is at most e⁶.
+MAX_LOG_SCALE = 6.0
 MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "identity": lambda theta: theta,
@@ -93,6 +95,41 @@ class LearnedScaleGaussian(Likelihood):
         return SharedScaleNormal(self.mean(theta), scale, len(self.sizes.x))
 
 
+class HeteroscedasticGaussian(Likelihood):
+    """Normal likelihood whose scale the network gives, p(x|z) = ∏ N(xᵢ; mean(θ)ᵢ, σᵢ²).
+
+    ln σᵢ is a learned number, the same for all values, plus θ′ᵢ: an uncertain pixel may have a
+    larger scale than a certain one.  Source: [kingma2014], appendix C.2.
+
+    scale: "pixel", a scale of each value, or "image", one for each example: the mean of θ′.
+    mean: as in "gaussian".
+    """
+
+    name = "gaussian-heteroscedastic"
+    channels = 2
+
+    def __init__(
+        self, sizes: Sizes, scale: Literal["pixel", "image"] = "pixel", mean: Mean | None = None
+    ) -> None:
+        super().__init__(sizes)
+        self.mean, self.by_image = mean_function(mean, sizes), scale == "image"
+        self.log_scale = nn.Parameter(torch.tensor(0.5).log())
+
+    def initialise(self, x: Tensor) -> None:
+        """Sets the scale to a quarter of the deviation of the training examples."""
+        self.log_scale.data.copy_(start_of_scale(x).log())
+
+    def forward(self, theta: Tensor) -> Distribution:
+        """Converts outputs [*S, B, 2, *X] to a distribution with batch [*S, B], event [*X]."""
+        dims = len(self.sizes.x)
+        loc, log_scale = widen(theta).unbind(-1 - dims)
+        if self.by_image:
+            event = tuple(range(-dims, 0))
+            log_scale = log_scale.mean(event, keepdim=True).expand_as(loc)
+        scale = (self.log_scale + log_scale).clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()
+        return Independent(Normal(self.mean(loc), scale, validate_args=False), dims)
+
+
 class LaplacePixels(Likelihood):
     """Laplace likelihood, p(x|z) = ∏ Laplace(xᵢ; mean(θ)ᵢ, scale): absolute error.
 
@@ -128,3 +165,13 @@ class BernoulliPixels(Likelihood):
         """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
         theta = widen(theta).squeeze(-1 - len(self.sizes.x))
         return maths.BernoulliImages(theta, len(self.sizes.x))
+
+
+class Auto(BernoulliPixels):
+    """The likelihood that training chooses by the data; until then, "bernoulli".
+
+    "bernoulli" for binary or nearly binary examples, see `models.default_likelihood`. A recipe has
+    it where its paper does not fix the likelihood; the recipe of a run has the one that was chosen.
+    """
+
+    name = "auto"

@@ -137,6 +137,7 @@ def data_details(run: Run) -> list[Detail]:
         Detail("shape of an example", " × ".join(map(str, run.sizes.x))),
         Detail("training examples", count(run.sizes.n)),
     ]
+    details += [Detail("adapted to the data", each) for each in run.notices]
     if data.get("classes"):
         classes = ", ".join(f"{i}: {name}" for i, name in enumerate(data["classes"]))
         details.append(Detail("classes", classes))

@@ -18,6 +18,7 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.io.folders import sweep
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
+from autoencode.models.tables import for_data
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.entry import fit, resume
@@ -158,9 +159,11 @@ def existing_run(job: Job) -> Run | None:
     try:
         run = open_run(job.out)
         settings = Settings(**run.settings)  # settings that the run lacks have their defaults
+        wanted, _ = for_data(job.recipe, job.data)  # as a run keeps it
+        chosen = Settings.of(wanted, job.settings)
     except (AutoencodeError, TypeError):  # none, or one of a newer version
         return None
-    recipe, own = run.recipe, job.recipe.network
+    recipe, own = run.recipe, wanted.network
     if run.network_sha256 is not None and is_custom(own.kind):
         # Each run has a copy of the file: the content counts.
         file, name = network_file(own.kind)
@@ -169,7 +172,7 @@ def existing_run(job: Job) -> Run | None:
             network_file(recipe.network.kind)[1],
         ):
             recipe = recipe.but(network=replace(recipe.network, kind=own.kind))
-    same = (recipe, settings) == (job.recipe, job.chosen)
+    same = (recipe, settings) == (wanted, chosen)
     return run if same and run.data["fingerprint"] == job.data.fingerprint else None
 
 
