@@ -47,7 +47,7 @@ def level_log_prob(px: Distribution, x: Tensor) -> Tensor | None:
 
 def _normal(lower: Tensor, upper: Tensor) -> Tensor:
     """ln(Φ(upper) − Φ(lower)) for intervals whose centre is at most 0."""
-    top = torch.special.log_ndtr(upper)
+    top: Tensor = torch.special.log_ndtr(upper)
     return top + torch.log(-torch.expm1(torch.special.log_ndtr(lower) - top))
 
 
