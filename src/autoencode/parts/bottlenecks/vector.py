@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Code, Sizes, Within
 from autoencode.maths import widen
-from autoencode.parts.bottlenecks.codebook import Codebook
+from autoencode.parts.bottlenecks.codebook import Codebook, squared_distances
 from autoencode.parts.bottlenecks.quantised import Quantised, straight_through
 
 # The distances of all vectors of a batch to all entries are held in memory.
@@ -19,7 +19,7 @@ Dimensions = Annotated[int, Within(1, 65_536)]
 Share = Annotated[float, Within(0.0, 0.9999)]
 Weight = Annotated[float, Within(0.0, 1e6)]
 # Partial sums that the search for the entries of a sum keeps.
-BEAM = 16
+BEAM = 32
 
 
 class VectorQuantised(Quantised):
@@ -159,7 +159,7 @@ class ResidualQuantised(Quantised):
     def index_of(self, z: Tensor) -> Tensor:
         """[*some, *Z] to [*some, groups].
 
-        The search keeps the 16 best partial sums of each group: the nearest entry of the first
+        The search keeps the 32 best partial sums of each group: the nearest entry of the first
         codebook alone need not belong to the nearest sum.
         """
         e = self.to_groups(z)
@@ -167,12 +167,13 @@ class ResidualQuantised(Quantised):
         found = torch.zeros(len(rests), 1, 0, dtype=torch.long, device=e.device)
         for book in self._books():
             codes = book.shape[1]
-            next_rests = rests[:, :, None] - book[0]
-            errors = next_rests.square().sum(-1).flatten(1)
+            errors = squared_distances(rests.reshape(1, -1, self.dim), book)
+            errors = errors.reshape(len(rests), -1)
             best = errors.topk(min(BEAM, errors.shape[1]), largest=False).indices
-            rests = next_rests.flatten(1, 2).gather(1, best[..., None].expand(-1, -1, self.dim))
-            before = found.gather(1, (best // codes)[..., None].expand(-1, -1, found.shape[2]))
-            found = torch.cat([before, (best % codes)[..., None]], -1)
+            before, entry = (best // codes)[..., None], best % codes
+            rests = rests.gather(1, before.expand(-1, -1, self.dim)) - book[0][entry]
+            found = found.gather(1, before.expand(-1, -1, found.shape[2]))
+            found = torch.cat([found, entry[..., None]], -1)
         return found[:, 0].reshape(*e.shape[:-1], self.books).movedim(-1, -2).flatten(-2)
 
     def entry_vectors(self) -> Tensor:
