@@ -33,7 +33,7 @@ def clusters() -> ae.Data:
     centres = torch.randn(128, 20, generator=generator)
     chosen = torch.randint(128, (10_000,), generator=generator)
     x = centres[chosen] + 0.1 * torch.randn(10_000, 20, generator=generator)
-    return ae.load_data(x.numpy(), scale="none")
+    return ae.load_data(x.numpy(), scale="standard")
 
 
 def recipe_of(case: str, grouped: bool) -> ae.Recipe:

@@ -32,6 +32,8 @@ CASES = {
     "convolution": ("conv-vae", {"network.width": 4}, {"weight_decay": 0.1}),
     "critic": ("aae", {"network.hidden": (32,)}, {}),
     "code book": ("vq-vae", {"network.hidden": (32,), "sampler": None}, {}),
+    "residual code books": ("rq-vae", {"network.hidden": (32,), "sampler": None}, {}),
+    "relaxed codes": ("gumbel-vae", {"network.hidden": (32,), "sampler": None}, {}),
     "labels, noise, schedule": (
         "cvae",
         {
