@@ -276,7 +276,7 @@ def test_a_sampler_learns_the_distribution_of_the_indices(kind):
     sampler.fit(Code(part.codes_of(index), index=index), 0)
     drawn = sampler().sample((400,))
     nearest = torch.cdist(drawn.flatten(1), part.codes_of(patterns).flatten(1))
-    assert (nearest.min(1).values < 1e-4).float().mean() > 0.9
+    assert (nearest.min(1).values < 1e-2).float().mean() > 0.9
     assert 0.15 < nearest.argmin(1).float().mean() < 0.35
     nats = sampler().log_prob(part.codes_of(patterns))
     torch.testing.assert_close(nats.exp(), torch.tensor([0.75, 0.25]), atol=0.1, rtol=0)

@@ -75,7 +75,7 @@ def _codebooks(ctx: EvaluationContext) -> Iterator[Record]:
         return index.cpu()
 
     index = torch.cat(ctx.in_batches(indices, "encoding"))
-    each = index.unflatten(1, (book.books, -1)).transpose(0, 1).flatten(1)
+    each = index.reshape(len(index), book.books, -1).transpose(0, 1).flatten(1)
     of = f"of {book.entries:,}" + (
         f", mean over {book.books:,} codebooks" if book.books > 1 else ""
     )

@@ -17,7 +17,8 @@ def perplexities(index: Int[Tensor, "books n"], entries: int) -> Float[Tensor, "
     """
     counts = _counts(index, entries)
     frequencies = counts / counts.sum(1, keepdim=True).clamp(min=1)
-    return torch.special.entr(frequencies).sum(1).exp()
+    entropies: Tensor = torch.special.entr(frequencies).sum(1)
+    return entropies.exp()
 
 
 def used_shares(index: Int[Tensor, "books n"], entries: int) -> Float[Tensor, " books"]:

@@ -79,8 +79,9 @@ class GumbelSoftmax(Quantised):
 
     def index_of(self, z: Tensor) -> Tensor:
         """[*some, *Z] to [*some, groups]."""
-        e = self.to_groups(z).unflatten(-2, (self.blocks, self.positions))
-        distances = (e[..., None, :] - self.vectors[:, None]).square().sum(-1)
+        e = self.to_groups(z)
+        blocks = e.reshape(*e.shape[:-2], self.blocks, self.positions, 1, self.dim)
+        distances: Tensor = (blocks - self.vectors[:, None]).square().sum(-1)
         return distances.argmin(-1).flatten(-2)
 
     def entry_vectors(self) -> Tensor:
@@ -102,5 +103,6 @@ class GumbelSoftmax(Quantised):
 
     def _mixed(self, weights: Tensor) -> Tensor:
         """Weights of the entries [*some, groups, codes] to codes [*some, *Z]."""
-        by_block = weights.unflatten(-2, (self.blocks, self.positions))
+        shape = (*weights.shape[:-2], self.blocks, self.positions, self.entries)
+        by_block = weights.reshape(shape)
         return self.from_groups((by_block @ self.vectors).flatten(-3, -2))
