@@ -62,7 +62,7 @@ class TestEveryKind:
         index = torch.randint(part.entries, (3, 5, part.groups))
         codes = part.codes_of(index)
         assert codes.shape == (3, 5, *z)
-        # Of residual codes, a search finds the entries of a sum; most of those that no features have.
+        # A search finds the entries of a residual code, and of most sums that no features have.
         exact = (part.codes_of(part.index_of(codes)) - codes).abs().flatten(2).amax(-1) < 1e-5
         assert exact.float().mean() > 0.9 if kind == "residual" else exact.all()
 
