@@ -79,11 +79,11 @@ class LookupFree(SharedValues):
         own = -(p * logsigmoid(logits) + q * logsigmoid(-logits)).sum((1, 2))
         # The mean over the vectors of a block, of products over all its bits: the bits are taken
         # in two halves, so that no vector has 2^dim numbers.
-        bits = torch.stack([q, p], -1).reshape(len(e), self.blocks, self.positions, self.dim, 2)
+        bits = torch.stack([q, p], -1).reshape(e.shape[0], self.blocks, self.positions, self.dim, 2)
         bits = bits.transpose(0, 1).flatten(1, 2)
         half = self.dim // 2
         low, high = _products(bits[:, :, :half]), _products(bits[:, :, half:])
-        mean = low.mT @ high / max(1, low.shape[1])
+        mean = low.mT @ high / low.shape[1]
         together: Tensor = torch.special.entr(mean).sum()
         return own - self.diversity * self.positions * together
 

@@ -72,7 +72,7 @@ class Quantised(Bottleneck):
 
     def to_books(self, t: Tensor) -> Tensor:
         """Collects what belongs to each book: [N, groups, *rest] to [books, N · g, *rest]."""
-        t = t.reshape(len(t), self.books, self.groups // self.books, *t.shape[2:])
+        t = t.reshape(t.shape[0], self.books, self.groups // self.books, *t.shape[2:])
         return t.transpose(0, 1).flatten(1, 2)
 
     def from_books(self, t: Tensor, n: int) -> Tensor:

@@ -73,7 +73,7 @@ class VectorQuantised(Quantised):
             h = widen(h).reshape(-1, *self.sizes.z)
             e = self.to_groups(h)
             chosen, index = (
-                self.from_books(each, len(e)) for each in self.codebook(self.to_books(e))
+                self.from_books(each, e.shape[0]) for each in self.codebook(self.to_books(e))
             )
             costs = {"commitment": self.commitment * (e - chosen.detach()).square().sum((1, 2))}
             if not self.codebook.averaged:
@@ -83,14 +83,14 @@ class VectorQuantised(Quantised):
     def codes_of(self, index: Tensor) -> Tensor:
         """[*some, groups] to [*some, *Z]."""
         rows = index.reshape(-1, self.groups)
-        e = self.from_books(self.codebook.values(self.to_books(rows)), len(rows))
+        e = self.from_books(self.codebook.values(self.to_books(rows)), rows.shape[0])
         return self.from_groups(e).reshape(*index.shape[:-1], *self.sizes.z)
 
     def index_of(self, z: Tensor) -> Tensor:
         """[*some, *Z] to [*some, groups]."""
         e = self.to_groups(z)
         rows = e.reshape(-1, self.groups, self.dim)
-        index = self.from_books(self.codebook.nearest(self.to_books(rows)), len(rows))
+        index = self.from_books(self.codebook.nearest(self.to_books(rows)), rows.shape[0])
         return index.reshape(e.shape[:-1])
 
     def entry_vectors(self) -> Tensor:
@@ -138,7 +138,7 @@ class ResidualQuantised(Quantised):
         with torch.autocast(h.device.type, enabled=False):
             h = widen(h).reshape(-1, *self.sizes.z)
             e = self.to_groups(h)
-            total, cost = torch.zeros_like(e), e.new_zeros(len(e))
+            total, cost = torch.zeros_like(e), e.new_zeros(e.shape[0])
             index = []
             for level in self.levels:
                 chosen, of_level = level((e - total).reshape(1, -1, self.dim))
@@ -164,11 +164,11 @@ class ResidualQuantised(Quantised):
         """
         e = self.to_groups(z)
         rests = e.reshape(-1, 1, self.dim)
-        found = torch.zeros(len(rests), 1, 0, dtype=torch.long, device=e.device)
+        found = torch.zeros(rests.shape[0], 1, 0, dtype=torch.long, device=e.device)
         for book in self._books():
             codes = book.shape[1]
             errors = squared_distances(rests.reshape(1, -1, self.dim), book)
-            errors = errors.reshape(len(rests), -1)
+            errors = errors.reshape(rests.shape[0], -1)
             best = errors.topk(min(BEAM, errors.shape[1]), largest=False).indices
             before, entry = (best // codes)[..., None], best % codes
             rests = rests.gather(1, before.expand(-1, -1, self.dim)) - book[0][entry]
