@@ -55,7 +55,7 @@ class VectorQuantised(Quantised):
         commitment: Weight = 0.25,
         learn: Literal["averages", "gradients"] = "averages",
         decay: Share = 0.99,
-        revival: Share = 0.5,
+        revival: Share = 0.1,
         books: Literal["shared", "separate"] = "shared",
     ) -> None:
         super().__init__(sizes, dim, codes)
@@ -123,7 +123,7 @@ class ResidualQuantised(Quantised):
         depth: Annotated[int, Within(1, 64)] = 4,
         commitment: Weight = 0.25,
         decay: Share = 0.99,
-        revival: Share = 0.5,
+        revival: Share = 0.1,
     ) -> None:
         super().__init__(sizes, dim, codes)
         self.commitment = commitment
