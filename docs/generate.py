@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from autoencode.contract import Space
 from autoencode.errors import RecipeError
 from autoencode.models.build import learns_labels
 from autoencode.models.describe import formula, papers, slots
 from autoencode.models.papers import PAPERS
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import RECIPES
+from autoencode.parts import SLOTS
 
 ROOT = Path(__file__).parents[1]
 EXPORTED = "<!-- exported: made by `make docs` -->", "<!-- /exported -->"
@@ -97,6 +99,8 @@ def export(text: str) -> str:
         decoder = f"`codes`, `{second}`" if second else "`codes`"
         x = f"`x`, `{second}`" if second and not labels else "`x`"
         outputs = "`codes`, `images`, `score`" + (", `probabilities`" if labels else "")
+        discrete = SLOTS["bottleneck"][recipe.bottleneck.kind].space is Space.CODES
+        outputs += ", `indices`" if discrete else ""
         kinds.setdefault((x, outputs, decoder), []).append(f"`{recipe.name}`")
     rows = ["| recipes | inputs | outputs | inputs of the decoder |", "|---|---|---|---|"]
     rows += [f"| {', '.join(names)} | {' | '.join(kind)} |" for kind, names in kinds.items()]

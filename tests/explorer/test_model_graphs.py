@@ -83,7 +83,7 @@ def test_pages_compute_what_models_compute(quick, row):
 @pytest.mark.slow
 @pytest.mark.parametrize("x", [GREY, COLOUR, VECTOR], ids=str)
 def test_pages_compute_every_recipe(run, x):
-    images = {"conv", "resnet", "ms-ssim", "image-critic"}
+    images = {"conv", "resnet", "ms-ssim", "image-critic", "patch-critic"}
     rows = []
     for name, row in RECIPES.items():
         parts = {row.network.kind, row.likelihood.kind, *(t.kind for t in row.terms.values())}

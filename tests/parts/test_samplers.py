@@ -11,7 +11,8 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from autoencode.contract import Code, Sizes
 from autoencode.errors import DataError, RecipeError, RunError
-from autoencode.parts.bottlenecks.quantised import FiniteScalar, VectorQuantised
+from autoencode.parts.bottlenecks.quantised import FiniteScalar
+from autoencode.parts.bottlenecks.vector import VectorQuantised
 from autoencode.parts.samplers import SAMPLERS
 from autoencode.parts.samplers.discrete import Autoregressive, NextIndex, sample_entry
 from autoencode.parts.samplers.gaussian import FullNormal, Mixture
@@ -203,7 +204,7 @@ def test_a_copied_model_samples_from_its_own_book():
     model[1].fit(Code(book.codes_of(index), index=index), 0)
     twin = deepcopy(model)
     with torch.no_grad():
-        twin[0].book += 100
+        twin[0].codebook.vectors += 100
     assert drawn(twin[1](), 10).min() > 50
     assert drawn(model[1](), 10).max() < 50
     assert not [name for name in model[1].state_dict() if "book" in name]

@@ -33,6 +33,8 @@ CASES = {
     "average": ("ae-deep", {"network.hidden": (32,)}, {"ema": 0.9}),
     "critic": ("aae", {"network.hidden": (32,)}, {}),
     "code book": ("vq-vae", {"network.hidden": (32,), "sampler": None}, {}),
+    "residual code books": ("rq-vae", {"network.hidden": (32,), "sampler": None}, {}),
+    "relaxed codes": ("gumbel-vae", {"network.hidden": (32,), "sampler": None}, {}),
     "labels, noise, schedule": (
         "cvae",
         {

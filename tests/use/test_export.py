@@ -135,6 +135,13 @@ def test_every_recipe(name, tmp_path):
     model = made(name)
     ae.export(model, tmp_path / "m.onnx")
     found = check_images(model, tmp_path / "m.onnx", context_of(model))
+    assert ("indices" in found) == (model.space is ae.Space.CODES)
+    if "indices" in found:
+        index = model.encode(torch.from_numpy(raw_bytes(model)).float() / 255).index
+        assert np.array_equal(found["indices"], index)
+        book = model.encoder.bottleneck
+        codes = book.codes_of(torch.from_numpy(found["indices"])).detach()
+        np.testing.assert_allclose(codes, found["codes"], atol=1e-5)
     if model.recipe.context and context_of(model) is None:
         wanted = model.predict_proba(torch.from_numpy(raw_bytes(model)))
         np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)

@@ -50,7 +50,8 @@ def pixels():
     return x[:400], y[:400]
 
 
-SLOW = {"two-stage-vae": "slow", "vq-vae": "slow", "fsq": "slow", "conv-vq-vae": "slow"}
+DISCRETE = ("vq-vae", "conv-vq-vae", "pq-vae", "rq-vae", "lfq", "gumbel-vae", "vq-gan", "fsq")
+SLOW = {"two-stage-vae": "slow", **dict.fromkeys(DISCRETE, "slow")}
 
 
 @pytest.mark.parametrize(

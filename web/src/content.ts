@@ -98,6 +98,7 @@ export interface ModelHeader {
   decoder_unsupported?: string;
   encoder_unsupported?: string;
   codes?: Reference;
+  /** The vectors are [codebooks, entries, dimensions]; the indices of a code are in equal parts of each codebook. */
   codebook?: { vectors: Reference; indices: Reference; positions: number };
   latent_grid?: SpriteSheetHeader & { side: number; low: [number, number]; high: [number, number] };
 }

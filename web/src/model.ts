@@ -220,12 +220,15 @@ export class Model {
   }
 }
 
-/** The codebook of a model with discrete codes, and the indices of every example. */
+/** The codebooks of a model with discrete codes, and the indices of every example. */
 export class Codebook {
+  readonly books: number;
+  /** Entries of each codebook. */
   readonly entries: number;
-  /** Groups in a code; each is one entry. */
+  /** Indices of a code; more than its parts if each part is a sum of entries. */
   readonly groups: number;
   readonly positions: number;
+  private readonly d: number;
   private readonly size: number;
   private readonly vectors: Float32Array;
   private readonly indices: Uint16Array | Uint32Array | Uint8Array;
@@ -233,9 +236,10 @@ export class Codebook {
   constructor(header: NonNullable<ModelHeader["codebook"]>, d: number, content: Content) {
     this.vectors = content.floats(header.vectors);
     this.indices = content.integers(header.indices);
-    [this.entries, this.size] = header.vectors.shape as [number, number];
+    [this.books, this.entries, this.size] = header.vectors.shape as [number, number, number];
     this.positions = header.positions;
-    this.groups = d / this.size;
+    this.groups = header.indices.shape[1] as number;
+    this.d = d;
   }
 
   /** The indices of an example. */
@@ -249,11 +253,14 @@ export class Codebook {
 
   /** The code of indices; the first axis of a code is cut into groups, position by position. */
   codeOf(indices: readonly number[]): Float32Array {
-    const z = new Float32Array(this.groups * this.size);
+    const z = new Float32Array(this.d);
     indices.forEach((entry, group) => {
-      const [band, position] = [Math.floor(group / this.positions), group % this.positions];
+      const vector = (Math.floor((group * this.books) / this.groups) * this.entries + entry) * this.size;
+      const part = group % (this.d / this.size);
+      const [band, position] = [Math.floor(part / this.positions), part % this.positions];
       for (let k = 0; k < this.size; k++) {
-        z[(band * this.size + k) * this.positions + position] = this.vectors[entry * this.size + k] as number;
+        const at = (band * this.size + k) * this.positions + position;
+        z[at] = (z[at] as number) + (this.vectors[vector + k] as number);
       }
     });
     return z;

@@ -80,6 +80,8 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
         "active_share": MetricInfo("Active units per example, share", share=True),
         "active_dimensions": MetricInfo("Latent dimensions with KL"),
         "active_units": MetricInfo("Active units (by variance)"),
+        "codebook_used": MetricInfo("Codebook entries used", share=True),
+        "codebook_perplexity": MetricInfo("Codebook perplexity"),
         "silhouette": _higher("Silhouette"),
         "kmeans_accuracy": _higher("k-means accuracy", share=True),
         "kmeans_ari": _higher("k-means adjusted Rand index"),

@@ -89,7 +89,7 @@ def model_payload(
     else:
         indices = quantised.index_of(view.codes.reshape(-1, *model.sizes.z))
         found["codebook"] = {
-            "vectors": container.add(quantised.values_of(torch.arange(quantised.entries))),
+            "vectors": container.add(quantised.entry_vectors()),
             "indices": container.add(indices.numpy().astype(np.uint16)),
             "positions": quantised.positions,
         }

@@ -78,7 +78,8 @@ def export(
         "encoder": "x" to "codes"; "decoder": "codes" to "images"; "reconstruct": "x" to "images";
         "score": "x" to "score", the squared error summed over the preprocessed values. Conditional
         models take "labels" [N], int64, or "vectors" [N, C] too. Models that learn labels predict
-        them: "all" and "encoder" give "probabilities" [N, K] too.
+        them: "all" and "encoder" give "probabilities" [N, K] too; with discrete codes these two
+        give "indices" [N, groups], int64, too.
     format: "onnx", or "torch" for a .pt2 file of `torch.export`.
     float16: store weights in float16, for half of the size; computation stays in float32.
     license: a text for the metadata.   overwrite: replace the file that is there.
@@ -219,6 +220,7 @@ def _metadata(part: ExportedPart, license: str, format: Format, float16: bool) -
         "labels": "int64 [N]",
         "vectors": f"float32 {_shape((model.sizes.context,))}",
         "probabilities": f"float32 {_shape((model.sizes.context,))}",
+        "indices": f"int64 {_shape((part.groups or 0,))}",
     }
     found: dict[str, Any] = {
         "recipe": recipe["name"],

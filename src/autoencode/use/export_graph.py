@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from autoencode.data import Preprocessing
+from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import Model
 from autoencode.models.label_model import LabelModel
+from autoencode.parts.bottlenecks.quantised import Quantised
 
 Part = Literal["all", "encoder", "decoder", "reconstruct", "score"]
 # Part -> its outputs; "images" is "rows" for a table.
@@ -54,6 +56,9 @@ class ExportedPart(nn.Module):
         self.predicts = isinstance(model, LabelModel) and part in ("all", "encoder")
         self.condition = condition_name(model, part)
         names = ["rows" if name == "images" and table else name for name in OUTPUTS[part]]
+        # Indices of a discrete code; None if the code has none.
+        self.groups = groups_of(model) if part in ("all", "encoder") else None
+        names += ["indices"] if self.groups else []
         self.outputs = (*names, "probabilities") if self.predicts else tuple(names)
         first = "codes" if part == "decoder" else "x"
         self.inputs = (first, self.condition) if self.condition else (first,)
@@ -64,12 +69,20 @@ class ExportedPart(nn.Module):
         if self.part == "decoder":
             return (self.inverse(self.model.distribution(x, context).mean),)
         x = self.preprocess(x)
-        if self.part == "encoder":
-            found = {"codes": self.model.code(x, context).z}
-        else:
-            codes, y = self.model.reconstruction(x, context)
+        found: dict[str, Tensor] = {}
+        if self.part == "encoder" or self.groups:
+            code = self.model.code(x, context)
+            found["codes"] = code.z
+            if self.groups:
+                assert code.index is not None
+                found["indices"] = code.index
+        if self.part != "encoder":
+            if self.groups:
+                y = self.model.distribution(found["codes"], context).mean
+            else:
+                found["codes"], y = self.model.reconstruction(x, context)
             y = y.reshape(x.shape)
-            found = {"codes": codes, "score": squared_error(x, y, self.missing)}
+            found["score"] = squared_error(x, y, self.missing)
             if {"images", "rows"} & {*self.outputs}:
                 found["images"] = found["rows"] = self.inverse(y)
         if self.predicts:
@@ -92,6 +105,14 @@ def condition_name(model: Model, part: Part) -> str | None:
     if context is None or (isinstance(model, LabelModel) and part != "decoder"):
         return None
     return context.kind
+
+
+def groups_of(model: Model) -> int | None:
+    """The number of indices of a discrete code; None for a model without, or with several codes."""
+    if not isinstance(model, SlotAutoencoder):
+        return None
+    bottleneck = model.encoder.bottleneck
+    return bottleneck.groups if isinstance(bottleneck, Quantised) else None
 
 
 def raw_dtype(preprocessing: Preprocessing) -> np.dtype:

@@ -121,6 +121,10 @@ def _computed_by_model(
         found = {"codes": codes, "y": y, "score": squared_error(x, y, part.missing)}
         if isinstance(model, LabelModel):
             found["probabilities"] = model.predict_proba(x)
+        if part.groups:
+            index = model.encode(x, context).index
+            assert index is not None
+            found["indices"] = index
         return found
 
     given = None if isinstance(model, LabelModel) else context

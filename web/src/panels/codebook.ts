@@ -57,7 +57,7 @@ export function codebook(modelState: ModelState, book: Codebook): HTMLElement {
   show();
   return card(
     "Codebook entries",
-    `A code has ${book.groups} groups; each is one of ${book.entries} entries of the codebook. Click a group, then an entry.`,
+    `A code has ${book.groups} groups; each is one of ${book.entries} entries of ${book.books > 1 ? `one of ${book.books} codebooks` : "the codebook"}. Click a group, then an entry.`,
     grid,
     note,
     alternatives,

@@ -111,6 +111,44 @@ def discrete_and_fitted() -> Iterable[Recipe]:
         papers=("oord2017", "germain2015"),
     )
     yield discrete.but(
+        name="pq-vae",
+        about="The VQ-VAE with a codebook of its own for each group (product quantisation).",
+        bottleneck=Spec("vq", {"books": "separate"}),
+        papers=("oord2017", "jegou2011", "germain2015"),
+    )
+    yield discrete.but(
+        name="rq-vae",
+        about="Each group is a sum of entries: further codebooks quantise the error that is left.",
+        latent=32,
+        bottleneck=Spec("residual-vq"),
+        papers=("lee2022", "zeghidour2021", "germain2015"),
+    )
+    yield discrete.but(
+        name="lfq",
+        about="Discrete codes without a codebook: each dimension is its sign (lookup-free).",
+        latent=128,
+        bottleneck=Spec("lfq"),
+        papers=("yu2024", "germain2015"),
+    )
+    yield discrete.but(
+        name="gumbel-vae",
+        about="A VAE with categorical codes, trained with Gumbel-softmax samples.",
+        bottleneck=Spec("gumbel-softmax"),
+        likelihood=Spec("bernoulli"),
+        schedules={"bottleneck.temperature": (2.0, 5000)},
+        papers=("jang2017", "maddison2017", "ramesh2021", "germain2015"),
+    )
+    yield discrete.but(
+        name="vq-gan",
+        about="The convolutional VQ-VAE with a critic of patches and an error in its features.",
+        latent=8,
+        network=Spec("conv", {"code": "map"}),
+        bottleneck=Spec("vq", {"dim": 8}),
+        terms={**AE.terms, "patch-critic": Weighted("patch-critic")},
+        schedules={"terms.patch-critic.generator": (0.0, 1000, 1000)},
+        papers=("esser2021", "oord2017", "isola2017", "germain2015"),
+    )
+    yield discrete.but(
         name="fsq",
         about="Discrete codes without a codebook: each dimension is rounded to one of 8 levels.",
         bottleneck=Spec("fsq"),

@@ -1,10 +1,10 @@
-"""Bottlenecks with discrete codes: each code consists of entries of a finite codebook."""
+"""The base class of bottlenecks with discrete codes, and finite scalar quantisation."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
@@ -14,25 +14,22 @@ from autoencode.contract import Bottleneck, Code, Sizes, Space, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import widen
 
-# Laplace smoothing of the usage counts, so that the mean of an unused entry is finite.
-SMOOTHING = 1e-5
-# The distances of all vectors of a batch to all entries are held in memory.
-Entries = Annotated[int, Within(2, 65_536)]
-Share = Annotated[float, Within(0.0, 0.9999)]
 Level = Annotated[int, Within(2, 65_536)]
 
 
 class Quantised(Bottleneck):
-    """Base class of discrete codes: each group of `dim` latent dimensions is one of the entries.
+    """Base class of discrete codes: each group of `dim` latent dimensions takes one of few values.
 
     A code of shape (d,) has d / dim groups. A code of shape (D, h, w) is split along its channels:
     with dim = D each position of the map is one group. In general the groups of the first `dim`
     channels come first, position by position in row-major order, then those of the next channels.
 
-    dim: dimensions per group.   groups: groups per code.   entries: possible values of a group.
+    dim: dimensions per group.   groups: indices per code.   entries: possible values of an index.
+    books: codebooks; the first groups / books indices of a code are of the first book, and so on.
     """
 
     space = Space.CODES
+    books: int = 1
 
     def __init__(self, sizes: Sizes, dim: int, entries: int) -> None:
         """Checks that codes can be divided into groups.
@@ -47,153 +44,69 @@ class Quantised(Bottleneck):
                 f"Use a multiple of {dim}: --latent {math.ceil(sizes.z[0] / dim) * dim}.",
             )
         self.dim, self.entries = dim, entries
-        self.positions = math.prod(sizes.z[1:])
-        self.groups = sizes.latent // dim
+        self.blocks, self.positions = sizes.z[0] // dim, math.prod(sizes.z[1:])
+        self.groups = self.blocks * self.positions
+
+    @abstractmethod
+    def codes_of(self, index: Int[Tensor, "*some groups"]) -> Tensor:
+        """Converts indices [*some, groups] to codes [*some, *Z]."""
+
+    @abstractmethod
+    def index_of(self, z: Tensor) -> Tensor:
+        """Converts codes [*some, *Z] to the indices of the nearest entries, [*some, groups]."""
+
+    @abstractmethod
+    def entry_vectors(self) -> Float[Tensor, "books entries dim"]:
+        """The vectors of all entries."""
+
+    def to_groups(self, z: Tensor) -> Tensor:
+        """Converts codes [*some, *Z] to vectors [*some, blocks · positions, dim]."""
+        some = z.shape[: z.dim() - len(self.sizes.z)]
+        e = z.reshape(*some, self.blocks, self.dim, self.positions).transpose(-1, -2)
+        return e.flatten(-3, -2)
+
+    def from_groups(self, e: Tensor) -> Tensor:
+        """The inverse of `to_groups`."""
+        e = e.reshape(*e.shape[:-2], self.blocks, self.positions, self.dim).transpose(-1, -2)
+        return e.reshape(*e.shape[:-3], *self.sizes.z)
+
+    def to_books(self, t: Tensor) -> Tensor:
+        """Collects what belongs to each book: [N, groups, *rest] to [books, N · g, *rest]."""
+        t = t.reshape(t.shape[0], self.books, self.groups // self.books, *t.shape[2:])
+        return t.transpose(0, 1).flatten(1, 2)
+
+    def from_books(self, t: Tensor, n: int) -> Tensor:
+        """The inverse of `to_books` for N = n."""
+        t = t.reshape(self.books, n, self.groups // self.books, *t.shape[2:])
+        return t.transpose(0, 1).flatten(1, 2)
+
+
+class SharedValues(Quantised):
+    """Base class of discrete codes whose groups all take the same values."""
 
     @abstractmethod
     def values_of(self, index: Int[Tensor, "*some"]) -> Float[Tensor, "*some dim"]:
         """The vectors of entries, given their indices from 0 to entries − 1."""
 
     @abstractmethod
-    def nearest(self, e: Float[Tensor, "vectors dim"]) -> Int[Tensor, " vectors"]:
+    def nearest(self, e: Float[Tensor, "*some dim"]) -> Int[Tensor, "*some"]:
         """The index of the entry that is nearest to each vector."""
 
-    def codes_of(self, index: Int[Tensor, "*some groups"]) -> Tensor:
-        """Converts indices [*some, groups] to codes [*some, *Z]."""
-        return self._from_groups(self.values_of(index))
+    def codes_of(self, index: Tensor) -> Tensor:
+        """[*some, groups] to [*some, *Z]."""
+        return self.from_groups(self.values_of(index))
 
     def index_of(self, z: Tensor) -> Tensor:
-        """Converts codes [*some, *Z] to the indices of the nearest entries, [*some, groups]."""
-        e = self._to_groups(z)
-        return self.nearest(e.reshape(-1, self.dim)).reshape(e.shape[:-1])
+        """[*some, *Z] to [*some, groups]."""
+        return self.nearest(self.to_groups(z))
 
-    def _to_groups(self, z: Tensor) -> Tensor:
-        """[*some, *Z] to vectors [*some, groups, dim]."""
-        some = z.shape[: z.dim() - len(self.sizes.z)]
-        e = z.reshape(*some, self.sizes.z[0] // self.dim, self.dim, self.positions).transpose(
-            -1, -2
-        )
-        return e.flatten(-3, -2)
-
-    def _from_groups(self, e: Tensor) -> Tensor:
-        """The inverse of `_to_groups`."""
-        e = e.reshape(*e.shape[:-2], self.sizes.z[0] // self.dim, self.positions, self.dim)
-        e = e.transpose(-1, -2)
-        return e.reshape(*e.shape[:-3], *self.sizes.z)
+    def entry_vectors(self) -> Tensor:
+        """[1, entries, dim]."""
+        device = next(self.buffers()).device
+        return self.values_of(torch.arange(self.entries, device=device))[None]
 
 
-class VectorQuantised(Quantised):
-    """Vector quantisation: each group becomes the nearest entry eₖ of a learned codebook.
-
-    Gradients pass the quantisation unchanged (straight-through estimator). The cost "commitment",
-    β‖h − sg(eₖ)‖² summed over groups, [B], keeps the encoder's output near the codebook; sg stops
-    gradients. In training mode the codebook is learned by
-
-    "averages": each entry is the exponential moving average of the vectors nearest to it;
-    "gradients": the objective has the additional cost "codebook", ‖sg(h) − eₖ‖², [B].
-
-    Both costs are squared errors. An entry that receives less than the fraction `revival` of an
-    even share of the vectors is replaced by a vector of the batch. All entries are unused before
-    the first batch, so the codebook starts with vectors of that batch.
-
-    codes: number of entries.   dim: dimensions per group.   commitment: β.
-    decay: decay of the exponential moving averages.
-    Source: [oord2017], eq. 3 and appendix A.1; revival: [dhariwal2020].
-    """
-
-    name = "vq"
-    cost_units = {"commitment": "", "codebook": ""}  # noqa: RUF012
-
-    book: Tensor  # [codes, dim]
-    usage: Tensor  # moving average of the number of vectors per batch and entry, [codes]
-    total: Tensor  # moving average of the sum of these vectors, [codes, dim]
-
-    def __init__(
-        self,
-        sizes: Sizes,
-        codes: Entries = 256,
-        dim: Annotated[int, Within(1, 65_536)] = 2,
-        commitment: Annotated[float, Within(0.0, 1e6)] = 0.25,
-        learn: Literal["averages", "gradients"] = "averages",
-        decay: Share = 0.99,
-        revival: Share = 0.1,
-    ) -> None:
-        super().__init__(sizes, dim, codes)
-        self.commitment, self.decay, self.revival = commitment, decay, revival
-        self.averaged = learn == "averages"
-        # Same as torch.randn, which would load a compiler on the device "meta".
-        book = torch.empty(codes, dim).normal_()
-        self.register_buffer("usage", torch.zeros(codes))
-        if self.averaged:
-            self.register_buffer("book", book)
-            self.register_buffer("total", torch.zeros(codes, dim))
-        else:
-            self.book = nn.Parameter(book)
-
-    def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, *Z] and index [B, groups]; `samples` repeats z, [S, B, *Z]."""
-        # Autocast would compute the distances in half precision.
-        with torch.autocast(h.device.type, enabled=False):
-            h = widen(h).reshape(-1, *self.sizes.z)
-            e = self._to_groups(h)
-            vectors = e.detach().reshape(-1, self.dim)
-            if self.training:
-                self._revive(vectors)
-            index = self.nearest(vectors).reshape(e.shape[:-1])
-            chosen = self.values_of(index)
-            costs = {"commitment": self.commitment * (e - chosen.detach()).square().sum((1, 2))}
-            if not self.averaged:
-                costs["codebook"] = (chosen - e.detach()).square().sum((1, 2))
-            if self.training:
-                self._update_averages(vectors, index.flatten())
-        return _straight_through(h, self._from_groups(chosen), index, samples, costs)
-
-    @property
-    def perplexity(self) -> Tensor:
-        """Effective number of entries in use, [], from 1 to `codes`: exp(entropy of the usage)."""
-        entropy: Tensor = torch.special.entr(self.usage / self.usage.sum().clamp(min=1e-9)).sum()
-        return entropy.exp()
-
-    def values_of(self, index: Tensor) -> Tensor:
-        """[*some] to [*some, dim]."""
-        return self.book[index]
-
-    def nearest(self, e: Tensor) -> Tensor:
-        """[vectors, dim] to [vectors]; of entries at the same distance, the first."""
-        book = self.book.detach()
-        # ‖e − b‖² without ‖e‖², which is the same for all entries.
-        return torch.addmm(book.square().sum(1), e.detach(), book.T, alpha=-2).argmin(1)
-
-    @torch.no_grad()
-    def _revive(self, vectors: Tensor) -> None:
-        """Replaces entries that are rarely used by vectors of the batch."""
-        even_share = len(vectors) / self.entries
-        unused = self.usage <= self.revival * even_share
-        # A permutation, so that no vector is used twice if there are enough.
-        order = torch.randperm(len(vectors), device=vectors.device)
-        chosen = torch.arange(self.entries, device=vectors.device) % len(vectors)
-        new = vectors[order[chosen]].to(self.book.dtype)
-        self.book.copy_(torch.where(unused[:, None], new, self.book))
-        if self.averaged:
-            self.total.copy_(torch.where(unused[:, None], new * even_share, self.total))
-        self.usage.copy_(torch.where(unused, even_share, self.usage))
-
-    @torch.no_grad()
-    def _update_averages(self, vectors: Tensor, index: Tensor) -> None:
-        """Updates the moving averages with a batch and, if it is averaged, the codebook."""
-        # A product with one-hot rows is deterministic; index_add may not be.
-        one_hot = torch.zeros(len(index), self.entries, dtype=vectors.dtype, device=vectors.device)
-        one_hot = one_hot.scatter(1, index[:, None], 1.0)
-        self.usage.lerp_(one_hot.sum(0).to(self.usage.dtype), 1 - self.decay)
-        if not self.averaged:
-            return
-        self.total.lerp_((vectors.T @ one_hot).T.to(self.total.dtype), 1 - self.decay)
-        count = self.usage.sum()
-        smooth = (self.usage + SMOOTHING) / (count + self.entries * SMOOTHING) * count
-        self.book.copy_(self.total / smooth[:, None])
-
-
-class FiniteScalar(Quantised):
+class FiniteScalar(SharedValues):
     """Finite scalar quantisation: each dimension is rounded to one of L levels in [−1, 1].
 
     z = 2i/(L − 1) − 1 with i = round((L − 1)(tanh h + 1)/2) in 0 … L − 1, for even and odd L.
@@ -238,7 +151,7 @@ class FiniteScalar(Quantised):
         bounded = h.reshape(-1, *self.sizes.z).tanh()
         index = self.index_of(bounded.detach())
         quantised = self.codes_of(index).to(bounded.dtype)
-        return _straight_through(bounded, quantised, index, samples, {})
+        return straight_through(bounded, quantised, index, samples, {})
 
     def values_of(self, index: Tensor) -> Tensor:
         """[*some] to [*some, dim]."""
@@ -246,12 +159,12 @@ class FiniteScalar(Quantised):
         return 2 * steps / (self.counts - 1) - 1
 
     def nearest(self, e: Tensor) -> Tensor:
-        """[vectors, dim] to [vectors]."""
+        """[*some, dim] to [*some]."""
         steps = ((e.clamp(-1, 1) + 1) / 2 * (self.counts - 1)).round().long()
         return (steps * self.strides).sum(-1)
 
 
-def _straight_through(
+def straight_through(
     h: Tensor, chosen: Tensor, index: Tensor, samples: int | None, costs: dict[str, Tensor]
 ) -> Code:
     """A code with the value `chosen` and the gradient of h."""
