@@ -284,6 +284,9 @@ def _spec(kind: type[Spec], given: Any, where: str) -> Spec:
     if not isinstance(given.get("args", {}), Mapping):
         raise RecipeError(f'"{where}.args" of a recipe must be an object of arguments')
     args = {key: _tuple(value) for key, value in given.get("args", {}).items()}
+    if where == "network" and given["kind"] == "mlp" and "skip" in args:
+        # The name of this argument in runs of older versions; without layers it had no effect.
+        args["linear"] = "random" if args.pop("skip") and args.get("hidden") != () else "none"
     return kind(**{**given, "kind": str(given["kind"]), "args": args})
 
 

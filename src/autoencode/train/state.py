@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from autoencode.contract import FittedPrior
 from autoencode.errors import Diverged
 from autoencode.models.build import Model
+from autoencode.models.linear_checks import linear_path
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.optimizer import FusedAdamW
@@ -40,7 +41,7 @@ class TrainState:
     check_every: steps between two checks that the loss is finite; 0 for no checks.
     first_loss: of training examples before the first step, see `final_checks`; None if unknown.
     seconds: wall-clock time so far.   computing_seconds: time of the updates alone.
-    best_loss, best_weights: of the best validation so far, for early stopping.
+    best_loss, best_weights: of the best validation so far, where they are kept.
     validations_without_improvement: validations since then.
     """
 
@@ -114,6 +115,14 @@ class TrainState:
         """Whether one update differs from the next in more than its batch and learning rate."""
         changes = self.objective.schedules or self.fitted_priors or self.critic_optimizer
         return bool(changes) or self.settings.clip is not None
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights of the best validation are kept, instead of the last ones.
+
+        They are with early stopping, and for a model that begins at PCA: it must not end worse.
+        """
+        return self.settings.patience is not None or linear_path(self.objective.recipe) == "pca"
 
     @property
     def is_done(self) -> bool:
