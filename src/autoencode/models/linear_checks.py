@@ -43,9 +43,10 @@ def refuse_linear(recipe: Recipe, bottleneck: Bottleneck, likelihood: Likelihood
         return
     leave_out = "or leave network.linear out."
     if not has_place_for_path(recipe):
+        wanted = "hidden=512" if recipe.network.kind == "mlp" else "code=vector"
         raise RecipeError(
             "A linear path needs a network with hidden layers, and codes that are vectors",
-            f"Leave network.linear out, or use --set network.{'hidden=512' if recipe.network.kind == 'mlp' else 'code=vector'}.",
+            f"Use --set network.{wanted}, {leave_out}",
         )
     if linear == "random":
         return
