@@ -11,7 +11,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.parts.networks.linear import PrincipalDecoder, PrincipalEncoder
 
 # Components with a smaller share of the first one's standard deviation are rounding errors.
-MIN_DEVIATION = 1e-6
+MIN_DEVIATION = 1e-4
 
 
 def starts_at_pca(model: SlotAutoencoder) -> bool:
