@@ -59,7 +59,7 @@ def refuse_linear(recipe: Recipe, bottleneck: Bottleneck, likelihood: Likelihood
         raise RecipeError(
             f'Bottleneck "{recipe.bottleneck.kind}" changes codes, so that a model with it cannot '
             "begin at PCA",
-            f"Use --set bottleneck=point, --set network.linear=random, {leave_out}",
+            f"Use --set bottleneck={'gaussian' if bottleneck.random else 'point'}, --set network.linear=random, {leave_out}",
         )
     if not likelihood.identity:
         fix = "--set likelihood=gaussian --set likelihood.mean=identity"
