@@ -57,7 +57,8 @@ def _learned_noise(axes: PrincipalAxes, weight: float) -> float:
     Each component that is used keeps an expected error of a = β σ².
     """
     values = axes.axes.shape[1]
-    kept = axes.variances.tolist()
+    kept: list[float] = axes.variances.tolist()
+    noise = 0.0
     for k in range(len(kept), -1, -1):
         noise = max(0.0, axes.total - sum(kept[:k])) / max(values - weight * k, 1e-9)
         if not k or kept[k - 1] >= weight * noise:

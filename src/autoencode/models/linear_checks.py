@@ -56,10 +56,11 @@ def refuse_linear(recipe: Recipe, bottleneck: Bottleneck, likelihood: Likelihood
             'Use --set network.linear=random (in Python set("network.linear", "random")).',
         )
     if not may_start_at_pca(recipe):
+        other = "gaussian" if bottleneck.random else "point"
         raise RecipeError(
             f'Bottleneck "{recipe.bottleneck.kind}" changes codes, so that a model with it cannot '
             "begin at PCA",
-            f"Use --set bottleneck={'gaussian' if bottleneck.random else 'point'}, --set network.linear=random, {leave_out}",
+            f"Use --set bottleneck={other}, --set network.linear=random, {leave_out}",
         )
     if not likelihood.identity:
         fix = "--set likelihood=gaussian --set likelihood.mean=identity"
