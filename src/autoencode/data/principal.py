@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autoencode.data.records import as_images
+from autoencode.data.records import scaled
 from autoencode.errors import DataError
+from autoencode.maths import widen
 
 # Examples in one batch, and the largest number of values in it.
 BATCH_SIZE, MAX_BATCH_VALUES = 2048, 2**24
@@ -99,7 +100,7 @@ def mean_example(x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
     """
     total, present = torch.zeros(x.shape[1:], dtype=torch.float64), torch.zeros(x.shape[1:])
     for batch in _batches(x, batch_size):
-        values = as_images(batch)
+        values = _floats(batch)
         total += values.nansum(0, dtype=torch.float64).cpu()
         present += (~values.isnan()).sum(0).cpu()
     return total / present.clamp(min=1)
@@ -115,4 +116,16 @@ def _batches(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
 
 def _centred(x: Tensor, mean: Tensor) -> Tensor:
     """Examples [N, *X] without their mean, [N, D], float64; 0 for missing values."""
-    return (as_images(x).flatten(1).double().cpu() - mean).nan_to_num(0.0)
+    return (_floats(x).flatten(1).double().cpu() - mean).nan_to_num(0.0)
+
+
+def _floats(x: Tensor) -> Tensor:
+    """Examples as floats, at least float32.
+
+    Raises:
+        DataError: integers other than uint8.
+    """
+    values = widen(scaled(x))
+    if not values.is_floating_point():
+        raise DataError(f"Examples must be uint8 or floats, and these are {values.dtype}")
+    return values

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 
 from autoencode.data.preprocessing import Preprocessing
-from autoencode.errors import DataError
-from autoencode.maths import widen
 
 PARTS = ("train", "validation", "test")
 
@@ -96,20 +94,6 @@ def scaled(x: Tensor) -> Tensor:
     tensor([0.0000, 0.2000, 1.0000])
     """
     return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
-
-
-def as_images(images: Tensor) -> Tensor:
-    """Images (uint8, or float in [0, 1]) as floats, at least float32.
-
-    Raises:
-        DataError: integers other than uint8.
-    """
-    images = widen(scaled(images))
-    if not images.is_floating_point():
-        raise DataError(
-            f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
-        )
-    return images
 
 
 def digests(x: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from autoencode.data.records import as_images as as_images
+from autoencode.data import scaled
 from autoencode.errors import DataError, Diverged
+from autoencode.maths import widen
 
 Array = np.ndarray[Any, Any]
 
@@ -48,6 +49,20 @@ def as_features(*sets: Tensor, least: int = 1) -> list[Tensor]:
     for each in sets:
         check_finite(each, "features")
     return [s.detach().cpu().double() for s in sets]
+
+
+def as_images(images: Tensor) -> Tensor:
+    """Images (uint8, or float in [0, 1]) as floats, at least float32.
+
+    Raises:
+        DataError: integers other than uint8.
+    """
+    images = widen(scaled(images))
+    if not images.is_floating_point():
+        raise DataError(
+            f"Images must be uint8 (0 to 255) or floats in [0, 1], and these are {images.dtype}"
+        )
+    return images
 
 
 def check_finite(values: Tensor, what: str) -> None:

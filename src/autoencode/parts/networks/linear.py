@@ -30,8 +30,8 @@ class PrincipalEncoder(nn.Module):
     """Linear map of an example's principal components to features: M A (x − m) + b.
 
     The rows of A, [k, D], give components of unit variance. Mean m and A are fixed, and M and b
-    are learned: an optimiser that changes each weight by a similar amount would change a map of
-    pixels mostly along the first component, and so leave PCA in its first steps.
+    are learned: the inputs of M have one scale, which suits an optimiser that changes each weight
+    by a similar amount.
 
     Until `set_components` A is random and m is 0.
     """
