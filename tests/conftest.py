@@ -7,9 +7,9 @@ import torch
 
 from autoencode.contract import Sizes
 from autoencode.data import Column, Data, Preprocessing, Split, load_data
+from autoencode.models.adaptation import for_data
 from autoencode.models.build import build, sizes_for
 from autoencode.models.recipes.table import RECIPES
-from autoencode.models.tables import for_data
 
 # Two workers on two cores: each computes with one thread, and none spins while it waits.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

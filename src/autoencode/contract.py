@@ -225,6 +225,9 @@ class Bottleneck(Part, ABC):
     random: ClassVar[bool] = False  # whether `Code.q` is a posterior q(z|x)
     normal: ClassVar[bool] = False  # whether that posterior is an Independent(Normal)
     maps: ClassVar[bool] = True  # whether a code may be a feature map [D, h, w]
+    # Whether z without samples is the first d features as they are, and the others, if there are
+    # any, are ln σ² of a normal posterior: then a linear encoder gives the codes of PCA.
+    affine: ClassVar[bool] = False
     # Outputs of the encoder for each number of the code.
     features: int = 1
     # Unit of each cost that `Code.costs` may hold: cost name -> "nats" or "".
@@ -302,9 +305,18 @@ class Likelihood(Part, ABC):
     normalised: ClassVar[bool] = True
     # Whether values of an example may be missing, NaN.
     missing: bool = False
+    # Whether the mean of p(x|z) is θ itself, so that a linear decoder gives the mean of PCA.
+    identity: bool = False
 
     def initialise(self, x: Tensor) -> None:
         """Sets parameters to the scale of the training examples x [N, *X], before training."""
+
+    def noise_variance(self) -> float | None:
+        """The variance of a value given z; None if training examples decide where it starts."""
+        return None
+
+    def set_noise_variance(self, variance: float) -> None:  # most have none
+        """Sets where a learned variance of a value given z starts, before training."""
 
     @abstractmethod
     def forward(self, theta: Tensor) -> Distribution:

@@ -118,7 +118,7 @@ def test_the_error_of_pca_stands_beside_it(metrics, said, advised):
     assert found == [
         f"MSE 32.93, summed over 784 pixels; 0.0420 per pixel{'; ' * bool(said)}{said}"
     ]
-    assert bool(pca_advice(metrics)) == advised
+    assert bool(pca_advice(RECIPES["ae"], metrics)) == advised
 
 
 def test_vectors_have_r2_beside_that_of_pca():

@@ -8,12 +8,11 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from autoencode.data import Data, Split
+from autoencode.data import Data, Split, principal
+from autoencode.data.principal import mean_example, principal_axes
 from autoencode.errors import DataError
 from autoencode.evaluation import MetricsCache, evaluate, squared_error
 from autoencode.evaluation.measures import principal as measure
-from autoencode.evaluation.metrics import principal
-from autoencode.evaluation.metrics.principal import mean_example, principal_axes
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit
 

@@ -14,11 +14,19 @@ GREY, COLOUR, VECTOR = (1, 28, 28), (3, 32, 32), (30,)
 CLASSES = 10
 # One of each kind of network, bottleneck and context; the slow test takes all.
 KINDS = "ae-deep conv-vae sparse-top-k cvae m2 sphere-vae resnet-vae conv-vq-vae"
+PATHS = {
+    f"{name} with a linear path": RECIPES[name]
+    .set("likelihood", "gaussian")
+    .set("likelihood.mean", "identity")
+    .set("network.linear", "pca")
+    for name in ("ae", "conv-ae", "resnet-vae")
+}
 QUICK = [*((name, GREY) for name in KINDS.split()), ("conv-ae", COLOUR), ("iaf-vae", VECTOR)]
+QUICK += [(name, COLOUR) for name in PATHS]
 
 
 def made(name, x):
-    recipe = RECIPES[name]
+    recipe = {**RECIPES, **PATHS}[name]
     sizes = sizes_for(recipe, x, context=CLASSES if recipe.context else 0, n=100)
     model = build(recipe, sizes, seed=0).eval()
     torch.manual_seed(0)

@@ -121,7 +121,7 @@ def read(small_digits, runs):
             headline_details(run, model, metrics)
             error_details(run, metrics)
             metric_groups(metrics), metrics_table(metrics)
-            headlines(run.recipe, metrics), pca_advice(metrics)
+            headlines(run.recipe, metrics), pca_advice(run.recipe, metrics)
 
         def resumed():
             with locked(run.folder):

@@ -166,7 +166,7 @@ def test_parts_without_a_listing_are_named(name):
 @pytest.mark.parametrize(
     "recipe",
     [
-        with_values("ae", network__skip=True),
+        with_values("ae", network__linear="random"),
         with_values("cvae", prior="mixture"),
         with_values("vae", prior="mixture", terms__m="mmd"),
         with_values("conv-ae", corruption="occlusion"),

@@ -9,8 +9,8 @@ from autoencode import RECIPES, build, load_data
 from autoencode.contract import Sizes
 from autoencode.data import Column, Preprocessing
 from autoencode.errors import RecipeError
+from autoencode.models.adaptation import for_data
 from autoencode.models.imputation import impute
-from autoencode.models.tables import for_data
 from autoencode.parts import SLOTS
 from autoencode.train import fit
 
@@ -29,17 +29,17 @@ def test_a_table_gets_the_likelihood_of_rows(name, scale):
     recipe, (notice,) = for_data(RECIPES[name], load_data(table(), scale="standard"))
     assert recipe.likelihood.kind == "table"
     assert recipe.likelihood.args["scale"] == scale
-    assert recipe.network.args["skip"]
+    assert recipe.network.args["linear"] == "pca"
     assert "likelihood table" in notice
     assert "steps" in notice
 
 
 def test_what_a_recipe_sets_itself_is_kept():
-    recipe = RECIPES["ae"].set("likelihood", "laplace").set("network.skip", False)
+    recipe = RECIPES["ae"].set("likelihood", "laplace").set("network.linear", "none")
     recipe = recipe.but(training={"steps": 7})
     adapted, _ = for_data(recipe, load_data(table(), scale="standard"))
     assert adapted.likelihood.kind == "laplace"
-    assert not adapted.network.args["skip"]
+    assert adapted.network.args["linear"] == "none"
     assert adapted.training["steps"] == 7
 
 

@@ -176,11 +176,11 @@ def test_where_no_checkpoint_is_valid_each_is_named(case, copied, digits):
 
 
 def test_a_checkpoint_of_another_training_is_skipped(copied, digits):
-    """Of best weights, where this training has no early stopping."""
+    """Of best weights, where this training keeps the last ones."""
     record = json.loads((copied / "run.json").read_text())
     record["settings"]["patience"] = None
     (copied / "run.json").write_text(json.dumps(record))
-    with pytest.raises(RunError, match="this training has no early stopping"):
+    with pytest.raises(RunError, match="this training keeps the last ones"):
         restore_checkpoint(copied / "state", state_of(copied, digits))
 
 

@@ -103,6 +103,15 @@ def compare_steps(recipe, digits):
         torch.testing.assert_close(a["exp_avg"], b["exp_avg"], rtol=2e-3, atol=1e-4)
 
 
+def test_a_linear_path_is_traced_too(digits):
+    recipe = SMALL.set("network.linear", "pca").set("likelihood.mean", "identity")
+    plain, other = trainer_of(recipe, digits), trainer_of(recipe, digits)
+    advance(plain, 1), advance(other, 1)
+    expected, found = advance(plain, 3), advance(traced(other), 3)
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
+
+
 @pytest.mark.long
 def test_in_bf16_too_with_each_weight_kept_in_that_type(digits):
     plain, other = (trainer_of(SMALL, digits, precision="bf16") for _ in range(2))

@@ -29,6 +29,7 @@ CASES = {
     "dropout": ("ae-dropout", {"network.hidden": (32, 16)}, {"clip": 1.0, "warmup": 20}),
     "batch norm": ("ae-deep", {"network.hidden": (32,)}, {"precision": "bf16"}),
     "noise and early stop": ("vae", {"network.hidden": (32,)}, {"patience": 50, "lr": 1e-2}),
+    "from PCA": ("ae", {"network.hidden": (32,), "network.linear": "pca"}, {"lr": 3e-3}),
     "convolution": ("conv-vae", {"network.width": 4}, {"weight_decay": 0.1, "accumulate": 2}),
     "average": ("ae-deep", {"network.hidden": (32,)}, {"ema": 0.9}),
     "critic": ("aae", {"network.hidden": (32,)}, {}),
@@ -45,7 +46,7 @@ CASES = {
         {},
     ),
 }
-QUICK = {"noise and early stop"}
+QUICK = {"noise and early stop", "from PCA"}
 STEPS = 120
 
 

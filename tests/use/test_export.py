@@ -21,6 +21,7 @@ from autoencode.cli.main import main
 from autoencode.data import Preprocessing
 from autoencode.errors import AutoencodeError, DataError, ParityError, ResourceError, RunError
 from autoencode.models.build import build, sizes_for
+from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.use import export as module
 from autoencode.use.codes import write_codes
@@ -145,6 +146,19 @@ def test_every_recipe(name, tmp_path):
     if model.recipe.context and context_of(model) is None:
         wanted = model.predict_proba(torch.from_numpy(raw_bytes(model)))
         np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", ["mlp", *CONVOLUTIONS])
+@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
+def test_a_linear_path(name, network, tmp_path):
+    model = made(
+        name,
+        network=Spec(network, {"linear": "pca"}),
+        likelihood=Spec("gaussian", {"mean": "identity"}),
+    )
+    ae.export(model, tmp_path / "m.onnx")
+    check_images(model, tmp_path / "m.onnx", context_of(model))
 
 
 @pytest.mark.long

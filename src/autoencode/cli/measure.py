@@ -84,7 +84,7 @@ def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
     first = headlines(run.recipe, metrics)
     for each in first:
         yield f"{each.title:20s} {each.value}{f', {each.note}' if each.note else ''}"
-        if each.metric == "squared_error" and (advice := pca_advice(metrics)):
+        if each.metric == "squared_error" and (advice := pca_advice(run.recipe, metrics)):
             yield f"{'':20s} {advice}"
     for name, value in metrics["terms"].items():
         metric = f"terms.{name}"

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, Split
+from autoencode.data.principal import mean_example
 from autoencode.evaluation.features import ReferenceData, reference_data
 from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
-from autoencode.evaluation.metrics.principal import mean_example
 from autoencode.evaluation.records import Record
 from autoencode.explore import uniform_like
 from autoencode.models.build import Model

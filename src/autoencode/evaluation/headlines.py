@@ -7,11 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autoencode.models.linear_checks import has_place_for_path, linear_path, may_start_at_pca
+
 if TYPE_CHECKING:
     from autoencode.models.recipe import Recipe
 
 # What may help a model that is worse than PCA.
 PCA_ADVICE = "More steps, a wider network or more latent dimensions may help."
+PATH_ADVICE = (
+    "A training that begins at PCA does not end worse on validation examples: "
+    "--set network.linear=pca."
+)
 # Kinds of terms whose unweighted value is KL(q(z|x) ‖ p(z)).
 KL_TERMS = ("kl", "cluster-kl")
 
@@ -84,11 +90,16 @@ def against_pca(difference: float, interval: Sequence[float]) -> str:
     return f"{word} than PCA, by {number(abs(difference), 3)} (95 % interval {ends})"
 
 
-def pca_advice(metrics: Mapping[str, Any]) -> str:
+def pca_advice(recipe: Recipe, metrics: Mapping[str, Any]) -> str:
     """What may help if the model is significantly worse than PCA; else empty."""
     low, _ = metrics.get("intervals", {}).get("squared_error_above_pca", (0.0, 0.0))
     # PCA without error has as many dimensions as an example has values: no model is better.
-    return PCA_ADVICE if low > 0 and metrics.get("squared_error_of_pca") else ""
+    if not (low > 0 and metrics.get("squared_error_of_pca")):
+        return ""
+    # A normal posterior ends at the optimum of its bound, which is not that of the squared error.
+    free = linear_path(recipe) != "pca" and may_start_at_pca(recipe) and recipe.prior is None
+    has_path = has_place_for_path(recipe) and recipe.likelihood.kind in ("gaussian", "laplace")
+    return f"{PCA_ADVICE} {PATH_ADVICE}" if free and has_path else PCA_ADVICE
 
 
 def number(value: float, digits: int = 4) -> str:

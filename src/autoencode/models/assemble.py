@@ -34,6 +34,7 @@ from autoencode.models.inputs import (
     gradients,
 )
 from autoencode.models.inputs import shape_words as shape_words
+from autoencode.models.linear_checks import refuse_linear
 from autoencode.models.recipe import Recipe, Spec
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
@@ -211,6 +212,7 @@ def assemble(recipe: Recipe, sizes: Sizes) -> SlotAutoencoder:
     bottleneck: Bottleneck = part("bottleneck", recipe.bottleneck, sizes)
     likelihood: Likelihood = part("likelihood", recipe.likelihood, sizes)
     context: Context | None = part("context", recipe.context, sizes)
+    refuse_linear(recipe, bottleneck, likelihood)
     features = bottleneck.features * sizes.latent
     missing = likelihood.missing
     inputs = replace(sizes, x=(2 * sizes.pixels,)) if missing else sizes

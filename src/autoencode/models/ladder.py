@@ -10,6 +10,7 @@ from autoencode.contract import Context, Likelihood, Network, Sizes, Width
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder, part
 from autoencode.models.hierarchy import LadderBottleneck, LadderPrior
+from autoencode.models.linear_checks import refuse_linear
 from autoencode.models.recipe import Recipe
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.layers import Activation, Norm
@@ -48,6 +49,7 @@ def ladder(
     context: Context | None = part("context", recipe.context, sizes)
     width = hidden[-1] if hidden else max(levels)
     bottleneck = LadderBottleneck(sizes, levels, (width, *hidden), activation, norm)
+    refuse_linear(recipe, bottleneck, likelihood)
     encoder = Encoder(network.encoder(sizes, width), bottleneck, context)
     lowest = network.decoder(replace(sizes, z=levels[:1]), likelihood.channels)
     decoder = Decoder(LowestLevelDecoder(lowest, levels[0]), likelihood, context)

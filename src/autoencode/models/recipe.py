@@ -6,7 +6,7 @@ import json
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from autoencode.arguments import arguments_of, check_arguments, check_value
 from autoencode.contract import Width
@@ -205,6 +205,8 @@ class Recipe:
                 f'There is nothing named "{address}" to set',
                 did_you_mean(address, self.addresses()),
             )
+        if value is None and self._has_none(address):
+            value = "none"
         if not rest:
             part = head in PART_SLOTS and value is not None
             return self.but(**{head: Spec(str(value)) if part else value})
@@ -214,6 +216,12 @@ class Recipe:
         return self.but(
             terms={**self.terms, name: _with_argument(self.terms[name], argument, value)}
         )
+
+    def _has_none(self, address: str) -> bool:
+        """Whether "none" is a value of an argument; the command line reads it as None."""
+        slot, _, name = address.rpartition(".")
+        kinds = {each: kind for each, _, kind in self.parts()}
+        return slot in kinds and "none" in get_args(arguments_of(kinds[slot]).get(name))
 
     def addresses(self) -> list[str]:
         """All dotted names that `set` accepts for this recipe."""
@@ -284,6 +292,9 @@ def _spec(kind: type[Spec], given: Any, where: str) -> Spec:
     if not isinstance(given.get("args", {}), Mapping):
         raise RecipeError(f'"{where}.args" of a recipe must be an object of arguments')
     args = {key: _tuple(value) for key, value in given.get("args", {}).items()}
+    if where == "network" and given["kind"] == "mlp" and "skip" in args:
+        # The name of this argument in runs of older versions; without layers it had no effect.
+        args["linear"] = "random" if args.pop("skip") and args.get("hidden") != () else "none"
     return kind(**{**given, "kind": str(given["kind"]), "args": args})
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from autoencode.arguments import argument_value
 from autoencode.data import Data
 from autoencode.errors import RecipeError
 from autoencode.models.assemble import assemble
 from autoencode.models.build import assembly
-from autoencode.models.default_likelihood import AUTO, default_likelihood
+from autoencode.models.linear_checks import has_place_for_path, may_start_at_pca
 from autoencode.models.recipe import Recipe, Spec
-from autoencode.parts.networks.mlp import MLP
 
 # Likelihoods of images -> the scale of the table likelihood that replaces them.
 SCALES = {
@@ -22,22 +20,17 @@ SCALES = {
 TRAINING = {"steps": 3_000, "lr": 3e-3, "validate_every": 50, "patience": 20}
 
 
-def for_data(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
-    """The recipe for these data, and a sentence for each change.
+def for_table(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
+    """The recipe for the rows of a table, and a sentence for each change.
 
-    For images and vectors the likelihood "auto" becomes that of `default_likelihood`, and the rest
-    stays as it is. For a table, a likelihood of pixels becomes the likelihood of rows, the MLP gets
-    a linear shortcut, and training keeps the weights of the best validation. What the recipe sets
-    itself is kept.
+    A likelihood of pixels becomes the likelihood of rows, the MLP gets a linear path, and training
+    keeps the weights of the best validation. The path begins at PCA where codes are those of the
+    encoder and all columns are numbers. What the recipe sets itself is kept.
 
     Raises:
         RecipeError: the table has missing values, and the model cannot be trained with them.
     """
-    if data.preprocessing is None or not data.is_table:
-        if recipe.likelihood.kind != AUTO:
-            return recipe, []
-        likelihood, notice = default_likelihood(data)
-        return recipe.but(likelihood=likelihood), [notice]
+    assert data.preprocessing is not None  # of a table
     columns = data.preprocessing.columns
     widths = tuple(c.width if c.kind == "categorical" else 0 for c in columns)
     missing = data.preprocessing.missing
@@ -62,10 +55,12 @@ def for_data(recipe: Recipe, data: Data) -> tuple[Recipe, list[str]]:
             "Use vae or missing-iwae, or fill in the values before.",
         )
     network = recipe.network
-    hidden = network.kind == "mlp" and argument_value(MLP, network.args, "hidden")
-    if hidden and "skip" not in network.args:
-        network = Spec("mlp", {**network.args, "skip": True})
-        changes.append("a linear shortcut in the network (network.skip)")
+    if has_place_for_path(recipe) and "linear" not in network.args:
+        numbers = likelihood.kind == "table" and not any(likelihood.args["columns"])
+        linear = "pca" if numbers and may_start_at_pca(recipe) else "random"
+        network = Spec(network.kind, {**network.args, "linear": linear})
+        start = " that begins at PCA" if linear == "pca" else ""
+        changes.append(f"a linear path in the network{start} (network.linear={linear})")
     training = {**TRAINING, **recipe.training}
     changes.append(
         f"{training['steps']:,} steps at most, with the weights of the best validation "

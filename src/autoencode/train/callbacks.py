@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from autoencode.data import Data
 from autoencode.models.conditions import conditioning
+from autoencode.models.linear_checks import linear_path
 from autoencode.models.recipe import Recipe
 from autoencode.models.snapshots import save_snapshot, snapshot_steps
 from autoencode.train.batches import Batches
@@ -132,8 +133,14 @@ class Validate(Callback):
         """Every so many steps, and at the end."""
         return step % self.every == 0 or step == self.total_steps
 
+    def on_start(self, trainer: Training) -> None:
+        """Measures a model that begins at PCA: its initial weights may stay the best ones."""
+        state = trainer.state
+        if linear_path(trainer.recipe) == "pca" and not state.best_weights:
+            self(trainer)
+
     def __call__(self, trainer: Training) -> None:
-        """Measures, reports, and remembers the best weights where early stopping is on."""
+        """Measures, reports, and remembers the best weights where they are kept."""
         state, objective = trainer.state, trainer.state.objective
         # With all schedules at their end, so that early stopping compares equal objectives.
         objective.apply_schedules(math.inf)
@@ -142,7 +149,7 @@ class Validate(Callback):
             trainer.report({"step": state.step, "validation": found})
             if trainer.folder is not None:
                 self.validation.write_strip(objective, trainer.folder, state.step)
-            if state.settings.patience is None:
+            if not state.keeps_best:
                 return
             if found["loss"] < state.best_loss:
                 state.best_loss, state.validations_without_improvement = found["loss"], 0

@@ -155,8 +155,8 @@ class Checkpoint:
             yield "it has averaged weights and this training has none, or the reverse"
         if bool(self.best) != (self.counters.best_loss is not None):
             yield "the best loss and the best weights are not both there"
-        if self.best and state.settings.patience is None:
-            yield "it has best weights, and this training has no early stopping"
+        if self.best and not state.keeps_best:
+            yield "it has best weights, and this training keeps the last ones"
         for name, optimizer in state.optimizers.items():
             yield from (
                 f"of {name}, {phrase}" for phrase in optimizer.mistakes(self.optimizers[name])

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import Likelihood
-from autoencode.data import Data, scaled
+from autoencode.data import Data, Split, scaled, still
 from autoencode.errors import (
     AutoencodeError,
     DataError,
@@ -27,13 +27,15 @@ from autoencode.errors import (
 from autoencode.io.hub import hub_address, is_hub_name
 from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
+from autoencode.models.adaptation import for_data
+from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.critics import critic_terms, weights_of_critics
+from autoencode.models.linear import start_at_pca, starts_at_pca
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
-from autoencode.models.tables import for_data
 from autoencode.train.checks import notice_of_two_sigmoids, refuse_freezing, warn_of_missing_classes
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
@@ -186,7 +188,7 @@ def new_session(
     Raises:
         RecipeError, DataError: the training has no meaning as it is asked for.
     """
-    recipe, notices = for_data(recipe, data)
+    recipe, notices = adapted(recipe, data, settings)
     chosen = Settings.of(recipe, settings)
     refuse_freezing(chosen)
     if settings.get("augment") and len(data.shape) < 2:
@@ -207,8 +209,9 @@ def new_session(
     model = build(recipe, sizes, seed=chosen.seed)
     if (notice := notice_of_two_sigmoids(recipe, model)) is not None:
         notices = [*notices, notice]
-    initialise_scales(model, data.train.x)
-    if (init := chosen.init) is not None:
+    if init is None:
+        initialise_by_examples(model, data.train)
+    else:
         chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
@@ -216,8 +219,20 @@ def new_session(
     return Session(trainer, folder, notices=notices)
 
 
-def initialise_scales(model: Model, x: Tensor) -> None:
-    """Lets likelihoods start at the scale of the training examples x [N, *X]."""
+def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
+    """The recipe for these data and settings, see `for_data`, and a sentence for each change."""
+    init = settings.get("init", recipe.training.get("init"))
+    return for_data(recipe, data, None if init is None else open_run(init).recipe)
+
+
+def initialise_by_examples(model: Model, train: Split) -> None:
+    """Lets likelihoods start at the scale of the training examples, and linear paths at PCA."""
+    _initialise_scales(model, train.x)
+    if isinstance(model, SlotAutoencoder) and starts_at_pca(model):
+        start_at_pca(model, still(replace(train, y=None)).x)
+
+
+def _initialise_scales(model: Model, x: Tensor) -> None:
     found = [
         module
         for module in model.modules()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autoencode.contract import FittedPrior
 from autoencode.errors import Diverged
 from autoencode.models.build import Model
+from autoencode.models.linear_checks import linear_path
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.average import WeightAverage
@@ -43,7 +44,7 @@ class TrainState:
     first_loss: of training examples before the first step, see `final_checks`; None if unknown.
     seconds: wall-clock time so far.   computing_seconds: time of the updates alone.
     average: the moving average of the weights; None where it is not asked for.
-    best_loss, best_weights: of the best validation so far, for early stopping.
+    best_loss, best_weights: of the best validation so far, where they are kept.
     validations_without_improvement: validations since then.
     """
 
@@ -120,6 +121,14 @@ class TrainState:
         changes = self.objective.schedules or self.fitted_priors or self.critic_optimizer
         in_parts = self.settings.accumulate > 1
         return bool(changes) or self.settings.clip is not None or in_parts
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights of the best validation are kept, instead of the last ones.
+
+        They are with early stopping, and for a model that begins at PCA: it must not end worse.
+        """
+        return self.settings.patience is not None or linear_path(self.objective.recipe) == "pca"
 
     @property
     def is_done(self) -> bool:

@@ -9,9 +9,9 @@ import torch
 
 from autoencode.contract import Space
 from autoencode.data import still
+from autoencode.data.principal import MAX_EXACT, PrincipalAxes, principal_axes
 from autoencode.evaluation.context import EvaluationContext
 from autoencode.evaluation.measures.reconstruction import column_records, squared_error_unit
-from autoencode.evaluation.metrics.principal import MAX_EXACT, PrincipalAxes, principal_axes
 from autoencode.evaluation.metrics.quality import squared_error
 from autoencode.evaluation.metrics.table_columns import column_squares
 from autoencode.evaluation.records import Record

@@ -36,7 +36,7 @@ def network_lines(facts: Facts, model: SlotAutoencoder) -> tuple[NetworkLines, N
     for half in (model.encoder.network, model.decoder.network):
         writer = WRITERS.get(type(half))
         if writer is None or getattr(half, "shortcut", None) is not None:
-            argument = "" if writer is None else " with skip=true"
+            argument = "" if writer is None else " with a linear path"
             raise facts.refuse(f'Network "{facts.recipe.network.kind}"{argument}')
         halves.append(writer(facts, half))
     return halves[0], halves[1]

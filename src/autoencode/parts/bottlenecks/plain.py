@@ -39,6 +39,7 @@ class Point(Bottleneck):
 
     name = "point"
     space = Space.REAL
+    affine = True
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
@@ -50,6 +51,7 @@ class Rectified(Point):
     """Deterministic code without negative values: z = max(h, 0)."""
 
     name = "rectified"
+    affine = False
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """As `Point`, with z ≥ 0."""
@@ -66,6 +68,7 @@ class Gaussian(Bottleneck):
     space = Space.REAL
     random = True
     normal = True
+    affine = True
     features = 2
 
     def forward(self, h: Float[Tensor, "batch two_d"], samples: int | None = None) -> Code:

@@ -30,7 +30,12 @@ MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
 
 def mean_function(mean: Mean | None, sizes: Sizes) -> Callable[[Tensor], Tensor]:
     """The function from outputs of the decoder to the mean; by default one for the data's range."""
-    return MEANS[mean or ("sigmoid" if sizes.bounded else "identity")]
+    return MEANS["identity" if is_identity(mean, sizes) else "sigmoid"]
+
+
+def is_identity(mean: Mean | None, sizes: Sizes) -> bool:
+    """Whether `mean_function` is the identity."""
+    return (mean or ("sigmoid" if sizes.bounded else "identity")) == "identity"
 
 
 def start_of_scale(x: Tensor) -> Tensor:
@@ -42,6 +47,11 @@ def start_of_scale(x: Tensor) -> Tensor:
     """
     deviation = (x - x.nanmean(0)).square().nanmean().sqrt()
     return (deviation / 4).clamp(min=math.exp(MIN_LOG_SCALE))
+
+
+def log_scale_of(variance: float) -> float:
+    """ln σ of a learned scale with this variance."""
+    return max(MIN_LOG_SCALE, 0.5 * math.log(max(variance, 1e-30)))
 
 
 class Gaussian(Likelihood):
@@ -57,8 +67,12 @@ class Gaussian(Likelihood):
         self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean | None = None
     ) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
+
+    def noise_variance(self) -> float | None:
+        """scale²."""
+        return self.get_buffer("scale").square().item()
 
     def forward(self, theta: Tensor) -> Distribution:
         """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""
@@ -79,7 +93,7 @@ class LearnedScaleGaussian(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale | None = None, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.from_data = scale is None
         self.log_scale = nn.Parameter(torch.tensor(float(scale or 0.5)).log())
 
@@ -87,6 +101,15 @@ class LearnedScaleGaussian(Likelihood):
         """Sets the scale by the training examples, unless the recipe gives it."""
         if self.from_data:
             self.log_scale.data.copy_(start_of_scale(x).log())
+
+    def noise_variance(self) -> float | None:
+        """scale² if the recipe gives it, else None."""
+        return None if self.from_data else self.log_scale.exp().square().item()
+
+    def set_noise_variance(self, variance: float) -> None:
+        """Sets the scale, unless the recipe gives it."""
+        if self.from_data:
+            self.log_scale.data.fill_(log_scale_of(variance))
 
     def forward(self, theta: Tensor) -> Distribution:
         """As `Gaussian`, with the learned scale."""
@@ -141,8 +164,12 @@ class LaplacePixels(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.scale = scale
+
+    def noise_variance(self) -> float | None:
+        """2 scale²."""
+        return 2 * self.scale**2
 
     def forward(self, theta: Tensor) -> Distribution:
         """Converts outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""

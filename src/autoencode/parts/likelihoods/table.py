@@ -11,7 +11,12 @@ from torch.distributions import Distribution
 from autoencode.contract import Likelihood, Sizes, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import RowDistribution, widen
-from autoencode.parts.likelihoods.pixels import MIN_LOG_SCALE, SQUARED_ERROR_SCALE, start_of_scale
+from autoencode.parts.likelihoods.pixels import (
+    MIN_LOG_SCALE,
+    SQUARED_ERROR_SCALE,
+    log_scale_of,
+    start_of_scale,
+)
 
 Widths = tuple[Annotated[int, Within(0, 1_000_000)], ...]
 
@@ -57,7 +62,7 @@ class TableRows(Likelihood):
                 f"{sizes.x}",
                 "Leave likelihood.missing out.",
             )
-        self.widths, self.missing = columns, missing
+        self.widths, self.missing, self.identity = columns, missing, not any(columns)
         start = torch.tensor(SQUARED_ERROR_SCALE).log()
         if scale == "column":
             shape = (sum(width == 0 for width in columns),) if columns else sizes.x
@@ -78,6 +83,16 @@ class TableRows(Likelihood):
             else:
                 start = start_of_scale(values)
             self.log_scale.data.copy_(start.log().reshape(self.log_scale.shape))
+
+    def noise_variance(self) -> float | None:
+        """σ² if it is fixed, else None."""
+        is_learned = isinstance(self.log_scale, nn.Parameter)
+        return None if is_learned else self.log_scale.exp().square().item()
+
+    def set_noise_variance(self, variance: float) -> None:
+        """Sets a learned σ, of all columns alike."""
+        if isinstance(self.log_scale, nn.Parameter):
+            self.log_scale.data.fill_(log_scale_of(variance))
 
     def forward(self, theta: Tensor) -> Distribution:
         """Outputs [*S, B, 1, *X] to a distribution with batch [*S, B], event [*X]."""

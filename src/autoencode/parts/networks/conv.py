@@ -8,6 +8,7 @@ from torch import nn
 
 from autoencode.contract import Width
 from autoencode.parts.networks.layers import Activation, Norm
+from autoencode.parts.networks.linear import Linear
 from autoencode.parts.networks.maps import (
     CodeShape,
     Map,
@@ -28,6 +29,7 @@ class Conv(MapNetwork):
         normalises each example over its feature maps and over its dense units [ba2016].
     code: "map" omits the dense layers. The code is then a feature map with `latent` channels, such
         as (latent, 7, 7) for images of 28×28.
+    linear: a linear path as in `MLP`, for codes that are vectors.
     """
 
     name = "conv"
@@ -40,8 +42,9 @@ class Conv(MapNetwork):
         activation: Activation = "relu",
         norm: Norm = "batch",
         code: CodeShape = "vector",
+        linear: Linear = "none",
     ) -> None:
-        super().__init__(width, stages, hidden, activation, norm, code)
+        super().__init__(width, stages, hidden, activation, norm, code, linear)
 
     def down(self, maps: list[Map]) -> nn.Sequential:
         """One strided convolution per downsampling."""

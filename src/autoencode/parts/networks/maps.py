@@ -20,6 +20,7 @@ from autoencode.parts.networks.layers import (
     map_norm,
     with_context,
 )
+from autoencode.parts.networks.linear import Linear, decoder_path, encoder_path
 
 # By default, downsampling stops when the longer side has at most this number of pixels.
 MAX_SMALLEST_SIDE = 8
@@ -47,8 +48,9 @@ class MapNetwork(Network):
         activation: Activation,
         norm: Norm,
         code: CodeShape,
+        linear: Linear,
     ) -> None:
-        self.code = code
+        self.code, self.linear = code, linear
         self.width, self.stages = width, stages
         self.hidden, self.activation, self.norm = hidden, activation, norm
 
@@ -117,11 +119,14 @@ class MapEncoder(nn.Module):
         widths = (prod(maps[-1]) + sizes.context, *config.hidden)
         self.dense = dense(widths, config.activation, norm=config.norm)
         self.head = Float32Linear(widths[-1], features)
+        self.shortcut = encoder_path(config.linear, sizes, features, self.head)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
         h = self.body(x.reshape(-1, *self.image)).flatten(1)
         features: Tensor = self.head(self.dense(with_context(h, context)))
+        if self.shortcut is not None:
+            features = features + self.shortcut(x.flatten(1), context)
         return features
 
 
@@ -135,12 +140,17 @@ class MapDecoder(nn.Module):
         widths = (sizes.latent + sizes.context, *reversed(config.hidden), prod(maps[0]))
         self.dense = dense(widths, config.activation, norm=config.norm, first=Float32Linear)
         self.body = config.up(maps, channels)
+        outputs = channels * sizes.pixels
+        self.shortcut = decoder_path(config.linear, sizes, outputs, self.body[-1])
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        h = self.dense(with_context(z.flatten(1), context)).unflatten(1, self.smallest)
-        out: Tensor = self.body(h)
-        return out.reshape(-1, *self.shape)
+        z = z.flatten(1)
+        h = self.dense(with_context(z, context)).unflatten(1, self.smallest)
+        out: Tensor = self.body(h).reshape(-1, *self.shape)
+        if self.shortcut is not None:
+            out = out + self.shortcut(z, context).reshape(-1, *self.shape)
+        return out
 
 
 class CodeMapEncoder(nn.Module):

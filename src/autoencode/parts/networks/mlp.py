@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from autoencode.contract import Network, Sizes, Width
 from autoencode.maths import Float32Linear
 from autoencode.parts.networks.layers import Activation, Dropout, Norm, dense, with_context
+from autoencode.parts.networks.linear import Linear, decoder_path, encoder_path
 
 
 class MLP(Network):
@@ -16,8 +17,9 @@ class MLP(Network):
     dropout: probability that a hidden unit is set to 0 in training.
     norm: "batch" normalises each hidden unit over the batch [ioffe2015] and needs batches of two or
         more. "layer" normalises each example over its units [ba2016].
-    skip: add a linear map from inputs to outputs in encoder and decoder, so that the layers learn
-        only what a linear model cannot; it helps with few examples, as in tables.
+    linear: a linear path from inputs to outputs in encoder and decoder, so that the hidden layers
+        learn only what a linear model cannot. "random" has random weights; "pca" begins at the
+        principal components of the training part, see `models.linear`.
     """
 
     name = "mlp"
@@ -28,10 +30,12 @@ class MLP(Network):
         activation: Activation = "relu",
         dropout: Dropout = 0.0,
         norm: Norm = "none",
-        skip: bool = False,
+        linear: Linear = "none",
     ) -> None:
-        self.hidden, self.activation, self.skip = hidden, activation, skip
+        self.hidden, self.activation = hidden, activation
         self.dropout, self.norm = dropout, norm
+        # Without hidden layers the network is linear itself.
+        self.linear: Linear = linear if hidden else "none"
 
     def encoder(self, sizes: Sizes, features: int) -> nn.Module:
         """x [B, *X] -> [B, features]."""
@@ -50,13 +54,13 @@ class MLPEncoder(nn.Module):
         widths = (sizes.pixels + sizes.context, *config.hidden)
         self.body = dense(widths, config.activation, config.dropout, config.norm)
         self.head = Float32Linear(widths[-1], features)
-        self.shortcut = _shortcut(config, widths[0], features, self.head)
+        self.shortcut = encoder_path(config.linear, sizes, features, self.head)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
-        inputs = with_context(x.flatten(1), context)
-        features: Tensor = self.head(self.body(inputs))
-        return features if self.shortcut is None else features + self.shortcut(inputs)
+        x = x.flatten(1)
+        features: Tensor = self.head(self.body(with_context(x, context)))
+        return features if self.shortcut is None else features + self.shortcut(x, context)
 
 
 class MLPDecoder(nn.Module):
@@ -71,21 +75,12 @@ class MLPDecoder(nn.Module):
         )
         last = nn.Linear if config.hidden else Float32Linear
         self.out = last(widths[-1], channels * sizes.pixels)
-        self.shortcut = _shortcut(config, widths[0], channels * sizes.pixels, self.out)
+        self.shortcut = decoder_path(config.linear, sizes, channels * sizes.pixels, self.out)
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        inputs = with_context(z.flatten(1), context)
-        out: Tensor = self.out(self.body(inputs))
+        z = z.flatten(1)
+        out: Tensor = self.out(self.body(with_context(z, context)))
         if self.shortcut is not None:
-            out = out + self.shortcut(inputs)
+            out = out + self.shortcut(z, context)
         return out.reshape(-1, *self.shape)
-
-
-def _shortcut(config: MLP, inputs: int, outputs: int, last: nn.Linear) -> nn.Linear | None:
-    """The linear map next to the hidden layers, whose last layer then starts at 0."""
-    if not config.skip or not config.hidden:
-        return None
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return Float32Linear(inputs, outputs)

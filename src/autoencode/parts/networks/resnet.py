@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Width, Within
 from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm
+from autoencode.parts.networks.linear import Linear
 from autoencode.parts.networks.maps import (
     CodeShape,
     Map,
@@ -25,7 +26,7 @@ class ResNet(MapNetwork):
     """`Conv` with residual blocks after each downsampling and before each upsampling.
 
     blocks: residual blocks per feature-map size.
-    width, stages, hidden, norm, code: as in `Conv`.
+    width, stages, hidden, norm, code, linear: as in `Conv`.
     Source: [he2016].
     """
 
@@ -40,8 +41,9 @@ class ResNet(MapNetwork):
         activation: Activation = "relu",
         norm: Norm = "batch",
         code: CodeShape = "vector",
+        linear: Linear = "none",
     ) -> None:
-        super().__init__(width, stages, hidden, activation, norm, code)
+        super().__init__(width, stages, hidden, activation, norm, code, linear)
         self.blocks = blocks
 
     def down(self, maps: list[Map]) -> nn.Sequential:

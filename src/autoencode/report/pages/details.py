@@ -79,7 +79,7 @@ def error_details(run: Run, metrics: Mapping[str, Any]) -> str:
     """The squared error beside that of PCA, and what may help a worse model, in sentences."""
     found = headlines(run.recipe, metrics)
     lines = [f"{each.title} {each.value}, {each.note}." for each in found if each.title == "MSE"]
-    return " ".join([*lines, pca_advice(metrics)]).strip()
+    return " ".join([*lines, pca_advice(run.recipe, metrics)]).strip()
 
 
 def metric_groups(metrics: Mapping[str, Any]) -> list[tuple[str, list[Detail]]]:

@@ -96,7 +96,7 @@ def _written(run: Run, path: Path | str | None, data: Data, metrics: dict[str, A
         title=f"{name} on {run.data['name']}",
         lead=_lead(run),
         headlines=headline_details(run, model, metrics),
-        pca=pca_advice(metrics),
+        pca=pca_advice(run.recipe, metrics),
         figures=report_figures(context),
         metric_groups=metric_groups(metrics),
         metrics_table=metrics_table(metrics),

@@ -18,7 +18,6 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.io.folders import sweep
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
-from autoencode.models.tables import for_data
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.train.checkpoint import checkpoints
 from autoencode.train.entry import fit, resume
@@ -28,6 +27,7 @@ from autoencode.train.precision import choose_device
 from autoencode.train.progress import RunsBar
 from autoencode.train.run_folder import REPLACE_FOLDER, discard_unstarted, locked
 from autoencode.train.session import FitResult
+from autoencode.train.session import adapted
 from autoencode.train.settings import Settings
 
 
@@ -159,7 +159,7 @@ def existing_run(job: Job) -> Run | None:
     try:
         run = open_run(job.out)
         settings = Settings(**run.settings)  # settings that the run lacks have their defaults
-        wanted, _ = for_data(job.recipe, job.data)  # as a run keeps it
+        wanted, _ = adapted(job.recipe, job.data, job.settings)  # as a run keeps it
         chosen = Settings.of(wanted, job.settings)
     except (AutoencodeError, TypeError):  # none, or one of a newer version
         return None

@@ -1,4 +1,4 @@
-"""Principal component analysis: the best linear reconstruction, as a reference for a model."""
+"""Principal component analysis: the best linear reconstruction, a reference and a start."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autoencode.data.records import scaled
 from autoencode.errors import DataError
-from autoencode.evaluation.metrics.arrays import as_images
+from autoencode.maths import widen
 
 # Examples in one batch, and the largest number of values in it.
 BATCH_SIZE, MAX_BATCH_VALUES = 2048, 2**24
@@ -28,11 +29,15 @@ class PrincipalAxes:
 
     mean: [D], float64.   axes: orthonormal, [d, D], float64.
     examples: the number of examples that they were fitted to.
+    variances: of the examples along each axis, [d], float64, largest first.
+    total: the variance of the examples, summed over their values.
     """
 
     mean: Tensor
     axes: Tensor
     examples: int
+    variances: Tensor
+    total: float
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Projects examples [N, *X] onto the components: [N, *X], float64.
@@ -63,7 +68,8 @@ def principal_axes(x: Tensor, d: int) -> PrincipalAxes:
         x = x[torch.arange(n) * len(x) // n]
     mean, count = mean_example(x).flatten().cpu(), min(d, n - 1, values)
     if count < 1:
-        return PrincipalAxes(mean, torch.zeros(0, values, dtype=torch.float64), n)
+        none = torch.zeros(0, values, dtype=torch.float64)
+        return PrincipalAxes(mean, none, n, none[:, 0], 0.0)
     if values <= MAX_EXACT:
         scatter = torch.zeros(values, values, dtype=torch.float64)
         # Products of bytes are exact enough in float32, in half of the time.
@@ -71,15 +77,19 @@ def principal_axes(x: Tensor, d: int) -> PrincipalAxes:
         for batch in _batches(x, BATCH_SIZE):
             centred = _centred(batch, mean).to(precision)
             scatter += centred.T @ centred
-        axes = torch.linalg.eigh(scatter).eigenvectors.flip(1)[:, :count].T
-        return PrincipalAxes(mean, axes.contiguous(), n)
+        found = torch.linalg.eigh(scatter)
+        axes = found.eigenvectors.flip(1)[:, :count].T.contiguous()
+        variances = found.eigenvalues.flip(0)[:count].clamp(min=0) / n
+        return PrincipalAxes(mean, axes, n, variances, scatter.trace().item() / n)
     matrix = torch.cat([_centred(batch, mean).float() for batch in _batches(x, BATCH_SIZE)])
     with torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would reach every device of the machine.
         torch.default_generator.manual_seed(SEED)
         q = min(count + OVERSAMPLES, *matrix.shape)
-        axes = torch.svd_lowrank(matrix, q, niter=POWER_ITERATIONS)[2][:, :count].T
-    return PrincipalAxes(mean, axes.double().contiguous(), n)
+        _, singular, right = torch.svd_lowrank(matrix, q, niter=POWER_ITERATIONS)
+    axes, variances = right[:, :count].T.double().contiguous(), singular[:count].double().square()
+    total = matrix.square().sum(dtype=torch.float64).item()
+    return PrincipalAxes(mean, axes, n, variances / n, total / n)
 
 
 def mean_example(x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
@@ -90,7 +100,7 @@ def mean_example(x: Tensor, batch_size: int = BATCH_SIZE) -> Tensor:
     """
     total, present = torch.zeros(x.shape[1:], dtype=torch.float64), torch.zeros(x.shape[1:])
     for batch in _batches(x, batch_size):
-        values = as_images(batch)
+        values = _floats(batch)
         total += values.nansum(0, dtype=torch.float64).cpu()
         present += (~values.isnan()).sum(0).cpu()
     return total / present.clamp(min=1)
@@ -106,4 +116,16 @@ def _batches(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
 
 def _centred(x: Tensor, mean: Tensor) -> Tensor:
     """Examples [N, *X] without their mean, [N, D], float64; 0 for missing values."""
-    return (as_images(x).flatten(1).double().cpu() - mean).nan_to_num(0.0)
+    return (_floats(x).flatten(1).double().cpu() - mean).nan_to_num(0.0)
+
+
+def _floats(x: Tensor) -> Tensor:
+    """Examples as floats, at least float32.
+
+    Raises:
+        DataError: integers other than uint8.
+    """
+    values = widen(scaled(x))
+    if not values.is_floating_point():
+        raise DataError(f"Examples must be uint8 or floats, and these are {values.dtype}")
+    return values

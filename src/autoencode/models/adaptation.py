@@ -1,0 +1,107 @@
+"""What recipes, which are written for MNIST, change for other data."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autoencode.arguments import argument_value, arguments_of
+from autoencode.data import Data, scaled
+from autoencode.models.default_likelihood import AUTO, default_likelihood
+from autoencode.models.linear_checks import has_place_for_path, linear_path, may_start_at_pca
+from autoencode.models.recipe import Recipe
+from autoencode.models.tables import for_table
+from autoencode.parts import SLOTS
+
+# Images are continuous if a smaller share of their values is at an end of the range, within
+# NEAR_END of it. It is 3 % in CIFAR-10 (JPEG), 53 % in Fashion-MNIST, 58 % in the digits and 87 %
+# in MNIST; the limit lies between and was not tuned.
+MAX_SHARE_AT_ENDS, NEAR_END = 0.2, 0.01
+# Values of training examples from which that share is taken.
+MAX_VALUES = 2**22
+# What is decided by the data, where the recipe leaves it open.
+DECIDED = ("network.linear", "likelihood.mean")
+
+
+def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Recipe, list[str]]:
+    """The recipe for these data, and a sentence for each change.
+
+    For tables see `for_table`. The likelihood "auto" becomes that of `default_likelihood`. For
+    continuous images, an autoencoder or VAE with a normal likelihood begins at PCA: its network
+    gets a linear path, and the mean of p(x|z) is the decoder's output itself, without a sigmoid.
+    Other recipes, and recipes for other data, stay as they are. What the recipe sets itself is
+    kept.
+
+    init: the recipe of the run whose weights training starts from; what these data would decide
+        is as in that run.
+
+    Raises:
+        RecipeError: the table has missing values, and the model cannot be trained with them.
+    """
+    if init is not None:
+        recipe = _as_in(recipe, init)
+    if data.is_table:
+        return for_table(recipe, data)
+    notices = []
+    if recipe.likelihood.kind == AUTO:
+        likelihood, notice = default_likelihood(data)
+        recipe, notices = recipe.but(likelihood=likelihood), [notice]
+    recipe, notice_of_path = _with_path(recipe, data)
+    return recipe, notices + ([notice_of_path] if notice_of_path else [])
+
+
+def _with_path(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
+    """The recipe with a linear path where it should have one, and a sentence on it."""
+    if "linear" not in recipe.network.args:
+        if not (_fits(recipe, data) and share_at_ends(data.train.x) < MAX_SHARE_AT_ENDS):
+            return recipe, ""
+        changed = recipe.set("network.linear", "pca").set("likelihood.mean", "identity")
+        return changed, (
+            f"For continuous images, {recipe.name} begins at PCA: its network has a linear path "
+            "(network.linear=pca), images have no sigmoid (likelihood.mean=identity), and the "
+            "weights of the best validation are kept."
+        )
+    if linear_path(recipe) == "pca" and _has_free_mean(recipe):
+        notice = "The mean of p(x|z) has no sigmoid (likelihood.mean=identity), so that training "
+        return recipe.set("likelihood.mean", "identity"), f"{notice}begins at PCA."
+    return recipe, ""
+
+
+def share_at_ends(x: Tensor) -> float:
+    """The share of values within 1 % of an end of the range, of examples [N, *X] in [0, 1]."""
+    examples = max(1, MAX_VALUES // max(1, x[0].numel()))
+    values = scaled(x[:: max(1, -(-len(x) // examples))])
+    return torch.mean(((values - 0.5).abs() > 0.5 - NEAR_END).float()).item()
+
+
+def _fits(recipe: Recipe, data: Data) -> bool:
+    """Whether training on these images would begin at PCA, if they are continuous."""
+    return (
+        len(data.shape) > 1
+        and not data.train.random
+        and has_place_for_path(recipe)
+        and may_start_at_pca(recipe)
+        and recipe.corruption is None
+        and any(term.kind == "reconstruction" for term in recipe.terms.values())
+        and _has_free_mean(recipe)
+    )
+
+
+def _has_free_mean(recipe: Recipe) -> bool:
+    """Whether the likelihood has a mean function that the recipe does not set."""
+    kind = SLOTS["likelihood"][recipe.likelihood.kind]
+    return "mean" in arguments_of(kind) and recipe.likelihood.args.get("mean") is None
+
+
+def _as_in(recipe: Recipe, init: Recipe) -> Recipe:
+    """The recipe with the values of another one where the data would decide them."""
+    for address in DECIDED:
+        slot, name = address.split(".")
+        ours, theirs = getattr(recipe, slot), getattr(init, slot)
+        if ours.kind != theirs.kind or name in ours.args:
+            continue
+        kind = SLOTS[slot].get(ours.kind)
+        value = kind and argument_value(kind, theirs.args, name)
+        if value is not None:
+            recipe = recipe.set(address, value)
+    return recipe

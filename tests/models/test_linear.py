@@ -1,0 +1,358 @@
+"""Models that begin at PCA: against scikit-learn's PCA, and the likelihood of probabilistic PCA."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.decomposition import PCA
+
+from autoencode import RECIPES, Sizes, Spec, build, load_data
+from autoencode.data import Data, Split
+from autoencode.errors import RecipeError
+from autoencode.models.adaptation import for_data, share_at_ends
+from autoencode.models.objective import Objective
+from autoencode.models.recipe import Recipe
+from autoencode.models.run import load, open_run
+from autoencode.train import fit
+from autoencode.train.session import new_session
+
+SMALL = {"mlp": {"hidden": (16,)}, "conv": {"width": 2, "hidden": (8,)}}
+SMALL["resnet"] = SMALL["conv"]
+
+
+def images(shape, n=200, seed=0):
+    """Continuous images in [0, 1] that a few hidden numbers decide, with noise."""
+    draw = np.random.default_rng(seed)
+    values = math.prod(shape)
+    x = draw.normal(size=(n, 6)) * [6, 4, 3, 2, 1, 0.5] @ draw.normal(size=(6, values))
+    x = 0.5 + 0.02 * (x + 0.5 * draw.normal(size=x.shape))
+    return x.clip(0.02, 0.98).astype("float32").reshape(n, *shape)
+
+
+def start(recipe, data, **settings):
+    """The model before the first step, in evaluation mode."""
+    return new_session(recipe, data, {"steps": 1, **settings}, None, False).trainer.model.eval()
+
+
+def begins_at(name="ae", network="mlp", latent=4, **changes):
+    recipe = RECIPES[name].but(latent=latent, network=Spec(network, SMALL[network]))
+    for address, value in changes.items():
+        recipe = recipe.set(address.replace("__", "."), value)
+    return recipe
+
+
+def flat(x):
+    return (x.double() / (255 if x.dtype == torch.uint8 else 1)).flatten(1).numpy()
+
+
+def error_of_pca(train, x, d):
+    pca = PCA(d, svd_solver="full").fit(flat(train))
+    return ((flat(x) - pca.inverse_transform(pca.transform(flat(x)))) ** 2).sum(1).mean()
+
+
+def error_of(model, x):
+    return np.square(flat(model(x).images) - flat(x)).sum(1).mean()
+
+
+@pytest.mark.parametrize("latent", [1, 4])
+@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize("shape", [(9, 8), (3, 8, 8), (4, 5, 7)])
+def test_images_begin_at_pca(network, shape, latent):
+    data = load_data(images(shape))
+    model = start(begins_at(network=network, latent=latent), data)
+    for part in (data.validation, data.test):
+        expected = error_of_pca(data.train.x, part.x, latent)
+        assert error_of(model, part.x) == pytest.approx(expected, rel=1e-4)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert error_of(model, part.x) == pytest.approx(expected, rel=1e-3)
+    codes = model.encode(data.train.x).z
+    torch.testing.assert_close(codes.mean(0), torch.zeros(latent), atol=1e-4, rtol=0)
+    torch.testing.assert_close(codes.var(0, correction=0), torch.ones(latent), atol=1e-3, rtol=0)
+
+
+def test_bytes_and_many_values_too(monkeypatch):
+    x = (images((3, 8, 8)) * 255).astype("uint8")
+    data = load_data(x)
+    expected = error_of_pca(data.train.x, data.test.x, 4)
+    assert error_of(start(begins_at(), data), data.test.x) == pytest.approx(expected, rel=1e-4)
+    monkeypatch.setattr("autoencode.data.principal.MAX_EXACT", 20)
+    assert error_of(start(begins_at(), data), data.test.x) == pytest.approx(expected, rel=1e-2)
+
+
+@pytest.mark.parametrize("load_table", [load_wine, load_breast_cancer, load_diabetes])
+@pytest.mark.parametrize("latent", [2, 7])
+def test_tables_begin_at_pca(load_table, latent):
+    data = load_data(load_table(as_frame=True).data)
+    model = start(begins_at(latent=latent), data)
+    expected = error_of_pca(data.train.x, data.test.x, latent)
+    assert error_of(model, data.test.x) == pytest.approx(expected, rel=1e-4)
+
+
+def test_as_many_dimensions_as_values_or_more():
+    data = load_data(load_diabetes(as_frame=True).data)
+    for latent in (10, 13):
+        model = start(begins_at(latent=latent), data)
+        assert error_of(model, data.test.x) == pytest.approx(0, abs=1e-6)
+        assert model.encode(data.test.x).z[:, 10:].abs().sum() == 0
+
+
+def test_constant_values_and_few_examples():
+    x = images((5, 6), n=12)
+    x[:, 2] = 0.5
+    data = load_data(x)
+    model = start(begins_at(latent=25), data)
+    expected = error_of_pca(data.train.x, data.test.x, len(data.train) - 1)
+    assert error_of(model, data.test.x) == pytest.approx(expected, rel=1e-3)
+
+
+def test_missing_cells_are_the_mean():
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(200, 3)) @ draw.normal(size=(3, 8)) + 5
+    x[draw.random(x.shape) < 0.1] = np.nan
+    data = load_data(x, scale="standard")
+    model = start(begins_at(latent=3), data)
+    train, test = (
+        torch.where(part.x.isnan(), data.train.x.nanmean(0), part.x).double().numpy()
+        for part in (data.train, data.test)
+    )
+    pca = PCA(3, svd_solver="full").fit(train)
+    expected = pca.inverse_transform(pca.transform(test))
+    np.testing.assert_allclose(model(data.test.x).images, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "gaussian-learned"])
+@pytest.mark.parametrize("network", SMALL)
+def test_a_vae_begins_with_the_likelihood_of_probabilistic_pca(network, kind):
+    """q(z|x) is the exact posterior, so that p(x, z) / q(z|x) is p(x) for every z."""
+    data, d = load_data(images((3, 6, 6), n=400)), 3
+    model = start(begins_at("vae", network, d, likelihood=kind), data)
+    x = flat(data.train.x)
+    covariance = np.cov(x.T, ddof=0)
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    # A fixed scale of √½ has a variance of ½, above which few components are here.
+    noise = 0.5 if kind == "gaussian" else values[d:].mean()
+    gained = (vectors[:, :d] * (values[:d] - noise).clip(0)) @ vectors[:, :d].T
+    model_covariance = gained + noise * np.eye(len(values))
+    expected = multivariate_normal(x.mean(0), model_covariance).logpdf(flat(data.test.x))
+    torch.manual_seed(0)
+    code = model.encode(data.test.x, samples=3)
+    found = model.decode(code.z).log_prob(data.test.x) + model.prior().log_prob(code.z)
+    found = found - code.q.log_prob(code.z)
+    np.testing.assert_allclose(found, np.tile(expected, (3, 1)), rtol=1e-3, atol=0.05)
+    if kind == "gaussian-learned":
+        best = PCA(d).fit(x).score(x)
+        mean = model.decode(z := model.encode(data.train.x).z).log_prob(data.train.x)
+        assert torch.isfinite(z).all()
+        assert mean.mean() > best
+        ours = multivariate_normal(x.mean(0), model_covariance).logpdf(x).mean()
+        assert ours == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("kind", ["gaussian", "gaussian-learned"])
+def test_the_start_of_a_vae_is_an_optimum(weight, kind):
+    """No change of gains, of posterior variances or of σ lowers the exact expected loss."""
+    data, d = load_data(images((6, 6), n=300)), 3
+    changes = {"likelihood__scale": 0.1} if kind == "gaussian" else {}
+    model = start(
+        begins_at("vae", "mlp", d, likelihood=kind, terms__kl__weight=weight, **changes), data
+    )
+    x = data.train.x
+    with torch.no_grad():
+        q = model.encode(x).q.base_dist
+        centre = model.decode(torch.zeros(1, d)).mean.flatten()
+        columns = model.decode(torch.eye(d)).mean.flatten(1) - centre
+        noise = model.decode(torch.zeros(1, d)).scale.square()
+
+        def loss(gain=1.0, back=1.0, spread=1.0, sigma=1.0):
+            mean, deviation, w = q.loc * gain, q.scale * spread, columns * back
+            error = (x.flatten(1) - centre - mean @ w).square().sum(1)
+            error = error + (deviation.square() @ w.square()).sum(1) + 0
+            variance = noise * sigma
+            nll = error / (2 * variance) + 0.5 * x[0].numel() * torch.log(variance)
+            kl = 0.5 * (mean.square() + deviation.square() - 1 - 2 * deviation.log()).sum(1)
+            return (nll + weight * kl).mean().item()
+
+        lowest = loss()
+        assert (columns.norm(dim=1) > 0.01).any()
+        names = ["gain", "back", "spread", *(["sigma"] if kind == "gaussian-learned" else [])]
+        for name in names:
+            for factor in (0.97, 1.03):
+                assert loss(**{name: factor}) > lowest - 1e-4
+
+
+def test_components_below_the_noise_stay_at_the_prior():
+    data = load_data(images((6, 6)))
+    model = start(begins_at("vae", latent=5, likelihood="gaussian"), data)
+    q = model.encode(data.test.x).q.base_dist
+    used = (q.scale < 1).all(0)
+    assert 0 < used.sum() < 5
+    assert torch.equal(q.loc[:, ~used], torch.zeros_like(q.loc[:, ~used]))
+    assert torch.equal(q.scale[:, ~used], torch.ones_like(q.scale[:, ~used]))
+
+
+def test_a_conditional_model_begins_at_pca_for_every_label():
+    x = images((5, 6))
+    data = load_data((x, np.arange(len(x)) % 3))
+    model = start(begins_at("ae", latent=3).set("context", "labels"), data)
+    expected = error_of_pca(data.train.x, data.test.x, 3)
+    for label in range(3):
+        found = model(data.test.x, torch.full((len(data.test),), label)).images
+        error = (found - data.test.x).square().flatten(1).sum(1).mean().item()
+        assert error == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("network", SMALL)
+def test_no_weight_of_the_layers_is_without_a_gradient(network):
+    data = load_data(images((3, 8, 8)))
+    recipe = begins_at(network=network)
+    trainer = new_session(recipe, data, {"steps": 3, "batch_size": 50}, None, False).trainer
+    model = trainer.model.train()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    for _ in range(3):
+        trainer.update()
+        trainer.state.step += 1
+    for name, p in model.named_parameters():
+        # Batch normalisation removes a bias before it.
+        assert not torch.equal(p, before[name]) or name.endswith("bias"), name
+    buffers = dict(model.named_buffers())
+    assert {name.rsplit(".", 1)[1] for name in buffers} >= {"axes", "centre"}
+
+
+@pytest.mark.parametrize("lr", [1e-3, 1.0])
+def test_the_weights_that_are_kept_are_not_worse_than_pca(lr):
+    """Even a learning rate that destroys the model leaves PCA."""
+    data = load_data(images((6, 5)))
+    model = fit(begins_at(latent=2), data, steps=40, lr=lr, progress=False).model
+    expected = error_of_pca(data.train.x, data.validation.x, 2)
+    assert error_of(model, data.validation.x) <= expected * (1 + 1e-5)
+
+
+def test_what_the_data_decide():
+    photographs = load_data(images((3, 8, 8)))
+    drawings = load_data((images((3, 8, 8)) > 0.5).astype("float32"))
+    assert share_at_ends(photographs.train.x) == 0
+    assert share_at_ends(drawings.train.x) == 1
+    recipe, (notice,) = for_data(RECIPES["conv-ae"], photographs)
+    assert recipe.network.args["linear"] == "pca"
+    assert recipe.likelihood.args["mean"] == "identity"
+    assert "network.linear=pca" in notice
+    assert "likelihood.mean=identity" in notice
+    assert for_data(RECIPES["ae"], drawings) == (RECIPES["ae"], [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["vae", "ae-linear", "ae-shallow", "denoising-ae", "vq-vae", "ladder-vae", "vae-gan", "m2"],
+)
+def test_recipes_that_continuous_images_leave_alone(name):
+    """A Bernoulli likelihood, no hidden layers, a corruption, discrete codes, another model."""
+    assert for_data(RECIPES[name], load_data(images((8, 8)))) == (RECIPES[name], [])
+
+
+def test_vectors_are_left_alone():
+    assert for_data(RECIPES["ae"], load_data(images((30,)))) == (RECIPES["ae"], [])
+
+
+def test_what_the_recipe_sets_is_kept():
+    data = load_data(images((8, 8)))
+    for address, value in (("network.linear", "none"), ("likelihood.mean", "sigmoid")):
+        recipe = RECIPES["ae"].set(address, value)
+        assert for_data(recipe, data) == (recipe, [])
+    recipe, (notice,) = for_data(RECIPES["ae"].set("network.linear", "pca"), load_data("digits"))
+    assert recipe.likelihood.args["mean"] == "identity"
+    assert "likelihood.mean=identity" in notice
+
+
+def words_of(fix):
+    """The changes that the first alternative of an error's fix names."""
+    first = fix.split(", ")[0].split(" (")[0].rstrip(".")
+    return [word.split("=", 1) for word in first.split() if "=" in word]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("vae", {}),
+        ("ae", {"likelihood": "laplace", "likelihood.mean": "sigmoid"}),
+        ("ae", {"likelihood": "ms-ssim"}),
+        ("ae-linear", {}),
+        ("sparse-top-k", {"network.hidden": (16,)}),
+        ("ae", {"bottleneck": "rectified"}),
+        ("ae", {"bottleneck": "squashed"}),
+        ("planar-vae", {"likelihood": "gaussian"}),
+        ("ladder-vae", {"likelihood": "gaussian"}),
+        ("m2", {"likelihood": "gaussian"}),
+        ("m1-m2", {"likelihood": "gaussian"}),
+        ("conv-ae", {"network.code": "map", "likelihood.mean": "identity"}),
+    ],
+)
+def test_what_cannot_begin_at_pca_is_refused_with_a_fix_that_works(name, changes):
+    recipe = RECIPES[name].set("network.linear", "pca")
+    for address, value in changes.items():
+        recipe = recipe.set(address, value)
+    sizes = Sizes((8, 8), (4,), context=3 if recipe.context else 0)
+    with pytest.raises(RecipeError, match=r"PCA|linear path") as caught:
+        build(recipe.but(latent=4), sizes)
+    for address, value in words_of(caught.value.fix):
+        recipe = recipe.set(address, (int(value),) if value.isdecimal() else value)
+    if "mean" not in recipe.likelihood.args:  # `fit` sets it, and says so
+        recipe = recipe.set("likelihood", "gaussian").set("likelihood.mean", "identity")
+    build(recipe.but(latent=4), sizes)
+    build(RECIPES[name].but(latent=4), sizes)
+
+
+def test_a_run_with_the_old_name_opens(tmp_path):
+    data = load_data(load_wine(as_frame=True).data)
+    for linear, skip in (("random", True), ("none", False)):
+        folder = tmp_path / linear
+        recipe = begins_at(network__linear=linear)
+        model = fit(recipe, data, steps=3, out=folder, progress=False).model
+        saved = json.loads((folder / "recipe.json").read_text())
+        assert saved["network"]["args"].pop("linear") == linear
+        saved["network"]["args"]["skip"] = skip
+        (folder / "recipe.json").write_text(json.dumps(saved))
+        assert open_run(folder).recipe.network.args["linear"] == linear
+        assert torch.equal(load(folder)(data.test.x).images, model(data.test.x).images)
+    old = Spec("mlp", {"hidden": (), "skip": True})
+    given = {**RECIPES["ae"].to_dict(), "network": {"kind": "mlp", "args": dict(old.args)}}
+    assert Recipe.from_dict(given).network.args["linear"] == "none"
+
+
+def test_a_run_of_an_older_version_may_be_the_beginning(tmp_path):
+    """What the data would decide is as in the run whose weights training starts from."""
+    data = load_data(images((6, 5)))
+    quick = {"steps": 2, "progress": False}
+    for linear in ("none", "pca"):
+        first = fit(begins_at(network__linear=linear), data, out=tmp_path / linear, **quick)
+        on = fit(begins_at(), data, init=str(tmp_path / linear), lr=0.0, **quick)
+        assert on.model.recipe.network.args["linear"] == linear
+        torch.testing.assert_close(on.model(data.test.x).images, first.model(data.test.x).images)
+
+
+def test_without_training_the_path_is_random_and_not_dead():
+    model = build(
+        begins_at(likelihood__mean="identity", network__linear="pca"), Sizes((8, 8), (4,))
+    )
+    x = torch.rand(3, 8, 8)
+    codes, again = model(x)
+    assert codes.std() > 0
+    assert again.std() > 0
+    Objective(model, model.recipe, model.sizes)(x).loss.backward()
+    assert model.encoder.network.shortcut.mix.weight.grad.abs().sum() > 0
+
+
+def test_dynamic_bits_are_drawn_for_pca():
+    x = torch.from_numpy(images((6, 5)))
+    parts = [Split(each, None, random=random) for each, random in ((x, True), (x, False))]
+    data = Data("bits", "", {}, parts[0], parts[1], parts[1], classes=(), fingerprint="")
+    recipe = begins_at(network__linear="pca", likelihood__mean="identity")
+    assert torch.isfinite(start(recipe, data)(x).images).all()
+    assert for_data(begins_at(), data) == (begins_at(), [])
+    assert for_data(begins_at(), replace(data, train=parts[1]))[1]
