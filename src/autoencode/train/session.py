@@ -209,7 +209,7 @@ def new_session(
     model = build(recipe, sizes, seed=chosen.seed)
     if (notice := notice_of_two_sigmoids(recipe, model)) is not None:
         notices = [*notices, notice]
-    if init is None:
+    if (init := chosen.init) is None:
         initialise_by_examples(model, data.train)
     else:
         chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))

@@ -26,8 +26,7 @@ from autoencode.train.many.workers import Ended, run_in_processes
 from autoencode.train.precision import choose_device
 from autoencode.train.progress import RunsBar
 from autoencode.train.run_folder import REPLACE_FOLDER, discard_unstarted, locked
-from autoencode.train.session import FitResult
-from autoencode.train.session import adapted
+from autoencode.train.session import FitResult, adapted
 from autoencode.train.settings import Settings
 
 
