@@ -11,6 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from autoencode.data import check_source, load_data, load_new
@@ -180,6 +181,17 @@ def test_broken_files_are_refused(tmp_path, text, word):
 def test_other_files_are_refused_with_what_to_do(tmp_path):
     assert "Save it as .csv" in str(refusal(write(tmp_path / "t.xlsx", "PK\3\4")))
     assert "is damaged" in str(refusal(write(tmp_path / "t.parquet", "PAR1 and no more")))
+    texts = pa.array(["blue", "reddish", "green"] * 20)
+    pq.write_table(
+        pa.table({"colour": texts}),
+        tmp_path / "u.parquet",
+        compression="none",
+        use_dictionary=False,
+    )
+    content = (tmp_path / "u.parquet").read_bytes()
+    assert b"reddish" in content
+    (tmp_path / "u.parquet").write_bytes(content.replace(b"reddish", b"red\xa0ish"))
+    assert "is damaged" in str(refusal(tmp_path / "u.parquet"))
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(COMMA.encode())[:40])
     assert "is damaged" in str(refusal(tmp_path / "cut.csv.gz"))
 
