@@ -556,6 +556,18 @@ def test_infinity_is_refused_with_row_and_column(tmp_path, bad, rows):
         load_data(source, **fixes(error))
 
 
+@pytest.mark.parametrize("size", [1e101, -1e150, 1e200, -1e300, 1.7e308])
+def test_numbers_too_large_to_be_scaled_are_refused_with_row_and_column(tmp_path, size):
+    table = TABLE.assign(x=R.random(N))
+    table.loc[7, "x"] = size
+    table.to_csv(tmp_path / "t.csv", index=False)
+    for source in (table, tmp_path / "t.csv"):
+        error = refusal(source)
+        assert "in row 7, and numbers up to 1e+100" in error.what
+        load_data(source, **fixes(error))
+    load_data(table.assign(x=R.normal(size=N) * 1e90))
+
+
 @pytest.mark.parametrize(("value", "count"), [(-999, 3), (9999, 2), (-999, 1), (3, 3), (99, 0)])
 def test_numbers_that_may_mean_missing_are_pointed_out(value, count):
     x = np.arange(N) % 11 * 0.5
