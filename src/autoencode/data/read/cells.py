@@ -167,9 +167,10 @@ class Cells:
             raise DataError(f"column {self.name} is infinite in {rows[infinite[0]]}{more}")
         large = np.flatnonzero(np.abs(found) > MAX_NUMBER)
         if len(large):
+            value, row = found[large[0]], rows[large[0]]
             raise DataError(
-                f"column {self.name} has {found[large[0]]:g} in {rows[large[0]]}, and numbers up to "
-                f"{MAX_NUMBER:g} can be scaled"
+                f"column {self.name} has {value:g} in {row}, and numbers up to {MAX_NUMBER:g} can "
+                "be scaled"
             )
         return found
 
