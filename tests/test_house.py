@@ -188,6 +188,7 @@ def test_nothing_is_unpickled():
     assert modules_with("import pickle") == {"data.named.download"}
 
 
+@pytest.mark.long
 def test_help_of_every_verb_imports_nothing_heavy():
     code = (
         "import sys, typer\n"

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 from autoencode.data import check_source, load_data
 from autoencode.errors import DataError, ResourceError
@@ -196,6 +197,19 @@ def test_a_tar_larger_than_memory_is_refused_with_a_remedy(images, tmp_path, mon
     monkeypatch.setattr("autoencode.io.memory.available", lambda: 1500)
     with pytest.raises(ResourceError, match=r"x\.tar\.gz needs .* Unpack it"):
         load_data(path)
+
+
+@pytest.mark.parametrize("name", ["", "/", "./", "\\", "//.//"])
+def test_entries_without_a_name_are_passed_over(images, tmp_path, name):
+    path = packed(images, tmp_path / "x.zip")
+    whole = load_data(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("one"), b"content")
+        archive.infolist()[-1].filename = name  # as it is written into the list of entries
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist()[-1] == name
+    found = load_data(path)
+    assert torch.equal(found.train.x, whole.train.x)
 
 
 def test_a_zip_with_the_same_name_twice_is_refused(images, tmp_path):

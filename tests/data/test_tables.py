@@ -11,6 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from autoencode.data import check_source, load_data, load_new
@@ -180,6 +181,17 @@ def test_broken_files_are_refused(tmp_path, text, word):
 def test_other_files_are_refused_with_what_to_do(tmp_path):
     assert "Save it as .csv" in str(refusal(write(tmp_path / "t.xlsx", "PK\3\4")))
     assert "is damaged" in str(refusal(write(tmp_path / "t.parquet", "PAR1 and no more")))
+    texts = pa.array(["blue", "reddish", "green"] * 20)
+    pq.write_table(
+        pa.table({"colour": texts}),
+        tmp_path / "u.parquet",
+        compression="none",
+        use_dictionary=False,
+    )
+    content = (tmp_path / "u.parquet").read_bytes()
+    assert b"reddish" in content
+    (tmp_path / "u.parquet").write_bytes(content.replace(b"reddish", b"red\xa0ish"))
+    assert "is damaged" in str(refusal(tmp_path / "u.parquet"))
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(COMMA.encode())[:40])
     assert "is damaged" in str(refusal(tmp_path / "cut.csv.gz"))
 
@@ -542,6 +554,18 @@ def test_infinity_is_refused_with_row_and_column(tmp_path, bad, rows):
         assert "Column x is infinite in row 7" in error.what
         assert ("1 more rows" in error.what) == (rows == 2)
         load_data(source, **fixes(error))
+
+
+@pytest.mark.parametrize("size", [1e101, -1e150, 1e200, -1e300, 1.7e308])
+def test_numbers_too_large_to_be_scaled_are_refused_with_row_and_column(tmp_path, size):
+    table = TABLE.assign(x=R.random(N))
+    table.loc[7, "x"] = size
+    table.to_csv(tmp_path / "t.csv", index=False)
+    for source in (table, tmp_path / "t.csv"):
+        error = refusal(source)
+        assert "in row 7, and numbers up to 1e+100" in error.what
+        load_data(source, **fixes(error))
+    load_data(table.assign(x=R.normal(size=N) * 1e90))
 
 
 @pytest.mark.parametrize(("value", "count"), [(-999, 3), (9999, 2), (-999, 1), (3, 3), (99, 0)])

@@ -136,6 +136,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_cached_metrics_of_wrong_content_are_measured_again(case, copied, original, digits):
     _, model, first = original

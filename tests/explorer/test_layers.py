@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+pytestmark = pytest.mark.long
+
 
 def seeded(make):
     """A module in evaluation mode with random parameters and buffers."""

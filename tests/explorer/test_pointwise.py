@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+pytestmark = pytest.mark.long
+
 ACTIVATIONS = {
     "relu": nn.ReLU(),
     "leaky relu": nn.LeakyReLU(0.2),

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+pytestmark = pytest.mark.long
+
 
 def joined(*tensors):
     return torch.cat([tensor.flatten() for tensor in tensors])

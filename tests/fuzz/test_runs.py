@@ -271,7 +271,8 @@ def changed_tensors(draw, tensors, meta, damaged_json):
                 new = draw(st.sampled_from(("", "x", "é\n", f"{name}.x", *sorted(tensors))))
                 tensors[new] = tensors.pop(name, tensor)
             case "type":
-                tensors[name] = tensor.to(getattr(torch, draw(st.sampled_from(TYPES))))
+                real = tensor.real if tensor.is_complex() else tensor
+                tensors[name] = real.to(getattr(torch, draw(st.sampled_from(TYPES))))
             case "shape":
                 shapes = [[-1], [1, -1], [*tensor.shape, 1], [-1, 1]]
                 tensors[name] = tensor.reshape(draw(st.sampled_from(shapes)))

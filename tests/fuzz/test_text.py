@@ -152,7 +152,10 @@ def named(run, text):
 
 
 def study(text):
-    table = Table({"model": [text, "b"], text: [text, text], "x": [1.0, np.nan]}, note=text)
+    # A name that is drawn must not be that of another column.
+    others = ("model", "number") if text not in ("model", "number") else ("name", "value")
+    columns = {others[0]: [text, "b"], text: [text, text], others[1]: [1.0, np.nan]}
+    table = Table(columns, note=text)
     figure = ChartFigure(text, new_figure(0.2, 0.2), text, text, text, table)
     return StudyPage(
         title=text,

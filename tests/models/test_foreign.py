@@ -568,6 +568,7 @@ def test_pages_need_data_and_a_folder(tmp_path, digits):
         ae.Explorer(module)
 
 
+@pytest.mark.long
 def test_an_encoder_that_a_page_cannot_compute_is_explained(digits):
     explorer = ae.Explorer(made(RandomCodes), digits, points=20)
     model = explorer.runs[0].load_model()
@@ -576,6 +577,7 @@ def test_an_encoder_that_a_page_cannot_compute_is_explained(digits):
     assert explorer.html
 
 
+@pytest.mark.long
 def test_a_loss_kept_as_an_attribute_does_not_hinder_the_page(digits):
     module = made(PageVAE)
     module(digits.test.x[:3].float())

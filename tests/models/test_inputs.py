@@ -143,6 +143,7 @@ def expected(models):
     return made
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_examples_of_every_kind_give_the_same_bits(models, expected, kind):
     given, reference = EXAMPLES[kind]

@@ -152,6 +152,7 @@ def test_other_parts(recipe):
     compare(recipe, (12, 12))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in PLAIN])
 def test_parts_without_a_listing_are_named(name):
     recipe = RECIPES[name]

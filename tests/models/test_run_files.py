@@ -56,3 +56,21 @@ def test_entries_of_a_preprocessing_that_do_not_fit_each_other(changes):
     assert str(Preprocessing.from_dict(whole))
     with pytest.raises(RecipeError, match=r"^preprocessing: "):
         Preprocessing.from_dict({**whole, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"raw_shape": 28}, "raw_shape is no list"),
+        ({"shape": 784}, "shape is no list"),
+        ({"classes": "cat"}, "classes is no list"),
+        ({"columns": {"name": "a"}}, "columns is no list"),
+        ({"raw_type": ["uint8"]}, "raw_type is a list"),
+        ({"missing": [True]}, "missing is a list"),
+        ({"binarise": ["dynamic"]}, "binarise is a list"),
+    ],
+)
+def test_lists_stand_where_lists_belong(changes, what):
+    whole = Preprocessing((28, 28), raw_shape=(28, 28)).to_dict()
+    with pytest.raises(RecipeError, match=f"^preprocessing.{what}"):
+        Preprocessing.from_dict({**whole, **changes})

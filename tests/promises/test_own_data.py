@@ -158,6 +158,7 @@ def numbers(record):
     return {name: value for name, value in record.items() if isinstance(value, float | int)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_data_give_the_same_figures(tmp_path, case):
     fitted, source, options = trained(tmp_path, case)

@@ -8,6 +8,7 @@ from autoencode.models.recipes.table import RECIPES
 from autoencode.models.snapshots import load_snapshot, snapshots_of
 from autoencode.train import fit
 from autoencode.train import trainer as trainer_module
+from autoencode.train.session import continued_session
 
 
 def small(name, **changes):
@@ -77,6 +78,13 @@ def test_validation_and_snapshots_use_the_average_and_training_does_not(digits, 
     kept = load_snapshot(mean.run, last).state_dict()
     for k, v in mean.model.state_dict().items():
         torch.testing.assert_close(kept[k], v, rtol=1e-3, atol=1e-3)  # kept in half precision
+
+
+def test_a_continued_training_begins_at_the_critics_of_its_run(digits, tmp_path):
+    run = fit(small("aae"), digits, out=tmp_path / "run", steps=3, ema=0.5, progress=False).run
+    state = continued_session(run, digits, {"steps": 2}, tmp_path / "more", False).trainer.state
+    for name, tensor in state.objective.state_dict().items():
+        assert torch.equal(state.average.tensors[name], tensor), name
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 50])

@@ -149,6 +149,7 @@ def state_of(folder, data):
     return resumed_session(open_run(folder), data, False).trainer.state
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_a_checkpoint_of_wrong_content_is_skipped(case, copied, digits):
     change, words = CASES[case]

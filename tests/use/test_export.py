@@ -131,7 +131,7 @@ def different_graphs():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", different_graphs())
+@pytest.mark.parametrize("name", list(different_graphs()))
 def test_every_recipe(name, tmp_path):
     model = made(name)
     ae.export(model, tmp_path / "m.onnx")

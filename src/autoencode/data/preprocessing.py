@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Annotated, Any, Literal, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -314,6 +315,9 @@ def _checked(record: Mapping[str, Any], kind: type[Any], where: str) -> dict[str
         if name not in kinds:
             raise RecipeError(f"{where} has the unknown entry {name}")
         values = value if isinstance(value, list) else [value]
+        if not _may_be(value, kinds[name]):
+            article = "a" if isinstance(value, list) else "no"
+            raise RecipeError(f"{where}.{name} is {article} list")
         allowed = _ENTRIES.get(name, kinds[name])
         for each in values:
             check_value(each, allowed, f"{where}.{name}")
@@ -323,6 +327,15 @@ def _checked(record: Mapping[str, Any], kind: type[Any], where: str) -> dict[str
         if name not in record:
             raise RecipeError(f"{where}.{name} is missing")
     return found
+
+
+def _may_be(value: Any, hint: Any) -> bool:
+    """Whether a list, or a single value, stands where a type of a field says so."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if isinstance(value, list):
+        return any(get_origin(option) is tuple for option in options)
+    single = [option for option in options if get_origin(option) is not tuple]
+    return value is None if single == [type(None)] else bool(single)
 
 
 def _lists(value: Any) -> Any:

@@ -291,6 +291,8 @@ def continued_session(
         trainer = Trainer(model.train(), run.recipe, data, chosen, folder, progress)
     if model.critics:
         trainer.state.objective.terms.load_state_dict(dict(model.critics))
+        if trainer.state.average is not None:
+            trainer.state.average.restart()
     elif critic_terms(run.recipe):
         say(f"{run.folder} does not have the critics of its training: they begin untrained")
     trainer.state.seconds = run.summary["seconds"]

@@ -140,11 +140,10 @@ export async function waitForText(page: Page, selector: string, wanted: RegExp):
 
 /** The address of the page once it has followed the last change, which it does after 0.3 s. */
 export async function settledAddress(page: Page): Promise<string> {
-  let [hash, now] = ["", await page.evaluate(() => location.hash)];
-  while (now !== hash) {
-    hash = now;
+  for (let before: string | null = null; ; ) {
+    const now = await page.evaluate(() => location.hash);
+    if (now === before) return now;
+    before = now;
     await new Promise((resolve) => setTimeout(resolve, 600));
-    now = await page.evaluate(() => location.hash);
   }
-  return hash;
 }

@@ -69,7 +69,7 @@ class ZipTree(ImageTree):
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for info in self._archive.infolist():
             name = _entry_name(self, info.filename)
-            if info.is_dir() or name is None:
+            if name is None or info.is_dir():  # an entry may have no name
                 continue
             if info.flag_bits & 1:
                 self.close()

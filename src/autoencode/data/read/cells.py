@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Text that stands for a missing value; "?" is that of the UCI repository.
 MISSING = ("", "NaN", "nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None", "?")
 MAX_CATEGORIES = 50
+# Squares of larger numbers, summed over many rows, may be infinite.
+MAX_NUMBER = 1e100
 _INFINITY = r"[+-]?(?i:inf|infinity)"
 _DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}.*"
 # A number with a unit or with separators: "12 kg", "1,234.5", "$ 3", "10%".
@@ -163,6 +165,13 @@ class Cells:
         if len(infinite):
             more = f" and {len(infinite) - 1:,} more rows" if len(infinite) > 1 else ""
             raise DataError(f"column {self.name} is infinite in {rows[infinite[0]]}{more}")
+        large = np.flatnonzero(np.abs(found) > MAX_NUMBER)
+        if len(large):
+            value, row = found[large[0]], rows[large[0]]
+            raise DataError(
+                f"column {self.name} has {value:g} in {row}, and numbers up to {MAX_NUMBER:g} can "
+                "be scaled"
+            )
         return found
 
     def categories(self) -> tuple[tuple[str, ...], np.ndarray]:

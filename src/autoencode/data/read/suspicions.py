@@ -101,8 +101,12 @@ def _deviations(x: np.ndarray) -> tuple[int, float] | None:
     In n values none is farther than √(n − 1), so fewer deviations are far in a small table.
     """
     present = x[~np.isnan(x)]
+    largest = np.abs(present).max(initial=0.0)
+    if len(present) < 30 or not largest:
+        return None
+    x, present = x / largest, present / largest  # squares of large numbers would be infinite
     low, high = np.percentile(present, (25, 75))
-    if len(present) < 30 or low == high or not present.std():
+    if low == high or not present.std():
         return None
     away = np.abs(x - present.mean()) / present.std()
     row = int(np.nanargmax(away))

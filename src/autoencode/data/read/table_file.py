@@ -130,8 +130,9 @@ def _read_parquet(path: Path) -> Frame:
         _check_columns(claimed.num_columns, path)
         needed = 8 * claimed.num_rows * claimed.num_columns
         check_memory(needed, f"The table {shown(path)}", "Give fewer rows or columns.")
-        table = parquet.read_table(path).to_pandas()
-        frame = as_frame(table)
+        table = parquet.read_table(path)
+        table.validate(full=True)  # texts of damaged files may be no UTF-8
+        frame = as_frame(table.to_pandas())
     return replace(frame, name=shown(path.name))
 
 
