@@ -85,12 +85,18 @@ class Code:
     q: the posterior q(z|x), batch [B], event [*Z]; None for a deterministic bottleneck.
     costs: loss terms that the bottleneck or the model adds itself, name -> values [B].
     index: indices of discrete codes, [B, groups]; None for continuous codes.
+    features: what a sparse bottleneck selects from, [B, d]: the values of all dimensions before the
+        selection; None for other bottlenecks.
+    active: the number of active dimensions, divided by the one that is wanted, as a differentiable
+        value, [B]; None for bottlenecks without learned thresholds.
     """
 
     z: Tensor
     q: Distribution | None = None
     costs: Mapping[str, Tensor] = field(default_factory=dict)
     index: Tensor | None = None
+    features: Tensor | None = None
+    active: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,24 @@ class Network(ABC):
         """Builds a module that maps (z [B, *Z], context [B, C] or None) to [B, channels, *X]."""
 
 
+@runtime_checkable
+class StartsAtData(Protocol):
+    """Half of a network whose weights start at the scale of the data.
+
+    shape: shape of one of the examples that `start_at` takes.
+    """
+
+    shape: tuple[int, ...]
+
+    def start_at(self, examples: Tensor) -> None:
+        """Sets weights before training.
+
+        examples: of an encoder's inputs, [N, *X], or of a decoder's outputs, [N, channels, *X],
+            without NaN.
+        """
+        ...
+
+
 class Part(nn.Module):
     """Base class of modules that fill a slot of a recipe.
 
@@ -224,6 +248,8 @@ class Bottleneck(Part, ABC):
     space: ClassVar[Space]
     random: ClassVar[bool] = False  # whether `Code.q` is a posterior q(z|x)
     normal: ClassVar[bool] = False  # whether that posterior is an Independent(Normal)
+    sparse: ClassVar[bool] = False  # whether it sets most of a code to 0, and gives `Code.features`
+    thresholds: ClassVar[bool] = False  # whether it gives `Code.active`
     maps: ClassVar[bool] = True  # whether a code may be a feature map [D, h, w]
     # Outputs of the encoder for each number of the code.
     features: int = 1
@@ -302,6 +328,8 @@ class Likelihood(Part, ABC):
     normalised: ClassVar[bool] = True
     # Whether values of an example may be missing, NaN.
     missing: bool = False
+    # Whether the mean of p(x|z) is θ itself, so that a linear decoder gives the mean of PCA.
+    identity: bool = False
 
     def initialise(self, x: Tensor) -> None:
         """Sets parameters to the scale of the training examples x [N, *X], before training."""
@@ -315,7 +343,7 @@ class Term(Part, ABC):
     """A loss term: a value per example, without its weight; lower is better."""
 
     # Properties that the model must have: "posterior", "prior", "samples" (at least two codes per
-    # example), "normal-posterior", "mixture-prior".
+    # example), "normal-posterior", "mixture-prior", "features" and "active", see `Code`.
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
     # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.

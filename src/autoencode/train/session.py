@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from autoencode.contract import Likelihood
-from autoencode.data import Data, scaled
+from autoencode.data import Data
 from autoencode.errors import (
     AutoencodeError,
     DataError,
@@ -45,10 +43,8 @@ from autoencode.train.run_folder import (
     write_environment,
 )
 from autoencode.train.settings import Settings
+from autoencode.train.start import start_at_data
 from autoencode.train.trainer import Trainer
-
-# Values of training examples of which the scale is taken.
-SCALE_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -206,29 +202,13 @@ def new_session(
     model = build(recipe, sizes, seed=chosen.seed)
     if (notice := notice_of_two_sigmoids(recipe, model)) is not None:
         notices = [*notices, notice]
-    initialise_scales(model, data.train.x)
+    start_at_data(model, data.train.x)
     if (init := chosen.init) is not None:
         chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
         trainer = Trainer(model, recipe, data, chosen, folder, progress)
     return Session(trainer, folder, notices=notices)
-
-
-def initialise_scales(model: Model, x: Tensor) -> None:
-    """Lets likelihoods start at the scale of the training examples x [N, *X]."""
-    found = [
-        module
-        for module in model.modules()
-        if isinstance(module, Likelihood) and module.sizes.x == tuple(x.shape[1:])
-    ]
-    # A sample in floats is only made where it is used.
-    found = [module for module in found if type(module).initialise is not Likelihood.initialise]
-    if found:
-        examples = max(1, SCALE_VALUES // model.sizes.pixels)
-        sample = scaled(x[:: max(1, len(x) // examples)])
-        for module in found:
-            module.initialise(sample)
 
 
 def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:

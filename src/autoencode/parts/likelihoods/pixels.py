@@ -28,7 +28,12 @@ MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
 
 def mean_function(mean: Mean | None, sizes: Sizes) -> Callable[[Tensor], Tensor]:
     """The function from outputs of the decoder to the mean; by default one for the data's range."""
-    return MEANS[mean or ("sigmoid" if sizes.bounded else "identity")]
+    return MEANS["identity" if is_identity(mean, sizes) else "sigmoid"]
+
+
+def is_identity(mean: Mean | None, sizes: Sizes) -> bool:
+    """Whether `mean_function` is the identity."""
+    return (mean or ("sigmoid" if sizes.bounded else "identity")) == "identity"
 
 
 def start_of_scale(x: Tensor) -> Tensor:
@@ -55,7 +60,7 @@ class Gaussian(Likelihood):
         self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean | None = None
     ) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
 
     def forward(self, theta: Tensor) -> Distribution:
@@ -77,7 +82,7 @@ class LearnedScaleGaussian(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale | None = None, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.from_data = scale is None
         self.log_scale = nn.Parameter(torch.tensor(float(scale or 0.5)).log())
 
@@ -104,7 +109,7 @@ class LaplacePixels(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean = mean_function(mean, sizes)
+        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
         self.scale = scale
 
     def forward(self, theta: Tensor) -> Distribution:

@@ -57,7 +57,7 @@ class TableRows(Likelihood):
                 f"{sizes.x}",
                 "Leave likelihood.missing out.",
             )
-        self.widths, self.missing = columns, missing
+        self.widths, self.missing, self.identity = columns, missing, not any(columns)
         start = torch.tensor(SQUARED_ERROR_SCALE).log()
         if scale == "column":
             shape = (sum(width == 0 for width in columns),) if columns else sizes.x

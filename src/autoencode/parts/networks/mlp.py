@@ -81,6 +81,12 @@ class MLPDecoder(nn.Module):
             out = out + self.shortcut(inputs)
         return out.reshape(-1, *self.shape)
 
+    def start_at(self, examples: Tensor) -> None:
+        """Lets the outputs start around the mean of these, [N, channels, *X]: their bias is it."""
+        last = self.out if self.shortcut is None else self.shortcut
+        if isinstance(last, nn.Linear):
+            last.bias.data.copy_(examples.mean(0).flatten())
+
 
 def _shortcut(config: MLP, inputs: int, outputs: int, last: nn.Linear) -> nn.Linear | None:
     """The linear map next to the hidden layers, whose last layer then starts at 0."""

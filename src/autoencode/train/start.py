@@ -1,0 +1,47 @@
+"""What a model takes from the training examples before the first step: their mean and scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from autoencode.contract import Likelihood, StartsAtData
+from autoencode.data import scaled
+from autoencode.models.assemble import Decoder, Encoder
+from autoencode.models.build import Model
+
+# Values of training examples of which mean and scale are taken.
+SAMPLE_VALUES = 2**22
+
+
+def start_at_data(model: Model, x: Tensor) -> None:
+    """Lets likelihoods and networks start at the scale of the training examples x [N, *X].
+
+    A decoder whose outputs are the mean of p(x|z) starts around the mean example. From around 0,
+    hundreds of steps would only find this mean, in which large steps disturb all other weights.
+    """
+    starts = list(_starts(model, tuple(x.shape[1:])))
+    if not starts:
+        return
+    # A sample in floats is only made where it is used.
+    sample = scaled(x[:: max(1, len(x) // max(1, SAMPLE_VALUES // model.sizes.pixels))])
+    filled = torch.where(sample.isnan(), sample.nanmean(0).nan_to_num(0.0), sample)
+    for start, takes_missing in starts:
+        start(sample if takes_missing else filled)
+
+
+def _starts(model: Model, x: tuple[int, ...]) -> Iterator[tuple[Callable[[Tensor], None], bool]]:
+    """What is called with examples of shape x, and whether it takes missing values, NaN."""
+    for module in model.modules():
+        if isinstance(module, Likelihood) and module.sizes.x == x:
+            if type(module).initialise is not Likelihood.initialise:
+                yield module.initialise, True
+        elif isinstance(module, Encoder) and isinstance(module.network, StartsAtData):
+            if module.network.shape == x:
+                yield module.network.start_at, False
+        elif isinstance(module, Decoder) and isinstance(module.network, StartsAtData):
+            network = module.network
+            if module.likelihood.identity and network.shape == (1, *x):
+                yield lambda examples, network=network: network.start_at(examples[:, None]), False
