@@ -87,8 +87,8 @@ class Code:
     index: indices of discrete codes, [B, groups]; None for continuous codes.
     features: what a sparse bottleneck selects from, [B, d]: the values of all dimensions before the
         selection; None for other bottlenecks.
-    active: the number of active dimensions, divided by the one that is wanted, as a differentiable
-        value, [B]; None for bottlenecks without learned thresholds.
+    active: the number of active dimensions divided by the desired one, [B], with a gradient where
+        thresholds are learned; None for bottlenecks that do not learn which dimensions are active.
     """
 
     z: Tensor
@@ -249,7 +249,8 @@ class Bottleneck(Part, ABC):
     random: ClassVar[bool] = False  # whether `Code.q` is a posterior q(z|x)
     normal: ClassVar[bool] = False  # whether that posterior is an Independent(Normal)
     sparse: ClassVar[bool] = False  # whether it sets most of a code to 0, and gives `Code.features`
-    thresholds: ClassVar[bool] = False  # whether it gives `Code.active`
+    counted: ClassVar[bool] = False  # whether it gives `Code.active`
+    thresholds: ClassVar[bool] = False  # whether that has a gradient
     maps: ClassVar[bool] = True  # whether a code may be a feature map [D, h, w]
     # Outputs of the encoder for each number of the code.
     features: int = 1
@@ -343,7 +344,8 @@ class Term(Part, ABC):
     """A loss term: a value per example, without its weight; lower is better."""
 
     # Properties that the model must have: "posterior", "prior", "samples" (at least two codes per
-    # example), "normal-posterior", "mixture-prior", "features" and "active", see `Code`.
+    # example), "normal-posterior", "mixture-prior", "features" and "active" (see `Code`), and
+    # "thresholds", see `Bottleneck`.
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
     # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.

@@ -139,11 +139,12 @@ def test_gated_by_hand():
         for j in range(4):
             size = np.exp(part.log_gain[j].item()) * h[i, j].item() + part.offset[j].item()
             assert z[i, j].item() == pytest.approx(max(size, 0) if h[i, j] > 0 else 0)
+    torch.testing.assert_close(part(h).active * part.k, (h > 0).double().sum(1))
 
 
 def test_the_loss_of_gates_by_hand_and_without_a_gradient_in_the_decoder():
     net, x = model("gated"), rows()
-    term = GatedLoss(SIZES, k=3, rate=0.0, sparsity=0.25).double()
+    term = GatedLoss(SIZES, rate=0.0, sparsity=0.25).double()
     p = pass_of(net, x)
     value = term(p)
     h = net.encoder.network(x).relu()
@@ -167,11 +168,12 @@ def test_the_loss_of_gates_by_hand_and_without_a_gradient_in_the_decoder():
 @pytest.mark.parametrize(("active", "sign"), [(1, -1), (3, 0), (9, 1)])
 def test_the_penalty_of_gates_follows_the_number_of_active_dimensions(active, sign):
     net, x = model("gated"), rows()
-    term = GatedLoss(SIZES, k=3, rate=0.5).double()
+    term = GatedLoss(SIZES, rate=0.5).double()
     h = torch.zeros(len(x), LATENT, dtype=torch.float64)
     h[:, :active] = 1.0
     p = pass_of(net, x)
-    p = ForwardPass(x, x, None, Code(h, features=h), p.px, None, net)
+    code = Code(h, features=h, active=torch.full((len(x),), active / 3))
+    p = ForwardPass(x, x, None, code, p.px, None, net)
     before = term.log_sparsity.item()
     term(p)
     change = term.log_sparsity.item() - before
@@ -295,7 +297,9 @@ def test_l0_by_hand():
         ("aux-k", "point", "sparse bottleneck"),
         ("aux-k", "rectified", "sparse bottleneck"),
         ("gated", "gaussian", "sparse bottleneck"),
-        ("l0", "top-k", "learned thresholds"),
+        ("gated", "batch-top-k", "gates or learned thresholds"),
+        ("l0", "top-k", "gates or learned thresholds"),
+        ("l0", "gated", "learned thresholds"),
         ("l0", "vq", "learned thresholds"),
     ],
 )

@@ -204,7 +204,13 @@ def _check_term(recipe: Recipe, name: str) -> None:
             f'Term "{name}" needs a sparse bottleneck, and "{recipe.bottleneck.kind}" is none',
             f'Use bottleneck "top-k", {removal}',
         )
-    if "active" in needs and not bottleneck.thresholds:
+    if "active" in needs and not bottleneck.counted:
+        raise RecipeError(
+            f'Term "{name}" needs a bottleneck with gates or learned thresholds, and '
+            f'"{recipe.bottleneck.kind}" has none',
+            f'Use bottleneck "gated", {removal}',
+        )
+    if "thresholds" in needs and not bottleneck.thresholds:
         raise RecipeError(
             f'Term "{name}" needs a bottleneck with learned thresholds, and '
             f'"{recipe.bottleneck.kind}" has none',

@@ -38,6 +38,7 @@ class JumpReLU(Bottleneck):
     name = "jump-relu"
     space = Space.REAL
     sparse = True
+    counted = True
     thresholds = True
 
     started: Tensor
@@ -82,20 +83,26 @@ class Gated(Bottleneck):
 
     The sign of hⱼ decides which dimensions are active, and rⱼ and oⱼ, which are learned, correct
     their sizes, so that a penalty that makes few gates open does not make z smaller. The gates
-    learn by the term "gated".  Source: [rajamanoharan2024a].
+    learn by the term "gated", which asks for k active dimensions on average.
+
+    k: desired number of active dimensions per code; None is latent / 40, at least 1.
+    Source: [rajamanoharan2024a].
     """
 
     name = "gated"
     space = Space.REAL
     sparse = True
+    counted = True
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, k: Width | None = None) -> None:
         super().__init__(sizes)
+        self.k = active_dimensions(sizes, k, "bottleneck.k")
         self.log_gain = nn.Parameter(torch.zeros(sizes.latent))
         self.offset = nn.Parameter(torch.zeros(sizes.latent))
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
-        """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
+        """z [B, *Z] and the open gates [B]; `samples` repeats z, [S, B, *Z]."""
         magnitude = (self.log_gain.exp() * h + self.offset).relu()
         (z,) = self.split_features(torch.where(h > 0, magnitude, 0.0))
-        return replace(deterministic_code(z, samples), features=h.relu())
+        active = (h > 0).to(h.dtype).sum(-1) / self.k
+        return replace(deterministic_code(z, samples), features=h.relu(), active=active)

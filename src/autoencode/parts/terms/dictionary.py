@@ -9,7 +9,6 @@ from torch import Tensor
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.maths import traced
-from autoencode.parts.active_dimensions import active_dimensions
 
 
 class AuxK(Term):
@@ -109,7 +108,7 @@ class L0(Term):
     """
 
     name = "l0"
-    needs = frozenset({"active"})
+    needs = frozenset({"active", "thresholds"})
     formula = "(‖z‖₀/k − 1)² Var x"
     unit = ""
 
@@ -128,16 +127,15 @@ class GatedLoss(Term):
     the batch from their mean, so that λ does not depend on the scale of the data.
 
     In training λ is multiplied by (L₀ / k)^rate after each batch, where L₀ is the mean number of
-    active dimensions, so that L₀ approaches k; the factor L₀ / k is limited to 1/e … e. In the
-    paper λ is constant and L₀ what follows from it.
+    open gates and k that of the bottleneck, so that L₀ approaches k; L₀ / k is limited to 1/e … e.
+    In the paper λ is constant, and L₀ what follows from it.
 
-    k: desired number of active dimensions; None is latent / 40, at least 1.
     rate: 0 for a constant λ.   sparsity: λ before training.
     Source: [rajamanoharan2024a], eq. 8.
     """
 
     name = "gated"
-    needs = frozenset({"features"})
+    needs = frozenset({"features", "active"})
     formula = "‖x − x̂(max(h, 0))‖² + λ‖max(h, 0)‖₁ Var x"
     unit = ""
 
@@ -146,18 +144,19 @@ class GatedLoss(Term):
     def __init__(
         self,
         sizes: Sizes,
-        k: Width | None = None,
-        rate: Annotated[float, Within(0.0, 1.0)] = 0.02,
+        rate: Annotated[float, Within(0.0, 1.0)] = 0.01,
         sparsity: Annotated[float, Within(1e-9, 1e6)] = 0.1,
     ) -> None:
         super().__init__(sizes)
-        self.k, self.rate = active_dimensions(sizes, k, "terms.gated.k"), rate
+        self.rate = rate
         self.register_buffer("log_sparsity", torch.tensor(float(sparsity)).log())
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [B]; it computes gradients in evaluation too."""
-        h = p.code.features
-        assert h is not None  # `needs` was checked when the model was built
+        h, active = p.code.features, p.code.active
+        # `needs` was checked when the model was built.
+        assert h is not None
+        assert active is not None
         with torch.enable_grad():
             leaf = h.detach().requires_grad_()
             images = p.model.decode(leaf.reshape(-1, *self.sizes.z), p.context).mean
@@ -167,8 +166,8 @@ class GatedLoss(Term):
         error = error.detach() + (slope * (h - h.detach())).sum(-1)
         value: Tensor = error + self.log_sparsity.exp() * _variance(p.x) * h.sum(-1)
         if self.training:
-            active = (h.detach() > 0).float().sum(-1).mean() / self.k
-            self.log_sparsity.add_(self.rate * active.clamp(min=1e-9).log().clamp(-1, 1))
+            change = active.detach().mean().clamp(min=1e-9).log().clamp(-1, 1)
+            self.log_sparsity.add_(self.rate * change)
         return value
 
 
