@@ -58,7 +58,7 @@ def test_vectors_get_a_dictionary(name, options):
     recipe, notices = for_data(RECIPES[name], data)
     assert recipe.network.kind == "dictionary"
     assert recipe.bottleneck == Spec(RECIPES[name].bottleneck.kind, {"norm": "none"})
-    assert recipe.terms["aux-k"].weight == 1 / 32
+    assert recipe.terms["aux-k"].weight == 1
     assert recipe.likelihood.kind == "table" or recipe.likelihood.args["mean"] == "identity"
     assert "--set bottleneck.norm=batch" in notices[0]
     # The fix of the notice works as written.
@@ -74,9 +74,10 @@ def test_what_a_sparse_recipe_sets_itself_is_kept():
     for address, value in {"network.hidden": (8,), "context": "vectors"}.items():
         assert for_data(base.set(address, value), data) == (base.set(address, value), [])
     recipe = base.set("training.lr", 0.5).set("terms.aux-k", "aux-k").set("bottleneck.k", 7)
+    recipe = recipe.set("terms.aux-k.weight", 0.3)
     adapted, _ = for_data(recipe.set("likelihood.mean", "sigmoid"), data)
     assert adapted.training["lr"] == 0.5
-    assert adapted.terms["aux-k"].weight == 1
+    assert adapted.terms["aux-k"].weight == 0.3
     assert adapted.bottleneck.args["k"] == 7
     assert adapted.likelihood.args["mean"] == "sigmoid"
 
@@ -108,7 +109,7 @@ def test_outputs_that_are_means_start_around_the_mean_example(name, options, dig
     x = scaled(digits.train.x)
     images = result.model.train()(x[:400]).images.detach()
     offset = images.mean() - x.mean()
-    assert offset.abs() < 0.1 * x.mean()
+    assert offset.abs() < 0.5 * x.mean()
     other = trained(name, digits, steps=1, latent=8, k=2, options=options, lr=0.0, seed=1)
     assert not torch.equal(other.model.eval()(x[:9]).images, result.model.eval()(x[:9]).images)
 
@@ -129,7 +130,7 @@ def test_outputs_that_are_means_start_around_the_mean_example(name, options, dig
 )
 def test_a_short_training_beats_the_mean_example_on_data_in_the_unit_range(name, options):
     """Values around 0.5 that vary little; outputs that start at 0 need hundreds of steps."""
-    data = load_data(0.45 + 0.1 * unit_range(sums_of_directions()[0]))
+    data = load_data(unit_range(sums_of_directions()[0]))
     result = trained(name, data, steps=200, options=options)
     assert unexplained(result.model, data) < 0.9
 
@@ -154,9 +155,9 @@ def test_batch_top_k_has_k_active_units_in_evaluation_after_300_steps(which, dig
 @pytest.mark.long
 @pytest.mark.parametrize("name", [*SPARSE, "sparse-matryoshka"])
 def test_the_directions_of_the_data_are_found(name):
-    x, directions = sums_of_directions(12_000)
+    x, directions = sums_of_directions(12_000, 64, 96)
     data = load_data(unit_range(x))
-    model = trained(name, data, steps=700, batch_size=100).model
+    model = trained(name, data, steps=600, latent=96, batch_size=100).model
     learned = model.decoder.network.directions.detach().double()
     found = ((torch.from_numpy(directions) @ learned.T).max(1).values > 0.9).double().mean()
     z = model.encode(scaled(data.test.x)).z

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,14 +35,19 @@ def start_at_data(model: Model, x: Tensor) -> None:
 
 def _starts(model: Model, x: tuple[int, ...]) -> Iterator[tuple[Callable[[Tensor], None], bool]]:
     """What is called with examples of shape x, and whether it takes missing values, NaN."""
+    decoders = [each for each in model.modules() if isinstance(each, Decoder)]
+    likelihoods = [each.likelihood for each in decoders if each.likelihood.sizes.x == x]
     for module in model.modules():
         if isinstance(module, Likelihood) and module.sizes.x == x:
             if type(module).initialise is not Likelihood.initialise:
                 yield module.initialise, True
-        elif isinstance(module, Encoder) and isinstance(module.network, StartsAtData):
-            if module.network.shape == x:
-                yield module.network.start_at, False
-        elif isinstance(module, Decoder) and isinstance(module.network, StartsAtData):
-            network = module.network
-            if module.likelihood.identity and network.shape == (1, *x):
-                yield lambda examples, network=network: network.start_at(examples[:, None]), False
+        elif not all(likelihood.identity for likelihood in likelihoods):
+            continue
+        elif isinstance(module, Encoder | Decoder) and isinstance(module.network, StartsAtData):
+            network, one = module.network, isinstance(module, Decoder)
+            if network.shape == ((1, *x) if one else x):
+                yield partial(_start, network, one), False
+
+
+def _start(network: StartsAtData, one_channel: bool, examples: Tensor) -> None:
+    network.start_at(examples[:, None] if one_channel else examples)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
-from autoencode.maths import widen
+from autoencode.maths import decode_sparse, encode_sparse, widen
 
 
 class Dictionary(Network):
@@ -21,7 +21,8 @@ class Dictionary(Network):
     that learning rates and codes do not depend on the units of the data. Before training, and in a
     decoder whose outputs are not the mean of p(x|z) itself, m is 0 and s is 1. b and c begin at 0
     and are learned. A bias that encoder and decoder share, as in the paper, would give the same
-    functions of x, because b absorbs the difference.
+    functions of x, because b absorbs the difference. The directions begin at those of training
+    examples: each is a sum of a few of the directions that are to be found.
 
     unit: each direction dⱼ is divided by its norm in every pass. It has norm 1 at any step and in
         any precision, and its gradient has no component along itself.
@@ -77,14 +78,16 @@ class DictionaryEncoder(nn.Module):
         _register_units(self, sizes.pixels)
 
     def start_at(self, examples: Tensor) -> None:
-        """Sets m and s by examples [N, *X]."""
-        _set_units(self, examples)
+        """Sets m, s and the directions of W by examples [N, *X]."""
+        _start_at(self, examples)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
         with torch.autocast(x.device.type, enabled=False):
             x = (widen(x).flatten(1) - self.center) / self.scale
-            return functional.linear(x, self.weight, self.bias)
+            return (encode_sparse if self.training else functional.linear)(
+                x, self.weight, self.bias
+            )
 
 
 class DictionaryDecoder(nn.Module):
@@ -111,8 +114,8 @@ class DictionaryDecoder(nn.Module):
         return self.weight / self.weight.norm(dim=1, keepdim=True) if self.unit else self.weight
 
     def start_at(self, examples: Tensor) -> None:
-        """Sets m and s by examples of the outputs, [N, channels, *X]."""
-        _set_units(self, examples)
+        """Sets m, s and the directions by examples of the outputs, [N, channels, *X]."""
+        _start_at(self, examples)
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
@@ -121,7 +124,8 @@ class DictionaryDecoder(nn.Module):
             if self.unit:
                 # Equal to a product with `directions`, without a normalised copy of all weights.
                 z = z / self.weight.norm(dim=1)
-            out = self.center + self.scale * (z @ self.weight + self.bias)
+            product = decode_sparse(z, self.weight) if self.training else z @ self.weight
+            out = self.center + self.scale * (product + self.bias)
         return out.reshape(-1, *self.shape)
 
 
@@ -135,9 +139,21 @@ def _register_units(module: nn.Module, values: int) -> None:
     module.register_buffer("scale", torch.ones(()))
 
 
-def _set_units(module: DictionaryEncoder | DictionaryDecoder, examples: Tensor) -> None:
+def _start_at(module: DictionaryEncoder | DictionaryDecoder, examples: Tensor) -> None:
+    """Sets m and s by examples, and the weights to the directions of some of them.
+
+    Which ones is decided by the random weights: two modules with equal weights stay alike.
+    """
     rows = examples.flatten(1).double()
     mean = rows.mean(0)
-    scale = (rows - mean).square().sum(1).mean().sqrt()
+    rows = rows - mean
+    lengths = rows.norm(dim=1)
+    scale = lengths.square().mean().sqrt()
+    if scale == 0:
+        return
     module.center.copy_(mean)
-    module.scale.copy_(scale if scale > 0 else torch.ones(()))
+    module.scale.copy_(scale)
+    order = module.weight.detach().flatten()[: len(rows)].argsort()
+    chosen = order[lengths[order] > 0][: len(module.weight)]
+    directions = rows[chosen] / lengths[chosen, None]
+    module.weight.data[: len(chosen)] = directions.to(module.weight)
