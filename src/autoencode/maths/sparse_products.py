@@ -20,14 +20,18 @@ MAX_SHARE = 0.05
 
 def decode_sparse(z: Tensor, weight: Tensor) -> Tensor:
     """z W for codes z [B, d], most of which is 0, and weights W [d, D]."""
-    return _Decoded.apply(z, weight) if _is_useful(z) else z @ weight
+    if not _is_useful(z):
+        return z @ weight
+    product: Tensor = _Decoded.apply(z, weight)  # type: ignore[no-untyped-call]  # torch has none
+    return product
 
 
 def encode_sparse(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x Wᵀ + b [B, d] for W [d, D], of which few values have a gradient that is not 0."""
     if not _is_useful(x):
         return functional.linear(x, weight, bias)
-    return _Encoded.apply(x, weight, bias)
+    features: Tensor = _Encoded.apply(x, weight, bias)  # type: ignore[no-untyped-call]  # as above
+    return features
 
 
 def _is_useful(x: Tensor) -> bool:
