@@ -96,8 +96,9 @@ def test_no_slot_of_parts_imports_another():
 
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
-    order += ["fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint", "log"]
+    order += ["start", "fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint"]
     order += [
+        "log",
         "progress",
         "validation",
         "final_checks",

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from autoencode.contract import Code, ForwardPass, Sizes
 from autoencode.errors import RecipeError
+from autoencode.maths import tracing
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe, Spec, Weighted
@@ -367,3 +368,17 @@ def test_a_dictionary_is_not_conditioned():
     with pytest.raises(RecipeError, match="cannot be conditioned") as refusal:
         build(recipe, Sizes((D,), (2,), context=3), seed=0)
     assert "--set network=mlp" in refusal.value.fix
+
+
+@pytest.mark.parametrize("dead", [[], [1, 4, 7]])
+def test_a_traced_auxiliary_loss_is_the_same(dead):
+    net, x = model(), rows()
+    net.train().forward_pass(x)
+    net.encoder.network.bias.data[[1, 4, 7]] -= 100
+    p = pass_of(net, x)
+    h = rows(len(x), LATENT, seed=5).abs()
+    p = ForwardPass(p.x, p.inputs, None, Code(p.code.z, features=h), p.px, None, net)
+    with tracing():
+        found = with_dead(AuxK(SIZES, k=2, after=1e6), dead)(p)
+    torch.testing.assert_close(found, with_dead(AuxK(SIZES, k=2, after=1e6), dead)(p))
+    assert bool((found > 0).all()) == bool(dead)

@@ -63,7 +63,8 @@ class AuxK(Term):
         z = torch.zeros_like(h).scatter(-1, places, largest).reshape(-1, *self.sizes.z)
         nothing = torch.zeros_like(z if p.context is not None else z[:1])
         added = p.model.decode(z, p.context).mean - p.model.decode(nothing, p.context).mean
-        return _squared_error(p.x - p.px.mean.detach(), added)
+        # A trace cannot tell before whether there are dead units.
+        return dead.any() * _squared_error(p.x - p.px.mean.detach(), added)
 
 
 class Matryoshka(Term):
