@@ -257,9 +257,9 @@ def test_the_auxiliary_loss_revives_a_dead_unit():
     def active(**terms):
         net = model("top-k", terms={"reconstruction": Weighted("reconstruction"), **terms})
         net.encoder.bottleneck.k = 1
-        net.encoder.network.bias.data[5] = -0.6
+        net.encoder.network.bias.data[5] = -0.6 / net.encoder.network.gain
         objective = Objective(net, net.recipe, net.sizes).train()
-        optimizer = torch.optim.Adam(objective.parameters(), 1e-2)
+        optimizer = torch.optim.Adam(objective.parameters(), 2e-3)
         for step in range(150):
             optimizer.zero_grad()
             objective(functional.normalize(rows(64, seed=step), dim=1)).loss.backward()
@@ -268,7 +268,7 @@ def test_the_auxiliary_loss_revives_a_dead_unit():
         return (net.eval().encode(x).z[:, 5] != 0).double().mean().item()
 
     assert active() == 0
-    assert active(aux=Weighted("aux-k", {"after": 5.0})) > 0.03
+    assert active(aux=Weighted("aux-k", {"k": 3, "after": 5.0})) > 0.03
 
 
 @pytest.mark.parametrize("prefixes", [1, 2, 3, 9])

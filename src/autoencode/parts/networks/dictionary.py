@@ -12,6 +12,9 @@ from autoencode.contract import Network, Sizes
 from autoencode.errors import RecipeError
 from autoencode.maths import decode_sparse, encode_sparse, widen
 
+# The number of values of an example at which weights are in units of the directions themselves.
+VALUES_OF_UNIT = 128
+
 
 class Dictionary(Network):
     """One linear layer in the encoder and one in the decoder, for sparse codes.
@@ -23,6 +26,10 @@ class Dictionary(Network):
     and are learned. A bias that encoder and decoder share, as in the paper, would give the same
     functions of x, because b absorbs the difference. The directions begin at those of training
     examples: each is a sum of a few of the directions that are to be found.
+
+    Weights and biases are stored in units of √(128 / D) for examples of D values. The values of a
+    unit vector are as small as 1 / √D, and an optimiser that changes each by the learning rate
+    turns it by an angle that grows with √D; in these units, one learning rate fits any D.
 
     unit: each direction dⱼ is divided by its norm in every pass. It has norm 1 at any step and in
         any precision, and its gradient has no component along itself.
@@ -64,7 +71,8 @@ class Dictionary(Network):
 class DictionaryEncoder(nn.Module):
     """Encoder network: h = W (x − m) / s + b, in float32.
 
-    weight: W, [features, values].   bias: b, [features].   center, scale: m, [values], and s, [].
+    weight, bias: W, [features, values], and b, [features], divided by `gain`.
+    center, scale: m, [values], and s, [].
     """
 
     center: Tensor
@@ -72,7 +80,7 @@ class DictionaryEncoder(nn.Module):
 
     def __init__(self, sizes: Sizes, features: int) -> None:
         super().__init__()
-        self.shape = sizes.x
+        self.shape, self.gain = sizes.x, _gain(sizes.pixels)
         self.weight = nn.Parameter(_directions(features, sizes.pixels))
         self.bias = nn.Parameter(torch.zeros(features))
         _register_units(self, sizes.pixels)
@@ -84,17 +92,17 @@ class DictionaryEncoder(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
         with torch.autocast(x.device.type, enabled=False):
-            x = (widen(x).flatten(1) - self.center) / self.scale
-            return (encode_sparse if self.training else functional.linear)(
-                x, self.weight, self.bias
-            )
+            x = (widen(x).flatten(1) - self.center) * (self.gain / self.scale)
+            product = encode_sparse if self.training else functional.linear
+            return product(x, self.weight, self.gain * self.bias)
 
 
 class DictionaryDecoder(nn.Module):
     """Decoder network: m + s (Σⱼ zⱼ dⱼ + c), in float32.
 
-    weight: vⱼ, [d, channels · values]; dⱼ is vⱼ / ‖vⱼ‖, or vⱼ itself if not `unit`.
-    bias: c, [channels · values].   center, scale: m, [channels · values], and s, [].
+    weight: vⱼ, [d, channels · values]; dⱼ is vⱼ / ‖vⱼ‖, or vⱼ times `gain` if not `unit`.
+    bias: c, [channels · values], divided by `gain`.
+    center, scale: m, [channels · values], and s, [].
     """
 
     center: Tensor
@@ -104,6 +112,7 @@ class DictionaryDecoder(nn.Module):
         super().__init__()
         self.shape, self.unit = (channels, *sizes.x), unit
         outputs = channels * sizes.pixels
+        self.gain = _gain(outputs)
         self.weight = nn.Parameter(_directions(sizes.latent, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
         _register_units(self, outputs)
@@ -111,7 +120,11 @@ class DictionaryDecoder(nn.Module):
     @property
     def directions(self) -> Tensor:
         """dⱼ, [d, channels · values]."""
-        return self.weight / self.weight.norm(dim=1, keepdim=True) if self.unit else self.weight
+        return (
+            self.weight / self.weight.norm(dim=1, keepdim=True)
+            if self.unit
+            else (self.gain * self.weight)
+        )
 
     def start_at(self, examples: Tensor) -> None:
         """Sets m, s and the directions by examples of the outputs, [N, channels, *X]."""
@@ -121,17 +134,20 @@ class DictionaryDecoder(nn.Module):
         """[B, *Z] to [B, channels, *X]."""
         with torch.autocast(z.device.type, enabled=False):
             z = widen(z).flatten(1)
-            if self.unit:
-                # Equal to a product with `directions`, without a normalised copy of all weights.
-                z = z / self.weight.norm(dim=1)
+            # Equal to a product with `directions`, without another copy of all weights.
+            z = z / self.weight.norm(dim=1) if self.unit else self.gain * z
             product = decode_sparse(z, self.weight) if self.training else z @ self.weight
-            out = self.center + self.scale * (product + self.bias)
+            out = self.center + self.scale * (product + self.gain * self.bias)
         return out.reshape(-1, *self.shape)
 
 
 def _directions(number: int, values: int) -> Tensor:
-    """Random directions of norm about 1, [number, values]."""
-    return torch.empty(number, values).normal_(std=1 / math.sqrt(values))
+    """Random directions of norm about 1, [number, values], divided by the gain."""
+    return torch.empty(number, values).normal_(std=1 / math.sqrt(VALUES_OF_UNIT))
+
+
+def _gain(values: int) -> float:
+    return math.sqrt(VALUES_OF_UNIT / values)
 
 
 def _register_units(module: nn.Module, values: int) -> None:
@@ -156,4 +172,4 @@ def _start_at(module: DictionaryEncoder | DictionaryDecoder, examples: Tensor) -
     order = module.weight.detach().flatten()[: len(rows)].argsort()
     chosen = order[lengths[order] > 0][: len(module.weight)]
     directions = rows[chosen] / lengths[chosen, None]
-    module.weight.data[: len(chosen)] = directions.to(module.weight)
+    module.weight.data[: len(chosen)] = (directions / module.gain).to(module.weight)
