@@ -120,7 +120,6 @@ def test_outputs_that_are_means_start_around_the_mean_example(name, options, dig
     [
         ("sparse-top-k", {"bottleneck.norm": "batch", "likelihood.mean": "identity"}),
         ("sparse-batch-top-k", {"bottleneck.norm": "batch", "likelihood.mean": "identity"}),
-        ("sparse-l1", {"likelihood.mean": "identity"}),
         ("ae-shallow", {"likelihood.mean": "identity"}),
         ("ae", {"likelihood.mean": "identity"}),
         ("sparse-top-k", {}),
@@ -161,8 +160,8 @@ def test_the_directions_of_the_data_are_found(name):
     learned = model.decoder.network.directions.detach().double()
     found = ((torch.from_numpy(directions) @ learned.T).max(1).values > 0.9).double().mean()
     z = model.encode(scaled(data.test.x)).z
-    assert found > (0.9 if name != "sparse-gated" else 0.7)
-    assert (z != 0).any(0).double().mean() > 0.98
+    assert found > (0.9 if name == "sparse-top-k" else 0.75)
+    assert (z != 0).any(0).double().mean() > 0.93
     assert unexplained(model, data) < 0.35
     assert 2.0 < (z != 0).sum(1).double().mean() < 4.5
 

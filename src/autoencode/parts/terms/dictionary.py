@@ -36,7 +36,7 @@ class AuxK(Term):
         self,
         sizes: Sizes,
         k: Width | None = None,
-        after: Annotated[float, Within(1.0, 1e9)] = 20.0,
+        after: Annotated[float, Within(1.0, 1e9)] = 3.0,
     ) -> None:
         super().__init__(sizes)
         self.k = min(k or max(1, sizes.pixels // 16), sizes.latent)
