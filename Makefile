@@ -4,9 +4,11 @@ BIN := .venv/bin
 # Timings vary less if other programs run, as in CI; see cli/process.py.
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 2000
+# Keep compiled modules, also where an environment says not to: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 SOURCES := src tests benchmarks docs notebooks web/test conftest.py
 
-.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs notebooks site clean
+.PHONY: help setup demo test test-long test-slow fuzz test-web check web bench proof studies docs exercises notebooks site clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +75,9 @@ site: .venv/site-ready ## Build the site from docs/ into build/site/; its warnin
 .venv/site-ready: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@
+
+exercises: setup ## Write the exercises of the course into notebooks/build/exercise.
+	$(BIN)/python notebooks/make.py --exercises
 
 notebooks: setup ## Execute the notebooks into notebooks/build; SHORT=1 trains for few steps.
 	$(BIN)/python notebooks/make.py $(if $(SHORT),--short)

@@ -116,7 +116,7 @@ plt.show()
 # ## Random images
 
 # %%
-figure = plt.figure(figsize=(8, 5.5), layout="constrained")
+figure = plt.figure(figsize=(8, 3.2), layout="constrained")
 for axis, (name, model) in zip(figure.subplots(len(models), 1), models.items(), strict=True):
     images = ae.generate(model, 14, seed=3)
     axis.imshow(torch.cat(list(images), 1).numpy(), cmap="gray", vmin=0, vmax=1)

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 import autoencode as ae
 
 SHORT = "AUTOENCODE_SHORT" in os.environ  # few steps, only to test that the notebook runs
-STEPS = 20 if SHORT else 400
+STEPS = 20 if SHORT else 1_500
 PATCHES = 100 if SHORT else 1_500  # of each picture
 folder = Path(tempfile.mkdtemp())
 os.chdir(folder)
@@ -103,7 +103,7 @@ frame.to_csv("cancer.csv", index=False)
 table = ae.load_data("cancer.csv", label="target", normal="benign")
 # end
 print("training rows", tuple(table.train.x.shape), " test rows", tuple(table.test.x.shape))
-detector = ae.fit("ae", table, latent=4, steps=3 * STEPS, progress=False).model
+detector = ae.fit("ae", table, latent=4, steps=STEPS, progress=False).model
 
 # %%
 malignant = table.test.y == table.classes.index("malignant")

@@ -2,6 +2,7 @@
 
     python notebooks/make.py                  all notebooks, executed
     python notebooks/make.py 01 03 --short    two of them, with few training steps
+    python notebooks/make.py --exercises      the exercises alone; nothing is executed
 
 A source is a Python file in jupytext's percent format. Between the lines `# exercise: TASK` and
 `# end`, a code cell holds the solution of a task; the exercise has `# TODO: TASK` and `...` there.
@@ -179,8 +180,8 @@ def write(notebook: NotebookNode, path: Path) -> None:
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # no types
 
 
-def build(path: Path, short: bool = False) -> None:
-    """Write both notebooks of a source, the solution with its outputs.
+def build(path: Path, short: bool = False, exercise_only: bool = False) -> None:
+    """Write both notebooks of a source, the solution with its outputs, or the exercise alone.
 
     Raises:
         SourceError: the filled-in exercise differs from the solution.
@@ -189,6 +190,8 @@ def build(path: Path, short: bool = False) -> None:
     if filled_in(blank, solved).cells != solved.cells:
         raise SourceError(f"{path.name}: the exercise, filled in, differs from the solution")
     write(blank, BUILD / "exercise" / f"{path.stem}.ipynb")
+    if exercise_only:
+        return
     write(execute(solved, short), BUILD / "solution" / f"{path.stem}.ipynb")
 
 
@@ -203,6 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="as 01; all without a name")
     parser.add_argument("--short", action="store_true", help="train for few steps")
+    parser.add_argument("--exercises", action="store_true", help="write the exercises alone")
     given = parser.parse_args(arguments)
     failed = False
     try:
@@ -212,10 +216,13 @@ def main(arguments: list[str] | None = None) -> int:
     for path in chosen:
         began, used = time.monotonic(), _processor_seconds()
         try:
-            build(path, given.short)
+            build(path, given.short, given.exercises)
         except (CellExecutionError, CellTimeoutError, DeadKernelError, SourceError) as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             failed = True
+            continue
+        if given.exercises:
+            print(BUILD / "exercise" / f"{path.stem}.ipynb")
         else:
             seconds, used = time.monotonic() - began, _processor_seconds() - used
             print(f"{path.stem}: {seconds:.0f} s, {used:.0f} s of processor time", flush=True)

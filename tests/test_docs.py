@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoencode.cli.main import main
+from autoencode.sklearn.base import AutoencoderEstimator
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -118,6 +119,10 @@ def test_python_runs(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     if name_of(page) == "hub":
         request.getfixturevalue("hub")
+    settings = AutoencoderEstimator._settings
+    monkeypatch.setattr(
+        AutoencoderEstimator, "_settings", lambda self: settings(self) | {"steps": 20}
+    )
     names: dict[str, object] = {}
     for body in blocks(page, "python"):
         exec(compile(re.sub(r"steps=\d+", "steps=20", body), page.name, "exec"), names)

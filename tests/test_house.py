@@ -96,9 +96,19 @@ def test_no_slot_of_parts_imports_another():
 
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
-    order += ["start", "fitting", "optimizer", "state", "meter", "step", "compile", "checkpoint"]
     order += [
+        "start",
+        "fitting",
+        "optimizer",
+        "average",
+        "state",
+        "meter",
+        "step",
+        "compile",
+        "checkpoint",
         "log",
+    ]
+    order += [
         "progress",
         "validation",
         "final_checks",

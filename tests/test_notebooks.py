@@ -122,6 +122,18 @@ def test_a_marker_without_its_other_end_is_refused(make, source, cell):
         make.solution(source(f"# %%\n{cell}\n"))
 
 
+def test_exercises_are_written_alone(make, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(make, "BUILD", tmp_path)
+    assert make.main(["--exercises", "01", "05"]) == 0
+    written = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert capsys.readouterr().out.split() == [str(path) for path in written]
+    assert [path.parent.name + path.name[:2] for path in written] == ["exercise01", "exercise05"]
+    for path in written:
+        found = nbformat.read(path, nbformat.NO_CONVERT)
+        assert not any(cell.get("outputs") for cell in found.cells)
+        assert "# TODO: " in path.read_text(encoding="utf-8")
+
+
 def test_papers_are_cited_in_full(make, source):
     cell = "# %% [markdown]\n# - kingma2014: https://arxiv.org/abs/1312.6114\n"
     text = text_of(make.exercise(source(cell)))

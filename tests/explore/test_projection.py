@@ -7,8 +7,8 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from autoencode.errors import AutoencodeError, Diverged
-from autoencode.explore import code_plane, project
+from autoencode.errors import AutoencodeError, Diverged, ResourceError
+from autoencode.explore import code_plane, project, projection
 
 
 @pytest.fixture
@@ -61,9 +61,25 @@ def test_pca_is_the_plane_of_the_codes(islands):
     torch.testing.assert_close(points.abs(), reference.abs(), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.long  # it compiles for seconds
 def test_umap_keeps_groups_apart(islands):
-    pytest.importorskip("umap", reason="an extra: pip install 'autoencode[umap]'")
     maps(islands, "umap")
+    assert "numba" not in sys.modules  # its threads would make a later fork hang
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("raise MemoryError('no room')", "status 1: MemoryError: no room"),
+        ("import os; os.kill(os.getpid(), 9)", "status -9: no message"),
+    ],
+)
+def test_a_failure_of_umap_is_a_sentence(monkeypatch, tmp_path, program, why):
+    monkeypatch.setattr(projection, "check_umap", lambda: None)
+    (tmp_path / "umap_process.py").write_text(program)
+    monkeypatch.setattr(projection, "__file__", str(tmp_path / "projection.py"))
+    with pytest.raises(ResourceError, match=why):
+        project(torch.randn(20, 3), "umap")
 
 
 def test_few_codes_of_any_shape_have_a_map():

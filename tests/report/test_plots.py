@@ -140,12 +140,9 @@ def test_a_single_sample_is_large_beside_its_reconstruction(make, latent):
     assert np.asarray(left.images[0].get_array()).shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("method", ["tsne", "umap"])
-def test_codes_of_more_dimensions_are_projected(make, few, method):
-    if method == "umap":
-        pytest.importorskip("umap")
+def test_codes_of_more_dimensions_are_projected(make, few):
     model = make("ae", (8, 8), 5)
-    figure = plot_latent(model, (few.test.x[:30], few.test.y[:30]), projection=method)
+    figure = plot_latent(model, (few.test.x[:30], few.test.y[:30]), projection="tsne")
     assert figure.axes[0].get_xticks().size == 0
     assert legend(figure)
     with pytest.raises(AutoencodeError, match='no projection "mds"'):

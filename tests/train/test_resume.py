@@ -29,7 +29,8 @@ CASES = {
     "dropout": ("ae-dropout", {"network.hidden": (32, 16)}, {"clip": 1.0, "warmup": 20}),
     "batch norm": ("ae-deep", {"network.hidden": (32,)}, {"precision": "bf16"}),
     "noise and early stop": ("vae", {"network.hidden": (32,)}, {"patience": 50, "lr": 1e-2}),
-    "convolution": ("conv-vae", {"network.width": 4}, {"weight_decay": 0.1}),
+    "convolution": ("conv-vae", {"network.width": 4}, {"weight_decay": 0.1, "accumulate": 2}),
+    "average": ("ae-deep", {"network.hidden": (32,)}, {"ema": 0.9}),
     "critic": ("aae", {"network.hidden": (32,)}, {}),
     "code book": ("vq-vae", {"network.hidden": (32,), "sampler": None}, {}),
     "labels, noise, schedule": (

@@ -26,7 +26,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import autoencode.sklearn
 warnings.simplefilter("ignore")
 kind = getattr(autoencode.sklearn, sys.argv[1])
-found = check_estimator(kind(steps=30), on_fail=None, on_skip=None)
+found = check_estimator(kind(steps=8), on_fail=None, on_skip=None)
 wrong = [(each["check_name"], repr(each["exception"])) for each in found
          if each["status"] != "passed"]
 assert len(found) >= 40

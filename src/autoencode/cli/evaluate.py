@@ -85,7 +85,7 @@ def _projection_method(
         AutoencodeError: no such method, a package that is missing, or data that are not the run's.
     """
     from autoencode.explore import METHODS
-    from autoencode.explore.projection import umap_class
+    from autoencode.explore.projection import check_umap
 
     if given is None:
         return "tsne" if is_own and run.sizes.latent > 2 and "space" in measures else None
@@ -101,7 +101,7 @@ def _projection_method(
             "Leave out --data or --projection.",
         )
     if given == "umap":
-        umap_class()
+        check_umap()
     return given
 
 

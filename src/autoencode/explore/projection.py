@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
+import io
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from autoencode.errors import AutoencodeError, Diverged, did_you_mean
+from autoencode.errors import AutoencodeError, Diverged, ResourceError, did_you_mean
 from autoencode.explore.plane import code_plane
 from autoencode.maths import tsne_map
 
@@ -28,7 +32,7 @@ def project(
     method:
         "pca": the first two principal components (the codes themselves if d = 2);
         "tsne": t-SNE [maaten2008], initialised with PCA, with perplexity 30 or less for few codes;
-        "umap": UMAP [mcinnes2018] with 15 neighbours, an optional dependency.
+        "umap": UMAP [mcinnes2018] with 15 neighbours, an optional dependency, in its own process.
         t-SNE and UMAP preserve neighbourhoods; distances between groups and the sizes of groups
         have no meaning. Each takes about 30 s for 5,000 codes on one core.
 
@@ -36,6 +40,7 @@ def project(
         AutoencodeError: unknown method, one latent dimension, fewer than 10 codes or equal codes
             for "tsne" and "umap", or "umap" is not installed.
         Diverged: some codes are not finite.
+        ResourceError: the process of UMAP failed.
     """
     if method not in METHODS:
         raise AutoencodeError(f'There is no projection "{method}"', did_you_mean(method, METHODS))
@@ -63,29 +68,27 @@ def _check_neighbours(codes: Tensor) -> None:
 
 
 def _umap(codes: Tensor, seed: int) -> Tensor:
-    reducer = umap_class()(
-        n_neighbors=min(NEIGHBOURS, len(codes) - 1), random_state=seed % 2**32, n_jobs=1
-    )
-    with warnings.catch_warnings():
-        # Warnings of its dependencies, and about disconnected groups.
-        warnings.simplefilter("ignore")
-        points = reducer.fit_transform(codes.numpy())
-    return torch.from_numpy(points).float()
+    check_umap()
+    sent = io.BytesIO()
+    np.save(sent, codes.numpy())
+    neighbours = min(NEIGHBOURS, len(codes) - 1)
+    program = Path(__file__).with_name("umap_process.py")
+    words = [sys.executable, "-P", str(program), str(neighbours), str(seed % 2**32)]
+    done = subprocess.run(words, input=sent.getvalue(), capture_output=True)
+    if done.returncode:
+        (*_, why) = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise ResourceError(
+            f"The process that computes UMAP ended with status {done.returncode}: {why}",
+            "Use t-SNE, or fewer codes.",
+        )
+    return torch.from_numpy(np.load(io.BytesIO(done.stdout)))
 
 
-def umap_class() -> Any:
-    """The class `umap.UMAP`.
+def check_umap() -> None:
+    """Check that UMAP can be imported.
 
     Raises:
         AutoencodeError: it is not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            # It warns if TensorFlow is missing.
-            warnings.simplefilter("ignore")
-            from umap import UMAP  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise AutoencodeError(
-            "UMAP is not installed", 'Install it: pip install "autoencode[umap]"'
-        ) from error
-    return UMAP
+    if find_spec("umap") is None:
+        raise AutoencodeError("UMAP is not installed", 'Install it: pip install "autoencode[umap]"')

@@ -78,7 +78,8 @@ class SaveSnapshots(Callback):
     def __call__(self, trainer: Training) -> None:
         """Writes one snapshot."""
         if trainer.folder is not None:
-            save_snapshot(trainer.folder, trainer.state.model, trainer.state.step)
+            with trainer.state.averaged():
+                save_snapshot(trainer.folder, trainer.state.model, trainer.state.step)
 
     def on_start(self, trainer: Training) -> None:
         """Writes the snapshot of the initial weights."""
@@ -136,17 +137,19 @@ class Validate(Callback):
         state, objective = trainer.state, trainer.state.objective
         # With all schedules at their end, so that early stopping compares equal objectives.
         objective.apply_schedules(math.inf)
-        found = self.validation.measure(objective)
-        trainer.report({"step": state.step, "validation": found})
-        if trainer.folder is not None:
-            self.validation.write_strip(objective, trainer.folder, state.step)
-        if state.settings.patience is None:
-            return
-        if found["loss"] < state.best_loss:
-            state.best_loss, state.validations_without_improvement = found["loss"], 0
-            state.best_weights = {k: v.detach().clone() for k, v in objective.state_dict().items()}
-        else:
-            state.validations_without_improvement += 1
+        with state.averaged():
+            found = self.validation.measure(objective)
+            trainer.report({"step": state.step, "validation": found})
+            if trainer.folder is not None:
+                self.validation.write_strip(objective, trainer.folder, state.step)
+            if state.settings.patience is None:
+                return
+            if found["loss"] < state.best_loss:
+                state.best_loss, state.validations_without_improvement = found["loss"], 0
+                weights = objective.state_dict()
+                state.best_weights = {k: v.detach().clone() for k, v in weights.items()}
+            else:
+                state.validations_without_improvement += 1
 
 
 class SaveCheckpoints(Callback):

@@ -20,6 +20,8 @@ from autoencode.train.state import TrainState
 
 # Checkpoints that a run keeps: the newest, and one before it in case the newest is damaged.
 MAX_CHECKPOINTS = 2
+# The parts of a checkpoint, besides the optimisers.
+PARTS = ("model", "best", "average", "rng")
 Seconds = Annotated[float, Within(0.0, 1e12)]
 
 
@@ -69,6 +71,7 @@ class Checkpoint:
     """The content of a checkpoint, as tensors by name.
 
     model: weights and buffers of the objective.   best: those of the best validation, or none.
+    average: the moving average of both, or none.
     optimizers: the state of each optimiser, by its name in `TrainState.optimizers`.
     random: torch's random state, "cpu" and, where there is one, "cuda".
     """
@@ -76,6 +79,7 @@ class Checkpoint:
     counters: Counters
     model: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
+    average: Mapping[str, Tensor]
     optimizers: Mapping[str, Mapping[str, Tensor]]
     random: Mapping[str, Tensor]
 
@@ -89,6 +93,7 @@ class Checkpoint:
             Counters.of(state),
             state.objective.state_dict(),
             state.best_weights,
+            {} if state.average is None else state.average.tensors,
             {name: optimizer.tensors() for name, optimizer in state.optimizers.items()},
             random,
         )
@@ -99,7 +104,13 @@ class Checkpoint:
         Raises:
             ResourceError: the disk is full.
         """
-        parts = {"model": self.model, "best": self.best, "rng": self.random, **self.optimizers}
+        parts = {
+            "model": self.model,
+            "best": self.best,
+            "average": self.average,
+            "rng": self.random,
+            **self.optimizers,
+        }
         tensors = {f"{part}.{name}": t for part, of in parts.items() for name, t in of.items()}
         write_tensors(path, tensors, asdict(self.counters))
 
@@ -111,9 +122,7 @@ class Checkpoint:
             RunError: the file is damaged, or its content is not that of such a checkpoint.
         """
         tensors, counters = read_tensors(path)
-        parts: dict[str, dict[str, Tensor]] = {
-            part: {} for part in ("model", "best", "rng", *state.optimizers)
-        }
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*PARTS, *state.optimizers)}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             if part not in parts:
@@ -123,8 +132,8 @@ class Checkpoint:
             checked = Counters.from_dict(counters)
         except RunError as error:
             raise RunError(f"{path} is not valid: {error.what}") from error
-        model, best, random = (parts.pop(part) for part in ("model", "best", "rng"))
-        found = cls(checked, model, best, parts, random)
+        model, best, average, random = (parts.pop(part) for part in PARTS)
+        found = cls(checked, model, best, average, parts, random)
         if wrong := next(found._mistakes(path, state), None):
             raise RunError(f"{path} is not valid: {wrong}")
         return found
@@ -138,9 +147,12 @@ class Checkpoint:
             yield f"step is {step:,}, and its name is that of another step"
         wanted = state.objective.state_dict()
         yield from misfits(wanted, self.model) or not_finite(wanted, self.model)
-        if self.best:
-            wrong = misfits(wanted, self.best) or not_finite(wanted, self.best)
-            yield from (f"of the best weights, {phrase}" for phrase in wrong)
+        for what, weights in (("best", self.best), ("averaged", self.average)):
+            if weights:
+                wrong = misfits(wanted, weights) or not_finite(wanted, weights)
+                yield from (f"of the {what} weights, {phrase}" for phrase in wrong)
+        if bool(self.average) != (state.average is not None):
+            yield "it has averaged weights and this training has none, or the reverse"
         if bool(self.best) != (self.counters.best_loss is not None):
             yield "the best loss and the best weights are not both there"
         if self.best and state.settings.patience is None:
@@ -171,6 +183,8 @@ class Checkpoint:
         if "cuda" in self.random and torch.cuda.is_available():
             torch.cuda.set_rng_state(self.random["cuda"])
         state.best_weights = dict(self.best)
+        if state.average is not None:
+            state.average.restore(self.average, self.counters.step - state.settings.done_steps)
         for field in fields(self.counters):
             setattr(state, field.name, getattr(self.counters, field.name))
         state.best_loss = math.inf if self.counters.best_loss is None else self.counters.best_loss

@@ -33,8 +33,8 @@ def may_compile(wanted: Compile, changes_between_steps: bool, device: torch.devi
     """
     if wanted == "on" and changes_between_steps:
         raise RecipeError(
-            "This training cannot be compiled: it has a critic, clipped gradients, a scheduled "
-            "number or a prior that is fitted during training",
+            "This training cannot be compiled: it has a critic, clipped or accumulated gradients, "
+            "a scheduled number or a prior that is fitted during training",
             NOT_COMPILED,
         )
     if wanted == "auto" and device.type != "cpu":
@@ -60,6 +60,27 @@ def refuse_single(objective: Objective, batch_size: int) -> None:
         raise RecipeError(
             "Batch normalisation needs at least two images in a batch, and there is one",
             f"Use --batch-size (batch_size=) 2 or more{_or_without_batch_norm(objective)}.",
+        )
+
+
+def refuse_parts(settings: Settings, has_critic: bool) -> None:
+    """Refuses a batch in parts where that has no meaning.
+
+    Raises:
+        RecipeError: a critic is trained on the same batch, or there are more parts than examples.
+    """
+    parts, batch_size = settings.accumulate, settings.batch_size
+    if parts > 1 and has_critic:
+        raise RecipeError(
+            "Gradients cannot be accumulated for a model with a critic, which is updated by the "
+            "same batch",
+            "Use --batch-size (batch_size=) with fewer examples, and leave --accumulate "
+            "(accumulate=) out.",
+        )
+    if parts > batch_size:
+        raise RecipeError(
+            f"A batch of {batch_size} examples cannot have {parts} parts",
+            f"Use --accumulate (accumulate=) {batch_size} or less.",
         )
 
 

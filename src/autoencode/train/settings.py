@@ -66,6 +66,17 @@ class Settings:
     beta2: Annotated[float, Within(0.0, 0.999999)] = option(
         0.999, "Decay rate of Adam's mean of squared gradients."
     )
+    ema: Annotated[float, Within(0.0, 0.999999)] | None = option(
+        None,
+        "Decay of a moving average of the weights, such as 0.999; validation and the trained model "
+        "use the average.",
+        shown="the weights of the last step",
+    )
+    accumulate: Count = option(
+        1,
+        "Number of parts of a batch whose gradients are added to one update, which saves memory; "
+        "batch normalisation and terms that compare examples see one part.",
+    )
     augment: Share = option(
         0.0, "Share of the images of a batch that are slightly rotated, scaled and sheared."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from autoencode.errors import Diverged
 from autoencode.models.build import Model
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
+from autoencode.train.average import WeightAverage
 from autoencode.train.optimizer import FusedAdamW
 from autoencode.train.precision import choose_device, choose_precision
 from autoencode.train.schedules import learning_rate
@@ -40,6 +42,7 @@ class TrainState:
     check_every: steps between two checks that the loss is finite; 0 for no checks.
     first_loss: of training examples before the first step, see `final_checks`; None if unknown.
     seconds: wall-clock time so far.   computing_seconds: time of the updates alone.
+    average: the moving average of the weights; None where it is not asked for.
     best_loss, best_weights: of the best validation so far, for early stopping.
     validations_without_improvement: validations since then.
     """
@@ -59,6 +62,7 @@ class TrainState:
     first_loss: float | None = None
     seconds: float = 0.0
     computing_seconds: float = 0.0
+    average: WeightAverage | None = None
     best_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     validations_without_improvement: int = 0
@@ -101,6 +105,7 @@ class TrainState:
             folder,
             CHECK_EVERY.get(device.type, CHECK_EVERY_ELSEWHERE),
             settings.done_steps,
+            average=None if settings.ema is None else WeightAverage(objective, settings.ema),
         )
 
     @property
@@ -113,7 +118,8 @@ class TrainState:
     def changes_between_steps(self) -> bool:
         """Whether one update differs from the next in more than its batch and learning rate."""
         changes = self.objective.schedules or self.fitted_priors or self.critic_optimizer
-        return bool(changes) or self.settings.clip is not None
+        in_parts = self.settings.accumulate > 1
+        return bool(changes) or self.settings.clip is not None or in_parts
 
     @property
     def is_done(self) -> bool:
@@ -133,6 +139,10 @@ class TrainState:
         if self.critic_optimizer is not None:
             self.critic_optimizer.lr = self.optimizer.lr
         self.objective.apply_schedules(self.step)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model has its averaged weights inside, if they are averaged."""
+        return nullcontext() if self.average is None else self.average.in_use()
 
     def check_finite(self, value: Tensor, named: Mapping[str, Tensor]) -> None:
         """Refuses a value, [], that is not finite; `named` are the numbers to name, each [].

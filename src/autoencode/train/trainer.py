@@ -23,7 +23,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.train.batches import Batches
 from autoencode.train.callbacks import Callback, callbacks_of
 from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
-from autoencode.train.checks import may_compile, not_compiled, refuse_single
+from autoencode.train.checks import may_compile, not_compiled, refuse_parts, refuse_single
 from autoencode.train.compile.step import CompiledStep
 from autoencode.train.final_checks import FinalChecks
 from autoencode.train.fitting import fit_prior
@@ -84,7 +84,8 @@ class Trainer:
                     "TensorBoard's log needs a run folder",
                     'Give one: --out runs/NAME (out="runs/NAME").',
                 )
-        refuse_single(self.state.objective, self.batches.batch_size)
+        refuse_parts(settings, self.state.critic_optimizer is not None)
+        refuse_single(self.state.objective, self.batches.batch_size // settings.accumulate)
 
     @property
     def model(self) -> Model:
@@ -143,6 +144,8 @@ class Trainer:
         state.objective.apply_schedules(math.inf)
         if state.best_weights:
             state.objective.load_state_dict(state.best_weights)
+        elif state.average is not None:
+            state.objective.load_state_dict(state.average.tensors)
         self.count_seconds()
 
     def _advance(self, signals: StopSignals | None) -> None:
@@ -167,11 +170,16 @@ class Trainer:
         Raises:
             Diverged: loss or gradient is not finite; the weights are as they were.
         """
+        state = self.state
         if self.compiled_step is not None:
-            return self.compiled_step(self.state)
-        self.state.apply_schedules()
-        self._fit_priors()
-        return train_step(self.state, self.batches[self.state.step])
+            output = self.compiled_step(state)
+        else:
+            state.apply_schedules()
+            self._fit_priors()
+            output = train_step(state, self.batches[state.step])
+        if state.average is not None:
+            state.average.update()
+        return output
 
     def _is_due(self, step: int) -> bool:
         return any(callback.is_due(step) for callback in self.callbacks)

@@ -137,3 +137,14 @@ export async function waitForText(page: Page, selector: string, wanted: RegExp):
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+/** The address of the page once it has followed the last change, which it does after 0.3 s. */
+export async function settledAddress(page: Page): Promise<string> {
+  let [hash, now] = ["", await page.evaluate(() => location.hash)];
+  while (now !== hash) {
+    hash = now;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    now = await page.evaluate(() => location.hash);
+  }
+  return hash;
+}

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, text, waitForText } from "./browsers";
+import { BROWSERS, click, drag, launch, moveTo, open, openNotebook, pixels, press, settledAddress, text, waitForText } from "./browsers";
 import { lessonTests } from "./lesson";
 
 const PYTHON = process.env["PYTHON"] ?? join(import.meta.dirname, "../../../.venv/bin/python");
@@ -176,12 +176,11 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
   test("sliders change the current code, and the address keeps it", async () => {
     const { page, faults } = await open(browser, file("wide"));
     const before = await pixels(page, DECODED);
-    const address = await page.evaluate(() => location.hash);
     await drag(page, ".sliders label:first-child input", [[0.5, 0.5], [0.95, 0.5]]);
     expect(await pixels(page, DECODED)).not.toEqual(before);
     const moved = await text(page, ".sliders label:first-child output");
-    await page.waitForFunction((old) => location.hash !== old && location.hash.includes("code0="), {}, address);
-    const hash = await page.evaluate(() => location.hash);
+    const hash = await settledAddress(page);
+    expect(hash).toContain("code0=");
     const image = await pixels(page, DECODED);
     await page.close();
     const again = await open(browser, file("wide"), hash);
@@ -253,9 +252,7 @@ describe.each(BROWSERS)("in %s, from a file, with no network", (name) => {
     const box = await (await page.$(PLANE))?.boundingBox();
     if (!box) throw new Error("There is no plane.");
     const zoom = async (): Promise<number[]> => {
-      // Longer than the address takes to follow.
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const hash = await page.evaluate(() => location.hash);
+      const hash = await settledAddress(page);
       return (new URLSearchParams(hash.slice(1)).get("view0") ?? "").split(" ").map(Number);
     };
     const at = (x: number, y: number): [number, number] => [box.x + x * box.width, box.y + y * box.height];

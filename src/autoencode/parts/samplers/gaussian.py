@@ -23,6 +23,14 @@ RIDGE = 1e-6
 MAX_CODES = 20_000
 
 
+def _identity(d: int) -> Tensor:
+    """The identity matrix, [d, d].
+
+    On the device "meta", where weights are counted, `torch.eye` first imports for a second.
+    """
+    return torch.zeros(d, d).fill_diagonal_(1)
+
+
 class FullNormal(ContinuousSampler):
     """N(μ, Σ) with the mean and the full covariance of the codes.  Source: [ghosh2020]."""
 
@@ -32,7 +40,7 @@ class FullNormal(ContinuousSampler):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
-        self.register_buffer("cholesky", torch.eye(sizes.latent))
+        self.register_buffer("cholesky", _identity(sizes.latent))
 
     def fit_standardised(self, z: Tensor, seed: int) -> None:
         """Computes the covariance; the seed is not used."""
@@ -64,7 +72,7 @@ class Mixture(ContinuousSampler):
         self.components, self.min_codes = components, max(2, components)
         self.register_buffer("weights", torch.full((components,), 1 / components))
         self.register_buffer("centres", torch.zeros(components, sizes.latent))
-        self.register_buffer("choleskys", torch.eye(sizes.latent).repeat(components, 1, 1))
+        self.register_buffer("choleskys", _identity(sizes.latent).repeat(components, 1, 1))
 
     def fit_standardised(self, z: Tensor, seed: int) -> None:
         """Fits the mixture to at most 20,000 of the codes."""
