@@ -1,6 +1,6 @@
 """Sparse codes: how many directions of a synthetic dictionary are found, beside other trainers.
 
-    .venv/bin/python benchmarks/sparse.py [--peer PYTHON] [--vectors 100000] [--steps 1500]
+    .venv/bin/python benchmarks/sparse.py [--peer PYTHON] [--vectors 100000] [--steps 2400]
 
 Each vector is a sum of k of the unit vectors of a random dictionary, with sizes from 0.5 to 1.5,
 and a little noise. All models have as many units as the dictionary has directions, k active units
@@ -44,7 +44,7 @@ RECIPES = (
 )
 # Learning rates of the other trainers: the default of torch's Adam and of SAELens's training of
 # models of synthetic data, and in each case the one of our recipes.
-LR_BY_HAND, LR_OF_SAELENS, LR_OF_OURS = 1e-3, 3e-4, 1e-2
+LR_BY_HAND, LR_OF_SAELENS, LR_OF_OURS = 1e-3, 3e-4, 7e-3
 # Trains with SAELens in its own environment. Arguments: a folder, the kind, the learning rate.
 PEER = """
 import json, sys, time
@@ -339,7 +339,7 @@ def start() -> None:
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--page", action="store_true", help="write docs/sparse.md")
     numbers = {"vectors": 100_000, "values": 768, "features": 4_096, "k": 16}
-    numbers |= {"steps": 1_500, "batch": 200, "threads": 1, "seed": 0}
+    numbers |= {"steps": 2_400, "batch": 200, "threads": 1, "seed": 0}
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--noise", type=float, default=0.05)

@@ -18,8 +18,8 @@ class AuxK(Term):
     of dead units add to the reconstruction of the code 0: Σⱼ zⱼ dⱼ for a linear decoder. Dead units
     thus learn the directions that the others leave out. Without dead units it is 0.
 
-    k: dead units that are used for each example; None is a sixteenth of the number of its values.
-        The paper takes half of it, which costs more and helps no more here.
+    k: dead units that are used for each example; None is a quarter of the number of its values.
+        The paper takes half of it, which costs more and helps no more.
     after: a unit is dead if it was inactive for so many examples that one of average use would have
         been active `after` times.
     Source: [gao2024], appendix A.2.
@@ -36,10 +36,10 @@ class AuxK(Term):
         self,
         sizes: Sizes,
         k: Width | None = None,
-        after: Annotated[float, Within(1.0, 1e9)] = 3.0,
+        after: Annotated[float, Within(1.0, 1e9)] = 5.0,
     ) -> None:
         super().__init__(sizes)
-        self.k = min(k or max(1, sizes.pixels // 16), sizes.latent)
+        self.k = min(k or max(1, sizes.pixels // 4), sizes.latent)
         self.after = after
         # Examples since each unit was last active.
         self.register_buffer("idle", torch.zeros(sizes.latent))
