@@ -299,7 +299,7 @@ def page(task: Task, table: str, command: str) -> str:
 write an example as a sum of a few directions out of many, for example the activations of a
 network:
 
-```
+```text
 autoencode train sparse-top-k --data activations.npy --scale standard --latent 4096
 ```
 
@@ -325,8 +325,9 @@ decoder has a cosine of at least {FOUND} with it. Dead units are active for none
 {table}
 
 Recipes have their defaults. The loop by hand is a linear encoder and decoder with Adam. Both it and
-SAELens have their own default learning rate, and the one of the recipes. This is one training of
-each, on {machine()}.
+SAELens have their own default learning rate, and the one of the recipes. The settings of the
+recipes were chosen on dictionaries of this kind, with 128 values, which flatters them; those of the
+others were not, and SAELens revives units only after 1,000 steps. This is one training of each, on {machine()}.
 
 To repeat: `{command}`; `--peer` is the Python of an environment with `sae-lens`.
 """
