@@ -327,7 +327,8 @@ decoder has a cosine of at least {FOUND} with it. Dead units are active for none
 Recipes have their defaults. The loop by hand is a linear encoder and decoder with Adam. Both it and
 SAELens have their own default learning rate, and the one of the recipes. The settings of the
 recipes were chosen on dictionaries of this kind, with 128 values, which flatters them; those of the
-others were not, and SAELens revives units only after 1,000 steps. This is one training of each, on {machine()}.
+others were not, and SAELens revives units only after 1,000 steps. This is one training of
+each, on {machine()}.
 
 To repeat: `{command}`; `--peer` is the Python of an environment with `sae-lens`.
 """
