@@ -97,6 +97,7 @@ def test_no_slot_of_parts_imports_another():
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
     order += [
+        "start",
         "fitting",
         "optimizer",
         "average",

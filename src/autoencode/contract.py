@@ -85,12 +85,18 @@ class Code:
     q: the posterior q(z|x), batch [B], event [*Z]; None for a deterministic bottleneck.
     costs: loss terms that the bottleneck or the model adds itself, name -> values [B].
     index: indices of discrete codes, [B, groups]; None for continuous codes.
+    features: what a sparse bottleneck selects from, [B, d]: the values of all dimensions before the
+        selection; None for other bottlenecks.
+    active: the number of active dimensions divided by the desired one, [B], with a gradient where
+        thresholds are learned; None for bottlenecks that do not learn which dimensions are active.
     """
 
     z: Tensor
     q: Distribution | None = None
     costs: Mapping[str, Tensor] = field(default_factory=dict)
     index: Tensor | None = None
+    features: Tensor | None = None
+    active: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,24 @@ class Network(ABC):
         """Builds a module that maps (z [B, *Z], context [B, C] or None) to [B, channels, *X]."""
 
 
+@runtime_checkable
+class StartsAtData(Protocol):
+    """Half of a network whose weights start at the scale of the data.
+
+    shape: shape of one of the examples that `start_at` takes.
+    """
+
+    shape: tuple[int, ...]
+
+    def start_at(self, examples: Tensor) -> None:
+        """Sets weights before training.
+
+        examples: of an encoder's inputs, [N, *X], or of a decoder's outputs, [N, channels, *X],
+            without NaN.
+        """
+        ...
+
+
 class Part(nn.Module):
     """Base class of modules that fill a slot of a recipe.
 
@@ -224,6 +248,9 @@ class Bottleneck(Part, ABC):
     space: ClassVar[Space]
     random: ClassVar[bool] = False  # whether `Code.q` is a posterior q(z|x)
     normal: ClassVar[bool] = False  # whether that posterior is an Independent(Normal)
+    sparse: ClassVar[bool] = False  # whether it sets most of a code to 0, and gives `Code.features`
+    counted: ClassVar[bool] = False  # whether it gives `Code.active`
+    thresholds: ClassVar[bool] = False  # whether that has a gradient
     maps: ClassVar[bool] = True  # whether a code may be a feature map [D, h, w]
     # Whether z without samples is the first d features as they are, and the others, if there are
     # any, are ln σ² of a normal posterior: then a linear encoder gives the codes of PCA.
@@ -327,7 +354,8 @@ class Term(Part, ABC):
     """A loss term: a value per example, without its weight; lower is better."""
 
     # Properties that the model must have: "posterior", "prior", "samples" (at least two codes per
-    # example), "normal-posterior", "mixture-prior".
+    # example), "normal-posterior", "mixture-prior", "features" and "active" (see `Code`), and
+    # "thresholds", see `Bottleneck`.
     needs: ClassVar[frozenset[str]] = frozenset()
     formula: ClassVar[str]
     # Unit of the value: "nats" for log-likelihoods and KL divergences, "" for any other penalty.

@@ -75,7 +75,7 @@ def test_what_a_model_does_not_take_is_refused(kind):
     with pytest.raises(RecipeError, match="model"):
         build(row.but(model=Spec(kind, {"sizes": 3})), Sizes((8, 8), (row.latent,), context=3))
     torch.manual_seed(0)
-    assert build(row, Sizes((8, 8), (row.latent,), context=3 if row.context else 0, n=50))
+    assert build(row, sizes_for(row, (8, 8), context=3 if row.context else 0, n=50))
 
 
 def test_a_batch_of_one_cannot_mix_examples_with_and_without_labels():

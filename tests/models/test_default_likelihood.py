@@ -6,9 +6,9 @@ import torch
 
 import autoencode as ae
 from autoencode.data import load_data
+from autoencode.models.adaptation import for_data
 from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.recipes.table import RECIPES
-from autoencode.models.tables import for_data
 from autoencode.report.pages.details import data_details
 
 RNG = np.random.default_rng(0)

@@ -91,8 +91,9 @@ SHAPES = [
 def narrow(recipe):
     """The same layers, each as narrow as it can be: wide ones keep the same promises."""
     network = recipe.network
+    hidden = argument_value(network_class(network.kind), network.args, "hidden") or ()
     args = {
-        "hidden": (16,) * len(argument_value(network_class(network.kind), network.args, "hidden")),
+        "hidden": (16,) * len(hidden),
         "width": 4,
     }
     for name, value in args.items():

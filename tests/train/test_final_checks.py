@@ -9,6 +9,7 @@ import torch
 from autoencode.data import load_data
 from autoencode.errors import Diverged
 from autoencode.evaluation import thresholds
+from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.train import final_checks, fit, resume
@@ -32,8 +33,9 @@ def small(name):
 )
 def test_an_exploded_training_is_an_error_however_short(digits, tmp_path, name):
     settings = {"lr": 30.0, "schedule": "constant", "steps": 60, **FAST}
+    recipe = small(name).but(latent=4, likelihood=Spec("bernoulli"))
     with pytest.raises(Diverged, match=r"diverged.*before the first step.*--lr 0\.0") as caught:
-        fit(small(name).but(latent=4), digits, out=tmp_path / "run", **settings)
+        fit(recipe, digits, out=tmp_path / "run", **settings)
     assert caught.value.exit_code == 3
     run = open_run(tmp_path / "run")
     assert run.status == "diverged"

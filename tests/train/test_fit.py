@@ -15,6 +15,7 @@ from autoencode.errors import AutoencodeError, Diverged, RecipeError, ResourceEr
 from autoencode.io import store
 from autoencode.models.build import build
 from autoencode.models.objective import Objective
+from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.train import Settings, fit, resume
@@ -25,7 +26,8 @@ from autoencode.train.run_folder import locked
 from autoencode.train.schedules import learning_rate
 from autoencode.train.validation import Validation
 
-SMALL = RECIPES["vae"].set("network.hidden", (32,))
+# The likelihood is stated: the default one follows the data.
+SMALL = RECIPES["vae"].but(likelihood=Spec("bernoulli")).set("network.hidden", (32,))
 QUICK = {"steps": 60, "batch_size": 50}
 
 

@@ -124,7 +124,13 @@ def _of_purpose(metrics: Mapping[str, Any]) -> Iterator[Headline]:
         total = active / share if share else 0.0
         of = f" of {round(total):,}" if 0 < total < math.inf else ""
         note = f"{share:.1%}, mean per example"
+        if (dead := metrics.get("dead_share")) is not None:
+            note += f"; {dead:.1%} are active for no test example"
         yield Headline("Active units", f"{active:.1f}{of}", "active_per_example", note)
+    if (unexplained := metrics.get("unexplained_variance")) is not None:
+        note = "squared error, relative to that of the mean example"
+        title = "Fraction of variance unexplained"
+        yield Headline(title, number(unexplained), "unexplained_variance", note)
     if (wrong := metrics.get("classification_error")) is not None:
         note = "of the test examples, by the model's own classifier"
         yield Headline("Classification error", f"{wrong:.2%}", "classification_error", note)

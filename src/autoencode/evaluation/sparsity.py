@@ -7,15 +7,17 @@ from torch import Tensor
 
 from autoencode.evaluation.thresholds import MIN_ACTIVE_LOGISTIC
 from autoencode.models.recipe import Recipe
+from autoencode.parts import BOTTLENECKS
 
-# Bottlenecks that set most of a code to 0, and terms that penalise active dimensions.
-SPARSE_BOTTLENECKS, SPARSE_TERMS = ("top-k", "batch-top-k"), ("l1", "kl-sparsity")
+# Terms that penalise active dimensions, whatever the bottleneck is.
+SPARSE_TERMS = ("l1", "kl-sparsity")
 
 
 def is_sparse(recipe: Recipe) -> bool:
     """Whether a recipe has a bottleneck or a term for sparse codes."""
     terms = {term.kind for term in recipe.terms.values()}
-    return recipe.bottleneck.kind in SPARSE_BOTTLENECKS or not terms.isdisjoint(SPARSE_TERMS)
+    bottleneck = BOTTLENECKS.get(recipe.bottleneck.kind)
+    return getattr(bottleneck, "sparse", False) or not terms.isdisjoint(SPARSE_TERMS)
 
 
 def by_logistic(recipe: Recipe) -> bool:

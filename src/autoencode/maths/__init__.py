@@ -18,6 +18,7 @@ from autoencode.maths.precision import Float32Linear, exact_products, widen
 from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
 from autoencode.maths.rows import RowDistribution
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
+from autoencode.maths.sparse_products import decode_sparse, encode_sparse
 from autoencode.maths.spline_flow import SplineFlow
 from autoencode.maths.tracing import traced, tracing
 from autoencode.maths.tsne import tsne_map
@@ -41,6 +42,8 @@ __all__ = [
     "SphereUniform",
     "SplineFlow",
     "Tanh",
+    "decode_sparse",
+    "encode_sparse",
     "exact_products",
     "fit_gaussian_mixture",
     "level_log_prob",

@@ -8,6 +8,7 @@ from torch import Tensor
 from autoencode.arguments import argument_value, arguments_of
 from autoencode.data import Data, scaled
 from autoencode.models.default_likelihood import AUTO, default_likelihood
+from autoencode.models.dictionary import as_dictionary
 from autoencode.models.linear_checks import has_place_for_path, linear_path, may_start_at_pca
 from autoencode.models.recipe import Recipe
 from autoencode.models.tables import for_table
@@ -26,11 +27,11 @@ DECIDED = ("network.linear", "likelihood.mean")
 def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Recipe, list[str]]:
     """The recipe for these data, and a sentence for each change.
 
-    For tables see `for_table`. The likelihood "auto" becomes that of `default_likelihood`. For
-    continuous images, an autoencoder or VAE with a normal likelihood begins at PCA: its network
-    gets a linear path, and the mean of p(x|z) is the decoder's output itself, without a sigmoid.
-    Other recipes, and recipes for other data, stay as they are. What the recipe sets itself is
-    kept.
+    For tables see `for_table`, for top-k codes of vectors `as_dictionary`. The likelihood "auto"
+    becomes that of `default_likelihood`. For continuous images, an autoencoder or VAE with a normal
+    likelihood begins at PCA: its network gets a linear path, and the mean of p(x|z) is the
+    decoder's output itself, without a sigmoid. Other recipes, and recipes for other data, stay as
+    they are. What the recipe sets itself is kept.
 
     init: the recipe of the run whose weights training starts from; what these data would decide
         is as in that run.
@@ -40,12 +41,13 @@ def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Re
     """
     if init is not None:
         recipe = _as_in(recipe, init)
+    recipe, notices = as_dictionary(recipe, data)
     if data.is_table:
-        return for_table(recipe, data)
-    notices = []
+        recipe, of_table = for_table(recipe, data)
+        return recipe, [*notices, *of_table]
     if recipe.likelihood.kind == AUTO:
         likelihood, notice = default_likelihood(data)
-        recipe, notices = recipe.but(likelihood=likelihood), [notice]
+        recipe, notices = recipe.but(likelihood=likelihood), [*notices, notice]
     recipe, notice_of_path = _with_path(recipe, data)
     return recipe, notices + ([notice_of_path] if notice_of_path else [])
 

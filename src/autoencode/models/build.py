@@ -207,6 +207,23 @@ def _check_term(recipe: Recipe, name: str) -> None:
             f'Term "{name}" needs a mixture prior',
             f"Give it one, --set prior=mixture, {removal}",
         )
+    if "features" in needs and not bottleneck.sparse:
+        raise RecipeError(
+            f'Term "{name}" needs a sparse bottleneck, and "{recipe.bottleneck.kind}" is none',
+            f'Use bottleneck "top-k", {removal}',
+        )
+    if "active" in needs and not bottleneck.counted:
+        raise RecipeError(
+            f'Term "{name}" needs a bottleneck with gates or learned thresholds, and '
+            f'"{recipe.bottleneck.kind}" has none',
+            f'Use bottleneck "gated", {removal}',
+        )
+    if "thresholds" in needs and not bottleneck.thresholds:
+        raise RecipeError(
+            f'Term "{name}" needs a bottleneck with learned thresholds, and '
+            f'"{recipe.bottleneck.kind}" has none',
+            f'Use bottleneck "jump-relu", {removal}',
+        )
     if "samples" in needs and (recipe.samples or 1) < 2:
         raise RecipeError(
             f'Term "{name}" needs several samples per example, and "{recipe.name}" uses one',

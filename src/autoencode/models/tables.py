@@ -1,4 +1,4 @@
-"""What recipes, which are written for images, change for rows of a table."""
+"""What recipes, which are written for images, change for vectors and rows of a table."""
 
 from __future__ import annotations
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from autoencode.contract import Likelihood
-from autoencode.data import Data, Split, scaled, still
+from autoencode.data import Data
 from autoencode.errors import (
     AutoencodeError,
     DataError,
@@ -28,11 +26,9 @@ from autoencode.io.hub import hub_address, is_hub_name
 from autoencode.io.progress import say
 from autoencode.io.store import read_json, write_bytes
 from autoencode.models.adaptation import for_data
-from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.critics import critic_terms, weights_of_critics
-from autoencode.models.linear import start_at_pca, starts_at_pca
 from autoencode.models.network_code import save_network_code
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
@@ -47,10 +43,8 @@ from autoencode.train.run_folder import (
     write_environment,
 )
 from autoencode.train.settings import Settings
+from autoencode.train.start import start_at_data
 from autoencode.train.trainer import Trainer
-
-# Values of training examples of which the scale is taken.
-SCALE_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -210,7 +204,7 @@ def new_session(
     if (notice := notice_of_two_sigmoids(recipe, model)) is not None:
         notices = [*notices, notice]
     if (init := chosen.init) is None:
-        initialise_by_examples(model, data.train)
+        start_at_data(model, data.train)
     else:
         chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
@@ -223,28 +217,6 @@ def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Re
     """The recipe for these data and settings, see `for_data`, and a sentence for each change."""
     init = settings.get("init", recipe.training.get("init"))
     return for_data(recipe, data, None if init is None else open_run(init).recipe)
-
-
-def initialise_by_examples(model: Model, train: Split) -> None:
-    """Lets likelihoods start at the scale of the training examples, and linear paths at PCA."""
-    _initialise_scales(model, train.x)
-    if isinstance(model, SlotAutoencoder) and starts_at_pca(model):
-        start_at_pca(model, still(replace(train, y=None)).x)
-
-
-def _initialise_scales(model: Model, x: Tensor) -> None:
-    found = [
-        module
-        for module in model.modules()
-        if isinstance(module, Likelihood) and module.sizes.x == tuple(x.shape[1:])
-    ]
-    # A sample in floats is only made where it is used.
-    found = [module for module in found if type(module).initialise is not Likelihood.initialise]
-    if found:
-        examples = max(1, SCALE_VALUES // model.sizes.pixels)
-        sample = scaled(x[:: max(1, len(x) // examples)])
-        for module in found:
-            module.initialise(sample)
 
 
 def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:

@@ -47,7 +47,9 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
 
 
 def _sparsity(ctx: EvaluationContext) -> Iterator[Record]:
-    """The number of active latent dimensions per example, of models that are meant to be sparse.
+    """The number of active latent dimensions per example, and the share of those that never are.
+
+    Of models that are meant to be sparse.
 
     A dimension is active if it is not 0; with the term "kl-sparsity", if the term counts it so.
     """
@@ -61,6 +63,9 @@ def _sparsity(ctx: EvaluationContext) -> Iterator[Record]:
     yield ctx.mean("active_per_example", active.sum(1), "latent dimensions", note)
     note = "active_per_example, as a share of the latent dimensions."
     yield Record("active_share", active.double().mean().item(), "fraction", len(active), note)
+    dead = (~active).all(0).double().mean().item()
+    note = f"Latent dimensions that are active for none of the {len(active):,} test examples."
+    yield Record("dead_share", dead, "fraction of the latent dimensions", len(active), note)
 
 
 def _codebooks(ctx: EvaluationContext) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from autoencode.evaluation.metrics.table_columns import (
     r2_per_column,
 )
 from autoencode.evaluation.records import Record
+from autoencode.evaluation.sparsity import is_sparse
 from autoencode.models.inference import split
 
 # Positions of the best and of the worst examples that are recorded.
@@ -76,6 +77,10 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     if "reference" in each:
         note = f"For reference: of the mean of the training {examples} as every reconstruction."
         yield Record("squared_error_of_mean", each["reference"].mean().item(), unit, n, note)
+        if is_sparse(ctx.recipe) and (spread := each["reference"].sum().item()):
+            note = "squared_error divided by squared_error_of_mean."
+            ratio = "1 for the mean of the training examples, 0 for no error"
+            yield Record("unexplained_variance", error.sum().item() / spread, ratio, n, note)
     if not table:
         note = f"{HOW}; mean over test {examples}, each at most 100 dB."
         yield ctx.mean("psnr", each["psnr"], "dB", note)

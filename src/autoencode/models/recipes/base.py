@@ -14,3 +14,9 @@ VAE = AE.but(
 )
 # Batch normalisation allows a larger learning rate after a warm-up.
 NORMALISED = {"lr": 3e-3, "warmup": 300}
+# One layer on each side, for sparse codes. Its weights are in units of the scale of the data, so
+# that this learning rate fits all data.
+DICTIONARY = Spec("dictionary")
+OF_DICTIONARY = {"lr": 7e-3, "warmup": 50}
+# Its weight in the paper is 1/32, where dead units have many more steps to come back.
+REVIVED = Weighted("aux-k")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.models.recipes.base import AE, NORMALISED, VAE
+from autoencode.models.recipes.base import (
+    AE,
+    DICTIONARY,
+    NORMALISED,
+    OF_DICTIONARY,
+    REVIVED,
+    VAE,
+)
 
 
 def regularised() -> Iterable[Recipe]:
@@ -78,6 +85,34 @@ def regularised() -> Iterable[Recipe]:
         bottleneck=Spec("batch-top-k"),
         training=NORMALISED,
         papers=("bussmann2024",),
+    )
+    sparse = AE.but(
+        latent=1000,
+        network=DICTIONARY,
+        likelihood=Spec("gaussian", {"mean": "identity"}),
+        terms={**AE.terms, "aux-k": REVIVED},
+        training=OF_DICTIONARY,
+    )
+    yield sparse.but(
+        name="sparse-jump-relu",
+        about="Sets a dimension to 0 below a threshold that it learns; the penalty asks for k.",
+        bottleneck=Spec("jump-relu"),
+        terms={**sparse.terms, "l0": Weighted("l0", weight=5.0)},
+        papers=("rajamanoharan2024b",),
+    )
+    yield sparse.but(
+        name="sparse-gated",
+        about="Decides by a gate whether a dimension is active, and separately by how much.",
+        bottleneck=Spec("gated"),
+        terms={**sparse.terms, "gated": Weighted("gated")},
+        papers=("rajamanoharan2024a",),
+    )
+    yield sparse.but(
+        name="sparse-matryoshka",
+        about="Batch top-k codes whose first halves, quarters and eighths reconstruct alone.",
+        bottleneck=Spec("batch-top-k", {"norm": "none"}),
+        terms={**sparse.terms, "matryoshka": Weighted("matryoshka")},
+        papers=("bussmann2025", "bussmann2024"),
     )
     small = {**AE.terms, "l2": Weighted("l2", weight=0.1)}
     yield AE.but(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -11,11 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width
-from autoencode.errors import RecipeError
+from autoencode.parts.active_dimensions import active_dimensions
 from autoencode.parts.bottlenecks.plain import deterministic_code
 
-# By default one of this number of latent dimensions is active.
-DIMENSIONS_PER_ACTIVE = 40
 # Smallest weight of a new batch in the running mean of the threshold: large enough to follow the
 # weights, which change quickly at first.
 THRESHOLD_MOMENTUM = 0.2
@@ -73,25 +72,21 @@ class Sparse(Bottleneck):
     """
 
     space = Space.REAL
+    sparse = True
 
     def __init__(
         self, sizes: Sizes, k: Width | None = None, norm: Literal["none", "batch"] = "batch"
     ) -> None:
         super().__init__(sizes)
-        if k is not None and k > sizes.latent:
-            raise RecipeError(
-                f"A code of {sizes.latent} dimensions cannot have {k} active dimensions",
-                f"Use --latent {k * DIMENSIONS_PER_ACTIVE}, or a smaller bottleneck.k.",
-            )
-        self.k = k or max(1, sizes.latent // DIMENSIONS_PER_ACTIVE)
+        self.k = active_dimensions(sizes, k, "bottleneck.k")
         self.normalise = EvenBatchNorm(sizes.latent) if norm == "batch" else nn.Identity()
 
     def forward(self, h: Float[Tensor, "batch d"], samples: int | None = None) -> Code:
         """z [B, *Z]; `samples` repeats it, [S, B, *Z]."""
         # A schedule changes k linearly and may start above the number of dimensions.
-        z = self.select(self.normalise(h).relu(), k=min(round(self.k), h.shape[-1]))
-        (z,) = self.split_features(z)
-        return deterministic_code(z, samples)
+        h = self.normalise(h).relu()
+        (z,) = self.split_features(self.select(h, k=min(round(self.k), h.shape[-1])))
+        return replace(deterministic_code(z, samples), features=h)
 
     @abstractmethod
     def select(self, h: Tensor, k: int) -> Tensor:

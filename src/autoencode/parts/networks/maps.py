@@ -20,7 +20,7 @@ from autoencode.parts.networks.layers import (
     map_norm,
     with_context,
 )
-from autoencode.parts.networks.linear import Linear, decoder_path, encoder_path
+from autoencode.parts.networks.linear import Linear, PrincipalDecoder, decoder_path, encoder_path
 
 # By default, downsampling stops when the longer side has at most this number of pixels.
 MAX_SMALLEST_SIDE = 8
@@ -152,6 +152,12 @@ class MapDecoder(nn.Module):
             out = out + self.shortcut(z, context).reshape(-1, *self.shape)
         return out
 
+    def start_at(self, examples: Tensor) -> None:
+        """Lets outputs start around the means of the channels of these, [N, channels, *X]."""
+        if isinstance(self.shortcut, PrincipalDecoder):
+            return  # it has the mean
+        _set_mean(self.body[-1], examples)
+
 
 class CodeMapEncoder(nn.Module):
     """Encoder network for codes that are feature maps [D, h, w]."""
@@ -192,6 +198,18 @@ class CodeMapDecoder(nn.Module):
             h = first(_append_context(widen(z), context))
         out: Tensor = self.body(rest(h))
         return out.reshape(-1, *self.shape)
+
+    def start_at(self, examples: Tensor) -> None:
+        """As `MapDecoder.start_at`."""
+        _set_mean(self.body[-1], examples)
+
+
+def _set_mean(last: nn.Module, examples: Tensor) -> None:
+    """Sets the bias of the last convolution to the mean of each channel of outputs [N, c, *X]."""
+    assert isinstance(last, nn.ConvTranspose2d)
+    assert last.bias is not None
+    channels = examples.reshape(len(examples), len(last.bias), -1)
+    last.bias.data.copy_(channels.mean((0, 2)))
 
 
 def _append_context(h: Tensor, context: Tensor | None) -> Tensor:

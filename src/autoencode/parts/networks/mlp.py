@@ -84,3 +84,9 @@ class MLPDecoder(nn.Module):
         if self.shortcut is not None:
             out = out + self.shortcut(z, context)
         return out.reshape(-1, *self.shape)
+
+    def start_at(self, examples: Tensor) -> None:
+        """Lets the outputs start around the mean of these, [N, channels, *X]: their bias is it."""
+        last = self.out if self.shortcut is None else self.shortcut
+        if isinstance(last, nn.Linear):  # a path through principal components has the mean
+            last.bias.data.copy_(examples.mean(0).flatten())
