@@ -6,7 +6,7 @@ import torch
 from autoencode.contract import Prior, Sizes
 from autoencode.data import load_data
 from autoencode.errors import DataError, RecipeError
-from autoencode.models.build import MODELS, batch_norms, build
+from autoencode.models.build import MODELS, batch_norms, build, sizes_for
 from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.parts import BOTTLENECKS, PRIORS

@@ -52,8 +52,8 @@ def test_the_likelihood_follows_the_values(source, kind):
     assert sentence.startswith(f"The likelihood is {kind}, because ")
     assert "--set likelihood=NAME" in sentence
     recipe, notices = for_data(RECIPES["vae"], data)
-    assert recipe.likelihood == spec
-    assert notices == [sentence]
+    assert recipe.likelihood.kind == kind
+    assert notices[0] == sentence
 
 
 @pytest.mark.parametrize("method", ["static", "dynamic"])
@@ -67,7 +67,9 @@ def test_values_that_are_drawn_as_bits_are_binary(method):
 def test_a_likelihood_that_is_given_is_kept(name, kind):
     recipe = RECIPES[name].set("likelihood", kind)
     for source, _ in CASES[:9]:
-        assert for_data(recipe, load_data(source)) == (recipe, [])
+        adapted, notices = for_data(recipe, load_data(source))
+        assert adapted.likelihood.kind == kind
+        assert not any(notice.startswith("The likelihood is") for notice in notices)
 
 
 def test_recipes_whose_paper_fixes_the_likelihood_keep_it():

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import multivariate_normal
@@ -252,8 +253,11 @@ def test_what_the_data_decide():
     ["vae", "ae-linear", "ae-shallow", "denoising-ae", "vq-vae", "ladder-vae", "vae-gan", "m2"],
 )
 def test_recipes_that_continuous_images_leave_alone(name):
-    """A Bernoulli likelihood, no hidden layers, a corruption, discrete codes, another model."""
-    assert for_data(RECIPES[name], load_data(images((8, 8)))) == (RECIPES[name], [])
+    """A discretised likelihood, no hidden layers, a corruption, discrete codes, another model."""
+    pixels = (255 * images((8, 8))).round().astype("uint8")
+    recipe, _ = for_data(RECIPES[name], load_data(pixels))
+    assert recipe.but(likelihood=RECIPES[name].likelihood) == RECIPES[name]
+    assert recipe.likelihood.args == RECIPES[name].likelihood.args
 
 
 def test_vectors_are_left_alone():
@@ -356,3 +360,13 @@ def test_dynamic_bits_are_drawn_for_pca():
     assert torch.isfinite(start(recipe, data)(x).images).all()
     assert for_data(begins_at(), data) == (begins_at(), [])
     assert for_data(begins_at(), replace(data, train=parts[1]))[1]
+
+
+@pytest.mark.parametrize(("latent", "weight"), [(3, 1.0), (3, 0.0), (2, 0.0), (5, 1.0)])
+def test_a_posterior_is_finite_where_components_leave_nothing_out(latent, weight):
+    data = load_data(pd.DataFrame(images((3,)), columns=list("abc")))
+    recipe = RECIPES["vae"].but(latent=latent).set("terms.kl.weight", weight)
+    model = fit(recipe, data, steps=2, progress=False).model
+    q = model.encode(torch.from_numpy(images((3,)))).q
+    assert q.mean.isfinite().all()
+    assert (q.stddev > 0).all()

@@ -103,7 +103,7 @@ def test_recipes(name):
         ("conv-ae", (3, 64, 48), {}),
         ("conv-vae", (3, 32, 32), {"network__code": "map"}),
         ("resnet-vae", (3, 96, 96), {"network__blocks": 4}),
-        ("ae", (9,), {"network__skip": True}),
+        ("ae", (9,), {"network__linear": "random"}),
         ("ae", (3, 300, 200), {"network__hidden": (2,) * 12}),
         ("ae", (28, 28), {"latent": 784}),
         ("ae-deep", (28, 28), {"network__hidden": (64,) * 40}),

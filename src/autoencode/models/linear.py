@@ -12,6 +12,9 @@ from autoencode.parts.networks.linear import PrincipalDecoder, PrincipalEncoder
 
 # Components with a smaller share of the first one's standard deviation are rounding errors.
 MIN_DEVIATION = 1e-4
+# The variance of a posterior starts at this share of the prior's or more, also where nothing is left
+# out by the components, or the KL has no weight.
+MIN_SHARE = 1e-8
 
 
 def starts_at_pca(model: SlotAutoencoder) -> bool:
@@ -42,7 +45,7 @@ def start_at_pca(model: SlotAutoencoder, x: Tensor) -> None:
         noise = _learned_noise(axes, weight)
         likelihood.set_noise_variance(noise)
     share = weight * noise / axes.variances.clamp(min=1e-30)
-    _set_paths(model, axes, (1 - share).clamp(min=0).sqrt(), share.clamp(max=1).log())
+    _set_paths(model, axes, (1 - share).clamp(min=0).sqrt(), share.clamp(MIN_SHARE, 1).log())
 
 
 def _kl_weight(recipe: Recipe) -> float:

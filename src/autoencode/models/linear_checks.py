@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoencode.arguments import argument_value
+from autoencode.arguments import argument_value, arguments_of
 from autoencode.contract import Bottleneck, Likelihood
 from autoencode.errors import RecipeError
 from autoencode.models.recipe import Recipe
@@ -12,18 +12,24 @@ from autoencode.parts.networks import NETWORKS
 
 def linear_path(recipe: Recipe) -> str:
     """The linear path of a recipe's network: "none", "random" or "pca"."""
-    if recipe.network.kind not in NETWORKS:
+    if not _has_argument(recipe):
         return "none"
     return str(argument_value(NETWORKS[recipe.network.kind], recipe.network.args, "linear"))
 
 
 def has_place_for_path(recipe: Recipe) -> bool:
     """Whether the network of a recipe can have a linear path."""
-    if recipe.network.kind not in NETWORKS:
+    if not _has_argument(recipe):
         return False
     network, given = NETWORKS[recipe.network.kind], recipe.network.args
     is_linear = recipe.network.kind == "mlp" and not argument_value(network, given, "hidden")
     return not is_linear and argument_value(network, given, "code") != "map"
+
+
+def _has_argument(recipe: Recipe) -> bool:
+    """Whether the network is not a custom one, and not a linear one such as "dictionary"."""
+    kind = recipe.network.kind
+    return kind in NETWORKS and "linear" in arguments_of(NETWORKS[kind])
 
 
 def may_start_at_pca(recipe: Recipe) -> bool:

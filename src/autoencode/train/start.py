@@ -27,9 +27,8 @@ def start_at_data(model: Model, train: Split) -> None:
     """
     if starts := list(_starts(model, tuple(train.x.shape[1:]))):
         # A sample in floats is only made where it is used.
-        sample = scaled(
-            train.x[:: max(1, len(train.x) // max(1, SAMPLE_VALUES // model.sizes.pixels))]
-        )
+        examples = max(1, SAMPLE_VALUES // model.sizes.pixels)
+        sample = scaled(train.x[:: max(1, len(train.x) // examples)])
         filled = torch.where(sample.isnan(), sample.nanmean(0).nan_to_num(0.0), sample)
         for start, takes_missing in starts:
             start(sample if takes_missing else filled)

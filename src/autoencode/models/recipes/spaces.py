@@ -134,7 +134,7 @@ def discrete_and_fitted() -> Iterable[Recipe]:
         name="gumbel-vae",
         about="A VAE with categorical codes, trained with Gumbel-softmax samples.",
         bottleneck=Spec("gumbel-softmax"),
-        likelihood=Spec("bernoulli"),
+        likelihood=Spec("auto"),
         schedules={"bottleneck.temperature": (2.0, 5000)},
         papers=("jang2017", "maddison2017", "ramesh2021", "germain2015"),
     )
