@@ -12,8 +12,8 @@ from autoencode.parts.networks.linear import PrincipalDecoder, PrincipalEncoder
 
 # Components with a smaller share of the first one's standard deviation are rounding errors.
 MIN_DEVIATION = 1e-4
-# The variance of a posterior starts at this share of the prior's or more, also where nothing is left
-# out by the components, or the KL has no weight.
+# The variance of a posterior starts at this share of the prior's or more, also where components
+# leave nothing out, or the KL has no weight.
 MIN_SHARE = 1e-8
 
 
