@@ -124,7 +124,18 @@ def test_the_page_of_a_gpu(speed):
         {"compile": "off", "steps": 50_000, "seconds": 21.0, "compiling": 0.0, "error": 32.0},
         {"compile": "on", "steps": 50_000, "seconds": 9.0, "compiling": 4.0, "error": 32.1},
     ]
-    page = gpu.page({"name": "A GPU", "rows": rows, "plain": 3e-4})
+    record = {
+        "name": "A GPU",
+        "rows": rows,
+        "plain": 3e-4,
+        "many": {"models": 64, "steps": 1000, "seconds": 12.0},
+        "conv": {"conv-ae, --compile off": 2e-3},
+        "colour": [{"latent": 16, "steps": 8000, "seconds": 60.0, "error": 50.0, "pca": 52.9}],
+    }
+    page = gpu.page(record)
+    assert "64 models of this network take 12.0 s for 1,000 steps each" in page
+    assert "| conv-ae, --compile off | 2.00 |" in page
+    assert "| 16 | 8,000 | 60 | 50.00 | 52.90 |" in page
     assert "| off | 50,000 | 21.0 | 0.0 | 32.00 |" in page
     assert "| on | 50,000 | 9.0 | 4.0 | 32.10 |" in page
     assert "300 µs per step, 15 s for 50,000 steps" in page
@@ -135,6 +146,18 @@ def test_the_page_is_written_from_the_records(speed):
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert page == speed("page").page(records)
     assert list(records) == [name for name in speed("sections").SECTIONS if name in records]
+
+
+@pytest.mark.long
+def test_the_benchmark_of_a_gpu_runs_on_a_processor(tmp_path):
+    words = ["--quick", "--out", str(tmp_path), "--peers", str(tmp_path / "none")]
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))["gpu"]
+    assert [row["latent"] for row in record["colour"]] == [16, 128]
+    assert set(record["conv"]) == {"conv-ae, --compile off", "plain PyTorch"}
+    assert record["many"]["models"] == 2
 
 
 @pytest.mark.slow

@@ -83,10 +83,19 @@ class Bench:
 
     folder: for files of the benchmark.
     peers: the Python with the other libraries; it need not exist.
+    mnist, colour: what `load_data` reads; colour images are only measured on a GPU.
     """
 
-    def __init__(self, size: BenchmarkSize, peers: Path, folder: Path) -> None:
+    def __init__(
+        self,
+        size: BenchmarkSize,
+        peers: Path,
+        folder: Path,
+        mnist: str = "mnist",
+        colour: str | None = None,
+    ) -> None:
         self.size, self.folder = size, folder
+        self._mnist, self.colour = mnist, colour
         self.pythons = {"ours": Path(sys.executable), "plain": Path(sys.executable), "peers": peers}
 
     def conditions(self) -> dict[str, Any]:
@@ -111,7 +120,7 @@ class Bench:
     @cached_property
     def mnist(self) -> ImagesOnDisk:
         """MNIST; in a quick run, noise images of the same shape."""
-        return self.noise((28, 28), 3_000) if self.size.quick else self.on_disk("mnist")
+        return self.noise((28, 28), 3_000) if self.size.quick else self.on_disk(self._mnist)
 
     def noise(self, shape: tuple[int, ...], n: int) -> ImagesOnDisk:
         """`n` images of uniform noise with a fixed seed."""

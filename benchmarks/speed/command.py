@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 THREAD_SETTINGS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Times training and inference, also of other libraries; writes benchmarks.json and .md."""
     parser = argparse.ArgumentParser(prog="python benchmarks/speed", description=main.__doc__)
     parser.add_argument(
@@ -30,11 +31,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of each process")
     parser.add_argument("--peers", type=Path, default=PEERS, help="Python with the other libraries")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder of the results")
+    parser.add_argument("--mnist", default="mnist", metavar="DATA", help="where MNIST is read")
+    parser.add_argument(
+        "--colour", metavar="DATA", help="colour images that a GPU trains on; none by default"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="test the benchmark; the results mean nothing"
     )
     parser.add_argument("--profile", action="store_true", help="print the time of each operator")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     os.environ |= {name: os.environ.get(name, value) for name, value in THREAD_SETTINGS.items()}
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # before torch is imported
     if arguments.profile:
@@ -48,7 +53,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.only or SECTIONS:
         with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(size, arguments.peers.absolute(), Path(folder))
+            sources = (arguments.mnist, arguments.colour)
+            bench = Bench(size, arguments.peers.absolute(), Path(folder), *sources)
             record = {"conditions": bench.conditions(), **SECTIONS[name].measure(bench)}
         print(SECTIONS[name].page(record), flush=True)
         _store(arguments.out, name, record)

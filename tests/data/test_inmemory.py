@@ -1,3 +1,6 @@
+import io
+import struct
+import zlib
 from collections import OrderedDict
 
 import numpy as np
@@ -116,3 +119,52 @@ def test_what_cannot_be_read_is_refused(source, words):
     with pytest.raises(DataError) as caught:
         load_data(source)
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def _claiming(kind, width, height):
+    """A small file of an image of which the header says that it has so many pixels."""
+    file = io.BytesIO()
+    Image.fromarray(X[0]).save(file, kind)
+    content = bytearray(file.getvalue())
+    place, form = {
+        "PNG": (16, ">II"),
+        "BMP": (18, "<II"),
+        "GIF": (6, "<HH"),
+        "PPM": (3, None),
+        "TIFF": (None, None),
+    }[kind]
+    if kind == "PPM":
+        return content.replace(b"6 4", f"{width} {height}".encode())
+    if kind == "TIFF":
+        for tag, value in ((256, width), (257, height)):
+            at = next(
+                at
+                for at in range(len(content) - 12)
+                if struct.unpack_from("<HHI", content, at) in ((tag, 3, 1), (tag, 4, 1))
+            )
+            struct.pack_into("<HHII", content, at, tag, 4, 1, value)
+        return content
+    struct.pack_into(form, content, place, width, height)
+    if kind == "PNG":
+        struct.pack_into(">I", content, 29, zlib.crc32(content[12:29]))
+    return content
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "PPM", "TIFF"])
+def test_images_that_are_not_decoded_yet_may_not_claim_too_many_pixels(kind):
+    image = Image.open(io.BytesIO(_claiming(kind, 8000, 8001)))
+    assert image.size == (8000, 8001)
+    with pytest.raises(DataError, match=r"image 0 cannot be used: it has more than 50 million"):
+        load_data([image] * 10)
+    whole = Image.open(io.BytesIO(_claiming(kind, 6, 4)))
+    assert load_data([whole] * 10).shape == (4, 6)
+
+
+def test_an_image_that_is_cut_is_refused_before_it_is_decoded():
+    file = io.BytesIO()
+    Image.fromarray(X[0]).save(file, "JPEG")
+    content = file.getvalue()
+    at = content.index(b"\xff\xc0") + 5  # of the height in the frame's header
+    damaged = content[:at] + struct.pack(">HH", 5000, 5001) + content[at + 4 :]
+    with pytest.raises(DataError, match="it is too short for 5000×5001 pixels"):
+        load_data([Image.open(io.BytesIO(damaged))] * 10)

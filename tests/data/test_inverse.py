@@ -98,3 +98,20 @@ def test_a_record_of_json_inverts_alike():
     assert again == data.preprocessing
     values = examples(data)
     np.testing.assert_array_equal(again.inverse(values), data.preprocessing.inverse(values))
+
+
+@pytest.mark.parametrize(
+    ("shape", "low", "high", "words"),
+    [
+        ((8, 8), (0.0,), 1.0, "0 to 1, become"),
+        ((8, 8), 0.0, (2.0,), "0 to 2, become"),
+        ((1, 8, 8), (1.0,), 2.0, "1 to 2, become"),
+        ((3, 8, 8), (0.0, 1.0, 2.0), 5.0, "0 to 5, 1 to 5, 2 to 5"),
+        ((12,), (-1.0,), (1.0,), "-1 to 1, become"),
+        ((8, 8), 0.0, 1.0, "raw values 0 to 1 become"),
+    ],
+)
+def test_ranges_of_channels_are_described(shape, low, high, words):
+    kept = Preprocessing(shape, raw_shape=shape, low=low, high=high)
+    again = Preprocessing.from_dict(kept.to_dict())
+    assert words in str(again)

@@ -1,4 +1,4 @@
-"""Training on a GPU, if there is one: the course's network, compiled and not compiled."""
+"""Training on a GPU, if there is one: one model, many, a convolutional one, and colour images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from speed.bench import Bench
 from speed.figures import Target
 
 LATENT, STEPS = 2, 50_000
+MODELS, STEPS_OF_MANY = 64, 1_000
+SHAPE, CONV_STEPS = (3, 64, 64), 500
+COLOUR_LATENT, COLOUR_STEPS = (16, 128), 8_000
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -15,23 +18,56 @@ def measure(bench: Bench) -> dict[str, Any]:
     if name is None and not bench.size.quick:
         return {"name": None}
     # A quick run tests this section on a CPU if there is no GPU.
-    args = {
-        "source": bench.mnist.source,
-        "device": "cpu" if name is None else "cuda",
-        "latent": LATENT,
-    }
-    steps = bench.size.choose(STEPS, 4)
+    on = {"device": "cpu" if name is None else "cuda"}
+    mnist = {**on, "source": bench.mnist.source, "latent": LATENT}
+    choose = bench.size.choose
     modes = ("off",) if name is None else ("off", "on")
+    shape = (SHAPE[0], choose(SHAPE[1], 16), choose(SHAPE[2], 16))
+    noise = bench.noise(shape, choose(5_000, 600))
+    conv = {**on, "steps": choose(CONV_STEPS, 2)}
+    colour = noise.source if bench.size.quick else bench.colour
     return {
         "name": name or "no GPU; measured on a CPU",
-        "rows": [bench.call("ours", "gpu:trained", **args, steps=steps, compile=m) for m in modes],
-        "plain": bench.call("ours", "gpu:plain", **args, steps=bench.size.choose(2_000, 2)),
+        "rows": [
+            bench.call("ours", "gpu:trained", **mnist, steps=choose(STEPS, 4), compile=mode)
+            for mode in modes
+        ],
+        "plain": bench.call("ours", "gpu:plain", **mnist, steps=choose(2_000, 2)),
+        "many": bench.call(
+            "ours",
+            "gpu:many",
+            **mnist,
+            models=choose(MODELS, 2),
+            steps=choose(STEPS_OF_MANY, 2),
+        ),
+        "conv": {
+            **{
+                f"conv-ae, --compile {mode}": bench.call(
+                    "ours", "gpu:conv", **conv, source=noise.source, compile=mode
+                )
+                for mode in modes
+            },
+            **{
+                f"plain PyTorch{', compiled' if mode == 'on' else ''}": bench.call(
+                    "plain", "gpu:plain_conv", **conv, shape=shape, compiled=mode == "on"
+                )
+                for mode in modes
+            },
+        },
+        "colour": [
+            bench.call(
+                "ours", "gpu:colour", **on, source=colour, latent=d, steps=choose(COLOUR_STEPS, 2)
+            )
+            for d in COLOUR_LATENT
+            if colour is not None
+        ],
     }
 
 
 def page(record: dict[str, Any]) -> str:
     if record["name"] is None:
         return "## On a GPU\n\nNo GPU has been measured.\n"
+    many = record["many"]
     lines = [
         "## On a GPU",
         "",
@@ -46,9 +82,29 @@ def page(record: dict[str, Any]) -> str:
         ),
         "",
         f"A plain loop over a tensor on the device takes {1e6 * record['plain']:,.0f} µs per step, "
-        f"{record['plain'] * STEPS:,.0f} s for {STEPS:,} steps.",
+        f"{record['plain'] * STEPS:,.0f} s for {STEPS:,} steps. {many['models']} models of this "
+        f"network take {many['seconds']:.1f} s for {many['steps']:,} steps each.",
+        "",
+        f"Convolutions, {SHAPE[1]}×{SHAPE[2]} in colour, batches of 200:",
+        "",
+        "| | ms per step |",
+        "|---|---:|",
+        *(f"| {name} | {1e3 * seconds:.2f} |" for name, seconds in record["conv"].items()),
         "",
     ]
+    if record["colour"]:
+        lines += [
+            "Squared error of `conv-ae` on the test part of colour images, default settings:",
+            "",
+            "| d | steps | s | error | PCA |",
+            "|---:|---:|---:|---:|---:|",
+            *(
+                f"| {row['latent']} | {row['steps']:,} | {row['seconds']:.0f} | {row['error']:.2f} "
+                f"| {row['pca']:.2f} |"
+                for row in record["colour"]
+            ),
+            "",
+        ]
     return "\n".join(lines)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from autoencode.cli.process import prepare
@@ -12,10 +15,10 @@ prepare()  # as in the command, before torch is imported
 import torch  # noqa: E402
 
 from autoencode.data import load_data, scaled  # noqa: E402
-from autoencode.evaluation import reconstruct, squared_error  # noqa: E402
+from autoencode.evaluation import evaluate, reconstruct, squared_error  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
-from autoencode.train import fit  # noqa: E402
-from speed.workloads.nets import course_net  # noqa: E402
+from autoencode.train import Job, fit, fit_many  # noqa: E402
+from speed.workloads.nets import conv_net, course_net  # noqa: E402
 
 BATCH = 200
 # The first steps are slower.
@@ -42,11 +45,79 @@ def trained(source: str, device: str, steps: int, compile: str, latent: int) -> 
     }
 
 
+def many(source: str, device: str, models: int, steps: int, latent: int) -> dict[str, Any]:
+    """Trains `ae` with so many seeds; the seconds of all."""
+    data, recipe = load_data(source), RECIPES["ae"].but(latent=latent)
+    settings = {"device": device, "steps": steps, "validate_every": steps}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [
+            Job(recipe, data, Path(folder) / str(seed), {**settings, "seed": seed})
+            for seed in range(models)
+        ]
+        start = time.perf_counter()
+        for outcome in fit_many(jobs, progress=False):
+            if outcome.error is not None:
+                raise outcome.error
+        return {"models": models, "steps": steps, "seconds": time.perf_counter() - start}
+
+
+def conv(source: str, device: str, steps: int, compile: str) -> float:
+    """Seconds per step of `conv-ae`: the difference of a long training and a short one.
+
+    Both compile and validate once.
+    """
+    settings = {"device": device, "compile": compile, "progress": False}
+    data = load_data(source)
+
+    def seconds(steps: int) -> float:
+        found = fit("conv-ae", data, steps=steps, validate_every=steps, **settings).summary
+        return float(found["seconds"] - found["compiling_seconds"])
+
+    short = seconds(WARM_UP_STEPS)
+    return (seconds(WARM_UP_STEPS + steps) - short) / steps
+
+
+def colour(source: str, device: str, steps: int, latent: int) -> dict[str, Any]:
+    """Trains `conv-ae` on colour images; its test error and that of PCA."""
+    data = load_data(source)
+    settings = {"device": device, "validate_every": steps, "progress": False}
+    result = fit(RECIPES["conv-ae"].but(latent=latent), data, steps=steps, **settings)
+    found = evaluate(result.model, data, ["reconstruction", "pca"])
+    return {
+        "latent": latent,
+        "steps": steps,
+        "seconds": result.summary["seconds"],
+        "error": found["squared_error"],
+        "pca": found["squared_error_of_pca"],
+    }
+
+
 def plain(source: str, device: str, steps: int, latent: int) -> float:
     """Seconds per step of a plain loop over a tensor on the device."""
     x = scaled(load_data(source).train.x).flatten(1).to(device)
-    model = course_net(latent).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return _loop(course_net(latent).to(device), x, steps, device)
+
+
+def plain_conv(shape: tuple[int, int, int], device: str, steps: int, compiled: bool) -> float:
+    """Seconds per step of a plain loop in bfloat16 over noise images, channels last."""
+    torch.manual_seed(0)
+    x = torch.rand(2_500, *shape).to(device).contiguous(memory_format=torch.channels_last)
+    net = conv_net(shape, 2).to(device).to(memory_format=torch.channels_last)
+    model = torch.compile(net) if compiled else net
+    with torch.autocast(device, torch.bfloat16):
+        return _loop(net, x, steps, device, model)
+
+
+def _loop(
+    net: torch.nn.Module,
+    x: torch.Tensor,
+    steps: int,
+    device: str,
+    model: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> float:
+    """Seconds per step of Adam on the squared error; `model` computes what `net` does."""
+    model = model or net
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     start = 0.0
     for number in range(WARM_UP_STEPS + steps):
         if number == WARM_UP_STEPS:
@@ -54,7 +125,7 @@ def plain(source: str, device: str, steps: int, latent: int) -> float:
             start = time.perf_counter()
         batch = x[torch.randint(len(x), (BATCH,), device=device)]
         optimizer.zero_grad()
-        torch.nn.functional.mse_loss(model(batch).flatten(1), batch).backward()
+        torch.nn.functional.mse_loss(model(batch).reshape(batch.shape), batch).backward()
         optimizer.step()
     _synchronize(device)
     return (time.perf_counter() - start) / steps

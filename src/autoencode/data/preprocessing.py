@@ -236,7 +236,7 @@ class Preprocessing:
         """
         bounds = [each for each in (self.low, self.high) if isinstance(each, tuple)]
         width = sum(column.width for column in self.columns)
-        channels = self.shape[0] if len(self.shape) == 3 else 1
+        channels = self._channel_count
         wrong = ""
         if not self.shape:
             wrong = "shape is empty"
@@ -265,8 +265,12 @@ class Preprocessing:
         """A bound that broadcasts over examples [n, C, H, W]."""
         return np.array(bound).reshape(-1, 1, 1) if isinstance(bound, tuple) else bound
 
+    @property
+    def _channel_count(self) -> int:
+        return self.shape[0] if len(self.shape) == 3 else 1
+
     def _channels(self, bound: float | tuple[float, ...]) -> tuple[float, ...]:
-        return bound if isinstance(bound, tuple) else (bound,) * self.shape[0]
+        return bound if isinstance(bound, tuple) else (bound,) * self._channel_count
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
         """Table rows [n, columns], categories as their numbers, to [n, D]."""

@@ -160,14 +160,16 @@ def read_image(image: Image.Image) -> tuple[np.ndarray, Header]:
     """The pixels and the header of an image object of Pillow.
 
     Raises:
-        Unusable: it is damaged.
+        Unusable: it is damaged, or not decoded yet and has too many pixels.
     """
     with _decoding():
+        file: Any = getattr(image, "fp", None)
+        if file is not None and getattr(image, "tile", None):
+            _check_size(image, file)
         tags = tiff.tags_of(image.tag_v2) if hasattr(image, "tag_v2") else None
         found = describe(image, tags if tags and tags.dtype else None)
         if tags is not None and tags.dtype is None:
             found = replace(found, note="Pillow dropped bits or bands of TIFF files")
-        file: Any = getattr(image, "fp", None)
         array = None if file is None else _deep(file, image)
         return pixels(image, None) if array is None else array, found
 
@@ -282,6 +284,13 @@ def _image(file: IO[bytes]) -> Iterator[Image.Image]:
         begin = file.read(16).decode("ascii", "replace").split("\n")[0]
         text = f", and begins with {begin!r}" if begin.isprintable() else ""
         raise Unusable(f"it is not an image{text}") from error
+    _check_size(image, file)
+    with image:
+        yield image
+
+
+def _check_size(image: Image.Image, file: IO[bytes]) -> None:
+    """Refuses an image without pixels, or with more than it may have, before it is decoded."""
     if not image.width * image.height:
         raise Unusable("it has no pixels")
     if image.width * image.height > MAX_PIXELS:
@@ -289,8 +298,6 @@ def _image(file: IO[bytes]) -> Iterator[Image.Image]:
     # A JPEG that ends early is filled up with grey, without an error.
     if image.format == "JPEG" and image.width * image.height > _JPEG_PIXELS * file.seek(0, 2):
         raise Unusable(f"it is damaged: it is too short for {image.height}×{image.width} pixels")
-    with image:
-        yield image
 
 
 _TOO_LARGE = f"it has more than {MAX_PIXELS // 10**6} million pixels"
