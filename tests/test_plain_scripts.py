@@ -158,7 +158,10 @@ def test_trainings_reach_the_same_error(name, large_digits, monkeypatch, capsys,
 
     def packaged(seed):
         settings = {"steps": 100, "schedule": "constant", "seed": seed, "device": "cpu"}
-        return error_of(ae.fit(recipe, large_digits, out=tmp_path / f"{seed}", **settings).model, x)
+        row = RECIPES[recipe]
+        if name == "vae":  # the likelihood of MNIST; digits have another by default
+            row = row.set("likelihood", "bernoulli")
+        return error_of(ae.fit(row, large_digits, out=tmp_path / f"{seed}", **settings).model, x)
 
     expected = (packaged(0) + packaged(1)) / 2
     found = (plain(0, 100) + plain(1, 100)) / 2

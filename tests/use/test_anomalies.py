@@ -18,7 +18,8 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def trained():
     data = ae.load_data("digits", normal="0", validation=0.3)
-    return ae.fit("vae", data, latent=3, steps=300, progress=False)
+    recipe = ae.RECIPES["vae"].set("likelihood", "bernoulli")
+    return ae.fit(recipe, data, latent=3, steps=300, progress=False)
 
 
 def test_only_the_normal_class_is_learned():

@@ -28,6 +28,8 @@ from autoencode.use.scores import Method, score
 pytestmark = pytest.mark.long
 
 SMALL = {"overrides": {"network.hidden": [8]}, "steps": 20, "random_state": 0}
+# Without the linear path that tables get, a few steps learn little.
+NO_PATH = {**SMALL, "overrides": {"network.hidden": [8], "network.linear": "none"}}
 IMAGES = {**SMALL, "image_shape": (8, 8), "value_range": (0, 16)}
 BOTH = pytest.mark.parametrize("kind", [AutoencoderTransformer, AutoencoderDetector])
 
@@ -69,7 +71,7 @@ def test_codes_are_those_of_the_package(fitted, iris):
 
 def test_reconstructions_are_in_the_units_of_the_data(iris):
     x = iris * [1, 1000, 0.001, 1] + [0, 5e5, 0, -100]
-    linear = AutoencoderTransformer("ae-linear", latent=4, steps=400, random_state=0).fit(x)
+    linear = AutoencoderTransformer("ae-linear", latent=4, steps=800, random_state=0).fit(x)
     back = linear.inverse_transform(linear.transform(x))
     np.testing.assert_allclose((back - x).std(0) / x.std(0), 0, atol=0.1)
     model = linear.to_model()
@@ -344,7 +346,7 @@ def test_warnings_of_training_name_parameters(monkeypatch):
     """Noise cannot be learned; the warning comes from the line that calls `fit`."""
     noise = np.random.default_rng(0).normal(size=(60, 20))
     monkeypatch.setattr("autoencode.train.final_checks.MIN_STEPS_TO_WARN", 10)
-    estimator = AutoencoderTransformer("ae", lr=1e-6, **SMALL)
+    estimator = AutoencoderTransformer("ae", lr=1e-6, **NO_PATH)
     with pytest.warns(UserWarning, match="learned no more than the mean") as caught:
         estimator.fit(noise)
     assert caught[0].filename == __file__
@@ -513,8 +515,9 @@ def test_images_in_rows(shape, high):
     estimator = AutoencoderTransformer(**given).fit(x)
     back = estimator.inverse_transform(estimator.transform(x))
     assert back.shape == x.shape
-    assert back.min() >= 0
-    assert 1 < back.max() <= high
+    # Of continuous images the reconstruction is a sum of components, as in PCA.
+    assert back.min() >= -0.1 * high
+    assert 1 < back.max() <= 1.1 * high
     # The same numbers in another type are the same images.
     np.testing.assert_allclose(
         estimator.transform(x.astype(float)), estimator.transform(x), rtol=1e-6, atol=1e-6
@@ -608,7 +611,7 @@ def test_labels_do_not_matter_to_other_recipes(iris):
 def test_detector_of_both_conventions(iris):
     x = iris.copy()
     x[:5] = x[:5, ::-1] * 4
-    detector = AutoencoderDetector("ae", latent=2, contamination=5 / 150, **SMALL).fit(x)
+    detector = AutoencoderDetector("ae", latent=2, contamination=5 / 150, **NO_PATH).fit(x)
     assert set(np.flatnonzero(detector.labels_)) == set(range(5))
     assert (detector.predict(x) == np.where(detector.labels_, -1, 1)).all()
     assert (detector.fit_predict(x) == detector.predict(x)).all()
