@@ -61,7 +61,7 @@ def test_pca_is_the_plane_of_the_codes(islands):
     torch.testing.assert_close(points.abs(), reference.abs(), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.long  # it compiles for seconds
+@pytest.mark.slow  # it compiles for half a minute
 def test_umap_keeps_groups_apart(islands):
     maps(islands, "umap")
     assert "numba" not in sys.modules  # its threads would make a later fork hang

@@ -125,9 +125,8 @@ def sentence(content):
     return found["error"]
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("path", ["embed", "generate"])
-def test_a_body_of_150_mb(serve, chunked, path):
+@pytest.mark.parametrize(("path", "chunked"), [("embed", True), ("generate", False)])
+def test_a_body_of_150_mb(serve, path, chunked):
     """It is refused, and the memory does not hold it."""
     service = serve()
     assert service.embed() == 200
@@ -176,6 +175,7 @@ def test_a_declared_body_of_150_mb_is_refused_before_it_is_sent(serve):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_stalled_requests_end(serve):
     """Of the body, of the head, and none at all; others are answered meanwhile."""
     service = serve("--body-timeout", "1s")
@@ -201,6 +201,7 @@ def test_stalled_requests_end(serve):
     assert service.stop()[0] == 143
 
 
+@pytest.mark.slow
 def test_a_stalled_body_does_not_keep_the_process(serve):
     service = serve("--grace", "2s", "--body-timeout", "60s")
     body = "POST /v1/models/vae/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nxx"
@@ -310,6 +311,7 @@ def _until(true, seconds=20):
     return False
 
 
+@pytest.mark.slow
 def test_memory_is_flat(serve):
     service = serve()
     body = npy(16)
