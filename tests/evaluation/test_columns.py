@@ -169,6 +169,19 @@ def test_other_vectors_have_r2_but_no_columns(make_model, make_data):
     assert "r2" not in evaluate(make_model("ae", (11,)), flat, TWO).to_dict()
 
 
+def test_values_that_hardly_vary_do_not_decide_the_r2_of_a_vector(make_model, make_data):
+    data, model = make_data((11,)), make_model("ae", (11,))
+    x = data.test.x.clone()
+    x[:, 3] = data.train.x[:, 3].mean() + 1e-6 * torch.randn(len(x))
+    data = replace(data, test=replace(data.test, x=x))
+    found = evaluate(model, data, TWO).to_dict()
+    y = model.decode(model.encode(x).z).mean.detach()
+    sse, ss = (x - y).square().sum(), (x - data.train.x.mean(0)).square().sum()
+    assert found["r2"] == pytest.approx(1 - (sse / ss).item(), rel=1e-4)
+    assert found["squared_error"] * len(x) == pytest.approx(sse.item(), rel=1e-4)
+    assert min(found["r2"], found["r2_of_pca"]) > -100
+
+
 def test_examples_have_names(make_data, make_table):
     assert example_names(make_data((6, 5)), [0, 12]) == ["example 0", "example 12"]
     data = make_table(MIXED)

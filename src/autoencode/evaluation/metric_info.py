@@ -51,7 +51,7 @@ METRICS: Mapping[str, Mapping[str, MetricInfo]] = {
         "ms_ssim": _higher("MS-SSIM"),
         "squared_error_of_mean": MetricInfo("MSE of the mean example"),
         "unexplained_variance": _lower("Fraction of variance unexplained"),
-        "r2": _higher("R², mean over columns"),
+        "r2": _higher("R², of tables the mean over columns"),
         "r2_of_pca": MetricInfo("R² of PCA"),
         "column_accuracy": _higher("Accuracy of categorical columns", share=True),
         "missing_share": MetricInfo("Missing values", share=True),

@@ -105,7 +105,10 @@ def squared_error_unit(ctx: EvaluationContext) -> str:
 
 
 def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> Iterator[Record]:
-    """R² of vectors: the mean over the numeric columns that have a spread; of tables, of each.
+    """R² of tables: of each numeric column that varies, and their mean; of other vectors, one R².
+
+    The columns of a table have a unit each. The values of other vectors share one, and R² is that
+    of all together: the mean over values would be decided by those that hardly vary.
 
     squares: squared errors of the reconstructions in each value of an example, [D].
     end: added to the names of the metrics.
@@ -116,23 +119,26 @@ def column_records(ctx: EvaluationContext, squares: Tensor, end: str = "") -> It
     for batch in split(ctx.test.x, ctx.batch_size):
         exact = scaled(batch).double()
         spreads += column_squares(exact, mean_example.expand_as(exact)).cpu()
+    n, unit = len(ctx.test), "1 for no error, 0 for the mean of the training examples"
+    of = "; of PCA" if end else ""
+    if not ctx.data.is_table:
+        whole = r2_per_column(squares.sum(0, keepdim=True).cpu(), spreads.sum(0, keepdim=True))
+        if not whole.isnan():
+            note = f"1 − SSE / SS, both summed over all values of the test examples{of}."
+            yield Record(f"r2{end}", whole.item(), unit, n, note)
+        return
     found = r2_per_column(squares.cpu(), spreads)
-    n, table = len(ctx.test), ctx.data.is_table
     numeric = [each for each in row_columns(ctx.data) if each.categories is None]
     scores = [(each.name, found[each.block].item()) for each in numeric]
     known = [(name, score) for name, score in scores if not math.isnan(score)]
     if not known:
         return
     names, values = zip(*known, strict=True)
-    what = "numeric columns" if table else "values of an example"
-    unit = "1 for no error, 0 for the mean of the training examples"
-    of = "; of PCA" if end else ""
-    note = f"Mean R² of the {len(values):,} {what} that vary{of}."
+    note = f"Mean R² of the {len(values):,} numeric columns that vary{of}."
     yield Record(f"r2{end}", math.fsum(values) / len(values), unit, n, note)
-    if table:
-        note = f"R² of each numeric column that varies, in the order of numeric_columns{of}."
-        yield Record(f"r2_per_column{end}", values, unit, n, note)
-    if table and not end:
+    note = f"R² of each numeric column that varies, in the order of numeric_columns{of}."
+    yield Record(f"r2_per_column{end}", values, unit, n, note)
+    if not end:
         note = "Numeric columns that vary in the test part."
         yield Record("numeric_columns", names, "name of a column", n, note)
 

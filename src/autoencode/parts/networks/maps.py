@@ -62,8 +62,8 @@ class MapNetwork(Network):
     def up(self, maps: list[Map], channels: int) -> nn.Sequential:
         """Layers of the decoder: maps[0] to maps[-1] with `channels` times its channels."""
 
-    def maps(self, sizes: Sizes) -> list[Map]:
-        """Shapes (channels, height, width) of all feature maps, from the image to the smallest.
+    def image_of(self, sizes: Sizes) -> Map:
+        """Shape (channels, height, width) of an example.
 
         Raises:
             RecipeError: examples are vectors.
@@ -72,10 +72,19 @@ class MapNetwork(Network):
             raise RecipeError(
                 f"A {self.name} network needs images, "
                 f"and examples are vectors of {sizes.pixels} values",
-                'Use network "mlp".',
+                'Use network "mlp", or "conv1d" where neighbouring values belong together.',
             )
-        maps = [sizes.image]
-        while len(maps) - 1 < self._stages(sizes.image):
+        return sizes.image
+
+    def maps(self, sizes: Sizes) -> list[Map]:
+        """Shapes (channels, height, width) of all feature maps, from the image to the smallest.
+
+        Raises:
+            RecipeError: as `image_of`.
+        """
+        image = self.image_of(sizes)
+        maps = [image]
+        while len(maps) - 1 < self._stages(image):
             _, high, wide = maps[-1]
             channels = min(self.width * 2 ** (len(maps) - 1), self.width * MAX_CHANNEL_FACTOR)
             maps.append((channels, (high + 1) // 2, (wide + 1) // 2))
