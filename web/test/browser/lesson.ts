@@ -91,8 +91,8 @@ export function lessonTests(name: Name, browser: () => Browser, file: (name: str
     await press(page, "5", ".progress");
     await page.select(".lesson select", "3");
     for (const name of ["ae", "vae"]) {
-      const said = await waitForText(page, ".measured", new RegExp(`“${name}”: the nearest other example is of the same class for (\\d+).% of \\d+ examples of class “3”`));
-      const [, share] = new RegExp(`“${name}”: the nearest other example is of the same class for (\\d+)`).exec(said) as unknown as [string, string];
+      const said = await waitForText(page, ".measured", new RegExp(`“${name}”: the nearest other example is of the same class for ([\\d.]+).% of \\d+ examples of class “3”`));
+      const [, share] = new RegExp(`“${name}”: the nearest other example is of the same class for ([\\d.]+)`).exec(said) as unknown as [string, string];
       expect(Math.abs(Number(share) - 100 * known[name].same)).toBeLessThanOrEqual(0.5);
     }
     expect(faults).toEqual([]);
