@@ -66,7 +66,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def page(record: dict[str, Any]) -> str:
     if record["name"] is None:
-        return "## On a GPU\n\nNo GPU has been measured.\n"
+        return "## On a GPU\n\nNo GPU has been measured; `python benchmarks/gpu.py` measures one.\n"
     many = record["many"]
     lines = [
         "## On a GPU",
