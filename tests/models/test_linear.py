@@ -362,6 +362,25 @@ def test_dynamic_bits_are_drawn_for_pca():
     assert for_data(begins_at(), replace(data, train=parts[1]))[1]
 
 
+@pytest.mark.parametrize("latent", [2, 3, 4, 9])
+@pytest.mark.parametrize("name", ["ae", "vae", "missing-iwae"])
+def test_rows_with_gaps_begin_at_pca_with_any_number_of_codes(name, latent):
+    x = images((3,), n=60)
+    x[::5, 0] = np.nan
+    data = load_data(pd.DataFrame(x, columns=list("abc")))
+    model = fit(RECIPES[name].but(latent=latent), data, steps=1, lr=1e-9, progress=False).model
+    assert model.recipe.network.args["linear"] == "pca"
+    rows = data.validation.x
+    filled = torch.where(rows.isnan(), data.train.x.nanmean(0), rows)
+    principal = PCA(min(latent, 3)).fit(torch.where(data.train.x.isnan(), 0, data.train.x))
+    known = ~rows.isnan()
+    error = (model.decode(model.encode(rows).z).mean - rows)[known].square().sum()
+    expected = filled - torch.from_numpy(principal.inverse_transform(principal.transform(filled)))
+    if name == "ae":  # a posterior shrinks its means
+        assert error.item() == pytest.approx(expected[known].square().sum().item(), abs=0.02)
+    assert error < (rows - data.train.x.nanmean(0))[known].square().sum()
+
+
 @pytest.mark.parametrize(("latent", "weight"), [(3, 1.0), (3, 0.0), (2, 0.0), (5, 1.0)])
 def test_a_posterior_is_finite_where_components_leave_nothing_out(latent, weight):
     data = load_data(pd.DataFrame(images((3,)), columns=list("abc")))

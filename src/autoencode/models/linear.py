@@ -74,13 +74,14 @@ def _set_paths(
 ) -> None:
     encoder = next(m for m in model.encoder.modules() if isinstance(m, PrincipalEncoder))
     decoder = next(m for m in model.decoder.modules() if isinstance(m, PrincipalDecoder))
-    k, latent = encoder.get_buffer("axes").shape[0], model.sizes.latent
-    used = len(axes.axes)
+    # The inputs of rows with missing values are twice as many as the outputs.
+    ins, outs = encoder.get_buffer("axes").shape[0], decoder.get_buffer("axes").shape[1]
+    used, latent, values = len(axes.axes), model.sizes.latent, axes.axes.shape[1]
     deviation = axes.variances.sqrt()
     real = deviation > MIN_DEVIATION * deviation.max() if used else deviation > 0
     gain, log_variance = gain * real, log_variance * real
-    rows = torch.zeros(k, axes.axes.shape[1], dtype=torch.float64)
-    columns = rows.T.clone()
+    rows = torch.zeros(ins, values, dtype=torch.float64)
+    columns = torch.zeros(values, outs, dtype=torch.float64)
     rows[:used] = torch.where(real, 1 / deviation, 0.0)[:, None] * axes.axes
     columns[:, :used] = axes.axes.T * (deviation * real)
     centre = axes.mean
@@ -88,12 +89,14 @@ def _set_paths(
         # Inputs are rows with 0 for missing values, and an indicator: the mean takes their place.
         rows = torch.cat([rows, rows * centre], 1)
         centre = torch.cat([centre, torch.zeros_like(centre)])
-    diagonal = torch.zeros(latent, k)
-    diagonal[range(used), range(used)] = gain.float()
     features = model.encoder.bottleneck.features * latent
-    weight, bias = torch.zeros(features, k), torch.zeros(features)
-    weight[:latent] = diagonal
+    weight, bias, back = (
+        torch.zeros(features, ins),
+        torch.zeros(features),
+        torch.zeros(outs, latent),
+    )
+    weight[range(used), range(used)] = back[range(used), range(used)] = gain.float()
     if features > latent:
         bias[latent : latent + used] = log_variance.float()
     encoder.set_components(centre, rows, weight, bias)
-    decoder.set_components(axes.mean, columns, diagonal.T)
+    decoder.set_components(axes.mean, columns, back)
