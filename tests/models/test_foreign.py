@@ -279,6 +279,8 @@ class RandomMask(nn.Module):
 NAMED = (CourseAE, ImagesOnly, ExampleVAE, HalvesVAE, PageVAE, ConvAE)
 OTHERS = (HeadsInForward, Distributions, SamplesInTraining, LayerSamples)
 OTHERS += (FeatureMaps, Recurrent, RandomCodes)
+# Of these, all that is drawn and written is tried in every run.
+IN_EVERY_RUN = (CourseAE, ExampleVAE, Recurrent)
 WITH_POSTERIOR = (ExampleVAE, HalvesVAE, PageVAE, *OTHERS[:4])
 
 
@@ -518,7 +520,13 @@ def test_samples_and_scores(digits):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [*NAMED, *OTHERS])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind in IN_EVERY_RUN else pytest.mark.slow)
+        for kind in (*NAMED, *OTHERS)
+    ],
+)
 def test_every_way_is_plotted_reported_and_explored(kind, digits, tmp_path):
     module, x = made(kind), digits.test.x[:40]
     assert ae.plot(module, (x, digits.test.y[:40])).axes

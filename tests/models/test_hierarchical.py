@@ -66,6 +66,7 @@ def test_densities_integrate_to_one_and_match_their_draws(tiny, plane):
             torch.testing.assert_close(draws.T @ draws / len(draws), second, atol=0.1, rtol=0.05)
 
 
+@pytest.mark.long
 def test_bound_and_importance_weights_against_the_integral(tiny, plane):
     z, area = plane
     x = torch.tensor([[[0.0]], [[1.0]]], dtype=torch.float64)
@@ -151,6 +152,7 @@ def test_weights_are_saved_once_and_copies_work_alone():
     torch.testing.assert_close(twin(x).images, m(x).images, rtol=0, atol=0)
 
 
+@pytest.mark.long
 def test_learns_to_reconstruct_and_uses_its_levels():
     torch.manual_seed(0)
     m = model((8, 8), network__stages=2, network__width=8).train()

@@ -60,6 +60,7 @@ def error_of(model, x):
     return np.square(flat(model(x).images) - flat(x)).sum(1).mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("latent", [1, 4])
 @pytest.mark.parametrize("network", SMALL)
 @pytest.mark.parametrize("shape", [(9, 8), (3, 8, 8), (4, 5, 7)])
@@ -126,6 +127,7 @@ def test_missing_cells_are_the_mean():
     np.testing.assert_allclose(model(data.test.x).images, expected, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["gaussian", "gaussian-learned"])
 @pytest.mark.parametrize("network", SMALL)
 def test_a_vae_begins_with_the_likelihood_of_probabilistic_pca(network, kind):

@@ -193,6 +193,7 @@ def norms(model):
     return model.decoder.network.directions.norm(dim=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("name", ["sparse-top-k", *NEW])
 def test_directions_stay_units_through_resuming(name, precision, tmp_path, monkeypatch):
