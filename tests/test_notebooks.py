@@ -248,7 +248,7 @@ def test_a_notebook_is_executed_and_kept(make, source, capsys, monkeypatch, tmp_
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["01", pytest.param("03", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["01", "03"])
 def test_notebooks_run_in_the_short_form(make, name):
     (path,) = make.sources([name])
     solved = make.execute(make.solution(path), short=True)
