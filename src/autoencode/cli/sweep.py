@@ -195,7 +195,7 @@ def train_command(base: list[str], plan: SweepPlan, trial: SweepTrial) -> str:
     words += flags_of(Settings, given)
     if plan.seeds > 1:
         words += ["--seeds", str(plan.seeds)]
-    threads = read_json(trial.folders[0] / "environment.json").get("threads")
+    threads = read_json(trial.folders[0] / "environment.json")["threads"]
     command = shlex.join(words)
     # The sums of several threads are rounded differently from those of one.
     return command if threads == torch.get_num_threads() else f"OMP_NUM_THREADS={threads} {command}"

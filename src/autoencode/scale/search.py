@@ -22,6 +22,7 @@ from autoencode.errors import (
 )
 from autoencode.io.progress import say
 from autoencode.io.signals import StopSignals
+from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import Run, open_run
@@ -32,7 +33,7 @@ from autoencode.scale.objectives import (
     values_of,
 )
 from autoencode.scale.pruning import MedianRule, median_rule
-from autoencode.scale.space import Space, label_of, space_of, with_values
+from autoencode.scale.space import Space, combinations, label_of, space_of, with_values
 from autoencode.scale.store import ERROR, SweepStore, opened
 from autoencode.train import Job, Outcome, Settings, fit_many
 from autoencode.train.many import jobs as many
@@ -85,10 +86,18 @@ class SweepPlan:
         Settings.of(recipe, settings)
         space = space_of(recipe, vary, settings)
         metrics = sweep_metrics(metric, recipe, space)
+        if recipe.likelihood.kind == AUTO and not data.is_table and "likelihood" not in space:
+            # As every training would, but said once.
+            likelihood, notice = default_likelihood(data)
+            recipe = recipe.but(likelihood=likelihood)
+            say(notice)
         for name, value in numbers.items():
             if name in ("trials", "seeds") and not (isinstance(value, int) and value >= 1):
                 raise RecipeError(f"{name} must be 1 or more, and is {value}")
         check_measured(metrics, recipe, data, settings)
+        size = combinations(space)
+        if size is not None and size < numbers.get("trials", cls.trials):
+            numbers["trials"] = size
         return cls(recipe, data, space, metrics, settings=settings, **numbers)
 
     @property
@@ -121,8 +130,9 @@ class SweepPlan:
         goals = " and ".join(
             f"{'lower' if m.better == 'lower' else 'higher'} {m.name}" for m in self.metrics
         )
+        every = ", every combination," if combinations(self.space) == self.trials else ""
         return (
-            f"{self.trials:,} trials of {self.recipe.name} on {self.data.name} vary {varied}, for "
+            f"{self.trials:,} trials of {self.recipe.name} on {self.data.name}{every} vary {varied}, for "
             f"{goals} on {len(self.data.validation):,} validation examples"
             f"{f', mean of {self.seeds} seeds' if self.seeds > 1 else ''}"
         )
@@ -330,7 +340,7 @@ class _Progress:
         with StopSignals() as signals:
             batch = [trial for trial in self.store.trials() if not trial.state.is_finished()]
             while len(batch) < min(self._at_a_time(), self.remaining()):
-                self.store.ask(self.plan.first_seed)
+                self.store.ask(self.plan.first_seed, self.plan.trials)
                 batch = [trial for trial in self.store.trials() if not trial.state.is_finished()]
             jobs, rule = {}, self._rule()
             for trial in batch:

@@ -111,6 +111,23 @@ def space_of(
     return space
 
 
+def combinations(space: Space) -> int | None:
+    """The number of combinations of values; None if there are infinitely many.
+
+    >>> combinations({"latent": NumberRange(2, 4, whole=True), "prior": Choices(("a", "b"))})
+    6
+    """
+    sizes = []
+    for dimension in space.values():
+        if isinstance(dimension, Choices):
+            sizes.append(len(dimension.values))
+        elif dimension.whole:
+            sizes.append(int(dimension.high) - int(dimension.low) + 1)
+        else:
+            return None
+    return math.prod(sizes)
+
+
 def with_values(
     recipe: Recipe, settings: Mapping[str, Any], values: Mapping[str, Any]
 ) -> tuple[Recipe, dict[str, Any]]:

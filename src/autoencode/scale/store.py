@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -15,7 +17,7 @@ from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.io.store import read_json, write_json, writing
 from autoencode.scale.objectives import SweepMetric
-from autoencode.scale.space import Choices, NumberRange, Space
+from autoencode.scale.space import Choices, NumberRange, Space, combinations
 
 if TYPE_CHECKING:
     import optuna
@@ -165,8 +167,10 @@ class SweepStore:
         """All trials, in the order of their numbers."""
         return self.study.get_trials(deepcopy=False)
 
-    def ask(self, seed: int) -> None:
+    def ask(self, seed: int, most: int) -> None:
         """Adds a trial, with the state RUNNING until it is told.
+
+        If there are at most `most` combinations of values, each is tried once.
 
         The random numbers of each trial come from the seed and its number, so that a sweep that is
         continued asks for the trials that an uninterrupted one would have.
@@ -175,8 +179,23 @@ class SweepStore:
 
         digest = sha256(f"{seed} {len(self.trials())}".encode()).digest()
         own = int.from_bytes(digest[:4], "little")
+        if (params := self._untried(seed, most)) is not None:
+            self.study.enqueue_trial(params)
         self.study.sampler = optuna.samplers.TPESampler(seed=own, multivariate=True)
         self.study.ask(self.distributions)
+
+    def _untried(self, seed: int, most: int) -> dict[str, Any] | None:
+        """A combination that no trial has, in random order; None if there are more than `most`."""
+        size = combinations(self.space)
+        if size is None or size > most:
+            return None
+        columns = [
+            each.labels if isinstance(each, Choices) else range(int(each.low), int(each.high) + 1)
+            for each in self.space.values()
+        ]
+        grid = [dict(zip(self.space, values, strict=True)) for values in product(*columns)]
+        tried = [trial.params for trial in self.trials()]
+        return next((each for each in Random(seed).sample(grid, size) if each not in tried), None)
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
         """The values of what is varied, by name."""
