@@ -14,7 +14,7 @@ from autoencode.data.options import Options
 from autoencode.train.settings import Settings
 
 if TYPE_CHECKING:
-    from autoencode.scale.search import SweepPlan, SweepTrial
+    from autoencode.scale.plan import SweepPlan, SweepTrial
 
 
 @takes(settings=Settings, options=Options)
@@ -117,7 +117,8 @@ def sweep(
 
     from autoencode.data import load_data
     from autoencode.scale.objectives import sweep_metrics
-    from autoencode.scale.search import SweepPlan, run_sweep
+    from autoencode.scale.plan import SweepPlan
+    from autoencode.scale.search import run_sweep
     from autoencode.scale.space import space_of
 
     names = metric or ["squared_error"]

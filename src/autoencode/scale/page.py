@@ -11,7 +11,7 @@ from autoencode.models.run import open_run
 from autoencode.report.figures.sweep.base import ShownMetric, ShownTrial, SweepView
 from autoencode.report.pages.details import Detail
 from autoencode.report.pages.sweep import SweepPage, write_sweep_page
-from autoencode.scale.search import SweepPlan, SweepResult, SweepTrial
+from autoencode.scale.plan import SweepPlan, SweepResult, SweepTrial
 from autoencode.scale.space import Choices
 from autoencode.scale.store import SweepStore
 from autoencode.train.run_folder import environment

@@ -93,21 +93,26 @@ def _study_name(folder: Path, record: Mapping[str, Any]) -> str:
         write_json(path, {"study": name, **record})
         return name
     found = read_json(path)
+    check_value(found, dict, "a sweep", RunError)
     check_value(found.get("study"), str, "study", RunError)
-    for key, value in record.items():
-        if (before := found.get(key)) != value:
-            differing = (
-                [each for each in {**before, **value} if before.get(each) != value.get(each)]
-                if isinstance(before, dict) and isinstance(value, dict)
-                else []
-            )
-            where = f"{key}.{differing[0]}" if differing else key
-            old, new = ((side.get(differing[0]) if differing else side) for side in (before, value))
+    before, now = _flat(found), _flat(record)
+    for key in sorted({*before, *now} - {"study"}):
+        if before.get(key) != now.get(key):
             raise RunError(
-                f"{folder} holds a sweep with another {where}: {old}, and {new} was given",
+                f"{folder} holds a sweep with another {key}: {before.get(key)}, and "
+                f"{now.get(key)} was given",
                 "Give the same to continue it, or choose another folder: --out (out=).",
             )
     return str(found["study"])
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a record and of the objects in it: "settings.lr"."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {}
+        flat |= inner or {key: None if value == {} else value}
+    return flat
 
 
 def _shown(storage: str) -> str:
@@ -163,9 +168,18 @@ class SweepStore:
         self.study_id = database.get_study_id_from_name(name)
         self.distributions = {name: _distribution(each) for name, each in space.items()}
 
+        for trial in self.study.get_trials(deepcopy=False):
+            if not (trial.state.is_finished() or trial.params.keys() == space.keys()):
+                self.fail(trial, "The process ended while the values were chosen")
+
     def trials(self) -> list[FrozenTrial]:
-        """All trials, in the order of their numbers."""
-        return self.study.get_trials(deepcopy=False)
+        """All trials, in the order of their numbers, but for those without values."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [trial for trial in trials if trial.params.keys() == self.space.keys()]
+
+    def unfinished(self) -> list[FrozenTrial]:
+        """The trials that were asked for and not told."""
+        return [trial for trial in self.trials() if not trial.state.is_finished()]
 
     def ask(self, seed: int, most: int) -> None:
         """Adds a trial, with the state RUNNING until it is told.
@@ -179,9 +193,12 @@ class SweepStore:
 
         digest = sha256(f"{seed} {len(self.trials())}".encode()).digest()
         own = int.from_bytes(digest[:4], "little")
-        if (params := self._untried(seed, most)) is not None:
-            self.study.enqueue_trial(params)
-        self.study.sampler = optuna.samplers.TPESampler(seed=own, multivariate=True)
+        params = self._untried(seed, most)
+        self.study.sampler = (
+            optuna.samplers.TPESampler(seed=own, multivariate=True)
+            if params is None
+            else _fixed_sampler(params)
+        )
         self.study.ask(self.distributions)
 
     def _untried(self, seed: int, most: int) -> dict[str, Any] | None:
@@ -232,6 +249,25 @@ class SweepStore:
 
     def _id(self, trial: FrozenTrial) -> int:
         return self.database.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
+
+
+def _fixed_sampler(params: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
+    """A sampler that gives these values."""
+    import optuna
+
+    class FixedSampler(optuna.samplers.BaseSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+            return {}
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return {}
+
+        def sample_independent(
+            self, study: Any, trial: Any, param_name: str, param_distribution: Any
+        ) -> Any:
+            return params[param_name]
+
+    return FixedSampler()
 
 
 def _distribution(dimension: NumberRange | Choices) -> BaseDistribution:
