@@ -17,6 +17,8 @@ from autoencode.io.store import read_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
 from autoencode.scale import validation_values
+from autoencode.train.checkpoint import checkpoints
+from autoencode.train.progress import last_step
 from autoencode.train.trainer import Trainer
 
 optuna = pytest.importorskip("optuna")
@@ -129,13 +131,14 @@ def test_a_killed_sweep_loses_and_doubles_no_trial(digits, tmp_path):
     script.write_text(KILLED)
     out = tmp_path / "s"
     with subprocess.Popen([sys.executable, script, str(out)]) as process:
-        state, end = out / "trials" / "00000" / "state", time.monotonic() + 120
+        end = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < end:
-            if any(path.name != "probe" for path in state.glob("*")):
+            if last_step(out / "trials" / "00000") >= 100:
                 break
-            time.sleep(0.02)
+            time.sleep(0.01)
         process.kill()
     assert open_run(out / "trials" / "00000").status == "running"
+    assert checkpoints(out / "trials" / "00000" / "state")
     settings = {"steps": 990, "checkpoint_every": 20, "validate_every": 495, "compile": "off"}
     trials = optuna.load_study(
         study_name=read_json(out / "sweep.json")["study"], storage=f"sqlite:///{out / 'sweep.db'}"

@@ -102,7 +102,8 @@ class SweepPlan:
         every = ", every combination," if combinations(self.space) == self.trials else ""
         return (
             f"{self.trials:,} trial{'s' if self.trials > 1 else ''} of {self.recipe.name} on "
-            f"{self.data.name}{every} vary {varied}, for {goals} on {len(self.data.validation):,} validation examples"
+            f"{self.data.name}{every} vary {varied}, for {goals} on "
+            f"{len(self.data.validation):,} validation examples"
             f"{f', mean of {self.seeds} seeds' if self.seeds > 1 else ''}"
         )
 
