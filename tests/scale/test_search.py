@@ -118,7 +118,7 @@ KILLED = """
 import sys
 import autoencode as ae
 if __name__ == "__main__":
-    recipe = ae.RECIPES["vae"].set("network.hidden", (8,)).set("likelihood", "bernoulli")
+    recipe = ae.RECIPES["ae"].set("network.hidden", (8,))
     ae.sweep(recipe, "digits", vary={"latent": "2..6", "lr": "1e-4..1e-2:log"}, trials=3,
              out=sys.argv[1], workers=1, steps=990, batch_size=50,
              checkpoint_every=20, validate_every=495, precision="float32", compile="off")
@@ -144,7 +144,8 @@ def test_a_killed_sweep_loses_and_doubles_no_trial(digits, tmp_path):
         study_name=read_json(out / "sweep.json")["study"], storage=f"sqlite:///{out / 'sweep.db'}"
     ).trials
     assert [trial.state.name for trial in trials] == ["RUNNING"]
-    found = swept(digits, out, trials=1, **settings)
+    recipe = RECIPES["ae"].set("network.hidden", (8,))
+    found = swept(digits, out, recipe, trials=1, **settings)
     assert [(t.number, t.state) for t in found.trials] == [(0, "complete")]
     assert dict(found.trials[0].values) == trials[0].params
     alone = ae.fit(found.best[0].recipe, digits, progress=False, **found.best[0].settings)
@@ -260,6 +261,20 @@ def test_the_command_trains_the_best_again(digits, tmp_path, monkeypatch, capsys
     run, again = open_run(f"s/trials/{best['number']:05d}"), open_run("again")
     assert (run.recipe, run.settings) == (again.recipe, again.settings)
     assert same_weights(run.load_model(), again.load_model())
+
+
+@pytest.mark.long
+def test_two_sweeps_in_one_database(digits, tmp_path):
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    first = swept(digits, tmp_path / "a", trials=2, steps=4, storage=storage)
+    second = swept(digits, tmp_path / "b", trials=1, steps=4, storage=storage, metric="psnr")
+    assert (len(first.trials), len(second.trials)) == (2, 1)
+    assert not (tmp_path / "a" / "sweep.db").exists()
+    assert outcome(swept(digits, tmp_path / "a", trials=2, steps=4, storage=storage)) == (
+        outcome(first)
+    )
+    with pytest.raises(RunError, match="a sweep with another storage: sqlite"):
+        swept(digits, tmp_path / "a", trials=2, steps=4)
 
 
 @pytest.mark.long

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from autoencode.errors import AutoencodeError
@@ -50,7 +49,7 @@ def write_sweep_report(
             name: None if isinstance(each, Choices) else each.log
             for name, each in plan.space.items()
         },
-        importances=_importances(store) if len(complete) >= MIN_IMPORTANCES else {},
+        importances=store.importances() if len(complete) >= MIN_IMPORTANCES else {},
     )
     data = plan.data
     parts = (data.train, data.validation, data.test)
@@ -87,20 +86,3 @@ def _shown(trial: SweepTrial, folder: Path, best: bool) -> ShownTrial:
         best,
         trial.error,
     )
-
-
-def _importances(store: SweepStore) -> Mapping[str, Mapping[str, float]]:
-    """How much of the variance of each metric each argument explains; none where that fails."""
-    import optuna
-
-    found = {}
-    for i, metric in enumerate(store.metrics):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of trials that all have one value
-            try:
-                found[metric.name] = optuna.importance.get_param_importances(
-                    store.study, target=lambda trial, i=i: trial.values[i]
-                )
-            except (ValueError, RuntimeError):
-                continue
-    return found

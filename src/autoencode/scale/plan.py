@@ -91,7 +91,7 @@ class SweepPlan:
             "seeds": self.seeds,
             "settings": {
                 name: list(value) if isinstance(value, tuple) else value
-                for name, value in (self.settings or {}).items()
+                for name, value in {**(self.settings or {}), "seed": self.first_seed}.items()
             },
         }
 

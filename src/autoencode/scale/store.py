@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -246,6 +247,27 @@ class SweepStore:
         for step, value in history.items():
             if step not in trial.intermediate_values:
                 self.database.set_trial_intermediate_value(self._id(trial), step, value)
+
+    def importances(self) -> dict[str, dict[str, float]]:
+        """How much of the variance of each metric each argument explains, as Optuna estimates it.
+
+        A metric without a variance over the complete trials is left out.
+        """
+        from optuna.importance import get_param_importances
+
+        found = {}
+        for i, metric in enumerate(self.metrics):
+
+            def value(trial: FrozenTrial, position: int = i) -> float:
+                return float(trial.values[position])
+
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of trials that all have one value
+                try:
+                    found[metric.name] = get_param_importances(self.study, target=value)
+                except (ValueError, RuntimeError):
+                    continue
+        return found
 
     def _id(self, trial: FrozenTrial) -> int:
         return self.database.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
