@@ -56,7 +56,8 @@ def opened(
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file, and a sweep needs a folder", "Choose another --out.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).exists():
-        others = {path.name for path in folder.iterdir()} - {LOCK}
+        names = {path.name for path in folder.iterdir()} - {LOCK}
+        others = {name for name in names if not name.startswith(DATABASE)}
         if others:
             raise RunError(
                 f"{folder} contains files that are not of a sweep, such as {min(others)}",
@@ -74,9 +75,10 @@ def opened(
             what = f"Another process is at work on the sweep in {folder}"
             raise RunError(what, "Wait for it, or choose another --out (out=).") from None
     try:
+        # The record is written last: a database that cannot be opened leaves none.
+        database = _database(storage or f"sqlite:///{(folder / DATABASE).resolve()}")
         name = _study_name(folder, {**record, "storage": storage and _shown(storage)})
-        url = storage or f"sqlite:///{(folder / DATABASE).resolve()}"
-        yield SweepStore(_database(url), name, space, metrics)
+        yield SweepStore(database, name, space, metrics)
     finally:
         lock.release()
         optuna.logging.set_verbosity(verbosity)
