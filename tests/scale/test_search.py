@@ -314,7 +314,7 @@ def test_other_folders_and_storages_are_refused(digits, tmp_path):
     found = swept(digits, tmp_path / "t", trials=1, steps=4)  # a failed call leaves no sweep
     assert len(found.trials) == 1
     with pytest.raises(RunError, match="a sweep with another storage: None, and sqlite"):
-        swept(digits, tmp_path / "t", storage=f"sqlite:///{tmp_path / 'u.db'}")
+        swept(digits, tmp_path / "t", steps=4, storage=f"sqlite:///{tmp_path / 'u.db'}")
 
 
 def test_two_processes_do_not_share_a_sweep(digits, tmp_path):

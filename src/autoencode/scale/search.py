@@ -57,6 +57,11 @@ def sweep(
         RunError: the folder holds something else, or no trial has succeeded.
         AutoencodeError: Optuna is not installed.
         Interrupted: Ctrl-C or SIGTERM, after saving.
+
+    >>> import autoencode as ae
+    >>> found = ae.sweep("ae", "digits", vary={"latent": "2..3"}, steps=5, workers=1)
+    >>> [trial.state for trial in found.trials], found.best[0].runs[0].status
+    (['complete', 'complete'], 'done')
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe if latent is None else recipe.but(latent=latent)
