@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -257,7 +258,7 @@ def _end(name: str, text: str, end: str, whole: bool) -> int | float:
             value = float(end)
         except ValueError:
             value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= sys.float_info.max:  # also no number, and whole numbers beyond floats
         raise RecipeError(f'"{end}" in {name}={text} is not a finite number', f"{HOW}.")
     if whole and not isinstance(value, int):
         if value != int(value):
