@@ -39,10 +39,12 @@ def commands(page):
 def shortened(command):
     """The same command in a second: few steps, and images of 8×8 that need no download."""
     small = ["digits" if word in ("mnist", "fashion-mnist") else word for word in command]
-    if small[0] in ("train", "demo", "study"):
+    if small[0] in ("train", "demo", "study", "sweep"):
         small += ["--steps", "20"]  # the last one counts
     if small[0] == "study":
         small += ["--seeds", "1", "--workers", "1"]
+    if small[0] == "sweep":
+        small += ["--trials", "2"]
     if "--seeds" in small and small[0] == "train":
         small += ["--seeds", "2"]
     if small[0] == "evaluate" and "--measures" not in small:

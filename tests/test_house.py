@@ -31,6 +31,7 @@ FLOORS = {
     "explorer": 6,
     "studies": 6,
     "use": 6,
+    "scale": 6,
     "sklearn": 7,
     "cli": 7,
     "__main__": 8,

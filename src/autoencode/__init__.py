@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from autoencode.report.plots import plot_latent as plot_latent
     from autoencode.report.plots import plot_reconstructed as plot_reconstructed
     from autoencode.report.plots import show as show
+    from autoencode.scale.search import sweep as sweep
     from autoencode.sklearn import AutoencoderDetector as AutoencoderDetector
     from autoencode.sklearn import AutoencoderTransformer as AutoencoderTransformer
     from autoencode.train import Job as Job
@@ -66,6 +67,7 @@ __getattr__, __dir__, __all__ = attach(
         "models.run": ["load", "open_run"],
         "report": ["write_report"],
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed", "show"],
+        "scale.search": ["sweep"],
         "sklearn": ["AutoencoderDetector", "AutoencoderTransformer"],
         "train": ["Job", "fit", "fit_many", "resume"],
         "use.export": ["export"],

@@ -8,6 +8,7 @@ quick; for the same reason the checks are written here instead of with pydantic.
 from __future__ import annotations
 
 import inspect
+import json
 import reprlib
 import sys
 import types
@@ -63,6 +64,21 @@ def option(default: Any, text: str, *, shown: str = "", metavar: str = "", flag:
     return field(
         default=default, metadata={"help": text, "shown": shown, "metavar": metavar, "flag": flag}
     )
+
+
+def read_value(text: str) -> Any:
+    """A value that is written as text: JSON where it is JSON, None for "none", else the text.
+
+    >>> read_value("[512, 256]"), read_value("0.5"), read_value("none"), read_value("normal")
+    ((512, 256), 0.5, None, 'normal')
+    """
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return tuple(parsed) if isinstance(parsed, list) else parsed
 
 
 def bare_type(kind: Any) -> tuple[Any, Within | None]:

@@ -71,6 +71,10 @@ class Interrupted(AutoencodeError):
         self.exit_code = 128 + signal
 
 
+class Pruned(AutoencodeError):
+    """A rule ended a training before its last step; the training can be resumed (exit code 2)."""
+
+
 def is_disk_full(error: OSError) -> bool:
     """Whether an error means that the disk is full or a disk quota is exceeded."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

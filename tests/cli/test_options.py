@@ -66,6 +66,8 @@ def test_every_verb_has_a_sentence_and_an_example(path, command):
         (("train",), "settings", Settings),
         (("train",), "options", Options),
         (("study",), "options", Options),
+        (("sweep",), "settings", Settings),
+        (("sweep",), "options", Options),
         (("data", "check"), "options", Options),
     ],
 )

@@ -16,7 +16,7 @@ from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
-VERBS = "demo train resume evaluate compare study explore"
+VERBS = "demo train resume evaluate compare study sweep explore"
 VERBS += " embed anomalies reconstruct denoise impute generate interpolate export serve"
 VERBS += " push pull recipes"
 # The exit code that typer gives to Ctrl-C where nothing else handles it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from autoencode.arguments import bare_type
+from autoencode.arguments import bare_type, read_value
 from autoencode.errors import AutoencodeError
 
 RunFolder = Annotated[
@@ -211,10 +210,4 @@ def assignment(text: str) -> tuple[str, Any]:
         raise AutoencodeError(
             f'--set takes NAME=VALUE, and got "{text}"', "For example: --set terms.kl.weight=4"
         )
-    if value.lower() in ("none", "null"):
-        return name, None
-    try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError):
-        return name, value
-    return name, tuple(parsed) if isinstance(parsed, list) else parsed
+    return name, read_value(value)

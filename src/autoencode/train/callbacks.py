@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ class Training(Protocol):
 
     state: all that changes from step to step.   meter: sums since the last line of the log.
     folder: of the run; None where nothing is saved.
+    on_validation: called with the step and the figures of each validation.
     """
 
     state: TrainState
@@ -36,6 +37,7 @@ class Training(Protocol):
     batches: Batches
     meter: Meter
     folder: Path | None
+    on_validation: Callable[[int, Mapping[str, Any]], None] | None
 
     @property
     def epochs(self) -> float:
@@ -141,6 +143,11 @@ class Validate(Callback):
 
     def __call__(self, trainer: Training) -> None:
         """Measures, reports, and remembers the best weights where they are kept."""
+        found = self._measured(trainer)
+        if trainer.on_validation is not None:
+            trainer.on_validation(trainer.state.step, found)
+
+    def _measured(self, trainer: Training) -> dict[str, Any]:
         state, objective = trainer.state, trainer.state.objective
         # With all schedules at their end, so that early stopping compares equal objectives.
         objective.apply_schedules(math.inf)
@@ -150,13 +157,14 @@ class Validate(Callback):
             if trainer.folder is not None:
                 self.validation.write_strip(objective, trainer.folder, state.step)
             if not state.keeps_best:
-                return
+                return found
             if found["loss"] < state.best_loss:
                 state.best_loss, state.validations_without_improvement = found["loss"], 0
                 weights = objective.state_dict()
                 state.best_weights = {k: v.detach().clone() for k, v in weights.items()}
             else:
                 state.validations_without_improvement += 1
+        return found
 
 
 class SaveCheckpoints(Callback):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def fit(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
+    on_validation: Callable[[int, Mapping[str, Any]], None] | None = None,
     **settings: Any,
 ) -> FitResult:
     """Trains a recipe on data.
@@ -39,6 +40,8 @@ def fit(
     out: the folder of the run; None keeps everything in memory.
     overwrite: replace the run that is in the folder.
     progress: show a progress bar; None shows it on a terminal and in a notebook.
+    on_validation: called after each validation with the step and its loss, terms and squared_error;
+        an error that it raises ends the training.
     settings: see `Settings`. Torch's global random state is restored afterwards.
 
     Raises:
@@ -64,6 +67,7 @@ def fit(
     session = new_session(recipe, data, settings, folder, progress)
     for notice in session.notices:
         say(notice)
+    session.trainer.on_validation = on_validation
     return session.train(overwrite)
 
 
@@ -74,6 +78,7 @@ def resume(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
+    on_validation: Callable[[int, Mapping[str, Any]], None] | None = None,
     **settings: Any,
 ) -> FitResult:
     """Resumes an interrupted run, or trains a finished run for more steps.
@@ -91,7 +96,7 @@ def resume(
     data: only for a run that was trained on arrays in memory.
     out: the folder of the new run; None keeps everything in memory.
     overwrite: replace the run that is in the folder `out`, which may be the finished run itself.
-    progress: as of `fit`.
+    progress, on_validation: as of `fit`.
     settings: `steps` or `epochs`, and settings that are to differ, such as `lr`; see `Settings`.
 
     Raises:
@@ -116,7 +121,9 @@ def resume(
             f"Give its own data, {run.data['name']}, read with the same options.",
         )
     if run.status != "done":
-        return resumed_session(run, data, progress).train()
+        resumed = resumed_session(run, data, progress)
+        resumed.trainer.on_validation = on_validation
+        return resumed.train()
     new = None if out is None else Path(out)
     if new is not None and run.network_sha256 and new.resolve() == run.folder.resolve():
         raise RunError(
@@ -124,7 +131,9 @@ def resume(
             "that uses it",
             "Choose another --out.",
         )
-    return continued_session(run, data, settings, new, progress).train(overwrite)
+    continued = continued_session(run, data, settings, new, progress)
+    continued.trainer.on_validation = on_validation
+    return continued.train(overwrite)
 
 
 def _check_status(run: Run, settings: Mapping[str, Any], out: str | Path | None) -> None:

@@ -19,6 +19,7 @@ from autoencode.errors import (
     DataError,
     Diverged,
     Interrupted,
+    Pruned,
     RecipeError,
     RunError,
 )
@@ -144,9 +145,9 @@ class Session:
         try:
             with memory_errors(self.trainer.settings.batch_size):
                 yield
-        except (Interrupted, Diverged) as error:
+        except (Interrupted, Pruned, Diverged) as error:
             if self.run is not None:
-                status = "interrupted" if isinstance(error, Interrupted) else "diverged"
+                status = "diverged" if isinstance(error, Diverged) else "interrupted"
                 if self.trainer.state.is_done:  # it failed by the checks at the end
                     self.run.write_weights(self.trainer.model)
                 replace(self.run, status=status, summary=self.trainer.summary()).write()

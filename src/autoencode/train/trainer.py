@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -72,6 +72,7 @@ class Trainer:
         changes = self.state.changes_between_steps
         self.may_compile = may_compile(settings.compile, changes, self.state.device)
         self.meter = Meter(1)
+        self.on_validation: Callable[[int, Mapping[str, Any]], None] | None = None
         self._bar = self._new_bar(False)
         self._log: Log | None = None
         self.callbacks: Sequence[Callback] = callbacks_of(self)

@@ -37,6 +37,7 @@ class Job:
     recipe: what is trained, `RECIPES["vae"]` for one.   data: what `load_data` gave.
     out: the folder of its run.   settings: see `Settings`; `seed` is one of them.
     overwrite: replace another training that is in the folder.
+    on_validation: as of `fit`; it can be pickled.
 
     Raises:
         RecipeError: settings without meaning, or a device that is not there.
@@ -52,6 +53,7 @@ class Job:
     out: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
+    on_validation: Callable[[int, Mapping[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out", Path(self.out))
@@ -222,7 +224,7 @@ def _train(
     if run is not None and run.status == "done":
         fitted = FitResult(run.load_model(), dict(run.summary), job.data, run)
     elif run is not None and checkpoints(job.out / "state"):
-        fitted = resume(job.out, data=job.data, progress=progress)
+        fitted = resume(job.out, data=job.data, progress=progress, on_validation=job.on_validation)
     else:
         _clear(job.out)
         fitted = fit(
@@ -231,6 +233,7 @@ def _train(
             out=job.out,
             overwrite=job.overwrite or run is not None,
             progress=progress,
+            on_validation=job.on_validation,
             **job.settings,
         )
     return None if on_trained is None else on_trained(fitted)
@@ -252,6 +255,7 @@ class Task:
     out: Path
     settings: Mapping[str, Any]
     overwrite: bool
+    on_validation: Callable[[int, Mapping[str, Any]], None] | None
 
 
 class Work:
@@ -269,7 +273,8 @@ class Work:
             self.mapped[task.data] = self.shared[task.data].data()
         # From its JSON form: reading it executes the file of a network of the user's own.
         recipe = Recipe.from_dict(task.recipe)
-        job = Job(recipe, self.mapped[task.data], task.out, task.settings, task.overwrite)
+        data = self.mapped[task.data]
+        job = Job(recipe, data, task.out, task.settings, task.overwrite, task.on_validation)
         return _train(job, self.on_trained)
 
 
@@ -304,7 +309,14 @@ def _in_parallel(
         places = {key: place for place, key in enumerate(distinct)}
         shared = [share(data, Path(scratch) / str(places[key])) for key, data in distinct.items()]
         tasks = [
-            Task(job.recipe.to_dict(), places[id(job.data)], job.out, job.settings, job.overwrite)
+            Task(
+                job.recipe.to_dict(),
+                places[id(job.data)],
+                job.out,
+                job.settings,
+                job.overwrite,
+                job.on_validation,
+            )
             for job in jobs
         ]
         with bar:
