@@ -36,7 +36,7 @@ class MedianRule:
         value, limit = self.metric.validated(found), self.medians.get(step)
         if value is not None and limit is not None and value > limit:
             raise Pruned(
-                f"pruned at step {step:,}: {self.metric.name} {value:.4g} on validation, above the "
+                f"Pruned at step {step:,}: {self.metric.name} {value:.4g} on validation, above the "
                 f"median {limit:.4g} of the complete trials",
                 "Train every trial to its end with --no-prune (prune=False).",
             )

@@ -157,7 +157,7 @@ class SweepWork:
         for error in errors:
             if isinstance(error, Pruned):
                 self.store.prune(trial, str(error))
-                self._say(trial, error.what)
+                self._say(trial, error.what[0].lower() + error.what[1:])
                 return
             if not isinstance(error, OF_TRIAL):
                 raise error
