@@ -10,11 +10,13 @@ def plain(text: object) -> str:
 
     >>> print(plain("a <b> * c_d _e_ [f](g) [0, 1]"))
     a \<b> \* c_d \_e\_ \[f\](g) \[0, 1\]
+    >>> print(plain("__dict__ a__b"))
+    \_\_dict\_\_ a\_\_b
     >>> print(plain("1. a"), plain("-1.5"), plain("- a"), plain("# a"), sep=" / ")
     1\. a / -1.5 / \- a / \# a
     """
     line = " ".join(str(text).split())
-    line = re.sub(r"[\\`*<\[\]&~$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
+    line = re.sub(r"[\\`*<\[\]&~$#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line)
     # What begins a list, a quotation, a heading or a rule.
     return re.sub(r"^(\d{0,9})([-+.)](?=\s|$)|[>=|]|-(?=-))", r"\1\\\2", line)
 
