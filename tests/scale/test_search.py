@@ -130,7 +130,9 @@ def test_a_killed_sweep_loses_and_doubles_no_trial(digits, tmp_path):
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     out = tmp_path / "s"
-    with subprocess.Popen([sys.executable, script, str(out)]) as process:
+    # With as many threads as here, on which the bits depend.
+    env = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with subprocess.Popen([sys.executable, script, str(out)], env=env) as process:
         end = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < end:
             if last_step(out / "trials" / "00000") >= 100:
