@@ -150,7 +150,7 @@ def _database(url: str) -> optuna.storages.RDBStorage:
 
 
 class SweepStore:
-    """The trials of a sweep: asked for, told and read."""
+    """The trials of a sweep: begun, finished and read."""
 
     def __init__(
         self,
@@ -181,11 +181,11 @@ class SweepStore:
         return [trial for trial in trials if trial.params.keys() == self.space.keys()]
 
     def unfinished(self) -> list[FrozenTrial]:
-        """The trials that were asked for and not told."""
+        """The trials that have begun and are not finished."""
         return [trial for trial in self.trials() if not trial.state.is_finished()]
 
     def ask(self, seed: int, most: int) -> None:
-        """Adds a trial, with the state RUNNING until it is told.
+        """Adds a trial, with the state RUNNING until it is finished.
 
         If there are at most `most` combinations of values, each is tried once.
 

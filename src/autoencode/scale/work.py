@@ -1,4 +1,4 @@
-"""A sweep at work: trials are asked for, trained and told."""
+"""A sweep at work: trials are chosen, trained and recorded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_TRIAL = (Diverged, RecipeError, DataError, ResourceError)
 
 
 class SweepWork:
-    """A sweep at work: it asks for trials, trains them and tells their metrics."""
+    """A sweep at work: it chooses trials, trains them and records their metrics."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class SweepWork:
     def next_trials(self) -> None:
         """Trains as many trials as there are workers for, those that were interrupted first.
 
-        All of them are told at the end, in their order: so neither the trials that follow nor
+        All of them are recorded at the end, in their order: so neither the trials that follow nor
         pruning depends on which training was the fastest.
         """
         with StopSignals() as signals:
