@@ -149,7 +149,8 @@ def test_a_body_of_150_mb(serve, path, chunked):
     if answer is not None:
         assert answer[0] == 413
         assert "32,000,000 bytes" in sentence(answer[2])
-    assert service.memory[0] - before < 60
+    # Up to the limit of 32 MB is held, and twice that while the buffer grows.
+    assert service.memory[0] - before < 80
     assert service.embed() == 200
 
 
