@@ -332,8 +332,9 @@ class Likelihood(Part, ABC):
     normalised: ClassVar[bool] = True
     # Whether values of an example may be missing, NaN.
     missing: bool = False
-    # Whether the mean of p(x|z) is θ itself, so that a linear decoder gives the mean of PCA.
-    identity: bool = False
+    # (a, b) if the mean of p(x|z) is a + b θ, with θ of the first channel, so that a linear decoder
+    # can give the mean of PCA; None for any other function.
+    affine: tuple[float, float] | None = None
 
     def initialise(self, x: Tensor) -> None:
         """Sets parameters to the scale of the training examples x [N, *X], before training."""

@@ -86,6 +86,42 @@ def test_bytes_and_many_values_too(monkeypatch):
     assert error_of(start(begins_at(), data), data.test.x) == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize("kind", ["discretised-logistic", "gaussian-heteroscedastic"])
+@pytest.mark.parametrize("name", ["ae", "vae"])
+def test_likelihoods_with_a_scale_of_each_value(name, kind, network):
+    """The first channel gives PCA, and the scale is one that its error has."""
+    data = load_data((images((3, 5, 6)) * 255).astype("uint8"))
+    model = start(begins_at(name, network, likelihood=kind), data)
+    q, train = model.decode(model.encode(data.train.x).z), flat(data.train.x)
+    loc = (q.base_dist if kind == "gaussian-heteroscedastic" else q).loc.flatten(1).numpy()
+    pca = PCA(4, svd_solver="full").fit(train)
+    components = pca.transform(train)
+    left_out = train.var(0).sum() - pca.explained_variance_.sum() * (1 - 1 / len(train))
+    noise = left_out / (train.shape[1] - (4 if name == "vae" else 0))
+    if name == "vae":  # shrunk at both sides, by √(1 − σ²/λ)
+        components *= 1 - noise / (pca.explained_variance_ * (1 - 1 / len(train)))
+    np.testing.assert_allclose(loc, pca.inverse_transform(components), atol=1e-4)
+    deviation = q.stddev if kind == "gaussian-heteroscedastic" else logistic_deviation(q)
+    np.testing.assert_allclose(deviation, math.sqrt(noise), rtol=1e-3)
+
+
+def logistic_deviation(q):
+    return q.log_scale.exp() * math.pi / math.sqrt(3)
+
+
+def test_a_scale_that_the_recipe_gives():
+    """Components with less variance than that of the scale stay at the prior."""
+    data = load_data((images((5, 6)) * 255).astype("uint8"))
+    recipe = begins_at("vae", likelihood="discretised-logistic", likelihood__scale=0.2)
+    model = start(recipe, data)
+    variances = PCA(4, svd_solver="full").fit(flat(data.train.x)).explained_variance_
+    used = variances > 0.2**2 * math.pi**2 / 3
+    assert 0 < used.sum() < 4
+    assert ((model.encode(data.test.x).q.base_dist.scale < 1).all(0).numpy() == used).all()
+    assert model.decoder.likelihood.log_scale.exp().item() == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize("load_table", [load_wine, load_breast_cancer, load_diabetes])
 @pytest.mark.parametrize("latent", [2, 7])
 def test_tables_begin_at_pca(load_table, latent):
@@ -252,14 +288,26 @@ def test_what_the_data_decide():
 
 @pytest.mark.parametrize(
     "name",
-    ["vae", "ae-linear", "ae-shallow", "denoising-ae", "vq-vae", "ladder-vae", "vae-gan", "m2"],
+    ["ae-linear", "ae-shallow", "denoising-ae", "vq-vae", "ladder-vae", "vae-gan", "m2"],
 )
 def test_recipes_that_continuous_images_leave_alone(name):
-    """A discretised likelihood, no hidden layers, a corruption, discrete codes, another model."""
+    """No hidden layers, a corruption, discrete codes, another model."""
     pixels = (255 * images((8, 8))).round().astype("uint8")
     recipe, _ = for_data(RECIPES[name], load_data(pixels))
     assert recipe.but(likelihood=RECIPES[name].likelihood) == RECIPES[name]
     assert recipe.likelihood.args == RECIPES[name].likelihood.args
+
+
+@pytest.mark.parametrize("name", ["vae", "beta-vae", "conv-vae", "cvae", "vamp-vae"])
+def test_a_vae_of_bytes_begins_at_pca(name):
+    """The mean of its likelihood is linear in the decoder's output, so that no mean is set."""
+    data = load_data((255 * images((3, 8, 8))).round().astype("uint8"))
+    recipe, notices = for_data(RECIPES[name], data)
+    assert recipe.likelihood == Spec("discretised-logistic")
+    assert recipe.network.args["linear"] == "pca"
+    assert "linear path (network.linear=pca), and the weights" in notices[-1]
+    mixture = RECIPES[name].set("likelihood", "discretised-logistic-mixture")
+    assert for_data(mixture, data) == (mixture, [])
 
 
 def test_vectors_are_left_alone():

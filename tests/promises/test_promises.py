@@ -80,8 +80,9 @@ def needs_images(recipe):
     return False
 
 
+# The two slowest shapes are of the long tests; all other tests here are of the grey one.
 SHAPES = [
-    (name, x)
+    pytest.param(name, x, marks=pytest.mark.long if x in (GREY, ODD) else ())
     for name, recipe in CASES.items()
     for x in (GREY, COLOUR, ODD, VECTOR)
     if x != VECTOR or not needs_images(recipe)

@@ -61,9 +61,12 @@ KINDS = {
     "three metrics": view_of([(1.0, 2.0, 3.0), (2.0, 1.0, 3.0)], metrics=(MSE, SSIM, MSE)),
     "none": view_of([None, None]),
 }
+QUICK = {"choices", "three metrics", "none"}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in KINDS]
+)
 def test_pages_of_any_trials(name, tmp_path):
     view = KINDS[name]
     page = write_sweep_page(page_of(view), tmp_path / "report.html").read_text()

@@ -39,9 +39,9 @@ def followed(monkeypatch):
         ("ae", 0.5, {}),
         ("vae", 0.9, {"precision": "bf16"}),
         ("ae-deep", 0.7, {}),  # with the statistics of batch normalisation
-        ("aae", 0.8, {}),  # with a critic
         ("vae", 0.0, {"clip": 1.0}),
-        ("ae", 0.99, {"compile": "on"}),
+        pytest.param("aae", 0.8, {}, marks=pytest.mark.long),  # with a critic
+        pytest.param("ae", 0.99, {"compile": "on"}, marks=pytest.mark.long),
     ],
 )
 def test_the_model_has_the_average(name, decay, settings, digits, monkeypatch):
@@ -87,8 +87,16 @@ def test_a_continued_training_begins_at_the_critics_of_its_run(digits, tmp_path)
         assert torch.equal(state.average.tensors[name], tensor), name
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 7, 50])
-@pytest.mark.parametrize("changes", [{}, {"context": "labels"}])
+@pytest.mark.parametrize(
+    ("parts", "changes"),
+    [
+        (3, {}),
+        (50, {}),
+        (7, {"context": "labels"}),
+        pytest.param(1, {}, marks=pytest.mark.long),
+        pytest.param(2, {"context": "labels"}, marks=pytest.mark.long),
+    ],
+)
 def test_parts_of_a_batch_give_the_update_of_the_batch(parts, changes, digits):
     """For terms that are means over examples, and without random numbers."""
     settings = {"steps": 5, "batch_size": 50, "precision": "float32", "progress": False}

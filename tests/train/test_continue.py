@@ -54,7 +54,7 @@ def test_the_learning_rate_begins_anew(done, tmp_path):
     assert rates[-1] < 2e-5
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 1}, {"steps": 5}, {"steps": 5, "batch_size": 20}])
+@pytest.mark.parametrize("settings", [{"epochs": 1}, {"steps": 5, "batch_size": 20}])
 def test_steps_and_epochs_are_counted_from_the_end(done, settings):
     fitted = resume(done.folder, progress=False, **settings)
     size = settings.get("batch_size", 50)

@@ -32,7 +32,7 @@ QUICK = {"steps": 60, "batch_size": 50}
 
 
 def test_training_improves_and_leaves_a_whole_run(digits, tmp_path):
-    fitted = fit(SMALL, digits, out=tmp_path / "run", steps=400, batch_size=50, lr=3e-3)
+    fitted = fit(SMALL, digits, out=tmp_path / "run", steps=200, batch_size=50, lr=3e-3)
     assert {p.name for p in (tmp_path / "run").iterdir()} >= {
         "recipe.json",
         "run.json",
@@ -43,12 +43,12 @@ def test_training_improves_and_leaves_a_whole_run(digits, tmp_path):
     }
     run = open_run(tmp_path / "run")
     assert run.status == "done"
-    assert run.summary["steps"] == 400
+    assert run.summary["steps"] == 200
     assert run.recipe == SMALL
     validation = [line["validation"]["loss"] for line in run.log() if "validation" in line]
     assert validation[-1] < 0.8 * validation[0]
     steps = [line for line in run.log() if "validation" not in line]
-    assert steps[-1]["step"] == 400
+    assert steps[-1]["step"] == 200
     assert steps[-1]["terms"].keys() == {"reconstruction", "kl"}
     assert all(line["images_per_second"] > 0 for line in steps)
     assert steps[-1]["loss"] == pytest.approx(sum(steps[-1]["terms"].values()), rel=1e-5)

@@ -46,7 +46,7 @@ CASES = {
         {},
     ),
 }
-QUICK = {"noise and early stop", "from PCA"}
+QUICK = {"noise and early stop"}
 STEPS = 120
 
 

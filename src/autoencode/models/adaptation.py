@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from autoencode.arguments import argument_value, arguments_of
+from autoencode.contract import Likelihood
 from autoencode.data import Data, scaled
 from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.dictionary import as_dictionary
@@ -28,10 +29,10 @@ def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Re
     """The recipe for these data, and a sentence for each change.
 
     For tables see `for_table`, for top-k codes of vectors `as_dictionary`. The likelihood "auto"
-    becomes that of `default_likelihood`. For continuous images, an autoencoder or VAE with a normal
-    likelihood begins at PCA: its network gets a linear path, and the mean of p(x|z) is the
-    decoder's output itself, without a sigmoid. Other recipes, and recipes for other data, stay as
-    they are. What the recipe sets itself is kept.
+    becomes that of `default_likelihood`. For continuous images, an autoencoder or VAE begins at
+    PCA where the mean of its likelihood can be linear in the decoder's output: its network gets a
+    linear path, and a mean that would have a sigmoid has none. Other recipes, and recipes for other
+    data, stay as they are. What the recipe sets itself is kept.
 
     init: the recipe of the run whose weights training starts from; what these data would decide
         is as in that run.
@@ -57,11 +58,13 @@ def _with_path(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
     if "linear" not in recipe.network.args:
         if not (_fits(recipe, data) and share_at_ends(data.train.x) < MAX_SHARE_AT_ENDS):
             return recipe, ""
-        changed = recipe.set("network.linear", "pca").set("likelihood.mean", "identity")
+        changed, no_sigmoid = recipe.set("network.linear", "pca"), ""
+        if _has_free_mean(recipe):
+            changed = changed.set("likelihood.mean", "identity")
+            no_sigmoid = " images have no sigmoid (likelihood.mean=identity),"
         return changed, (
             f"For continuous images, {recipe.name} begins at PCA: its network has a linear path "
-            "(network.linear=pca), images have no sigmoid (likelihood.mean=identity), and the "
-            "weights of the best validation are kept."
+            f"(network.linear=pca),{no_sigmoid} and the weights of the best validation are kept."
         )
     if linear_path(recipe) == "pca" and _has_free_mean(recipe):
         notice = "The mean of p(x|z) has no sigmoid (likelihood.mean=identity), so that training "
@@ -85,7 +88,9 @@ def _fits(recipe: Recipe, data: Data) -> bool:
         and may_start_at_pca(recipe)
         and recipe.corruption is None
         and any(term.kind == "reconstruction" for term in recipe.terms.values())
-        and _has_free_mean(recipe)
+        and (
+            _has_free_mean(recipe) or SLOTS["likelihood"][recipe.likelihood.kind].affine is not None
+        )
     )
 
 
@@ -93,6 +98,12 @@ def _has_free_mean(recipe: Recipe) -> bool:
     """Whether the likelihood has a mean function that the recipe does not set."""
     kind = SLOTS["likelihood"][recipe.likelihood.kind]
     return "mean" in arguments_of(kind) and recipe.likelihood.args.get("mean") is None
+
+
+def _has_affine_mean(recipe: Recipe) -> bool:
+    """Whether the mean of the likelihood is linear in the decoder's output, whatever is set."""
+    kind: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
+    return kind.affine is not None
 
 
 def _as_in(recipe: Recipe, init: Recipe) -> Recipe:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from autoencode.data.principal import PrincipalAxes, principal_axes
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.recipe import Recipe
+from autoencode.parts.likelihoods.pixels import IDENTITY
 from autoencode.parts.networks.linear import PrincipalDecoder, PrincipalEncoder
 
 # Components with a smaller share of the first one's standard deviation are rounding errors.
@@ -85,6 +87,11 @@ def _set_paths(
     rows[:used] = torch.where(real, 1 / deviation, 0.0)[:, None] * axes.axes
     columns[:, :used] = axes.axes.T * (deviation * real)
     centre = axes.mean
+    # The decoder gives θ, and the first channel of θ gives the mean a + b θ.
+    a, b = model.decoder.likelihood.affine or IDENTITY
+    others = values * (model.decoder.likelihood.channels - 1)
+    mean_out = functional.pad((centre - a) / b, (0, others))
+    columns = functional.pad(columns / b, (0, 0, 0, others))
     if model.missing:
         # Inputs are rows with 0 for missing values, and an indicator: the mean takes their place.
         rows = torch.cat([rows, rows * centre], 1)
@@ -99,4 +106,4 @@ def _set_paths(
     if features > latent:
         bias[latent : latent + used] = log_variance.float()
     encoder.set_components(centre, rows, weight, bias)
-    decoder.set_components(axes.mean, columns, back)
+    decoder.set_components(mean_out, columns, back)

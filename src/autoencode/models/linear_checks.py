@@ -68,7 +68,7 @@ def refuse_linear(recipe: Recipe, bottleneck: Bottleneck, likelihood: Likelihood
             "begin at PCA",
             f"Use --set bottleneck={other}, --set network.linear=random, {leave_out}",
         )
-    if not likelihood.identity:
+    if likelihood.affine is None:
         fix = "--set likelihood=gaussian --set likelihood.mean=identity"
         raise RecipeError(
             f'Likelihood "{recipe.likelihood.kind}" applies a function to the decoder\'s output, '

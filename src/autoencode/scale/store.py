@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 RECORD, DATABASE, LOCK = "sweep.json", "sweep.db", "sweep.lock"
+# Drivers of databases, and the packages that have them.
+DRIVERS = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "pymysql": "pymysql",
+}
 ERROR = "error"  # the attribute of a failed trial that says why
 
 
@@ -78,10 +85,41 @@ def opened(
         # The record is written last: a database that cannot be opened leaves none.
         database = _database(storage or f"sqlite:///{(folder / DATABASE).resolve()}")
         name = _study_name(folder, {**record, "storage": storage and _shown(storage)})
-        yield SweepStore(database, name, space, metrics)
+        try:
+            with _or_sentence(folder, storage):
+                yield SweepStore(database, name, space, metrics)
+        finally:  # no connection stays open
+            database.remove_session()
+            database.engine.dispose()
     finally:
         lock.release()
         optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _or_sentence(folder: Path, storage: str | None) -> Iterator[None]:
+    """Turns the errors of a database that is lost into one with a fix."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError) as error:
+        name = _shown(storage) if storage else folder / DATABASE
+        raise RunError(
+            f"The database {name} was lost: {_first_line(_cause(error))}",
+            f"The trainings are saved in {folder}. When it is back, give the same again to "
+            "continue.",
+        ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first of the errors that caused one another."""
+    return error if error.__cause__ is None else _cause(error.__cause__)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _study_name(folder: Path, record: Mapping[str, Any]) -> str:
@@ -137,13 +175,20 @@ def _database(url: str) -> optuna.storages.RDBStorage:
     from sqlalchemy.exc import SQLAlchemyError
 
     # Waits for another process that writes, instead of failing at once.
-    arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    # A server may have been started anew since the trial before.
+    local = url.startswith("sqlite")
+    arguments = {"connect_args": {"timeout": 60}} if local else {"pool_pre_ping": True}
     try:
         return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     except (ImportError, ValueError, RuntimeError, SQLAlchemyError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        cause = _cause(error)
+        if isinstance(cause, ModuleNotFoundError) and cause.name in DRIVERS:
+            raise RunError(
+                f"The database {_shown(url)} needs {cause.name}, which is not installed",
+                f"Install it: pip install {DRIVERS[cause.name]}",
+            ) from error
         raise RunError(
-            f"The database {_shown(url)} cannot be opened: {reason}",
+            f"The database {_shown(url)} cannot be opened: {_first_line(cause)}",
             "Check --storage (storage=), or leave it out: the trials are then in a file of the "
             "sweep's folder.",
         ) from error

@@ -14,6 +14,7 @@ from autoencode.data import Split, scaled, still
 from autoencode.models.assemble import Decoder, Encoder, SlotAutoencoder
 from autoencode.models.build import Model
 from autoencode.models.linear import start_at_pca, starts_at_pca
+from autoencode.parts.likelihoods.pixels import IDENTITY
 
 # Values of training examples of which mean and scale are taken.
 SAMPLE_VALUES = 2**22
@@ -44,7 +45,7 @@ def _starts(model: Model, x: tuple[int, ...]) -> Iterator[tuple[Callable[[Tensor
         if isinstance(module, Likelihood) and module.sizes.x == x:
             if type(module).initialise is not Likelihood.initialise:
                 yield module.initialise, True
-        elif not all(likelihood.identity for likelihood in likelihoods):
+        elif not all(likelihood.affine == IDENTITY for likelihood in likelihoods):
             continue
         elif isinstance(module, Encoder | Decoder) and isinstance(module.network, StartsAtData):
             network, one = module.network, isinstance(module, Decoder)

@@ -18,6 +18,8 @@ from autoencode.parts.likelihoods.pixels import Scale, start_of_scale
 LOG_SCALE_RANGE = (-8.0, 5.0)
 # The scale s of a logistic distribution with standard deviation 1.
 UNIT_SCALE = math.sqrt(3) / math.pi
+# a and b of means a + b θ.
+MEAN = (0.5, 0.5)
 
 
 class _Levels(Likelihood):
@@ -45,7 +47,7 @@ class _Levels(Likelihood):
 
     def loc_and_log_scale(self, loc: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
         """μ and ln s from outputs of the network, in their shape."""
-        return 0.5 + 0.5 * loc, (self.log_scale + log_scale).clamp(*LOG_SCALE_RANGE)
+        return MEAN[0] + MEAN[1] * loc, (self.log_scale + log_scale).clamp(*LOG_SCALE_RANGE)
 
 
 class DiscretisedLogisticPixels(_Levels):
@@ -64,9 +66,20 @@ class DiscretisedLogisticPixels(_Levels):
 
     name = "discretised-logistic"
     channels = 2
+    affine = MEAN
 
     def __init__(self, sizes: Sizes, scale: Scale | None = None) -> None:
         super().__init__(sizes, scale)
+
+    def noise_variance(self) -> float | None:
+        """s² π² / 3 if the recipe gives s, else None."""
+        return None if self.from_data else (self.log_scale.exp() / UNIT_SCALE).square().item()
+
+    def set_noise_variance(self, variance: float) -> None:
+        """Sets the scale, unless the recipe gives it."""
+        if self.from_data:
+            log_scale = 0.5 * math.log(max(variance, 1e-30)) + math.log(UNIT_SCALE)
+            self.log_scale.data.fill_(min(max(log_scale, LOG_SCALE_RANGE[0]), LOG_SCALE_RANGE[1]))
 
     def forward(self, theta: Tensor) -> Distribution:
         """Converts outputs [*S, B, 2, *X] to a distribution with batch [*S, B], event [*X]."""

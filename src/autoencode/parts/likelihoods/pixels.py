@@ -22,6 +22,8 @@ Scale = Annotated[float, Within(1e-3, 1e3)]
 MIN_LOG_SCALE = -6.0
 # A scale that the network gives is at most e⁶.
 MAX_LOG_SCALE = 6.0
+# `Likelihood.affine` of a mean that is θ.
+IDENTITY = (0.0, 1.0)
 MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "identity": lambda theta: theta,
@@ -30,12 +32,12 @@ MEANS: dict[Mean, Callable[[Tensor], Tensor]] = {
 
 def mean_function(mean: Mean | None, sizes: Sizes) -> Callable[[Tensor], Tensor]:
     """The function from outputs of the decoder to the mean; by default one for the data's range."""
-    return MEANS["identity" if is_identity(mean, sizes) else "sigmoid"]
+    return MEANS[mean or ("sigmoid" if sizes.bounded else "identity")]
 
 
-def is_identity(mean: Mean | None, sizes: Sizes) -> bool:
-    """Whether `mean_function` is the identity."""
-    return (mean or ("sigmoid" if sizes.bounded else "identity")) == "identity"
+def affine_mean(mean: Mean | None, sizes: Sizes) -> tuple[float, float] | None:
+    """`Likelihood.affine` of `mean_function`."""
+    return IDENTITY if mean_function(mean, sizes) is MEANS["identity"] else None
 
 
 def start_of_scale(x: Tensor) -> Tensor:
@@ -67,7 +69,7 @@ class Gaussian(Likelihood):
         self, sizes: Sizes, scale: Scale = SQUARED_ERROR_SCALE, mean: Mean | None = None
     ) -> None:
         super().__init__(sizes)
-        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
+        self.mean, self.affine = mean_function(mean, sizes), affine_mean(mean, sizes)
         self.register_buffer("scale", torch.tensor(float(scale)), persistent=False)
 
     def noise_variance(self) -> float | None:
@@ -93,7 +95,7 @@ class LearnedScaleGaussian(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale | None = None, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
+        self.mean, self.affine = mean_function(mean, sizes), affine_mean(mean, sizes)
         self.from_data = scale is None
         self.log_scale = nn.Parameter(torch.tensor(float(scale or 0.5)).log())
 
@@ -135,12 +137,17 @@ class HeteroscedasticGaussian(Likelihood):
         self, sizes: Sizes, scale: Literal["pixel", "image"] = "pixel", mean: Mean | None = None
     ) -> None:
         super().__init__(sizes)
-        self.mean, self.by_image = mean_function(mean, sizes), scale == "image"
+        self.mean, self.affine = mean_function(mean, sizes), affine_mean(mean, sizes)
+        self.by_image = scale == "image"
         self.log_scale = nn.Parameter(torch.tensor(0.5).log())
 
     def initialise(self, x: Tensor) -> None:
         """Sets the scale to a quarter of the deviation of the training examples."""
         self.log_scale.data.copy_(start_of_scale(x).log())
+
+    def set_noise_variance(self, variance: float) -> None:
+        """Sets the learned scale that all values share."""
+        self.log_scale.data.fill_(log_scale_of(variance))
 
     def forward(self, theta: Tensor) -> Distribution:
         """Converts outputs [*S, B, 2, *X] to a distribution with batch [*S, B], event [*X]."""
@@ -164,7 +171,7 @@ class LaplacePixels(Likelihood):
 
     def __init__(self, sizes: Sizes, scale: Scale = 1.0, mean: Mean | None = None) -> None:
         super().__init__(sizes)
-        self.mean, self.identity = mean_function(mean, sizes), is_identity(mean, sizes)
+        self.mean, self.affine = mean_function(mean, sizes), affine_mean(mean, sizes)
         self.scale = scale
 
     def noise_variance(self) -> float | None:

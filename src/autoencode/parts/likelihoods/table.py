@@ -12,6 +12,7 @@ from autoencode.contract import Likelihood, Sizes, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import RowDistribution, widen
 from autoencode.parts.likelihoods.pixels import (
+    IDENTITY,
     MIN_LOG_SCALE,
     SQUARED_ERROR_SCALE,
     log_scale_of,
@@ -62,7 +63,8 @@ class TableRows(Likelihood):
                 f"{sizes.x}",
                 "Leave likelihood.missing out.",
             )
-        self.widths, self.missing, self.identity = columns, missing, not any(columns)
+        self.widths, self.missing = columns, missing
+        self.affine = None if any(columns) else IDENTITY
         start = torch.tensor(SQUARED_ERROR_SCALE).log()
         if scale == "column":
             shape = (sum(width == 0 for width in columns),) if columns else sizes.x
