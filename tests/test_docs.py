@@ -36,6 +36,18 @@ def commands(page):
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
+ADDRESS = "tcp://127.0.0.1:8786"
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    """The address of a scheduler that runs here, with a worker."""
+    from autoencode.scale.cluster import connected
+
+    with connected(None, 1) as client:
+        yield client.scheduler.addr
+
+
 def shortened(command):
     """The same command in a second: few steps, and images of 8×8 that need no download."""
     small = ["digits" if word in ("mnist", "fashion-mnist") else word for word in command]
@@ -100,9 +112,7 @@ def test_commands_run(page, tmp_path, monkeypatch, request):
         request.getfixturevalue("hub")  # a local stand-in
     monkeypatch.setattr("autoencode.evaluation.classifier.MIN_STEPS", 50)
     monkeypatch.setattr("autoencode.studies.beta.WEIGHTS", (0.5, 1.0, 16.0))
-    monkeypatch.setattr(
-        "autoencode.train.many.jobs.default_workers", lambda jobs: 1
-    )  # starts nothing
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})  # starts no workers
     if name_of(page) in ("data", "use"):  # the first block writes the tables of its commands
         exec(compile(blocks(page, "python")[0], page.name, "exec"), {})
     if name_of(page) == "modules":  # the last one writes the file of a network
@@ -110,6 +120,9 @@ def test_commands_run(page, tmp_path, monkeypatch, request):
         exec(compile(text, page.name, "exec"), {})
     monkeypatch.setattr("autoencode.use.service.server.serve_on", check_service)
     for command in commands(page):
+        if ADDRESS in command:
+            running = request.getfixturevalue("scheduler")
+            command = [running if word == ADDRESS else word for word in command]
         with pytest.raises(SystemExit) as end:
             main(shortened(command))
         assert end.value.code == 0, command

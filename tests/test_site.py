@@ -92,7 +92,7 @@ def test_the_reference_has_the_classes_that_public_functions_return():
     names = {resolved(name) for name, kind in documented().items() if kind == "class"}
     from autoencode.evaluation.records import Evaluation
     from autoencode.models.run import Run
-    from autoencode.train.many.jobs import Outcome
+    from autoencode.scale.jobs import Outcome
     from autoencode.use.export import ExportedFile
     from autoencode.use.hub import Pulled
 

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from autoencode.report.plots import plot_latent as plot_latent
     from autoencode.report.plots import plot_reconstructed as plot_reconstructed
     from autoencode.report.plots import show as show
+    from autoencode.scale.jobs import Job as Job
+    from autoencode.scale.many import fit_many as fit_many
     from autoencode.scale.search import sweep as sweep
     from autoencode.sklearn import AutoencoderDetector as AutoencoderDetector
     from autoencode.sklearn import AutoencoderTransformer as AutoencoderTransformer
-    from autoencode.train import Job as Job
     from autoencode.train import fit as fit
-    from autoencode.train import fit_many as fit_many
     from autoencode.train import resume as resume
     from autoencode.use.export import export as export
     from autoencode.use.gaps import impute as impute
@@ -67,9 +67,11 @@ __getattr__, __dir__, __all__ = attach(
         "models.run": ["load", "open_run"],
         "report": ["write_report"],
         "report.plots": ["interpolate", "plot", "plot_latent", "plot_reconstructed", "show"],
+        "scale.jobs": ["Job"],
+        "scale.many": ["fit_many"],
         "scale.search": ["sweep"],
         "sklearn": ["AutoencoderDetector", "AutoencoderTransformer"],
-        "train": ["Job", "fit", "fit_many", "resume"],
+        "train": ["fit", "resume"],
         "use.export": ["export"],
         "use.gaps": ["impute"],
         "use.generation": ["generate"],

@@ -38,8 +38,8 @@ from autoencode.report.pages.details import (
     metrics_table,
     model_details,
 )
+from autoencode.scale.jobs import Job, existing_run
 from autoencode.train import fit
-from autoencode.train.many.jobs import Job, existing_run
 from autoencode.train.progress import last_step
 from autoencode.train.run_folder import locked
 from autoencode.train.session import _warn_of_changes, resumed_session

@@ -7,14 +7,14 @@ import pytest
 
 from autoencode.data import load_data
 from autoencode.errors import DataError, RunError
+from autoencode.scale import jobs as many
 from autoencode.studies import STUDIES, StudyPlan, Verdict, beta, run_study
-from autoencode.train.many import jobs as many
 
 
 def carried_out(name, source, folder, steps=6, workers=1, **plan):
     plan = StudyPlan(load_data(source), steps=steps, seeds=plan.pop("seeds", 1), **plan)
     command = f"autoencode study {name} --data bars"
-    return run_study(STUDIES[name], plan, folder, command, workers, lambda line: None)
+    return run_study(STUDIES[name], plan, folder, command, workers, None, lambda line: None)
 
 
 def words(conclusion):

@@ -5,7 +5,8 @@ import pytest
 from autoencode.errors import Pruned
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import open_run
-from autoencode.train import Job, fit, fit_many, resume
+from autoencode.scale import Job, fit_many
+from autoencode.train import fit, resume
 
 SMALL = RECIPES["ae"].set("network.hidden", (8,))
 SETTINGS = {"steps": 12, "batch_size": 50, "validate_every": 4, "checkpoint_every": 3}

@@ -17,7 +17,8 @@ import torch  # noqa: E402
 from autoencode.data import load_data, scaled  # noqa: E402
 from autoencode.evaluation import evaluate, reconstruct, squared_error  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
-from autoencode.train import Job, fit, fit_many  # noqa: E402
+from autoencode.scale import Job, fit_many  # noqa: E402
+from autoencode.train import fit  # noqa: E402
 from speed.workloads.nets import conv_net, course_net  # noqa: E402
 
 BATCH = 200

@@ -12,7 +12,8 @@ prepare()  # as in the command, before torch is imported
 
 from autoencode.data import load_data  # noqa: E402
 from autoencode.models.recipes.table import RECIPES  # noqa: E402
-from autoencode.train import Job, fit, fit_many  # noqa: E402
+from autoencode.scale import Job, fit_many  # noqa: E402
+from autoencode.train import fit  # noqa: E402
 
 
 def by_turns(source: str, recipe: str, latent: int, steps: int, seeds: int, rounds: int) -> dict:

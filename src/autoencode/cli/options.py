@@ -27,6 +27,23 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier re
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Report = Annotated[bool, typer.Option(help="Write report.html and card.md into the run folder.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Number of training runs at the same time, in processes of this computer.",
+        show_default="number of cores",
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Train on the workers of a Dask scheduler, such as tcp://HOST:8786.",
+        show_default="this computer",
+    ),
+]
 Measures = Annotated[
     str,
     typer.Option(

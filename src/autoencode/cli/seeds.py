@@ -17,7 +17,8 @@ from autoencode.errors import AutoencodeError, Interrupted, RunError
 if TYPE_CHECKING:
     from autoencode.data import Data
     from autoencode.models.recipe import Recipe
-    from autoencode.train import FitResult, Outcome
+    from autoencode.scale import Outcome
+    from autoencode.train import FitResult
 
 # Columns of the table: the first, then one for each term of the objective, then the others.
 COLUMNS = (
@@ -38,6 +39,8 @@ def train_seeds(
     count: int,
     settings: Mapping[str, Any],
     *,
+    workers: int | None,
+    cluster: str | None,
     overwrite: bool,
     report: bool,
     json: bool,
@@ -48,7 +51,8 @@ def train_seeds(
         typer.Exit: a training failed, with its exit code; the others are done.
         AutoencodeError: an error before training; Ctrl-C, after saving.
     """
-    from autoencode.train import Job, Settings, fit_many
+    from autoencode.scale import Job, fit_many
+    from autoencode.train import Settings
 
     first = Settings.of(recipe, settings).seed
     if first + count - 1 > MAX_SEED:
@@ -62,7 +66,9 @@ def train_seeds(
         for seed, each in enumerate(folders, first)
     ]
     try:
-        outcomes = fit_many(jobs, on_trained=partial(finish, report))
+        outcomes = fit_many(
+            jobs, workers=workers, cluster=cluster, on_trained=partial(finish, report)
+        )
     except Interrupted as stopped:
         raise Interrupted(
             stopped.what,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Json, Source, flags_of, takes
+from autoencode.cli.options import Cluster, Json, Source, Workers, flags_of, takes
 from autoencode.cli.output import print_line, print_message, print_result
 from autoencode.data.options import Options
 from autoencode.errors import AutoencodeError, did_you_mean
@@ -44,15 +44,8 @@ def study(
             min=1, max=1000, help="Number of seeds of each model.", show_default="from the study"
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Number of training runs at the same time.",
-            show_default="number of cores",
-        ),
-    ] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the study.", show_default="runs/studies/NAME-DATA"),
@@ -85,6 +78,7 @@ def study(
         folder,
         shlex.join(words),
         workers,
+        cluster,
         (lambda line: None) if json else print_line,
     )
     record = {

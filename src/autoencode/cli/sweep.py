@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoencode.cli.options import Json, Source, assignment, flags_of, takes
+from autoencode.cli.options import (
+    Cluster,
+    Json,
+    Source,
+    Workers,
+    assignment,
+    flags_of,
+    takes,
+)
 from autoencode.cli.output import print_line, print_message, print_result
 from autoencode.data.options import Options
 from autoencode.train.settings import Settings
@@ -75,15 +83,8 @@ def sweep(
             "for one metric of squared_error, loss and terms, and one seed."
         ),
     ] = True,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Number of training runs at the same time.",
-            show_default="number of cores",
-        ),
-    ] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -150,6 +151,7 @@ def sweep(
         plan,
         folder,
         workers=workers,
+        cluster=cluster,
         storage=storage,
         on_line=(lambda line: None) if json else print_line,
         again=again,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoencode.cli.options import (
+    Cluster,
     Json,
     Overwrite,
     Report,
     TrainingSource,
+    Workers,
     assignment,
     takes,
 )
@@ -75,6 +77,8 @@ def train(
             show_default="one run in OUT itself",
         ),
     ] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run or runs.", show_default="runs/RECIPE-DATA"),
@@ -129,9 +133,21 @@ def train(
         from autoencode.cli.seeds import train_seeds
 
         train_seeds(
-            changed, loaded, folder, seeds, settings, overwrite=overwrite, report=report, json=json
+            changed,
+            loaded,
+            folder,
+            seeds,
+            settings,
+            workers=workers,
+            cluster=cluster,
+            overwrite=overwrite,
+            report=report,
+            json=json,
         )
         return
+    for name, value in (("--workers", workers), ("--cluster", cluster)):
+        if value is not None:
+            raise AutoencodeError(f"{name} is for several trainings", "Give --seeds, too.")
     fitted = fit(changed, loaded, out=folder, overwrite=overwrite, **settings)
     show_and_save(fitted, report, json)
 

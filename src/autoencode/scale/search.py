@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoencode.data import Data, load_data
 from autoencode.errors import Interrupted, RunError
 from autoencode.io.progress import say
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
+from autoencode.scale.jobs import Job, default_workers
 from autoencode.scale.page import write_sweep_report
 from autoencode.scale.plan import SweepPlan, SweepResult, SweepTrial
 from autoencode.scale.store import opened
 from autoencode.scale.work import SweepWork
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def sweep(
@@ -27,6 +32,7 @@ def sweep(
     out: str | Path = "runs/sweep",
     latent: int | None = None,
     workers: int | None = None,
+    cluster: str | Client | None = None,
     storage: str | None = None,
     seeds: int = 1,
     prune: bool = True,
@@ -45,7 +51,7 @@ def sweep(
         Several give the trials that no other trial beats in all of them, the Pareto front.
     trials: the number of trials, those of earlier calls included.
     out: the folder of the sweep; each trial has a run folder in `out/trials`.
-    workers: as of `fit_many`; so many trials are chosen at a time.
+    workers, cluster: as of `fit_many`; as many trials are chosen at a time as there are workers.
     storage: the URL of a database for the trials; None is a file in `out`.
     seeds: trainings of each trial, whose metrics are averaged.
     prune: end trainings that are worse than the median of the others, by one metric that
@@ -76,7 +82,23 @@ def sweep(
         seeds=seeds,
         prune=prune,
     )
-    return run_sweep(plan, Path(out), workers=workers, storage=storage)
+    return run_sweep(plan, Path(out), workers=workers, cluster=cluster, storage=storage)
+
+
+@contextmanager
+def _workers(
+    plan: SweepPlan, folder: Path, workers: int | None, cluster: str | Client | None
+) -> Iterator[tuple[int, Client | None]]:
+    """How many trainings run at a time, and where; the same processes for all trials."""
+    count = workers or default_workers([Job(plan.recipe, plan.data, folder, plan.settings or {})])
+    if cluster is None and count == 1:
+        yield 1, None
+        return
+    from autoencode.scale.cluster import connected
+
+    with connected(cluster, count) as client:
+        there = len(client.scheduler_info(n_workers=-1)["workers"])
+        yield count if workers or cluster is None else max(1, there), client
 
 
 def python_call(plan: SweepPlan, trial: SweepTrial) -> str:
@@ -89,6 +111,7 @@ def run_sweep(
     folder: Path,
     *,
     workers: int | None = None,
+    cluster: str | Client | None = None,
     storage: str | None = None,
     on_line: Callable[[str], None] = say,
     again: Callable[[SweepPlan, SweepTrial], str] = python_call,
@@ -98,8 +121,11 @@ def run_sweep(
     on_line: called with one line of text for the sweep, for each trial and for the best one.
     again: the command or call that trains a trial again.
     """
-    with opened(folder, plan.record(), plan.space, plan.metrics, storage) as store:
-        work = SweepWork(plan, folder, store, workers, on_line)
+    with (
+        opened(folder, plan.record(), plan.space, plan.metrics, storage) as store,
+        _workers(plan, folder, workers, cluster) as (count, client),
+    ):
+        work = SweepWork(plan, folder, store, count, client, on_line)
         work.introduce()
         try:
             while work.remaining() > 0 and not work.only_fails():

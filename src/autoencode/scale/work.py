@@ -20,15 +20,16 @@ from autoencode.errors import (
 from autoencode.io.signals import StopSignals
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import open_run
+from autoencode.scale.jobs import Job, Outcome
+from autoencode.scale.many import fit_many
 from autoencode.scale.objectives import values_of
 from autoencode.scale.plan import SweepPlan, SweepResult, SweepState, SweepTrial
 from autoencode.scale.pruning import MedianRule, median_rule
 from autoencode.scale.space import with_values
 from autoencode.scale.store import ERROR, SweepStore
-from autoencode.train import Job, Outcome, fit_many
-from autoencode.train.many import jobs as many
 
 if TYPE_CHECKING:
+    from distributed import Client
     from optuna.trial import FrozenTrial
 
 TRIALS = "trials"
@@ -46,11 +47,12 @@ class SweepWork:
         plan: SweepPlan,
         folder: Path,
         store: SweepStore,
-        workers: int | None,
+        workers: int,
+        cluster: Client | None,
         on_line: Callable[[str], None],
     ) -> None:
         self.plan, self.folder, self.store = plan, folder, store
-        self.workers, self.on_line = workers, on_line
+        self.workers, self.cluster, self.on_line = workers, cluster, on_line
 
     def introduce(self) -> None:
         """Says what the sweep varies, what it continues, and whether it prunes."""
@@ -101,6 +103,7 @@ class SweepWork:
             fit_many(
                 [job for each in jobs.values() for job in each],
                 workers=self.workers,
+                cluster=self.cluster,
                 on_trained=partial(values_of, self.plan.metrics),
             )
         )
@@ -118,11 +121,7 @@ class SweepWork:
         return SweepResult(self.folder, self.plan.metrics, trials, best)
 
     def _at_a_time(self) -> int:
-        count = self.workers
-        if count is None:
-            job = Job(self.plan.recipe, self.plan.data, self.folder, self.plan.settings or {})
-            count = many.default_workers([job])
-        return max(1, count // self.plan.seeds)
+        return max(1, self.workers // self.plan.seeds)
 
     def _rule(self) -> MedianRule | None:
         if not self.plan.prunes:

@@ -18,9 +18,10 @@ from autoencode.models.describe import slots
 from autoencode.report.formatting import duration
 from autoencode.report.pages.details import Detail
 from autoencode.report.pages.study import StudyPage, study_markdown, write_study_page
+from autoencode.scale import Job, Outcome, fit_many
 from autoencode.studies.results import Result, Results, StudyPlan, StudyRun
 from autoencode.studies.study import Conclusion, Study
-from autoencode.train import FitResult, Job, Outcome, Settings, fit_many
+from autoencode.train import FitResult, Settings
 from autoencode.train.run_folder import environment
 
 RUNS = "runs"
@@ -32,6 +33,7 @@ def run_study(
     folder: Path,
     command: str,
     workers: int | None,
+    cluster: str | None,
     on_line: Callable[[str], None],
 ) -> Conclusion:
     """Trains and measures the models of a study, draws conclusions and writes them to `folder`.
@@ -40,7 +42,7 @@ def run_study(
     study.json     findings and all metrics of all trainings.     runs/   the trained models.
 
     Finished trainings are not repeated and interrupted ones are continued, so that the same call
-    resumes a study. `workers` changes the duration only.
+    resumes a study. `workers` and `cluster`, as of `fit_many`, change the duration only.
 
     on_line: is called with one line of text for each training that ends.
 
@@ -56,7 +58,12 @@ def run_study(
     if folder.is_dir():
         open_for_writing(folder)
     train = partial(
-        _train_all, folder=folder / RUNS, data=plan.data, workers=workers, on_line=on_line
+        _train_all,
+        folder=folder / RUNS,
+        data=plan.data,
+        workers=workers,
+        cluster=cluster,
+        on_line=on_line,
     )
     results = Results(train(study.trainings(plan)))
     while more := [
@@ -99,6 +106,7 @@ def _train_all(
     folder: Path,
     data: Data,
     workers: int | None,
+    cluster: str | None,
     on_line: Callable[[str], None],
 ) -> list[Result]:
     """Trains and measures all models in parallel, as `fit_many` does; finished runs are reused.
@@ -142,9 +150,13 @@ def _train_all(
                 f"{time.monotonic() - start:.0f} s since the start"
             )
 
-    measures = {out: training.measures for out, training in by_folder.items()}
+    measures = {out.name: training.measures for out, training in by_folder.items()}
     outcomes = fit_many(
-        jobs, workers=workers, on_trained=partial(_measure, measures), on_finished=on_outcome
+        jobs,
+        workers=workers,
+        cluster=cluster,
+        on_trained=partial(_measure, measures),
+        on_finished=on_outcome,
     )
     for outcome in outcomes:
         if outcome.error is not None:
@@ -152,12 +164,12 @@ def _train_all(
     return [results[job.out] for job in jobs]
 
 
-def _measure(measures: dict[Path, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
+def _measure(measures: dict[str, tuple[str, ...]], fitted: FitResult) -> dict[str, Any]:
     """Measures a run and stores the metrics in its folder."""
     run = fitted.run
     assert run is not None
     open_for_writing(run.folder)
-    found = evaluate(fitted.model, fitted.data, measures[run.folder], MetricsCache(run))
+    found = evaluate(fitted.model, fitted.data, measures[run.folder.name], MetricsCache(run))
     metrics = found.to_dict()
     write_json(run.folder / "metrics.json", metrics)
     return metrics

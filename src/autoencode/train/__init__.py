@@ -7,9 +7,6 @@ from autoencode.lazy import attach
 if TYPE_CHECKING:
     from autoencode.train.entry import fit as fit
     from autoencode.train.entry import resume as resume
-    from autoencode.train.many.jobs import Job as Job
-    from autoencode.train.many.jobs import Outcome as Outcome
-    from autoencode.train.many.jobs import fit_many as fit_many
     from autoencode.train.session import FitResult as FitResult
     from autoencode.train.settings import Settings as Settings
 
@@ -17,7 +14,6 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "entry": ["fit", "resume"],
-        "many.jobs": ["Job", "Outcome", "fit_many"],
         "session": ["FitResult"],
         "settings": ["Settings"],
     },

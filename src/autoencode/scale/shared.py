@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import platform
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +16,7 @@ import torch
 from torch import Tensor
 
 from autoencode.data import Data, Preprocessing, Split, load_data
+from autoencode.io.folders import sweep
 from autoencode.io.memory import SHARE, available
 from autoencode.io.store import writing
 
@@ -54,6 +59,17 @@ class SharedData:
 
     fields: Mapping[str, Any]
     parts: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """Different for other data."""
+        return str(self.files[0])
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of all tensors."""
+        values = (value for part in self.parts.values() for value in part.values())
+        return [value.path for value in values if isinstance(value, Mapped)]
 
     @classmethod
     def of(cls, data: Data, folder: Path) -> SharedData:
@@ -98,6 +114,16 @@ class OnDisk:
     options: Mapping[str, Any]
     preprocessing: Preprocessing | None
 
+    @property
+    def key(self) -> str:
+        """Different for other data."""
+        return f"{self.source} {dict(self.options)}"
+
+    @property
+    def files(self) -> list[Path]:
+        """None that can be sent: they are larger than memory."""
+        return []
+
     def data(self) -> Data:
         """The data, mapped."""
         return load_data(self.source, preprocessing=self.preprocessing, **self.options)
@@ -118,3 +144,11 @@ def share(data: Data, folder: Path) -> SharedData | OnDisk:
 def _size(data: Data) -> int:
     """Bytes of the examples."""
     return sum(part.x.numel() * part.x.element_size() for part in (data.train, data.test))
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder for shared data; those that killed processes left are removed."""
+    prefix = f"autoencode-{platform.node()}-"  # the folder may be that of several machines
+    pattern = re.compile(rf"{re.escape(prefix)}(\d{{1,9}})-\w+")
+    sweep(Path(tempfile.gettempdir()), pattern, folders=True)
+    return tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", ignore_cleanup_errors=True)

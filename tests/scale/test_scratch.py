@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from autoencode.train.many.jobs import _scratch_folder
+from autoencode.scale.shared import scratch_folder
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_shared_data_of_dead_processes_are_removed(temporary, dead, suffix):
     left = temporary / f"autoencode-{platform.node()}-{dead}-{suffix}" / "0"
     left.mkdir(parents=True)
     (left / "train.x").write_bytes(b"data")
-    with _scratch_folder() as scratch:
+    with scratch_folder() as scratch:
         assert [path.name for path in temporary.iterdir()] == [os.path.basename(scratch)]
     assert list(temporary.iterdir()) == []
 
@@ -37,6 +37,6 @@ def test_folders_of_others_stay(temporary, dead):
     }
     for name in names:
         (temporary / name).mkdir()
-    with _scratch_folder():
+    with scratch_folder():
         pass
     assert {path.name for path in temporary.iterdir()} == names

@@ -3,27 +3,21 @@
 import os
 import pickle
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import fields, replace
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from autoencode.data import Split, load_data
-from autoencode.errors import Diverged, Interrupted, ResourceError, RunError
-from autoencode.io.store import read_json
+from autoencode.errors import Diverged, Interrupted, RunError
 from autoencode.models.recipes.table import RECIPES
-from autoencode.models.run import load, open_run
-from autoencode.train import FitResult, Job, fit, fit_many, resume
-from autoencode.train.checkpoint import checkpoints
-from autoencode.train.many import jobs as many_module
-from autoencode.train.many.jobs import default_workers, existing_run
-from autoencode.train.many.shared import OnDisk, SharedData, share
+from autoencode.models.run import load
+from autoencode.scale import Job, fit_many
+from autoencode.scale import jobs as many_module
+from autoencode.scale.jobs import default_workers, existing_run
+from autoencode.scale.shared import OnDisk, SharedData, share
+from autoencode.train import FitResult, fit
 from autoencode.train.progress import RunsBar, last_step
 from autoencode.train.trainer import Trainer
 
@@ -50,25 +44,6 @@ def ill(job):
 
 def steps_of(fitted: FitResult) -> int:
     return fitted.summary["steps"]
-
-
-def killed_at(seed: int, fitted: FitResult) -> int:
-    if fitted.run.settings["seed"] == seed:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return os.getpid()
-
-
-def unforeseen(fitted: FitResult) -> None:
-    raise ZeroDivisionError("of our own")
-
-
-def memory_of(fitted: FitResult) -> tuple[int, bool]:
-    """This process, and whether its training data are those of another's memory."""
-    x = fitted.data.train.x
-    maps = Path("/proc/self/maps").read_text().splitlines()
-    ranges = [line for line in maps if "train.x" in line]
-    within = [tuple(int(end, 16) for end in line.split()[0].split("-")) for line in ranges]
-    return os.getpid(), any(low <= x.data_ptr() < high for low, high in within)
 
 
 # In this process, one after another.
@@ -226,7 +201,7 @@ def test_shared_data_are_the_same(tmp_path):
 
 def test_data_larger_than_memory_are_not_copied(digits, tmp_path, monkeypatch):
     assert isinstance(share(digits, tmp_path / "small"), SharedData)
-    monkeypatch.setattr("autoencode.train.many.shared.available", lambda: digits.train.x.numel())
+    monkeypatch.setattr("autoencode.scale.shared.available", lambda: digits.train.x.numel())
     shared = share(digits, tmp_path / "large")
     assert isinstance(shared, OnDisk)
     assert not (tmp_path / "large").exists()
@@ -260,138 +235,3 @@ def test_the_bar_follows_the_logs(tmp_path, capsys):
         bar.refresh()
         assert bar.progress.tasks[0].completed == 135
     assert "1/4 runs" in capsys.readouterr().err
-
-
-# With processes of their own.
-
-
-@pytest.mark.slow
-def test_side_by_side_is_as_each_alone(digits, tmp_path):
-    """Also a run that is resumed there; and data that have no source."""
-    (tmp_path / "cut").mkdir()
-    jobs = jobs_of(digits, tmp_path / "runs", seeds=range(4))
-    arrays = load_data((digits.train.x, digits.train.y))
-    jobs.append(Job(SMALL, arrays, tmp_path / "runs" / "arrays", SETTINGS))
-    update = Trainer.update
-
-    def stopped(self):
-        if self.step == 25:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return update(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "update", stopped)
-        with pytest.raises(Interrupted):
-            fit(SMALL, digits, out=jobs[2].out, **jobs[2].settings)
-    before = torch.get_num_threads()
-    found = fit_many(jobs, workers=2, on_trained=memory_of, progress=False)
-    assert [outcome.error for outcome in found] == [None] * 5
-    assert len({outcome.result[0] for outcome in found}) == 2, "processes are kept"
-    assert all(outcome.result[1] for outcome in found), "no copy of the data"
-    for outcome in found:
-        alone = fit(SMALL, outcome.job.data, progress=False, **outcome.job.settings)
-        assert same(load(outcome.job.out), alone.model)
-        assert read_json(outcome.job.out / "environment.json")["threads"] == 1
-    assert torch.get_num_threads() == before
-
-
-@pytest.mark.slow
-def test_one_that_is_killed_or_diverges_leaves_the_others_alone(digits, tmp_path):
-    jobs = jobs_of(digits, tmp_path, seeds=range(5))
-    jobs[2] = ill(jobs[2])
-    found = fit_many(jobs, workers=2, on_trained=partial(killed_at, 1), progress=False)
-    assert isinstance(found[1].error, ResourceError)
-    assert "was ended by SIGKILL, as happens when memory runs out" in str(found[1].error)
-    assert found[1].run.status == "done", "it was killed after that"
-    assert isinstance(found[2].error, Diverged)
-    assert open_run(jobs[2].out).status == "diverged"
-    assert all(isinstance(found[i].result, int) for i in (0, 3, 4))
-    with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
-        fit_many(jobs[3:], workers=2, on_trained=unforeseen, progress=False)
-
-
-SCRIPT = """
-import autoencode as ae
-from autoencode.train import Job, fit_many
-recipe = ae.RECIPES["vae"].set("network.hidden", (16,))
-jobs = [
-    Job(recipe, ae.load_data("digits"), f"runs/{s}",
-        {"seed": s, "steps": 200_000, "checkpoint_every": 50, "validate_every": 100_000})
-    for s in range(3)
-]
-"""
-
-
-def begun(folder, seeds, step=50):
-    """Until these runs have a checkpoint at that step."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        states = [checkpoints(folder / str(seed) / "state") for seed in seeds]
-        if all(found and int(found[0].stem[6:]) >= step for found in states):
-            return
-        time.sleep(0.02)
-    raise AssertionError("they do not begin to train")
-
-
-def children(pid):
-    """The processes that a process has started, by their identity."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(word) for word in file.read().split()]
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_outlives_the_one_that_started_it(tmp_path, number):
-    (tmp_path / "many.py").write_text(
-        SCRIPT + "if __name__ == '__main__':\n    fit_many(jobs, workers=2)\n"
-    )
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "many.py"],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(scratch)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    begun(tmp_path / "runs", (0, 1))
-    started = children(process.pid)
-    assert len(list(scratch.glob("autoencode-*"))) == 1
-    process.send_signal(number)
-    _, error = process.communicate(timeout=60)
-    deadline = time.monotonic() + 60
-    while any(map(alive, started)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, started))
-    assert list(scratch.glob("autoencode-*")) == []
-    assert [open_run(tmp_path / "runs" / s).status for s in "01"] == ["interrupted"] * 2
-    assert not (tmp_path / "runs" / "2").exists()
-    if number == signal.SIGTERM:
-        assert "Stopped with 0 of 3 trainings done; everything is saved" in error
-    run = open_run(tmp_path / "runs" / "0")
-    replace(run, settings={**run.settings, "steps": run.summary["steps"] + 5}).write()
-    assert resume(run.folder, progress=False).run.status == "done"
-
-
-@pytest.mark.slow
-def test_a_script_without_a_guard_is_told_so(tmp_path):
-    (tmp_path / "many.py").write_text(
-        SCRIPT + "try:\n    fit_many(jobs, workers=2)\n"
-        "except ae.AutoencodeError as error:\n    print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "many.py"], cwd=tmp_path, capture_output=True, text=True, timeout=90
-    )
-    assert done.stderr == ""
-    assert done.stdout.endswith('Put the call under: if __name__ == "__main__":\n')
-    assert done.stdout.count("\n") == 1
-    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,150 @@
+"""The processes that do the work: a Dask cluster of this computer, or one that exists."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from autoencode.errors import AutoencodeError, RunError
+from autoencode.scale.dispatch import DeafToCtrlC
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Seconds in which a scheduler has to answer.
+CONNECT_SECONDS = 10
+# Without these Dask gives memory back to the system after each step: training takes twice as long.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": 1,
+    "MKL_NUM_THREADS": 1,
+    "OPENBLAS_NUM_THREADS": 1,
+    "MALLOC_TRIM_THRESHOLD_": 2**30,
+}
+# Exit code of a process whose script starts processes while it is imported.
+UNGUARDED = 77
+
+
+@contextmanager
+def connected(cluster: str | Client | None, count: int, retries: int = 2) -> Iterator[Client]:
+    """A client of a cluster.
+
+    cluster: the address of a scheduler, a client, which stays open, or None for `count` processes
+        of this computer, which end with the context.
+
+    Raises:
+        RunError: there is no cluster at the address, or its workers have other versions.
+    """
+    from distributed import Client
+    from distributed.utils import silence_logging_cmgr
+
+    # What it logs is said here in sentences.
+    with silence_logging_cmgr(logging.CRITICAL):
+        if cluster is None:
+            with _local(count, retries) as client:
+                yield client
+        elif isinstance(cluster, Client):
+            _check_versions(cluster)
+            yield cluster
+        else:
+            with _client(cluster) as client:
+                _check_versions(client)
+                yield client
+
+
+def _client(address: str) -> Client:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(
+            f"No Dask scheduler answers at {address}",
+            "Start one: dask scheduler --host 127.0.0.1, and give the address that it prints, such "
+            "as tcp://127.0.0.1:8786.",
+        ) from error
+
+
+@contextmanager
+def _local(count: int, retries: int) -> Iterator[Client]:
+    """Worker processes of this computer, one thread each, that only this process can reach."""
+    _refuse_while_importing()
+    import dask
+    from distributed import Client, LocalCluster
+
+    changes: dict[str, Any] = {
+        "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
+        "distributed.scheduler.allowed-failures": retries,
+        "distributed.scheduler.active-memory-manager.start": False,
+        "distributed.worker.multiprocessing-method": "spawn",
+    }
+    with dask.config.set(changes), tempfile.TemporaryDirectory(prefix="autoencode-dask-") as folder:
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # a port of its own, of which none is told
+                memory_limit=0,
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:
+            raise RunError(
+                "The worker processes do not start: each imports the script, which may start "
+                "trainings when it is imported",
+                'Put the call under: if __name__ == "__main__":',
+            ) from error
+        with cluster, Client(cluster, set_as_default=False) as client:
+            client.register_plugin(DeafToCtrlC())
+            yield client
+
+
+def _refuse_while_importing() -> None:
+    """A script without a guard is executed by each process that it starts: it would start more."""
+    main = sys.modules.get("__mp_main__")
+    if main is not None and main is not sys.modules["__main__"]:
+        os._exit(UNGUARDED)
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
+
+
+def versions() -> dict[str, str]:
+    """The versions on which the bits of weights depend."""
+    from importlib.metadata import version
+
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"Python": python, "autoencode": version("autoencode"), "torch": torch.__version__}
+
+
+def _check_versions(client: Client) -> None:
+    """Refuses workers that would not do the same.
+
+    Raises:
+        RunError: as said.
+    """
+    ours = versions()
+    try:
+        for address, theirs in client.run(versions).items():
+            for name, here in ours.items():
+                if theirs[name] != here:
+                    raise RunError(
+                        f"The worker {address} has {name} {theirs[name]}, and here it is {here}",
+                        "Install the same on all hosts of the cluster.",
+                    )
+    except AutoencodeError:
+        raise
+    except Exception as error:  # of any kind that a worker raises where something is missing
+        raise RunError(
+            f"The workers of the cluster cannot run autoencode: {error}",
+            "Install it on all hosts: pip install autoencode.",
+        ) from error

@@ -1,0 +1,212 @@
+"""The jobs of one call on the workers of a cluster: sent as workers are free, and collected."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from distributed import CancelledError, Future, KilledWorker, WorkerPlugin, wait
+
+from autoencode.errors import ResourceError, RunError
+from autoencode.io.store import writing
+from autoencode.parts.networks.custom import is_custom, network_file
+from autoencode.scale import worker
+from autoencode.scale.jobs import Job, existing_run
+from autoencode.scale.shared import scratch_folder, share
+from autoencode.scale.worker import Answer, Task
+from autoencode.train.session import FitResult
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+class Dispatch:
+    """Sends jobs to the workers of a cluster and collects the answers."""
+
+    def __init__(
+        self,
+        client: Client,
+        jobs: Sequence[Job],
+        on_trained: Callable[[FitResult], Any] | None,
+    ) -> None:
+        self.client, self.jobs, self.on_trained = client, jobs, on_trained
+        self.call = uuid.uuid4().hex
+        self.queue = deque(range(len(jobs)))
+        self.running: dict[Future[Answer], int] = {}
+        # Whether there are workers that do not see the file system of this process.
+        self.sent = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self.scratch = scratch = Path(self._stack.enter_context(scratch_folder()))
+            distinct = {id(job.data): job.data for job in self.jobs}
+            self.shared = {
+                key: share(data, scratch / str(place))
+                for place, (key, data) in enumerate(distinct.items())
+            }
+            self.marks = {job.out.parent: self._mark(job.out.parent) for job in self.jobs}
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(Exception), self._stack:  # the cluster may be lost
+            self.client.cancel(list(self.running))
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are jobs that have no answer."""
+        return bool(self.queue or self.running)
+
+    def stop(self, number: int) -> None:
+        """Asks the running trainings to save and end; no others are begun.
+
+        It is called again and again: a worker may have been started in the meantime.
+        """
+        self.queue.clear()
+        self.client.run(worker.stop, self.call, number, on_error="ignore")
+
+    def answers(self, seconds: float) -> Iterator[tuple[int, Answer]]:
+        """Sends jobs to free workers; the answers that come in this time, with their jobs.
+
+        Raises:
+            RunError: the cluster is lost.
+        """
+        while self.queue and len(self.running) < self._workers():
+            position = self.queue.popleft()
+            future = self.client.submit(
+                worker.train, self._task(position), key=f"{self.call}-{position}", pure=False
+            )
+            self.running[future] = position
+        try:
+            with suppress(TimeoutError), self.client.as_current():
+                wait(list(self.running), timeout=seconds, return_when="FIRST_COMPLETED")
+        except CancelledError as error:  # all of them are, where the scheduler is gone
+            raise lost(self.client) from error
+        if self.client.status != "running":
+            raise lost(self.client)
+        for future in [each for each in self.running if each.done()]:
+            position = self.running.pop(future)
+            answer = self._answer(future)
+            if answer.unseen:
+                self._send()
+                self.queue.appendleft(position)
+                continue
+            if answer.run:
+                with writing(self.jobs[position].out):
+                    worker.unpack(answer.run, self.jobs[position].out)
+            yield position, answer
+
+    def _answer(self, future: Future[Answer]) -> Answer:
+        if future.status == "finished":
+            answer: Answer = future.result()
+            return answer
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            return Answer(
+                error=ResourceError(
+                    "The process of this training was ended by the system or by another program, "
+                    "each time it was begun, as happens when memory runs out; its last checkpoint "
+                    "is intact",
+                    "Give the same again to continue.",
+                )
+            )
+        if error is None:
+            raise lost(self.client)
+        return Answer(fault=f"{type(error).__name__}: {error}", error=RunError(str(error)))
+
+    def _workers(self) -> int:
+        """The workers that there are now; at least one, for which the first job waits."""
+        return max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
+
+    def _send(self) -> None:
+        """Sends the data to all workers that do not see them, also to those that come later."""
+        if self.sent:
+            return
+        self.sent = True
+        files = [path for each in self.shared.values() for path in each.files]
+        content = {str(path): path.read_bytes() for path in files}
+        self.client.register_plugin(SentData(self.scratch, content), name=self.call)
+        self._stack.callback(self.client.unregister_worker_plugin, self.call)
+
+    def _mark(self, folder: Path) -> Path:
+        """A file in the folder of runs, for as long as the call lasts."""
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder.absolute() / f".{self.call}"
+            path.touch()
+        self._stack.callback(path.unlink, missing_ok=True)
+        return path
+
+    def _task(self, position: int) -> Task:
+        job = self.jobs[position]
+        task = Task(
+            self.call,
+            job.recipe.to_dict(),
+            self.shared[id(job.data)],
+            job.out.absolute(),
+            self.marks[job.out.parent],
+            job.settings,
+            job.overwrite,
+            job.on_validation,
+            self.on_trained,
+        )
+        if not self.sent:
+            return task
+        task = replace(task, sent=True)
+        kind = job.recipe.network.kind
+        if is_custom(kind):
+            file, _ = network_file(kind)
+            task = replace(task, network=(kind.rpartition(".py")[0] + ".py", file.read_bytes()))
+        if existing_run(job) is not None:
+            task = replace(task, run=worker.pack(job.out))
+        return task
+
+
+class DeafToCtrlC(WorkerPlugin):
+    """Ctrl-C goes to all processes of a terminal; the one that asks the others to stop heeds it."""
+
+    def setup(self, worker: Any) -> None:
+        """Called in the main thread of a worker."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class SentData(WorkerPlugin):
+    """Writes shared data where a worker does not see them; also in workers that come later."""
+
+    idempotent = True
+
+    def __init__(self, folder: Path, content: dict[str, bytes]) -> None:
+        self.folder, self.content = folder, content
+
+    def setup(self, worker: Any) -> None:
+        """Writes the files, once on each host."""
+        for name, content in self.content.items():
+            path = Path(name)
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / "sent").touch()
+                temporary = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
+                temporary.write_bytes(content)
+                temporary.replace(path)
+
+    def teardown(self, worker: Any) -> None:
+        """Deletes what was written."""
+        if (self.folder / "sent").exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def lost(client: Client) -> RunError:
+    """The error for a cluster that does not answer any more."""
+    return RunError(
+        f"The cluster at {client.scheduler.addr if client.scheduler else 'its address'} was lost",
+        "Runs are saved up to their last checkpoints. When it is back, give the same again to "
+        "continue.",
+    )

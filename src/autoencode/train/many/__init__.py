@@ -1,1 +1,0 @@
-"""Many trainings: in parallel in worker processes, or one after another."""

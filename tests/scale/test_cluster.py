@@ -1,0 +1,246 @@
+"""Many trainings on a cluster that Dask's own commands have started."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from autoencode.data import load_data
+from autoencode.errors import Interrupted, RunError
+from autoencode.models.recipes.table import RECIPES
+from autoencode.models.run import load, open_run
+from autoencode.scale import Job, fit_many
+from autoencode.scale.cluster import connected
+from autoencode.train import fit
+from autoencode.train.progress import last_step
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="uses mount namespaces and /proc"),
+]
+SMALL = RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
+SETTINGS = {"steps": 300, "batch_size": 50, "checkpoint_every": 25, "validate_every": 300}
+DASK = [sys.executable, "-m", "dask"]
+# Hides the file system of the client: these folders are empty in the namespace of the worker.
+HIDDEN = """
+set -e
+for folder in "$HIDE_A" "$HIDE_B"; do mount -t tmpfs none "$folder"; done
+exec "$@"
+"""
+
+
+def namespaces():
+    """Whether mount namespaces can be made here."""
+    if shutil.which("unshare") is None:
+        return False
+    done = subprocess.run(["unshare", "--mount", "true"], capture_output=True)
+    return done.returncode == 0
+
+
+class Cluster:
+    """A scheduler and workers, in processes.   address: of the scheduler."""
+
+    def __init__(self, folder):
+        self.folder, self.processes, self.workers = folder, [], []
+        self.address = ""
+
+    def start(self, *words, env=(), prefix=()):
+        log = (self.folder / f"log-{len(self.processes)}").open("w")
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **dict(env)}
+        process = subprocess.Popen(
+            [*prefix, *DASK, *words],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+            start_new_session=True,
+        )
+        log.close()
+        self.processes.append(process)
+        return process, Path(log.name)
+
+    def scheduler(self):
+        words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        process, log = self.start(*words)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None:
+            if found := re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text()):
+                self.address = found[1]
+                return
+            time.sleep(0.1)
+        raise AssertionError(log.read_text())
+
+    def worker(self, hidden=()):
+        own = self.folder / f"worker-{len(self.workers)}"
+        own.mkdir()
+        prefix, env = [], {"TMPDIR": str(own)}
+        if hidden:
+            prefix = ["unshare", "--mount", "sh", "-c", HIDDEN, "hidden"]
+            env |= {"HIDE_A": str(hidden[0]), "HIDE_B": str(hidden[1])}
+        words = ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1"]
+        words += ["--no-dashboard", "--local-directory", str(own), "--memory-limit", "0"]
+        self.workers.append(self.start(*words, env=env, prefix=prefix))
+
+    def stop(self):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster.scheduler()
+    yield cluster
+    cluster.stop()
+
+
+def as_alone(job):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = fit(job.recipe, job.data, progress=False, **job.settings).model.state_dict()
+    finally:
+        torch.set_num_threads(before)
+    kept = load(job.out).state_dict()
+    return kept.keys() == alone.keys() and all(torch.equal(kept[k], alone[k]) for k in kept)
+
+
+@pytest.mark.parametrize("count", [7, pytest.param(24, marks=pytest.mark.slow)])
+def test_three_workers_two_of_which_do_not_see_the_files(cluster, tmp_path, monkeypatch, count):
+    """All runs come back bit for bit, also with a worker that is killed on the way."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))  # of the data
+    cluster.worker()
+    for _ in range(2):
+        cluster.worker(hidden=(runs, shared))
+    arrays = load_data((load_data("digits").train.x[:900], load_data("digits").train.y[:900]))
+    jobs = [
+        Job(SMALL, data, runs / f"{n:02d}", {**SETTINGS, "seed": n})
+        for n, data in zip(range(count), [load_data("digits"), arrays] * count, strict=False)
+    ]
+    own = Path("/proc/self/ns/mnt").readlink()
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(3, 60)
+        processes = client.run(os.getpid).values()
+    hidden = [pid for pid in processes if Path(f"/proc/{pid}/ns/mnt").readlink() != own]
+    assert len(hidden) == 2
+    killed = []
+
+    def kill(outcome):
+        if not killed:
+            killed.append(hidden[0])
+            os.kill(hidden[0], signal.SIGKILL)
+
+    found = fit_many(jobs, cluster=cluster.address, on_finished=kill, progress=False)
+    assert killed
+    assert [outcome.error for outcome in found] == [None] * count
+    assert [outcome.run.status for outcome in found] == ["done"] * count
+    for job in jobs:
+        assert as_alone(job)
+    assert sorted(path.name for path in runs.iterdir()) == [job.out.name for job in jobs]
+    assert list(shared.iterdir()) == []
+
+
+def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
+    """From a worker that does not see the folder of the runs."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared))
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(1, 60)
+    settings = {**SETTINGS, "steps": 1_000_000, "compile": "off"}
+    job = Job(SMALL, load_data("digits"), runs / "a", settings)
+    steps = [0]
+    for _ in range(2):
+        timer = threading.Timer(8, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(Interrupted, match="0 of 1 trainings done"):
+            fit_many([job], cluster=cluster.address, progress=False)
+        timer.join()
+        assert open_run(runs / "a").status == "interrupted"
+        steps.append(last_step(runs / "a"))
+    assert steps == sorted(set(steps)), "it went on"
+    log = [line["step"] for line in open_run(runs / "a").log()]
+    assert log == sorted(set(log))
+
+
+def test_a_lost_scheduler_is_told(cluster, tmp_path):
+    cluster.worker()
+    job = Job(
+        SMALL,
+        load_data("digits"),
+        tmp_path / "a",
+        {**SETTINGS, "steps": 1_000_000, "compile": "off"},
+    )
+
+    def kill():
+        end = time.monotonic() + 60
+        while time.monotonic() < end and last_step(tmp_path / "a") < 50:
+            time.sleep(0.1)
+        os.killpg(cluster.processes[0].pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(RunError, match="was lost") as caught:
+        fit_many([job], cluster=cluster.address, progress=False)
+    thread.join()
+    assert "give the same again" in caught.value.fix
+    # The worker notices that nobody waits for it, and saves.
+    end = time.monotonic() + 60
+    while time.monotonic() < end and open_run(tmp_path / "a").status == "running":
+        time.sleep(0.2)
+    assert open_run(tmp_path / "a").status == "interrupted"
+
+
+CLIENT = """
+import sys
+import autoencode as ae
+from autoencode.scale import Job, fit_many
+
+if __name__ == "__main__":
+    recipe = ae.RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
+    settings = {"steps": 1_000_000, "checkpoint_every": 25, "validate_every": 500_000,
+                "compile": "off"}
+    fit_many([Job(recipe, ae.load_data("digits"), "a", settings)], cluster=sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_training_whose_client_is_killed_is_saved(cluster, tmp_path):
+    """And its worker is free for the next one."""
+    cluster.worker()
+    (tmp_path / "client.py").write_text(CLIENT)
+    with subprocess.Popen([sys.executable, "client.py", cluster.address], cwd=tmp_path) as client:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and last_step(tmp_path / "a") < 50:
+            time.sleep(0.1)
+        client.kill()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and open_run(tmp_path / "a").status == "running":
+        time.sleep(0.2)
+    assert open_run(tmp_path / "a").status == "interrupted"
+    job = Job(SMALL, load_data("digits"), tmp_path / "b", SETTINGS)
+    assert fit_many([job], cluster=cluster.address, progress=False)[0].run.status == "done"
