@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -65,21 +66,20 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     found = [Path(program).resolve().parent for program in [shutil.which("pg_ctl")] if program]
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgres")
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        for parent in (folder.parent, folder.parent.parent):
-            parent.chmod(0o711)
-    server = Server(found[-1], folder / "data")
-    server.start()
-    yield server
-    with suppress(subprocess.CalledProcessError):  # it was stopped by a test that failed
-        server.stop()
+    # Not in a folder of pytest, which only its user may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        server = Server(found[-1], Path(folder) / "data")
+        server.start()
+        yield server
+        with suppress(subprocess.CalledProcessError):  # it was stopped by a test that failed
+            server.stop()
 
 
 def swept(out, storage, trials, **options):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import shutil
 import signal
 import uuid
@@ -15,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 from distributed import CancelledError, Future, KilledWorker, WorkerPlugin, wait
 
 from autoencode.errors import ResourceError, RunError
+from autoencode.io.folders import sweep
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
-from autoencode.scale import worker
 from autoencode.scale.jobs import Job, existing_run
 from autoencode.scale.shared import scratch_folder, share
-from autoencode.scale.worker import Answer, Task
+from autoencode.scale.worker import Task, TaskResult, pack, stop, train, unpack
 from autoencode.train.session import FitResult
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class Dispatch:
         self.client, self.jobs, self.on_trained = client, jobs, on_trained
         self.call = uuid.uuid4().hex
         self.queue = deque(range(len(jobs)))
-        self.running: dict[Future[Answer], int] = {}
+        self.running: dict[Future[TaskResult], int] = {}
         # Whether there are workers that do not see the file system of this process.
         self.sent = False
         self._stack = ExitStack()
@@ -71,9 +74,9 @@ class Dispatch:
         It is called again and again: a worker may have been started in the meantime.
         """
         self.queue.clear()
-        self.client.run(worker.stop, self.call, number, on_error="ignore")
+        self.client.run(stop, self.call, number, on_error="ignore")
 
-    def answers(self, seconds: float) -> Iterator[tuple[int, Answer]]:
+    def answers(self, seconds: float) -> Iterator[tuple[int, TaskResult]]:
         """Sends jobs to free workers; the answers that come in this time, with their jobs.
 
         Raises:
@@ -82,7 +85,7 @@ class Dispatch:
         while self.queue and len(self.running) < self._workers():
             position = self.queue.popleft()
             future = self.client.submit(
-                worker.train, self._task(position), key=f"{self.call}-{position}", pure=False
+                train, self._task(position), key=f"{self.call}-{position}", pure=False
             )
             self.running[future] = position
         try:
@@ -101,16 +104,16 @@ class Dispatch:
                 continue
             if answer.run:
                 with writing(self.jobs[position].out):
-                    worker.unpack(answer.run, self.jobs[position].out)
+                    unpack(answer.run, self.jobs[position].out)
             yield position, answer
 
-    def _answer(self, future: Future[Answer]) -> Answer:
+    def _answer(self, future: Future[TaskResult]) -> TaskResult:
         if future.status == "finished":
-            answer: Answer = future.result()
+            answer: TaskResult = future.result()
             return answer
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
-            return Answer(
+            return TaskResult(
                 error=ResourceError(
                     "The process of this training was ended by the system or by another program, "
                     "each time it was begun, as happens when memory runs out; its last checkpoint "
@@ -120,7 +123,7 @@ class Dispatch:
             )
         if error is None:
             raise lost(self.client)
-        return Answer(fault=f"{type(error).__name__}: {error}", error=RunError(str(error)))
+        return TaskResult(fault=f"{type(error).__name__}: {error}", error=RunError(str(error)))
 
     def _workers(self) -> int:
         """The workers that there are now; at least one, for which the first job waits."""
@@ -140,7 +143,10 @@ class Dispatch:
         """A file in the folder of runs, for as long as the call lasts."""
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder.absolute() / f".{self.call}"
+            # Those that killed processes left are removed.
+            prefix = f".autoencode-{platform.node()}-"
+            sweep(folder, re.compile(rf"{re.escape(prefix)}(\d{{1,9}})-\w+"))
+            path = folder.absolute() / f"{prefix}{os.getpid()}-{self.call}"
             path.touch()
         self._stack.callback(path.unlink, missing_ok=True)
         return path
@@ -166,7 +172,7 @@ class Dispatch:
             file, _ = network_file(kind)
             task = replace(task, network=(kind.rpartition(".py")[0] + ".py", file.read_bytes()))
         if existing_run(job) is not None:
-            task = replace(task, run=worker.pack(job.out))
+            task = replace(task, run=pack(job.out))
         return task
 
 

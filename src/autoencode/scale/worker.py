@@ -61,7 +61,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TaskResult:
     """What became of a task.
 
     value: what `on_trained` returned.   error: why the training or `on_trained` failed.
@@ -90,7 +90,7 @@ def stop(call: str, signal: int) -> None:
     _stopped[call] = signal
 
 
-def train(task: Task) -> Answer:
+def train(task: Task) -> TaskResult:
     """Trains one model, and answers also where it fails: what is raised would be tried again."""
     worker = get_worker()
     key = worker.get_current_task()
@@ -117,10 +117,10 @@ def train(task: Task) -> Answer:
     return replace(answer, warnings=[str(each.message) for each in found])
 
 
-def _answer(task: Task) -> Answer:
+def _answer(task: Task) -> TaskResult:
     here = task.marks.exists()
     if not task.sent and not (here and all(path.exists() for path in task.data.files)):
-        return Answer(unseen=True)
+        return TaskResult(unseen=True)
     if here:
         return _outcome(task, task.out)
     with tempfile.TemporaryDirectory(prefix="autoencode-") as local:
@@ -131,7 +131,7 @@ def _answer(task: Task) -> Answer:
         return replace(answer, run=pack(out) if out.is_dir() else b"")
 
 
-def _outcome(task: Task, out: Path) -> Answer:
+def _outcome(task: Task, out: Path) -> TaskResult:
     try:
         recipe = dict(task.recipe)
         if task.network is not None and out != task.out:
@@ -149,19 +149,19 @@ def _outcome(task: Task, out: Path) -> Answer:
             task.overwrite,
             task.on_validation,
         )
-        return Answer(value=train_job(job, task.on_trained))
+        return TaskResult(value=train_job(job, task.on_trained))
     except (Interrupted, KeyboardInterrupt):
-        return Answer(stopped=True)
+        return TaskResult(stopped=True)
     except AutoencodeError as error:
-        return Answer(error=error)
+        return TaskResult(error=error)
     except OSError as error:
         what = f"{error.filename or 'A file'} cannot be read or written: {error.strerror}"
-        return Answer(error=(ResourceError if is_disk_full(error) else RunError)(what))
+        return TaskResult(error=(ResourceError if is_disk_full(error) else RunError)(what))
     except Exception as error:
         if is_out_of_memory(error):
-            return Answer(error=ResourceError("Memory ran out", "Use fewer workers."))
+            return TaskResult(error=ResourceError("Memory ran out", "Use fewer workers."))
         text = traceback.format_exc()
-        return Answer(fault=text, error=RunError(text.splitlines()[-1]))
+        return TaskResult(fault=text, error=RunError(text.splitlines()[-1]))
 
 
 def _data_of(shared: SharedData | OnDisk) -> Data:
