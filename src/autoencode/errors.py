@@ -23,8 +23,8 @@ class AutoencodeError(Exception):
     """
 
     exit_code = 2
-    # Whether another process of a training reports this error; None if no other one knows it.
-    shared: bool | None = None
+    # Whether all processes of one training raise this error; None if they have not joined yet.
+    agreed: bool | None = None
 
     def __init__(self, what: str, fix: str = "") -> None:
         self.what, self.fix = what, fix

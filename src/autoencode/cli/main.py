@@ -14,7 +14,7 @@ from autoencode.cli.options import doubled_words
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
-from autoencode.io.processes import by_torchrun, is_first_here
+from autoencode.io.processes import by_torchrun, is_first, is_first_here
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
 VERBS = "demo train resume evaluate compare study sweep explore"
@@ -85,8 +85,8 @@ def _exit_code(arguments: list[str] | None) -> int:
             )
         code: int | None = app(words, prog_name="autoencode", standalone_mode=False)
     except AutoencodeError as error:
-        # Of the processes of one training, one prints an error that all of them have.
-        if not (error.shared if error.shared is not None else not is_first_here()):
+        # Of the processes of one training, one prints an error that all of them raise.
+        if is_first_here() if error.agreed is None else (is_first() or not error.agreed):
             print_message("error", str(error))
         return error.exit_code
     except typer.TyperException as error:

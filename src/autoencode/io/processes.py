@@ -15,14 +15,13 @@ class Place(NamedTuple):
 
     rank: its number, from 0.   size: number of processes.
     local_rank, local_size: the same among the processes of this machine.
-    restarts: how often the processes were started again.   may_restart: whether they may be.
+    may_restart: whether the processes are started again after one of them has failed.
     """
 
     rank: int
     size: int
     local_rank: int
     local_size: int
-    restarts: int
     may_restart: bool
 
 
@@ -65,7 +64,6 @@ def place() -> Place | None:
         world,
         _number("LOCAL_RANK", 0),
         _number("LOCAL_WORLD_SIZE", 1),
-        _number("TORCHELASTIC_RESTART_COUNT", 0),
         _number("TORCHELASTIC_MAX_RESTARTS", 0) > 0,
     )
 

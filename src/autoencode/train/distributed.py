@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from functools import cache
 from typing import Any, TypeVar
@@ -21,7 +21,12 @@ from autoencode.train.precision import choose_device
 from autoencode.train.settings import Device
 
 Value = TypeVar("Value")
-ALONE = Place(0, 1, 0, 1, 0, False)
+Failure = TypeVar("Failure", bound=Exception)
+ALONE = Place(0, 1, 0, 1, False)
+
+
+class ProcessLost(RunError):
+    """Another process of a training has ended, so that it cannot go on."""
 
 
 class TrainingGroup:
@@ -32,12 +37,14 @@ class TrainingGroup:
 
     signals: of this process, while it trains a run that can be resumed.
     received: the signal that a process had received at the last step, the same in all of them.
+    ended: whether all processes have raised the same error.
     """
 
     def __init__(self, where: Place = ALONE) -> None:
         self.place, self.rank, self.size = where, where.rank, where.size
         self.signals: StopSignals | None = None
         self.received: int | None = None
+        self.ended = False
 
     @property
     def is_first(self) -> bool:
@@ -77,7 +84,7 @@ class TrainingGroup:
         """Replaces a tensor by its sum over all processes.
 
         Raises:
-            RunError: another process has ended.
+            ProcessLost: another process has ended.
         """
         with _connected():
             distributed.all_reduce(x)
@@ -121,10 +128,8 @@ class TrainingGroup:
                 error, sent[0] = raised, _for_others(raised)
         with _connected():
             distributed.broadcast_object_list(sent)
-        if error is not None:
-            raise error
-        if sent[0] is not None:
-            raise sent[0]
+        if error is not None or sent[0] is not None:
+            raise self.agree(error or sent[0])
         value: Value = sent[1]
         return value
 
@@ -144,15 +149,18 @@ class TrainingGroup:
         if failed is None:
             return value
         if error is not None and failed == self.rank:
-            if isinstance(error, AutoencodeError):
-                error.shared = not self.is_first
-            raise error
+            raise self.agree(error)
         theirs = found[failed]
         assert theirs is not None
-        if self.is_first:
-            theirs.shared = False
-            theirs.args = (f"In process {failed}: {theirs.args[0]}",)
-        raise theirs
+        theirs.args = (f"In process {failed}: {theirs.args[0]}",) if failed else theirs.args
+        raise self.agree(theirs)
+
+    def agree(self, error: Failure) -> Failure:
+        """Marks an error that all processes raise, so that one prints it and all end together."""
+        if self.size > 1 and isinstance(error, AutoencodeError):
+            error.agreed = True
+            self.ended = True
+        return error
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -170,14 +178,16 @@ class TrainingGroup:
         Raises:
             RecipeError: there are fewer examples than processes.
         """
-        smallest = batch_size - (parts - 1) * -(-batch_size // parts)
-        if smallest < self.size:
-            what = f"{parts} parts of {-(-batch_size // parts)}" if parts > 1 else "one part"
-            raise RecipeError(
-                f"A batch of {batch_size} examples in {what} cannot be divided among {self.size} "
-                "processes",
-                f"Use --batch-size (batch_size=) {parts * self.size} or more, or fewer processes.",
-            )
+        size = -(-batch_size // parts)
+        if (smallest := batch_size % size or size) >= self.size:
+            return
+        what = "A batch" if parts == 1 else f"The smallest of {parts} parts of a batch"
+        raise RecipeError(
+            f"{what} has {smallest} example{'s' if smallest > 1 else ''}, which {self.size} "
+            "processes cannot divide",
+            f"Use a multiple of {parts * self.size}: --batch-size (batch_size=) "
+            f"{max(1, batch_size // (parts * self.size)) * parts * self.size}.",
+        )
 
     def line(self, batch_size: int, device: torch.device) -> str:
         """A sentence that says how the processes share the work."""
@@ -208,7 +218,11 @@ def join() -> TrainingGroup:
             cannot reach each other.
     """
     where = place()
-    return TrainingGroup() if where is None else _joined(where)
+    if where is None:
+        return TrainingGroup()
+    group = _joined(where)
+    group.ended = False
+    return group
 
 
 @cache
@@ -226,12 +240,19 @@ def _joined(where: Place) -> TrainingGroup:
                 "Check MASTER_ADDR and MASTER_PORT, and name the network interface: "
                 "GLOO_SOCKET_IFNAME=eth0.",
             ) from error
-        atexit.register(_leave)
-    return TrainingGroup(where)
+    group = TrainingGroup(where)
+    atexit.register(_leave, group)
+    return group
 
 
-def _leave() -> None:
-    if distributed.is_initialized():
+def _leave(group: TrainingGroup) -> None:
+    """Ends the connections; after an error of all processes it waits for them.
+
+    torchrun ends all processes as soon as one has failed: the first one could not print the error.
+    """
+    with suppress(RuntimeError):
+        if group.ended:
+            distributed.barrier()
         distributed.destroy_process_group()
 
 
@@ -240,24 +261,24 @@ def _connected() -> Iterator[None]:
     """Turns the error of a connection into a sentence.
 
     Raises:
-        RunError: another process has ended.
+        ProcessLost: another process has ended.
     """
     try:
         yield
     except RuntimeError as error:
-        raise RunError(
-            "Another process of this training has ended, so it cannot go on: "
-            f"{(str(error).splitlines() or [''])[0]}",
+        if not isinstance(error, distributed.DistError) and "onnection" not in str(error):
+            raise
+        raise ProcessLost(
+            "Another process of this training has ended, so it cannot go on",
             "Everything up to the last checkpoint is saved; continue with: autoencode resume RUN",
         ) from error
 
 
 def _for_others(error: Exception) -> AutoencodeError:
-    """The error that other processes raise, which do not print it."""
+    """The error that other processes raise."""
     if isinstance(error, AutoencodeError):
         theirs = copy(error)
         theirs.__cause__ = theirs.__context__ = None
     else:
         theirs = RunError(f"{type(error).__name__}: {error}")
-    theirs.shared = True
     return theirs

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
 from autoencode.train.checkpoint import Checkpoint, checkpoints
 from autoencode.train.checks import notice_of_two_sigmoids, refuse_freezing, warn_of_missing_classes
-from autoencode.train.distributed import TrainingGroup
+from autoencode.train.distributed import ProcessLost, TrainingGroup
 from autoencode.train.distributed_check import refuse_undivided
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
@@ -85,9 +86,11 @@ class Session:
         """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
         trainer, group = self.trainer, self.trainer.group
         if group.size > 1:
+            # Machines may differ in what "auto" is.
+            trainer.state.precision = group.first(lambda: trainer.state.precision)
             refuse_undivided(trainer.state, trainer.batches, trainer.recipe, trainer.data)
             say(group.line(trainer.batches.batch_size, trainer.state.device))
-        if group.place.restarts and group.is_first and self.run is None:
+        if group.place.may_restart and group.is_first and self.run is None:
             self.run = self._left()
         with _seeded(trainer.settings.seed, trainer.state.device), ExitStack() as stack:
             group.first(lambda: stack.enter_context(self._opened(overwrite)))
@@ -115,7 +118,10 @@ class Session:
         return self._started(overwrite) if self.run is None else self._restored()
 
     def _left(self) -> Run | None:
-        """The run of this training that is in its folder, where torchrun starts it once more."""
+        """The run of this training that is in its folder, which torchrun may have started again.
+
+        How often it did is not counted in each process.
+        """
         trainer = self.trainer
         if self.folder is None or not checkpoints(self.folder / "state"):
             return None
@@ -184,16 +190,21 @@ class Session:
             with memory_errors(self.trainer.settings.batch_size):
                 yield
         except AutoencodeError as error:
-            ended = isinstance(error, Interrupted | Pruned | Diverged)
-            if error.shared is None:
-                # All processes end in the same way, or this one alone has failed.
-                error.shared = ended and not self.trainer.group.is_first
-            if self.run is not None and ended:
-                status = "diverged" if isinstance(error, Diverged) else "interrupted"
-                if self.trainer.state.is_done:  # it failed by the checks at the end
-                    self.run.write_weights(self.trainer.model)
-                replace(self.run, status=status, summary=self.trainer.summary()).write()
+            group = self.trainer.group
+            if isinstance(error, Interrupted | Pruned | Diverged):
+                group.agree(error)
+                group.first(partial(self._record, error))
+            elif error.agreed is None and not isinstance(error, ProcessLost):
+                error.agreed = False
             raise
+
+    def _record(self, error: AutoencodeError) -> None:
+        if self.run is None:
+            return
+        status = "diverged" if isinstance(error, Diverged) else "interrupted"
+        if self.trainer.state.is_done:  # it failed by the checks at the end
+            self.run.write_weights(self.trainer.model)
+        replace(self.run, status=status, summary=self.trainer.summary()).write()
 
     def _finished(self) -> FitResult:
         """The trained model, as a run that is done where it has a folder."""

@@ -29,7 +29,7 @@ class StepOutput(NamedTuple):
     squared_error: Callable[[], Tensor]
 
 
-class Part(NamedTuple):
+class BatchPart(NamedTuple):
     """Examples whose gradients are computed at once.
 
     x: [b, *X].   context: [b] or [b, C]; None without a context.
@@ -64,21 +64,21 @@ def train_step(state: TrainState, batch: Batch) -> StepOutput:
     return report
 
 
-def _parts(state: TrainState, x: Tensor, context: Tensor | None) -> Iterator[Part]:
+def _parts(state: TrainState, x: Tensor, context: Tensor | None) -> Iterator[BatchPart]:
     """The parts of a batch whose gradients are added up; of each, the rows of this process."""
     count = state.settings.accumulate
     if count == 1 and state.group.size == 1:
-        yield Part(x, context, None)
+        yield BatchPart(x, context, None)
         return
     for start in range(0, len(x), size := -(-len(x) // count)):
         rows = slice(start, start + size)
         shard = state.group.shard(len(x[rows]))
         if shard is not None:
             rows = slice(start + shard.start, start + shard.stop)
-        yield Part(x[rows], None if context is None else context[rows], shard)
+        yield BatchPart(x[rows], None if context is None else context[rows], shard)
 
 
-def _backward(state: TrainState, part: Part, n: int) -> LossOutput:
+def _backward(state: TrainState, part: BatchPart, n: int) -> LossOutput:
     """Adds the gradients of a part of a batch of `n` examples.
 
     Raises:
@@ -125,7 +125,7 @@ def _together(state: TrainState, outputs: Sequence[LossOutput], n: int) -> StepO
 
 
 def _update_critics(
-    state: TrainState, optimizer: FusedAdamW, output: LossOutput, part: Part, n: int
+    state: TrainState, optimizer: FusedAdamW, output: LossOutput, part: BatchPart, n: int
 ) -> None:
     """Updates the critics of adversarial terms on the same forward pass."""
     with sharded(part.shard), autocast(state.precision, state.device):

@@ -139,7 +139,7 @@ class Trainer:
         )
         self._started = time.perf_counter() - state.seconds
         self._bar = self._new_bar(self.progress)
-        if self.updates == 0:
+        if self.updates == 0 and self.group.is_first:
             self.final_checks.start()
         state.objective.train()
         layers = nullcontext() if self.group.size == 1 else whole_batch_layers(state.objective)
@@ -161,16 +161,33 @@ class Trainer:
         self.count_seconds()
 
     def _call(self, due: Sequence[tuple[Callback, Callable[[Training], None]]]) -> None:
-        """Calls what is due in the first process; all learn whether training stops early."""
+        """Calls what is due in the first process; all learn whether training stops early.
 
-        def call() -> int:
+        Raises:
+            RunError: a process has drawn other random numbers than the first one.
+        """
+
+        def call() -> tuple[int, Tensor]:
             for _, function in due:
                 function(self)
-            return self.state.validations_without_improvement
+            return self.state.validations_without_improvement, torch.get_rng_state()
 
         if not due:
             return
-        self.state.validations_without_improvement = self.group.first(call)
+        self.state.validations_without_improvement, random = self.group.first(call)
+        if self.group.size == 1:
+            return
+        others = torch.tensor(int(not torch.equal(random, torch.get_rng_state())))
+        self.group.add(others)
+        if others:
+            raise self.group.agree(
+                RunError(
+                    f"At step {self.step:,}, {int(others)} of {self.group.size} processes had "
+                    "drawn other random numbers than the first one, so that they train different "
+                    "models",
+                    "Train it in one process: use the same command without torchrun.",
+                )
+            )
         if not self.group.is_first:
             for callback, _ in due:
                 callback.follow(self)
