@@ -97,6 +97,7 @@ def test_no_slot_of_parts_imports_another():
 
 def test_rooms_of_training_import_one_way():
     order = ["settings", "precision", "schedules", "augment", "prefetch", "batches", "checks"]
+    order += ["distributed", "distributed_layers"]
     order += [
         "start",
         "fitting",
@@ -104,6 +105,7 @@ def test_rooms_of_training_import_one_way():
         "average",
         "state",
         "meter",
+        "distributed_check",
         "step",
         "compile",
         "checkpoint",

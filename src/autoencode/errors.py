@@ -23,6 +23,8 @@ class AutoencodeError(Exception):
     """
 
     exit_code = 2
+    # Whether all processes of one training raise this error; None if they have not joined yet.
+    agreed: bool | None = None
 
     def __init__(self, what: str, fix: str = "") -> None:
         self.what, self.fix = what, fix

@@ -14,11 +14,14 @@ from autoencode.cli.options import doubled_words
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
 from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
+from autoencode.io.processes import by_torchrun, is_first, is_first_here
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
 VERBS = "demo train resume evaluate compare study sweep explore"
 VERBS += " embed anomalies reconstruct denoise impute generate interpolate export serve"
 VERBS += " push pull recipes"
+# Those of them that several processes can do together.
+TOGETHER = ("train", "resume")
 # The exit code that typer gives to Ctrl-C where nothing else handles it.
 INTERRUPTED = 130
 
@@ -75,12 +78,20 @@ def _exit_code(arguments: list[str] | None) -> int:
     """Runs the command, prints the error if there is one, and returns the exit code."""
     try:
         words = doubled_words(sys.argv[1:] if arguments is None else arguments)
+        if words and words[0] not in TOGETHER and by_torchrun():
+            raise AutoencodeError(
+                f"torchrun started several processes, and autoencode {words[0]} is one alone",
+                f"Start it without torchrun: autoencode {words[0]} …",
+            )
         code: int | None = app(words, prog_name="autoencode", standalone_mode=False)
     except AutoencodeError as error:
-        print_message("error", str(error))
+        # Of the processes of one training, one prints an error that all of them raise.
+        if is_first_here() if error.agreed is None else (is_first() or not error.agreed):
+            print_message("error", str(error))
         return error.exit_code
     except typer.TyperException as error:
-        if error.format_message().strip():  # without a message, typer has shown the help
+        # Without a message, typer has shown the help.
+        if error.format_message().strip() and is_first_here():
             print_message("error", _usage_error(error))
         return error.exit_code
     except OSError as error:

@@ -10,6 +10,7 @@ from json import dumps
 from typing import Any, Literal, TextIO
 
 from autoencode.errors import ResourceError
+from autoencode.io.processes import is_first
 
 
 def print_line(text: str = "") -> None:
@@ -54,7 +55,12 @@ def print_result(
 
 
 def print_message(kind: Literal["error", "warning", "note"], text: str) -> None:
-    """Prints a sentence to standard error, if standard error is still open."""
+    """Prints a sentence to standard error, if standard error is still open.
+
+    Of several processes that train one model, the first one prints notes and warnings.
+    """
+    if kind != "error" and not is_first():
+        return
     with suppress(OSError):
         print(_printable(f"{kind}: {text}", sys.stderr), file=sys.stderr, flush=True)
 

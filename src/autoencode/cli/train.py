@@ -116,19 +116,38 @@ def train(
         changed = changed.set("latent", latent)
     Settings.of(changed, settings)
 
-    from autoencode.data import load_data
+    from autoencode.data import Data, load_data
     from autoencode.train import fit
+    from autoencode.train.distributed import join
 
-    preprocessing = None
-    if (init := settings.get("init")) is not None and not RESCALING & options.keys():
-        from autoencode.models.run import preprocessing_of
+    group = join()
+    if group.size > 1 and seeds is not None:
+        raise AutoencodeError(
+            f"The {group.size} processes train one model, and --seeds trains several",
+            "Start it without torchrun: autoencode train --seeds …",
+        )
+    if group.place.may_restart and out is None:
+        raise AutoencodeError(
+            "A training that torchrun may start again needs the folder of its run",
+            "Give it: --out RUN.",
+        )
 
-        preprocessing = preprocessing_of(init)
-        print_message("note", f"The data are preprocessed as for {init}.")
-    loaded = load_data("mnist" if data is None else data, preprocessing=preprocessing, **options)
+    def read() -> Data:
+        preprocessing = None
+        if (init := settings.get("init")) is not None and not RESCALING & options.keys():
+            from autoencode.models.run import preprocessing_of
+
+            preprocessing = preprocessing_of(init)
+            print_message("note", f"The data are preprocessed as for {init}.")
+        source = "mnist" if data is None else data
+        return load_data(source, preprocessing=preprocessing, **options)
+
+    loaded = group.together(read)
     for notice in loaded.notices:
         print_message("note", notice)
-    folder = out if out is not None else _unused_folder(f"{recipe}-{loaded.name}")
+    folder = out
+    if folder is None:
+        folder = group.first(lambda: _unused_folder(f"{recipe}-{loaded.name}"))
     if seeds is not None:
         from autoencode.cli.seeds import train_seeds
 
@@ -170,15 +189,20 @@ def _continue(
     """
     from autoencode.models.run import open_run
     from autoencode.train import resume
+    from autoencode.train.distributed import join
 
     if given := [name for name, value in others.items() if value is not None]:
         raise AutoencodeError(
             f"A run that is continued keeps its recipe and its data, and {given[0]} was given",
             f"Leave {given[0]} out.",
         )
-    folder = out
-    if open_run(run).status == "done" and out is None:
-        folder = run if overwrite else _unused_folder(run.resolve().name)
+
+    def chosen() -> Path | None:
+        if out is not None or open_run(run).status != "done":
+            return out
+        return run if overwrite else _unused_folder(run.resolve().name)
+
+    folder = join().first(chosen)
     fitted = resume(run, data=data, out=folder, overwrite=overwrite, **settings)
     show_and_save(fitted, report, json)
 
@@ -187,12 +211,13 @@ def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
     """Measures a trained model, prints the metrics, and saves them and the report in the run.
 
     The metrics are printed before they are saved: a full disk does not take them away. The weights
-    are on disk already.
+    are on disk already. Of several processes that have trained it, the first one does this.
     """
+    run = fitted.run
+    if run is None:
+        return
     from autoencode.cli.measure import measure_run, save_metrics, summary_lines
 
-    run = fitted.run
-    assert run is not None
     metrics = measure_run(run, fitted.data, fitted.model).to_dict()
     record = {"run": str(run.folder), **fitted.summary, **metrics}
     print_result(record, [*summary_lines(run, metrics), row("run", run.folder)], json)

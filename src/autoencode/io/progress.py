@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from autoencode.io.processes import is_first
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -13,8 +15,12 @@ DELAY_SECONDS = 1.0  # before a bar appears
 
 
 def say(text: str) -> None:
-    """Print one line for the user on standard error, because standard output may be a pipe."""
-    print(f"autoencode: {text}", file=sys.stderr, flush=True)
+    """Print one line for the user on standard error, because standard output may be a pipe.
+
+    Of several processes that train one model, the first one prints it.
+    """
+    if is_first():
+        print(f"autoencode: {text}", file=sys.stderr, flush=True)
 
 
 class Bar:
@@ -24,7 +30,7 @@ class Bar:
         self.what, self.total, self.done = what, total, 0
         self._since = time.monotonic()
         self._progress: Progress | None = None
-        self._off = not sys.stderr.isatty()
+        self._off = not sys.stderr.isatty() or not is_first()
 
     def __enter__(self) -> Bar:
         return self

@@ -11,7 +11,7 @@ from autoencode.maths.discretised import (
 from autoencode.maths.jacobian import squared_jacobian
 from autoencode.maths.levels import level_log_prob
 from autoencode.maths.mixture import MixtureDistribution
-from autoencode.maths.normal import SharedScaleNormal, standard_normal
+from autoencode.maths.normal import NormalOfExamples, SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
 from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
 from autoencode.maths.precision import Float32Linear, exact_products, widen
@@ -33,6 +33,7 @@ __all__ = [
     "Float32Linear",
     "LevelDistribution",
     "MixtureDistribution",
+    "NormalOfExamples",
     "Planar",
     "PowerSpherical",
     "Pushforward",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from autoencode.maths.sharding import noise_like
+
 
 def squared_jacobian(
     f: Callable[[Tensor], Tensor], x: Tensor, probes: int | None = None, batch_dims: int = 1
@@ -42,15 +44,15 @@ def _directions(y: Tensor, probes: int | None, batch_dims: int) -> Iterator[Tens
     """Directions v in the shape of the outputs."""
     if probes is not None:
         for _ in range(probes):
-            yield _signs(y)
+            yield _signs(y, batch_dims - 1)
         return
     flat = torch.zeros_like(y).flatten(batch_dims)
     for output in range(flat.shape[-1]):
         v = flat.clone()
-        v[..., output] = _signs(v[..., output])
+        v[..., output] = _signs(v[..., output], batch_dims - 1)
         yield v.view_as(y)
 
 
-def _signs(like: Tensor) -> Tensor:
-    """Random signs, −1 or 1 with equal probability."""
-    return torch.randint_like(like, 2) * 2 - 1
+def _signs(like: Tensor, rows: int) -> Tensor:
+    """Random signs, −1 or 1 with equal probability; `rows` is the dimension of examples."""
+    return noise_like(lambda whole: torch.randint_like(whole, 2), like, rows) * 2 - 1

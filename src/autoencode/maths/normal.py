@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from jaxtyping import Float
 from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 from torch.nn import functional
+
+from autoencode.maths.sharding import batch_noise, current_shard
 
 
 class SharedScaleNormal(Distribution):
@@ -67,6 +70,21 @@ class SharedScaleNormal(Distribution):
         n = self.event_shape.numel()
         each = n * (0.5 * math.log(2 * math.pi * math.e) + self.scale.log())
         return each.expand(self.batch_shape)
+
+
+class NormalOfExamples(Normal):
+    """`torch.distributions.Normal` with batch [B, …], one row for each example of a batch.
+
+    If several processes divide the batch, samples are the rows of those of the whole batch.
+    """
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Samples [*sample_shape, B, …], differentiable in both parameters."""
+        if current_shard() is None:
+            return super().rsample(Size(sample_shape))
+        shape = self._extended_shape(Size(sample_shape))
+        draw = partial(torch.randn, dtype=self.loc.dtype, device=self.loc.device)
+        return self.loc + batch_noise(draw, shape, len(sample_shape)) * self.scale
 
 
 def standard_normal(shape: tuple[int, ...], like: Tensor) -> Independent[Normal]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Size, Tensor
 from torch.distributions import Beta, Distribution, constraints, register_kl
 from torch.nn import functional
+
+from autoencode.maths.sharding import batch_noise, own_rows, whole_batch
 
 
 def log_sphere_area(d: int) -> float:
@@ -92,11 +95,13 @@ class PowerSpherical(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """Samples [*sample_shape, *batch, d] of length 1, differentiable in μ and κ."""
-        d = self.event_shape[0]
-        # For large κ, s = (1 − μᵀz) / 2 is small; sampling it directly keeps its precision.
-        s = Beta(self.b, self.a, validate_args=False).rsample(Size(sample_shape)).unsqueeze(-1)
+        d, rows = self.event_shape[0], len(sample_shape)
+        # For large κ, s = (1 − μᵀz) / 2 is small; sampling it directly keeps its precision. How
+        # many random numbers it takes depends on κ of all examples of the batch.
+        beta = Beta(whole_batch(self.b), whole_batch(self.a), validate_args=False)
+        s = own_rows(beta.rsample(Size(sample_shape)), rows).unsqueeze(-1)
         across = 2 * (s * (1 - s)).clamp_min(torch.finfo(s.dtype).tiny).sqrt()
-        around = _directions(Size((*s.shape[:-1], d - 1)), s)
+        around = _directions(Size((*s.shape[:-1], d - 1)), s, rows)
         # The sample around the first axis is reflected so that this axis becomes μ.
         z = torch.cat([1 - 2 * s, across * around], -1)
         axis = torch.eye(1, d, dtype=s.dtype, device=s.device)[0]
@@ -121,9 +126,10 @@ class PowerSpherical(Distribution):
         return b * math.log(4 * math.pi) + torch.lgamma(a) - torch.lgamma(a + b)
 
 
-def _directions(shape: Size, like: Tensor) -> Tensor:
-    """Uniform random directions of length 1 along the last dimension."""
-    return functional.normalize(torch.randn(shape, dtype=like.dtype, device=like.device), dim=-1)
+def _directions(shape: Size, like: Tensor, rows: int = 0) -> Tensor:
+    """Uniform random directions along the last dimension; `rows` is the dimension of examples."""
+    draw = partial(torch.randn, dtype=like.dtype, device=like.device)
+    return functional.normalize(batch_noise(draw, shape, rows), dim=-1)
 
 
 @register_kl(PowerSpherical, SphereUniform)  # type: ignore[no-untyped-call, untyped-decorator]

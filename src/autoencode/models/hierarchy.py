@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ from torch.distributions import Distribution, Independent, Normal, constraints, 
 
 from autoencode.contract import Bottleneck, Code, Prior, Sizes, Space
 from autoencode.maths import Float32Linear
+from autoencode.maths.sharding import batch_noise
 from autoencode.parts.bottlenecks.plain import LOG_VARIANCE_RANGE
 from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm, dense, unit_norm
 
@@ -30,7 +32,8 @@ class Moments(NamedTuple):
     def sample(self, lead: tuple[int, ...]) -> Tensor:
         """A sample [*lead, d], differentiable in both moments."""
         shape = (*lead, self.mean.shape[-1])
-        noise = torch.randn(shape, dtype=self.mean.dtype, device=self.mean.device)
+        draw = partial(torch.randn, dtype=self.mean.dtype, device=self.mean.device)
+        noise = batch_noise(draw, shape, len(lead) - 1) if lead else draw(shape)
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
     def times(self, other: Moments) -> Moments:

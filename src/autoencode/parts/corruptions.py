@@ -9,6 +9,7 @@ the class states otherwise.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from autoencode.contract import Corruption, Sizes, Within
 from autoencode.errors import RecipeError
+from autoencode.maths.sharding import batch_noise, noise_like
 from autoencode.parts.registry import find_parts
 
 Share = Annotated[float, Within(0.0, 1.0)]
@@ -40,7 +42,7 @@ class GaussianNoise(Corruption):
 
     def forward(self, x: Tensor) -> Tensor:
         """Corrupts examples [B, *X] to [B, *X]."""
-        noisy = x + self.scale * torch.randn_like(x)
+        noisy = x + self.scale * noise_like(torch.randn_like, x)
         return noisy.clamp(0, 1) if self.sizes.bounded else noisy
 
 
@@ -55,7 +57,7 @@ class Masking(Corruption):
 
     def forward(self, x: Tensor) -> Tensor:
         """Corrupts examples [B, *X] to [B, *X]."""
-        return x.masked_fill(torch.rand_like(x) < self.share, 0.0)
+        return x.masked_fill(noise_like(torch.rand_like, x) < self.share, 0.0)
 
 
 class SaltAndPepper(Corruption):
@@ -69,7 +71,7 @@ class SaltAndPepper(Corruption):
 
     def forward(self, x: Tensor) -> Tensor:
         """Corrupts examples [B, *X] to [B, *X]."""
-        u = torch.rand_like(x)
+        u = noise_like(torch.rand_like, x)
         return x.masked_fill(u < self.share, 1.0).masked_fill(u < self.share / 2, 0.0)
 
 
@@ -132,7 +134,8 @@ class Occlusion(Corruption):
         """Which of the n pixels along one axis are covered, [B, n]."""
         n = x.shape[dim]
         length = max(1, round(self.share * n))
-        start = torch.randint(n - length + 1, (len(x), 1), device=x.device)
+        draw = partial(torch.randint, n - length + 1, device=x.device)
+        start = batch_noise(draw, (len(x), 1))
         position = torch.arange(n, device=x.device)
         return (position >= start) & (position < start + length)
 

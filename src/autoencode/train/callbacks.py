@@ -67,6 +67,9 @@ class Callback(ABC):
     def on_start(self, trainer: Training) -> None:  # noqa: B027  # most need not do anything
         """Is called before the first step of this process."""
 
+    def follow(self, trainer: Training) -> None:  # noqa: B027  # most need not do anything
+        """Is called instead in the processes that do not write, see `TrainingGroup`."""
+
 
 class SaveSnapshots(Callback):
     """Keeps the weights of some steps, from which the explorer shows the training."""
@@ -119,6 +122,10 @@ class WriteLog(Callback):
     def on_start(self, trainer: Training) -> None:
         """Starts a new mean."""
         trainer.meter = Meter(self.every)
+
+    def follow(self, trainer: Training) -> None:
+        """Starts a new mean at the same steps, so that all processes compute the same figures."""
+        self.on_start(trainer)
 
 
 class Validate(Callback):

@@ -25,12 +25,22 @@ CODES = 64
 NOT_COMPILED = "Leave --compile (compile=) out."
 
 
-def may_compile(wanted: Compile, changes_between_steps: bool, device: torch.device) -> bool:
+def may_compile(
+    wanted: Compile, changes_between_steps: bool, device: torch.device, processes: int = 1
+) -> bool:
     """Whether the step may be compiled: one whose operations change from step to step may not.
 
     Raises:
         RecipeError: `wanted` is "on" and the step may not be compiled.
     """
+    if processes > 1:
+        if wanted == "on":
+            raise RecipeError(
+                f"A training in {processes} processes cannot be compiled: its step contains sums "
+                "over the processes",
+                NOT_COMPILED,
+            )
+        return False
     if wanted == "on" and changes_between_steps:
         raise RecipeError(
             "This training cannot be compiled: it has a critic, clipped or accumulated gradients, "

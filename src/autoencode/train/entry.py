@@ -12,8 +12,10 @@ from autoencode.io.progress import say
 from autoencode.models.recipe import Recipe
 from autoencode.models.recipes.table import recipe_named
 from autoencode.models.run import Run, open_run, preprocessing_of
+from autoencode.train.distributed import TrainingGroup, join
 from autoencode.train.session import (
     FitResult,
+    Session,
     continued_session,
     new_session,
     resumed_session,
@@ -44,6 +46,10 @@ def fit(
         an error that it raises ends the training.
     settings: see `Settings`. Torch's global random state is restored afterwards.
 
+    In a script that `torchrun` started, its processes train one model together: each calls `fit`
+    with the same arguments and gets the trained model, and the first one writes the run, which the
+    others have as None.
+
     Raises:
         RecipeError, DataError: the training has no meaning as it is asked for.
         RunError: the folder is in use or cannot be written.
@@ -57,18 +63,25 @@ def fit(
     >>> codes.shape, images.shape
     (torch.Size([359, 2]), torch.Size([359, 8, 8]))
     """
-    recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
-    recipe = recipe if latent is None else recipe.but(latent=latent)
-    if not isinstance(data, Data):
-        init = settings.get("init")
-        data = load_data(data, preprocessing=None if init is None else preprocessing_of(init))
-    folder = None if out is None else Path(out)
-    # All checks are made before there is a folder, and before an old run is replaced.
-    session = new_session(recipe, data, settings, folder, progress)
-    for notice in session.notices:
-        say(notice)
-    session.trainer.on_validation = on_validation
-    return session.train(overwrite)
+    group = join()
+
+    def prepared() -> Session:
+        chosen = recipe_named(recipe) if isinstance(recipe, str) else recipe
+        chosen = chosen if latent is None else chosen.but(latent=latent)
+        loaded, init = data, settings.get("init")
+        if not isinstance(loaded, Data):
+            known = None if init is None else preprocessing_of(init)
+            loaded = load_data(loaded, preprocessing=known)
+        folder = None if out is None else Path(out)
+        return new_session(chosen, loaded, settings, folder, progress, group)
+
+    with group.quiet():
+        # All checks are made before there is a folder, and before an old run is replaced.
+        session = group.together(prepared)
+        for notice in session.notices:
+            say(notice)
+        session.trainer.on_validation = on_validation
+        return session.train(overwrite)
 
 
 def resume(
@@ -109,7 +122,25 @@ def resume(
     >>> ae.resume("runs/first", steps=5, out="runs/more").summary["steps"]
     15
     """
-    run = open_run(folder)
+    group = join()
+    new = None if out is None else Path(out)
+    with group.quiet():
+        # The other processes may have no such folder.
+        run = group.first(lambda: open_run(folder))
+        session = group.together(lambda: _resumed(run, data, new, progress, settings, group))
+        session.trainer.on_validation = on_validation
+        return session.train(overwrite)
+
+
+def _resumed(
+    run: Run,
+    data: Any,
+    out: Path | None,
+    progress: bool | None,
+    settings: Mapping[str, Any],
+    group: TrainingGroup,
+) -> Session:
+    """The training of an unfinished run, or one that continues a finished run; see `resume`."""
     _check_status(run, settings, out)
     if data is None:
         data = run.load_data()
@@ -121,22 +152,17 @@ def resume(
             f"Give its own data, {run.data['name']}, read with the same options.",
         )
     if run.status != "done":
-        resumed = resumed_session(run, data, progress)
-        resumed.trainer.on_validation = on_validation
-        return resumed.train()
-    new = None if out is None else Path(out)
-    if new is not None and run.network_sha256 and new.resolve() == run.folder.resolve():
+        return resumed_session(run, data, progress, group)
+    if out is not None and run.network_sha256 and out.resolve() == run.folder.resolve():
         raise RunError(
             f"{run.folder} holds the code of its network, so it cannot be replaced by a training "
             "that uses it",
             "Choose another --out.",
         )
-    continued = continued_session(run, data, settings, new, progress)
-    continued.trainer.on_validation = on_validation
-    return continued.train(overwrite)
+    return continued_session(run, data, settings, out, progress, group)
 
 
-def _check_status(run: Run, settings: Mapping[str, Any], out: str | Path | None) -> None:
+def _check_status(run: Run, settings: Mapping[str, Any], out: Path | None) -> None:
     """Refuses a finished run without steps, and an unfinished run with settings or a new folder.
 
     Raises:

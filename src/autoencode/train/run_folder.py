@@ -20,6 +20,7 @@ from autoencode.errors import AutoencodeError, ResourceError, RunError, is_out_o
 from autoencode.io.files import shown
 from autoencode.io.folders import check_replaceable, empty_folder, open_folder, open_for_writing
 from autoencode.io.hub import is_hub_name
+from autoencode.io.processes import place
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
 
@@ -106,6 +107,7 @@ def environment() -> dict[str, Any]:
         "numpy": numpy.__version__,
         "platform": platform(),
         "processor": processor() or os.uname().machine,
+        "processes": 1 if (found := place()) is None else found.size,
         "threads": torch.get_num_threads(),
         "command": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }

@@ -6,12 +6,14 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from autoencode.data import Data
 from autoencode.errors import (
@@ -30,10 +32,13 @@ from autoencode.models.adaptation import for_data
 from autoencode.models.build import Model, build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.critics import critic_terms, weights_of_critics
-from autoencode.models.network_code import save_network_code
+from autoencode.models.network_code import save_network_code, saved_recipe
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, data_record, initialise_from, open_run
+from autoencode.train.checkpoint import Checkpoint, checkpoints
 from autoencode.train.checks import notice_of_two_sigmoids, refuse_freezing, warn_of_missing_classes
+from autoencode.train.distributed import ProcessLost, TrainingGroup
+from autoencode.train.distributed_check import refuse_undivided
 from autoencode.train.fitting import fit_sampler
 from autoencode.train.run_folder import (
     discard_unstarted,
@@ -79,15 +84,54 @@ class Session:
 
     def train(self, overwrite: bool = False) -> FitResult:
         """Trains to the end, from the start or from the newest checkpoint; raises as `fit`."""
-        trainer = self.trainer
-        opened = self._started(overwrite) if self.run is None else self._restored()
-        with _seeded(trainer.settings.seed, trainer.state.device), opened:
+        trainer, group = self.trainer, self.trainer.group
+        if group.size > 1:
+            # Machines may differ in what "auto" is.
+            trainer.state.precision = group.first(lambda: trainer.state.precision)
+            refuse_undivided(trainer.state, trainer.batches, trainer.recipe, trainer.data)
+            say(group.line(trainer.batches.batch_size, trainer.state.device))
+        if group.place.may_restart and group.is_first and self.run is None:
+            self.run = self._left()
+        with _seeded(trainer.settings.seed, trainer.state.device), ExitStack() as stack:
+            group.first(lambda: stack.enter_context(self._opened(overwrite)))
+            if group.size > 1:
+                # Also of a new training: weights that start at the data may differ by rounding.
+                start = group.first(lambda: Checkpoint.of(trainer.state))
+                if not group.is_first:
+                    start.restore(trainer.state)
             with self._recorded():
                 trainer.run()
-                for sentence in trainer.final_checks.end():
-                    warnings.warn(sentence, stacklevel=4)
-                fit_sampler(trainer.model, trainer.recipe, trainer.data, trainer.settings.seed)
+                weights = group.first(self._concluded)
+                if not group.is_first:
+                    trainer.state.objective.load_state_dict(weights)
             return self._finished()
+
+    def _concluded(self) -> dict[str, Tensor]:
+        """Checks the trained model and fits its sampler; returns all weights."""
+        trainer = self.trainer
+        for sentence in trainer.final_checks.end():
+            warnings.warn(sentence, stacklevel=6)
+        fit_sampler(trainer.model, trainer.recipe, trainer.data, trainer.settings.seed)
+        return trainer.state.objective.state_dict()
+
+    def _opened(self, overwrite: bool) -> AbstractContextManager[None]:
+        return self._started(overwrite) if self.run is None else self._restored()
+
+    def _left(self) -> Run | None:
+        """The run of this training that is in its folder, which torchrun may have started again.
+
+        How often it did is not counted in each process.
+        """
+        trainer = self.trainer
+        if self.folder is None or not checkpoints(self.folder / "state"):
+            return None
+        run = open_run(self.folder)
+        found = saved_recipe(run.recipe), run.settings, run.data["fingerprint"]
+        own = saved_recipe(trainer.recipe), trainer.settings.to_dict(), trainer.data.fingerprint
+        if found != own:
+            return None
+        say(f"the training in {run.folder} goes on from its last checkpoint")
+        return run
 
     @contextmanager
     def _started(self, overwrite: bool) -> Iterator[None]:
@@ -145,13 +189,22 @@ class Session:
         try:
             with memory_errors(self.trainer.settings.batch_size):
                 yield
-        except (Interrupted, Pruned, Diverged) as error:
-            if self.run is not None:
-                status = "diverged" if isinstance(error, Diverged) else "interrupted"
-                if self.trainer.state.is_done:  # it failed by the checks at the end
-                    self.run.write_weights(self.trainer.model)
-                replace(self.run, status=status, summary=self.trainer.summary()).write()
+        except AutoencodeError as error:
+            group = self.trainer.group
+            if isinstance(error, Interrupted | Pruned | Diverged):
+                group.agree(error)
+                group.first(partial(self._record, error))
+            elif error.agreed is None and not isinstance(error, ProcessLost):
+                error.agreed = False
             raise
+
+    def _record(self, error: AutoencodeError) -> None:
+        if self.run is None:
+            return
+        status = "diverged" if isinstance(error, Diverged) else "interrupted"
+        if self.trainer.state.is_done:  # it failed by the checks at the end
+            self.run.write_weights(self.trainer.model)
+        replace(self.run, status=status, summary=self.trainer.summary()).write()
 
     def _finished(self) -> FitResult:
         """The trained model, as a run that is done where it has a folder."""
@@ -161,14 +214,17 @@ class Session:
         model.critics = weights_of_critics(trainer.state.objective)
         for module in trainer.state.objective.frozen:
             module.requires_grad_(True)
+        trainer.group.first(self._write_done)
+        return FitResult(model, trainer.summary(), trainer.data, self.run)
+
+    def _write_done(self) -> None:
         if self.run is None:
-            return FitResult(model, trainer.summary(), trainer.data, None)
-        self.run.write_weights(model)
-        done = replace(self.run, status="done", summary=trainer.summary())
-        done.write()
+            return
+        self.run.write_weights(self.trainer.model)
+        self.run = replace(self.run, status="done", summary=self.trainer.summary())
+        self.run.write()
         # Only now is nothing left to resume.
-        shutil.rmtree(done.folder / "state", ignore_errors=True)
-        return FitResult(model, trainer.summary(), trainer.data, done)
+        shutil.rmtree(self.run.folder / "state", ignore_errors=True)
 
 
 def new_session(
@@ -177,8 +233,11 @@ def new_session(
     settings: Mapping[str, Any],
     folder: Path | None,
     progress: bool | None,
+    group: TrainingGroup | None = None,
 ) -> Session:
     """A training before its first step; arguments as of `fit`.
+
+    group: the processes that train the model together; None for this one alone.
 
     Raises:
         RecipeError, DataError: the training has no meaning as it is asked for.
@@ -210,8 +269,8 @@ def new_session(
         chosen = replace(chosen, init=init if is_hub_name(init) else str(Path(init).absolute()))
         initialise_from(model, open_run(init), data)
     with memory_errors(chosen.batch_size):
-        trainer = Trainer(model, recipe, data, chosen, folder, progress)
-    return Session(trainer, folder, notices=notices)
+        trainer = Trainer(model, recipe, data, chosen, folder, progress, group)
+    return Session(trainer, trainer.folder, notices=notices)
 
 
 def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
@@ -220,7 +279,9 @@ def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Re
     return for_data(recipe, data, None if init is None else open_run(init).recipe)
 
 
-def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:
+def resumed_session(
+    run: Run, data: Data, progress: bool | None, group: TrainingGroup | None = None
+) -> Session:
     """The training of a run that was interrupted, before its checkpoint is restored.
 
     Raises:
@@ -232,8 +293,8 @@ def resumed_session(run: Run, data: Data, progress: bool | None) -> Session:
         raise RunError(f"{run.folder / 'run.json'}: {error.what}", error.fix) from error
     model = build(run.recipe, run.sizes, seed=settings.seed)
     with memory_errors(settings.batch_size):
-        trainer = Trainer(model, run.recipe, data, settings, run.folder, progress)
-    return Session(trainer, run.folder, run)
+        trainer = Trainer(model, run.recipe, data, settings, run.folder, progress, group)
+    return Session(trainer, trainer.folder, run if trainer.group.is_first else None)
 
 
 def continued_session(
@@ -242,6 +303,7 @@ def continued_session(
     settings: Mapping[str, Any],
     folder: Path | None,
     progress: bool | None,
+    group: TrainingGroup | None = None,
 ) -> Session:
     """A new training from the weights of a finished run; arguments as of `entry.resume`.
 
@@ -261,7 +323,7 @@ def continued_session(
         f"step {chosen.done_steps:,}, with a new optimiser and a new schedule of the learning rate"
     )
     with memory_errors(chosen.batch_size):
-        trainer = Trainer(model.train(), run.recipe, data, chosen, folder, progress)
+        trainer = Trainer(model.train(), run.recipe, data, chosen, folder, progress, group)
     if model.critics:
         trainer.state.objective.terms.load_state_dict(dict(model.critics))
         if trainer.state.average is not None:
@@ -269,7 +331,7 @@ def continued_session(
     elif critic_terms(run.recipe):
         say(f"{run.folder} does not have the critics of its training: they begin untrained")
     trainer.state.seconds = run.summary["seconds"]
-    return Session(trainer, folder, log=run.log(), notices=run.notices)
+    return Session(trainer, trainer.folder, log=run.log(), notices=run.notices)
 
 
 @contextmanager
@@ -290,7 +352,7 @@ def _warn_of_changes(run: Run) -> None:
     now = environment()
     changed = [
         f"{name} was {then[name]} and is {now[name]}"
-        for name in ("autoencode", "torch", "threads", "processor")
+        for name in ("autoencode", "torch", "processes", "threads", "processor")
         if name in then and then[name] != now[name]
     ]
     if changed:

@@ -19,8 +19,9 @@ from autoencode.models.linear_checks import linear_path
 from autoencode.models.objective import Objective
 from autoencode.models.recipe import Recipe
 from autoencode.train.average import WeightAverage
+from autoencode.train.distributed import TrainingGroup
 from autoencode.train.optimizer import FusedAdamW
-from autoencode.train.precision import choose_device, choose_precision
+from autoencode.train.precision import choose_precision
 from autoencode.train.schedules import learning_rate
 from autoencode.train.settings import Settings
 
@@ -40,6 +41,7 @@ class TrainState:
     total_steps: updates in the whole training, those of a run that it continues included.
     step: updates that were made.
     folder: the folder of the run; None where nothing is saved.
+    group: the processes that train it.
     check_every: steps between two checks that the loss is finite; 0 for no checks.
     first_loss: of training examples before the first step, see `final_checks`; None if unknown.
     seconds: wall-clock time so far.   computing_seconds: time of the updates alone.
@@ -58,6 +60,7 @@ class TrainState:
     device: torch.device
     precision: torch.dtype
     folder: Path | None = None
+    group: TrainingGroup = field(default_factory=TrainingGroup)
     check_every: int = 1
     step: int = 0
     first_loss: float | None = None
@@ -76,6 +79,7 @@ class TrainState:
         settings: Settings,
         examples: int,
         folder: Path | None = None,
+        group: TrainingGroup | None = None,
     ) -> Self:
         """The state before the first step, on the device of the settings.
 
@@ -84,7 +88,8 @@ class TrainState:
         Raises:
             RecipeError: this machine lacks the device, or a term cannot be built.
         """
-        device = choose_device(settings.device)
+        group = group or TrainingGroup()
+        device = group.device(settings.device)
         with torch.random.fork_rng(devices=[]):
             # Critics have weights of their own, and they too are the same for the same seed.
             torch.default_generator.manual_seed((settings.seed + 1) % 2**63)
@@ -104,6 +109,7 @@ class TrainState:
             device,
             choose_precision(settings.precision, device),
             folder,
+            group,
             CHECK_EVERY.get(device.type, CHECK_EVERY_ELSEWHERE),
             settings.done_steps,
             average=None if settings.ema is None else WeightAverage(objective, settings.ema),
@@ -153,15 +159,18 @@ class TrainState:
         """The model has its averaged weights inside, if they are averaged."""
         return nullcontext() if self.average is None else self.average.in_use()
 
+    @property
+    def checks(self) -> bool:
+        """Whether numbers are checked at this step."""
+        return self.check_every > 0 and self.step % self.check_every == 0
+
     def check_finite(self, value: Tensor, named: Mapping[str, Tensor]) -> None:
         """Refuses a value, [], that is not finite; `named` are the numbers to name, each [].
 
         Raises:
             Diverged: it is not finite.
         """
-        if self.check_every and self.step % self.check_every == 0:
-            if math.isfinite(value.item()):
-                return
+        if self.checks and not math.isfinite(value.item()):
             raise self.diverged(named)
 
     def diverged(self, named: Mapping[str, Tensor]) -> Diverged:

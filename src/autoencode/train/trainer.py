@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from autoencode.contract import FittedPrior
 from autoencode.data import Data
 from autoencode.errors import Interrupted, RunError
 from autoencode.io.signals import StopSignals
@@ -21,10 +23,12 @@ from autoencode.models.conditions import conditioning
 from autoencode.models.describe import term_unit
 from autoencode.models.recipe import Recipe
 from autoencode.train.batches import Batches
-from autoencode.train.callbacks import Callback, callbacks_of
+from autoencode.train.callbacks import Callback, Training, callbacks_of
 from autoencode.train.checkpoint import restore_checkpoint, save_checkpoint
 from autoencode.train.checks import may_compile, not_compiled, refuse_parts, refuse_single
 from autoencode.train.compile.step import CompiledStep
+from autoencode.train.distributed import TrainingGroup
+from autoencode.train.distributed_layers import whole_batch_layers
 from autoencode.train.final_checks import FinalChecks
 from autoencode.train.fitting import fit_prior
 from autoencode.train.log import Log, summary_writer
@@ -49,14 +53,21 @@ class Trainer:
         settings: Settings,
         folder: Path | None,
         progress: bool | None,
+        group: TrainingGroup | None = None,
     ) -> None:
         """Arguments as of `fit`; `folder` None keeps everything in memory.
+
+        group: the processes that train the model together; None for this one alone.
 
         Raises:
             RecipeError, DataError, RunError: the training has no meaning as it is asked for.
         """
+        self.group = group = group or TrainingGroup()
+        # Only the first process writes; but all of them end, where a run can be resumed.
+        self.resumable = folder is not None
+        folder = folder if group.is_first else None
         self.recipe, self.data, self.settings, self.folder = recipe, data, settings, folder
-        self.state = TrainState.create(model, recipe, settings, len(data.train), folder)
+        self.state = TrainState.create(model, recipe, settings, len(data.train), folder, group)
         self.batches = Batches(
             data.train,
             conditioning(recipe, data.train, training=True),
@@ -66,11 +77,11 @@ class Trainer:
             settings.labelled,
             settings.augment,
         )
-        self.progress = progress
+        self.progress = progress if group.is_first else False
         self.compiled_step: CompiledStep | None = None
         self.compiling_seconds = 0.0
         changes = self.state.changes_between_steps
-        self.may_compile = may_compile(settings.compile, changes, self.state.device)
+        self.may_compile = may_compile(settings.compile, changes, self.state.device, group.size)
         self.meter = Meter(1)
         self.on_validation: Callable[[int, Mapping[str, Any]], None] | None = None
         self._bar = self._new_bar(False)
@@ -80,13 +91,14 @@ class Trainer:
         self._started = 0.0
         if settings.tensorboard:
             summary_writer()
-            if folder is None:
+            if not self.resumable:
                 raise RunError(
                     "TensorBoard's log needs a run folder",
                     'Give one: --out runs/NAME (out="runs/NAME").',
                 )
         refuse_parts(settings, self.state.critic_optimizer is not None)
         refuse_single(self.state.objective, self.batches.batch_size // settings.accumulate)
+        group.check_batch(self.batches.batch_size, settings.accumulate)
 
     @property
     def model(self) -> Model:
@@ -123,24 +135,23 @@ class Trainer:
         state = self.state
         # Without a folder nothing could be saved, so Ctrl-C keeps its usual meaning.
         stop: AbstractContextManager[StopSignals | None] = (
-            StopSignals() if self.folder else nullcontext()
+            StopSignals() if self.resumable else nullcontext()
         )
         self._started = time.perf_counter() - state.seconds
         self._bar = self._new_bar(self.progress)
-        if self.updates == 0:
+        if self.updates == 0 and self.group.is_first:
             self.final_checks.start()
         state.objective.train()
-        with stop as signals, self._bar, self._open_log():
-            for callback in self.callbacks:
-                callback.on_start(self)
+        layers = nullcontext() if self.group.size == 1 else whole_batch_layers(state.objective)
+        with stop as signals, layers, self._bar, self._open_log():
+            self.group.signals, self.group.received = signals, None
+            self._call([(each, each.on_start) for each in self.callbacks])
             while not state.is_done:
                 self._compile()
                 # A signal ends the compiler too: the step must not go on uncompiled then.
                 self._check_signals(signals)
                 self._advance(signals)
-                for callback in self.callbacks:
-                    if callback.is_due(state.step):
-                        callback(self)
+                self._call([(each, each) for each in self.callbacks if each.is_due(state.step)])
                 self._check_signals(signals)
         state.objective.apply_schedules(math.inf)
         if state.best_weights:
@@ -148,6 +159,44 @@ class Trainer:
         elif state.average is not None:
             state.objective.load_state_dict(state.average.tensors)
         self.count_seconds()
+
+    def _call(self, due: Sequence[tuple[Callback, Callable[[Training], None]]]) -> None:
+        """Calls what is due in the first process; all learn whether training stops early.
+
+        Raises:
+            RunError: a process has drawn other random numbers than the first one.
+        """
+
+        def call() -> tuple[int, Tensor]:
+            for _, function in due:
+                function(self)
+            return self.state.validations_without_improvement, torch.get_rng_state()
+
+        if not due:
+            return
+        self.state.validations_without_improvement, random = self.group.first(call)
+        if self.group.size == 1:
+            return
+        others = torch.tensor(int(not torch.equal(random, torch.get_rng_state())))
+        self.group.add(others)
+        if others:
+            raise self.group.agree(
+                RunError(
+                    f"At step {self.step:,}, {int(others)} of {self.group.size} processes had "
+                    "drawn other random numbers than the first one, so that they train different "
+                    "models",
+                    "Train it in one process: use the same command without torchrun.",
+                )
+            )
+        if not self.group.is_first:
+            for callback, _ in due:
+                callback.follow(self)
+
+    def _received(self, signals: StopSignals | None) -> int | None:
+        """The signal that asks for a stop; all processes stop after the same step."""
+        if self.group.size > 1:
+            return self.group.received
+        return None if signals is None else signals.received
 
     def _advance(self, signals: StopSignals | None) -> None:
         """Updates until a callback is due, the step can be compiled, or a signal came."""
@@ -158,7 +207,7 @@ class Trainer:
                 stop += 1
         began = time.perf_counter()
         with exact_products():
-            while state.step < stop and not (signals and signals.received):
+            while state.step < stop and not self._received(signals):
                 output = self.update()
                 error = output.squared_error() if self.meter.wants_error(state.step) else None
                 self.meter.add(output.loss, output.terms, error)
@@ -213,13 +262,17 @@ class Trainer:
         """Fits the priors that are fitted at this step; the optimiser forgets their state."""
         for prior in self.state.fitted_priors:
             if prior.after == self.state.step:
-                fit_prior(self.model, prior, self.recipe, self.data, self.settings.seed)
+                prior.load_state_dict(self.group.first(partial(self._fitted, prior)))
                 for parameter in prior.parameters():
                     self.state.optimizer.state.pop(parameter, None)
 
+    def _fitted(self, prior: FittedPrior) -> dict[str, Tensor]:
+        fit_prior(self.model, prior, self.recipe, self.data, self.settings.seed)
+        return prior.state_dict()
+
     def _check_signals(self, signals: StopSignals | None) -> None:
-        if signals is not None and signals.received:
-            self.interrupt(signals.received)
+        if received := self._received(signals):
+            self.interrupt(received)
 
     def interrupt(self, signal: int) -> None:
         """Saves a checkpoint and stops.
@@ -227,10 +280,10 @@ class Trainer:
         Raises:
             Interrupted: always, with the exit code of the signal.
         """
-        self.checkpoint()
+        self.group.first(self.checkpoint)
         raise Interrupted(
             f"Stopped at step {self.step:,} of {self.state.total_steps:,}; everything is saved",
-            f"Continue: autoencode resume {self.folder}",
+            f"Continue: {self.group.command(f'resume {self.folder}')}",
             signal=signal,
         )
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from autoencode.maths.sharding import whole_batch
 from autoencode.parts.bottlenecks.sparse import weight_of_batch
 
 # An entry that receives less than this number of vectors per batch stays where it is.
@@ -76,16 +77,18 @@ class Codebook(nn.Module):
     ) -> tuple[Float[Tensor, "books n dim"], Int[Tensor, "books n"]]:
         """The nearest entries and their indices; in training mode the codebook learns from `e`."""
         e = e.detach()
-        if self.training and e.shape[1]:
+        learns = self.training and e.shape[1] > 0
+        every = whole_batch(e, 1) if learns else e
+        if learns:
             # A permutation, so that no vector is used twice if there are enough.
-            order = torch.randperm(e.shape[1], device=e.device)
-            self._start(e, order)
+            order = torch.randperm(every.shape[1], device=e.device)
+            self._start(every, order)
             if self.revival:
-                self._move(e, order[:MAX_VECTORS_SEARCHED])
+                self._move(every, order[:MAX_VECTORS_SEARCHED])
         index = self.nearest(e)
         values = self.values(index)
-        if self.training and e.shape[1]:
-            self._average(e, index)
+        if learns:
+            self._average(every, whole_batch(index, 1))
         return values, index
 
     @torch.no_grad()

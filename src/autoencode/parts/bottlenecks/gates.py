@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width, Within
 from autoencode.maths import traced
+from autoencode.maths.sharding import whole_batch
 from autoencode.parts.active_dimensions import active_dimensions
 from autoencode.parts.bottlenecks.plain import deterministic_code
 
@@ -58,7 +59,7 @@ class JumpReLU(Bottleneck):
         """z [B, *Z] and the active dimensions [B]; `samples` repeats z, [S, B, *Z]."""
         h = h.relu()
         if self.training and not traced() and not self.started:
-            self._start(h.detach())
+            self._start(whole_batch(h.detach()))
         threshold = self.log_threshold.exp()
         kept = h > threshold
         z, active = torch.where(kept, h, 0.0), kept.to(h.dtype).sum(-1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from autoencode.contract import Code, Sizes, Within
 from autoencode.errors import RecipeError
 from autoencode.maths import widen
+from autoencode.maths.sharding import noise_like
 from autoencode.parts.bottlenecks.quantised import Quantised
 
 
@@ -90,7 +91,7 @@ class GumbelSoftmax(Quantised):
 
     def _relaxed(self, logits: Tensor) -> Tensor:
         # −ln E is a Gumbel variable if E is an exponential one.
-        noise = -torch.empty_like(logits).exponential_().log()
+        noise = -noise_like(_exponential, logits, logits.dim() - 3).log()
         soft = ((logits + noise) / self.temperature).softmax(-1)
         if not self.hard:
             return soft
@@ -106,3 +107,7 @@ class GumbelSoftmax(Quantised):
         shape = (*weights.shape[:-2], self.blocks, self.positions, self.entries)
         by_block = weights.reshape(shape)
         return self.from_groups((by_block @ self.vectors).flatten(-3, -2))
+
+
+def _exponential(like: Tensor) -> Tensor:
+    return torch.empty_like(like).exponential_()

@@ -11,6 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from autoencode.contract import Code, Sizes, Within
 from autoencode.maths import widen
+from autoencode.maths.sharding import batch_count, batch_sum
 from autoencode.parts.bottlenecks.quantised import SharedValues, straight_through
 
 Weight = Annotated[float, Within(0.0, 1e6)]
@@ -83,7 +84,7 @@ class LookupFree(SharedValues):
         bits = bits.transpose(0, 1).flatten(1, 2)
         half = self.dim // 2
         low, high = _products(bits[:, :, :half]), _products(bits[:, :, half:])
-        mean = low.mT @ high / low.shape[1]
+        mean = batch_sum(low.mT @ high) / batch_count(low.shape[1])
         together: Tensor = torch.special.entr(mean).sum()
         return own - self.diversity * self.positions * together
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from autoencode.contract import Bottleneck, Code, Space
+from autoencode.maths import NormalOfExamples
 
 # Outside this range of ln σ² the variance, and with it the KL, would overflow or underflow.
 LOG_VARIANCE_RANGE = (-30.0, 20.0)
@@ -31,7 +32,7 @@ def diagonal_normal(
 ) -> Independent[Normal]:
     """N(μ, diag σ²) from μ and ln σ², which is clamped to `limits`."""
     scale = (0.5 * log_variance.clamp(*limits)).exp()
-    return Independent(Normal(mean, scale, validate_args=False), event_dims)
+    return Independent(NormalOfExamples(mean, scale, validate_args=False), event_dims)
 
 
 class Point(Bottleneck):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoencode.contract import Bottleneck, Code, Sizes, Space, Width
+from autoencode.maths.sharding import own_rows, whole_batch
 from autoencode.parts.active_dimensions import active_dimensions
 from autoencode.parts.bottlenecks.plain import deterministic_code
 
@@ -41,13 +42,14 @@ class EvenBatchNorm(nn.BatchNorm1d):
         mean, variance, count = self.running_mean, self.running_var, self.num_batches_tracked
         if not self.training:
             return functional.batch_norm(x, mean, variance, eps=self.eps)
+        x = whole_batch(x)
         with torch.no_grad():
             count.add_(1)
             of_batch, mean_of_batch = torch.var_mean(x.to(mean.dtype), 0)
             weight = weight_of_batch(count, NORM_MOMENTUM)
             mean.lerp_(mean_of_batch, weight)
             variance.lerp_(of_batch, weight)
-        return functional.batch_norm(x, None, None, training=True, eps=self.eps)
+        return own_rows(functional.batch_norm(x, None, None, training=True, eps=self.eps))
 
 
 def weight_of_batch(count: Tensor, momentum: float) -> Tensor:
@@ -133,10 +135,11 @@ class BatchTopK(Sparse):
         """As `Sparse.select`."""
         if not self.training:
             return torch.where(h > self.threshold, h, 0.0)
+        h = whole_batch(h)
         largest, places = h.flatten().topk(k * len(h))
         with torch.no_grad():
             # If fewer than k·B features are positive, the smallest one is 0 and selects all.
             self.batches.add_(1)
             smallest = largest[-1].to(self.threshold.dtype)
             self.threshold.lerp_(smallest, weight_of_batch(self.batches, THRESHOLD_MOMENTUM))
-        return torch.zeros_like(h).flatten().scatter(-1, places, largest).view_as(h)
+        return own_rows(torch.zeros_like(h).flatten().scatter(-1, places, largest).view_as(h))

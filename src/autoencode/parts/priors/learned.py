@@ -13,6 +13,7 @@ from torch.nn import functional
 from autoencode.contract import Code, FittedPrior, Prior, Sizes, Space, Within
 from autoencode.errors import DataError, RecipeError
 from autoencode.maths import MixtureDistribution, tsne_clusters
+from autoencode.maths.sharding import sharded
 
 Steps = Annotated[int, Within(1, 10**9)]
 Components = Annotated[int, Within(1, 100_000)]
@@ -135,7 +136,9 @@ class Vamp(Prior):
 
     def forward(self, context: Tensor | None, encode: Callable[[Tensor], Code]) -> Distribution:
         """Event [*Z], no batch."""
-        posteriors = encode(self.pseudo_inputs).q
+        # They are no rows of a batch that processes divide.
+        with sharded(None):
+            posteriors = encode(self.pseudo_inputs).q
         if posteriors is None:
             raise RecipeError(
                 'Prior "vamp" is a mixture of posteriors q(z|x), and this bottleneck has none',

@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 
 from autoencode.contract import Adversary, ForwardPass, Sizes, Width, Within
 from autoencode.maths import Float32Linear
+from autoencode.maths.sharding import own_rows, whole_batch
 from autoencode.parts.terms.matching import codes_and_prior_samples
 
 Layers = Annotated[int, Within(0, 100)]
@@ -56,7 +57,8 @@ class Factor(CodeCritic):
         """−½ ln D(z) − ½ ln(1 − D(z permuted)), []."""
         codes = self.codes(p).detach()
         # An independent random permutation of the batch for each dimension.
-        permuted = codes.gather(-2, torch.rand_like(codes).argsort(-2))
+        every = whole_batch(codes, -2)
+        permuted = own_rows(every.gather(-2, torch.rand_like(every).argsort(-2)), -2)
         return _cross_entropy(self.logits(codes), self.logits(permuted))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.maths import traced
+from autoencode.maths.sharding import whole_batch
 
 
 class AuxK(Term):
@@ -49,6 +50,7 @@ class AuxK(Term):
 
         In training the batch is counted.
         """
+        active = whole_batch(active)
         if self.training:
             self.idle.copy_(torch.where(active.any(0), 0.0, self.idle + len(active)))
         return self.idle * active.float().mean() > self.after
@@ -118,7 +120,7 @@ class L0(Term):
         """Returns one value for the batch, []."""
         active = p.code.active
         assert active is not None  # `needs` was checked when the model was built
-        return _variance(p.x) * (active.mean() - 1).square()
+        return _variance(p.x) * (whole_batch(active).mean() - 1).square()
 
 
 class GatedLoss(Term):
@@ -168,7 +170,7 @@ class GatedLoss(Term):
         error = error.detach() + (slope * (h - h.detach())).sum(-1)
         value: Tensor = error + self.log_sparsity.exp() * _variance(p.x) * h.sum(-1)
         if self.training:
-            change = active.detach().mean().clamp(min=1e-9).log().clamp(-1, 1)
+            change = whole_batch(active.detach()).mean().clamp(min=1e-9).log().clamp(-1, 1)
             self.log_sparsity.add_(self.rate * change)
         return value
 
@@ -180,4 +182,5 @@ def _squared_error(x: Tensor, y: Tensor) -> Tensor:
 
 def _variance(x: Tensor) -> Tensor:
     """The mean squared distance of the examples of a batch from their mean, []."""
+    x = whole_batch(x)
     return (x - x.nanmean(0)).square().flatten(1).nansum(1).mean()

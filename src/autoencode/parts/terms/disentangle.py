@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autoencode.contract import ForwardPass, Sizes, Term, Within
+from autoencode.maths.sharding import own_rows, whole_batch
 from autoencode.parts.terms.normals import normals_of
 
 # Maximum number of densities in memory: codes × posteriors × latent dimensions.
@@ -42,11 +43,12 @@ class TotalCorrelation(Term):
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [*S, B]."""
         q = normals_of(p.code.q, "The posterior")
-        mean, scale = q.loc.flatten(1), q.scale.flatten(1)
+        mean, scale = (whole_batch(each.flatten(1)) for each in (q.loc, q.scale))
         batch, d = mean.shape
         lead = p.code.z.shape[: -len(self.sizes.z)]
         codes = p.code.z.reshape(-1, d)
-        weights = self._log_weights(mean).repeat(len(codes) // batch, 1)
+        weights = own_rows(self._log_weights(mean))
+        weights = weights.repeat(len(codes) // len(weights), 1)
         rows, found = max(1, MAX_DENSITIES // (batch * d)), []
         for start in range(0, len(codes), rows):
             z, w = codes[start : start + rows], weights[start : start + rows]
@@ -100,7 +102,8 @@ class InferredPriorMatch(Term):
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
         q = normals_of(p.code.q, "The posterior")
-        mean, variance = q.loc.flatten(1), q.scale.flatten(1).square()
+        mean = whole_batch(q.loc.flatten(1))
+        variance = whole_batch(q.scale.flatten(1).square())
         centred = mean - mean.mean(0)
         with torch.autocast(mean.device.type, enabled=False):
             covariance = centred.T @ centred / len(mean)

@@ -9,6 +9,7 @@ from torch.distributions import kl_divergence
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.errors import RecipeError
+from autoencode.maths.sharding import whole_batch
 from autoencode.parts.terms.elbo import KL
 from autoencode.parts.terms.normals import normals_of
 
@@ -34,7 +35,7 @@ class Capacity(Term):
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
         kl: Tensor = self.kl(p)
-        return (kl.mean() - self.capacity).abs()
+        return (whole_batch(kl, -1).mean() - self.capacity).abs()
 
 
 class FreeBits(Term):
@@ -68,5 +69,5 @@ class FreeBits(Term):
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
         q, pz = normals_of(p.code.q, "The posterior"), normals_of(p.pz, "The prior")
-        kl = kl_divergence(q, pz).mean(0)
+        kl = whole_batch(kl_divergence(q, pz)).mean(0)
         return kl.reshape(self.groups, -1).sum(1).clamp(min=self.nats).sum()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from autoencode.contract import ForwardPass, Sizes, Term, Width, Within
 from autoencode.errors import RecipeError
 from autoencode.maths.discrepancies import mean_discrepancy, sliced_wasserstein
+from autoencode.maths.sharding import batch_noise, whole_batch
 
 Scale = Annotated[float, Within(1e-6, 1e6)]
 
@@ -47,7 +49,8 @@ class MaximumMeanDiscrepancy(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
-        return mean_discrepancy(*codes_and_prior_samples(p, self.sizes), self._kernel).mean()
+        codes, prior = (whole_batch(z, -2) for z in codes_and_prior_samples(p, self.sizes))
+        return mean_discrepancy(codes, prior, self._kernel).mean()
 
     def _kernel(self, squares: Tensor) -> Tensor:
         total = squares.new_zeros(())
@@ -78,7 +81,8 @@ class SlicedWasserstein(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
-        return sliced_wasserstein(*codes_and_prior_samples(p, self.sizes), self.projections).mean()
+        codes, prior = (whole_batch(z, -2) for z in codes_and_prior_samples(p, self.sizes))
+        return sliced_wasserstein(codes, prior, self.projections).mean()
 
 
 def codes_and_prior_samples(p: ForwardPass, sizes: Sizes) -> tuple[Tensor, Tensor]:
@@ -93,5 +97,7 @@ def codes_and_prior_samples(p: ForwardPass, sizes: Sizes) -> tuple[Tensor, Tenso
 
 def _sample(pz: Distribution, lead: tuple[int, ...]) -> Tensor:
     """Samples [*lead, *Z]; a conditional prior has one distribution per example."""
-    shape = lead[: len(lead) - len(pz.batch_shape)]
-    return pz.rsample(shape) if pz.has_rsample else pz.sample(shape)
+    draw = pz.rsample if pz.has_rsample else pz.sample
+    if pz.batch_shape:
+        return draw(torch.Size(lead[: len(lead) - len(pz.batch_shape)]))
+    return batch_noise(lambda shape: draw(torch.Size(shape)), lead, len(lead) - 1)

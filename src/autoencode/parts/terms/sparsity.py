@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoencode.contract import ForwardPass, Sizes, Term, Within
+from autoencode.maths.sharding import whole_batch
 
 
 class L1(Term):
@@ -61,7 +62,8 @@ class KLSparsity(Term):
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns one value for the batch, []."""
-        z, rho = p.code.z.reshape(-1, self.sizes.latent), self.target
+        z = whole_batch(p.code.z, -1 - len(self.sizes.z)).reshape(-1, self.sizes.latent)
+        rho = self.target
         # ln a and ln(1 − a) are computed in the log domain: finite, with a gradient, for any z.
         log_count = math.log(len(z))
         log_active = functional.logsigmoid(z).logsumexp(0) - log_count
