@@ -78,6 +78,11 @@ def default_workers(jobs: Sequence[Job]) -> int:
     """One process for each core; one alone on an accelerator, where several would share it."""
     if any(choose_device(job.chosen.device).type != "cpu" for job in jobs):
         return 1
+    return cores()
+
+
+def cores() -> int:
+    """The cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 

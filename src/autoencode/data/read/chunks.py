@@ -42,14 +42,21 @@ class FolderChunks:
     folder: a folder, an archive or an image file.
     shape: of one example of the model.
     n: number of images, known while they are read.
+    only: which of the sorted files are read.
     notices: about the folder as a whole, complete when all images are read.
     """
 
     def __init__(self, folder: Path, options: Options, shape: Sequence[int]) -> None:
         self.folder, self.options, self.shape = folder, options, shape
-        self.n = 0
+        self.n, self.only = 0, slice(None)
         self.notices: list[str] = []
         self._started: tuple[ImageTree, Iterator[Decoded], list[str]] | None = None
+
+    def count(self) -> int:
+        """The number of images, without reading any."""
+        with open_tree(self.folder, self.options) as tree:
+            refuse_without_images(tree)
+            return len(arrange(tree.images, self.options, tree.source)[0])
 
     def start(self) -> None:
         """Find the images, and begin to read them where there are many.
@@ -63,7 +70,9 @@ class FolderChunks:
             refuse_without_images(tree)
             refuse_bad(tree, options)
             files, self.notices = arrange(tree.images, options, tree.source)
-            self.n, names = len(files), label_names(files)
+            names = label_names(files)
+            files = files[self.only]
+            self.n = len(files)
             if {file.part for file in files} != {"all"}:
                 self.notices.append("All parts of the data are used together.")
             pixels = math.prod(self.shape)

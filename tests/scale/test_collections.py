@@ -1,0 +1,191 @@
+"""Large collections: each image has one row, whichever workers die."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autoencode as ae
+from autoencode.errors import AutoencodeError, Interrupted
+from autoencode.io.store import read_json
+from autoencode.scale.collections import write_codes_in_parts
+from autoencode.use.codes import write_codes
+
+parquet = pytest.importorskip("pyarrow.parquet")
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder of 330 grey images, in folders by class, one of them damaged."""
+    folder = tmp_path_factory.mktemp("images")
+    draw = np.random.default_rng(0)
+    for i in range(330):
+        (folder / f"{i % 3}").mkdir(exist_ok=True)
+        pixels = draw.integers(0, 256, (8, 8)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i % 3}" / f"{i:04d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(images, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "vae"
+    ae.fit("vae", images, latent=3, steps=3, out=out, progress=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(run, images, tmp_path_factory):
+    """The codes that one process writes into one file."""
+    out = tmp_path_factory.mktemp("whole") / "codes.parquet"
+    write_codes(ae.load(run), images, out)
+    return parquet.read_table(out).to_pydict()
+
+
+def check(out, whole, parts):
+    manifest = read_json(out / "manifest.json")
+    assert manifest["images"] == manifest["rows"] == len(whole["name"])
+    assert len(manifest["parts"]) == parts
+    names = {each["file"] for each in manifest["parts"]}
+    assert {path.name for path in out.iterdir()} == names | {"manifest.json", "plan.json"}
+    table = parquet.read_table([str(out / name) for name in sorted(names)]).to_pydict()
+    assert table["name"] == whole["name"], "each once, in order"
+    assert table["label"] == whole["label"]
+    for column in ("z1", "z2", "z3"):
+        np.testing.assert_allclose(table[column], whole[column], rtol=1e-5, atol=1e-6)
+
+
+def killer(times):
+    """Kills so many worker processes of this process, one after another."""
+
+    def kill():
+        done, end = 0, time.monotonic() + 60
+        while done < times and time.monotonic() < end:
+            listed = subprocess.run(
+                ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="],
+                capture_output=True,
+                text=True,
+            )
+            found = re.findall(r"(\d+) .*spawn_main", listed.stdout)
+            if found:
+                time.sleep(2.5)
+                os.kill(int(found[0]), signal.SIGKILL)
+                done += 1
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(run, images, whole, tmp_path):
+    out = tmp_path / "codes"
+    rows, _ = write_codes_in_parts(run, images, out, workers=2, part_size=50)
+    assert rows == 330
+    check(out, whole, 7)
+    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    (out / "part-00003.parquet").unlink()
+    (out / "manifest.json").unlink()
+    write_codes_in_parts(run, images, out, workers=2, part_size=50)
+    check(out, whole, 7)
+    again = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    assert {name for name in kept if kept[name] != again[name]} == {"part-00003.parquet"}
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_cost_no_row_and_double_none(run, tmp_path):
+    """200,000 images, two workers killed; `benchmarks/collection.py` does the same."""
+    folder = tmp_path / "many"
+    draw = np.random.default_rng(0)
+    contents = []
+    for _ in range(500):
+        path = tmp_path / "one.png"
+        Image.fromarray(draw.integers(0, 256, (8, 8)).astype(np.uint8)).save(path)
+        contents.append(path.read_bytes())
+    for i in range(200):
+        (folder / f"{i:03d}").mkdir(parents=True)
+        for k in range(1000):
+            (folder / f"{i:03d}" / f"{k:04d}.png").write_bytes(contents[(i + k) % 500])
+    thread = killer(2)
+    rows, _ = write_codes_in_parts(run, folder, tmp_path / "codes", workers=2, part_size=5_000)
+    thread.join()
+    assert rows == 200_000
+    files = sorted((tmp_path / "codes").glob("part-*"))
+    assert len(files) == 40
+    names = parquet.read_table([str(path) for path in files]).column("name").to_pylist()
+    assert len(set(names)) == len(names) == 200_000
+
+
+def test_ctrl_c_keeps_complete_parts(run, images, whole, tmp_path):
+    out = tmp_path / "codes"
+
+    def stop():
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not list(out.glob("part-*.parquet")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(Interrupted, match="of 66 parts written") as caught:
+        write_codes_in_parts(run, images, out, workers=2, part_size=5)
+    thread.join()
+    assert caught.value.exit_code == 130
+    assert not (out / "manifest.json").exists()
+    write_codes_in_parts(run, images, out, workers=2, part_size=5)
+    check(out, whole, 66)
+
+
+def test_what_is_refused(run, images, tmp_path):
+    out = tmp_path / "codes"
+    np.save(tmp_path / "array.npy", np.zeros((4, 8, 8), np.uint8))
+    with pytest.raises(AutoencodeError, match="is no folder or archive of images"):
+        write_codes_in_parts(run, tmp_path / "array.npy", out)
+    assert not out.exists()
+    out.mkdir()
+    (out / "letter.txt").write_text("dear")
+    with pytest.raises(AutoencodeError, match="has files of another kind"):
+        write_codes_in_parts(run, images, out)
+    (out / "letter.txt").unlink()
+    write_codes_in_parts(run, images, out, workers=2, part_size=200)
+    for changes, what in (
+        ({"part_size": 100}, "part size: 200, and 100"),
+        ({"part_size": 200, "scale": True}, "scale"),
+        ({"part_size": 200, "size": (8, 8)}, "options"),
+    ):
+        with pytest.raises(AutoencodeError, match=what):
+            write_codes_in_parts(run, images, out, workers=2, **changes)
+    copy = tmp_path / "copy"
+    shutil.copytree(images, copy)
+    with pytest.raises(AutoencodeError, match="another source"):
+        write_codes_in_parts(run, copy, out, workers=2, part_size=200)
+
+
+def test_the_command(run, images, tmp_path):
+    words = [sys.executable, "-m", "autoencode", "embed", str(run), "--data", str(images)]
+
+    def said(*more):
+        done = subprocess.run([*words, *more], capture_output=True, text=True, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = said("--out", "codes", "--workers", "2")
+    assert code == 0
+    assert "codes: codes of 330 examples, parts in codes/manifest.json" in text
+    for more, what in (
+        (["--out", "codes.parquet", "--workers", "2"], "Give a folder: --out codes."),
+        (["--out", "more", "--workers", "2", "--overwrite"], "Leave out --overwrite"),
+        (["--out", "more", "--cluster", "tcp://127.0.0.1:1"], "No Dask scheduler answers"),
+    ):
+        code, text = said(*more)
+        assert code == 2
+        assert what in text
+    assert Path(tmp_path / "codes" / "manifest.json").exists()
