@@ -30,11 +30,11 @@ FLOORS = {
     "report": 5,
     "explorer": 6,
     "use": 6,
-    "scale": 6,
-    "studies": 7,
     "sklearn": 7,
-    "cli": 8,
-    "__main__": 9,
+    "scale": 7,
+    "studies": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 
 

@@ -174,12 +174,23 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     settings = {**SETTINGS, "steps": 1_000_000, "compile": "off"}
     job = Job(SMALL, load_data("digits"), runs / "a", settings)
     steps = [0]
+
+    def stop():
+        """When the worker, in its own temporary folder, is further than before."""
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            found = [last_step(path) for path in cluster.folder.glob("worker-0/autoencode-*/a")]
+            if max(found, default=0) > steps[-1] + 100:
+                break
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
     for _ in range(2):
-        timer = threading.Timer(8, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        thread = threading.Thread(target=stop)
+        thread.start()
         with pytest.raises(Interrupted, match="0 of 1 trainings done"):
             fit_many([job], cluster=cluster.address, progress=False)
-        timer.join()
+        thread.join()
         assert open_run(runs / "a").status == "interrupted"
         steps.append(last_step(runs / "a"))
     assert steps == sorted(set(steps)), "it went on"

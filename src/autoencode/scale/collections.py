@@ -29,7 +29,7 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Part:
+class CollectionPart:
     """A part of a collection: images `start` to `stop` of the sorted files, and where it goes."""
 
     run: Path
@@ -162,11 +162,10 @@ def _begin(
 
 
 def _write_all(
-    client: Client, parts: list[Part], total: int, note: Callable[[tuple[str, ...]], None]
+    client: Client, parts: list[CollectionPart], total: int, note: Callable[[tuple[str, ...]], None]
 ) -> None:
-    from distributed import CancelledError, KilledWorker, wait
-
     from autoencode.scale.dispatch import lost
+    from distributed import CancelledError, KilledWorker, wait
 
     futures = {client.submit(_write, part, pure=False) for part in parts}
     with Bar("embedding, parts", total) as bar, StopSignals() as signals:
@@ -203,7 +202,7 @@ def _write_all(
                 bar.update(1)
 
 
-def _write(part: Part) -> tuple[str, ...]:
+def _write(part: CollectionPart) -> tuple[str, ...]:
     """Writes one part in a worker; returns what was converted or skipped."""
     import torch
 
