@@ -15,6 +15,7 @@ from autoencode.maths.sharding import (
     batch_noise,
     batch_sum,
     noise_like,
+    of_processes,
     own_rows,
     sharded,
     whole_batch,
@@ -40,7 +41,8 @@ class Sum:
 
 def shards(total, add=None):
     borders = [total * rank // SIZE for rank in range(SIZE + 1)]
-    return [Shard(a, b, total, add) for a, b in pairwise(borders)]
+    pairs = enumerate(pairwise(borders))
+    return [Shard(rank, SIZE, start, stop, total, add) for rank, (start, stop) in pairs]
 
 
 def in_threads(total, function):
@@ -88,6 +90,11 @@ def test_the_whole_batch_is_put_together_in_order(dim, each, dtype):
     for found in in_threads(7, joined):
         assert found.dtype is dtype
         assert torch.equal(found, x)
+
+
+def test_tensors_of_all_processes():
+    for found in in_threads(7, lambda shard: of_processes(torch.full((2,), 1.0 + shard.rank))):
+        assert torch.equal(found, torch.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]))
 
 
 def test_gradients_and_second_derivatives_are_those_of_the_whole_batch():

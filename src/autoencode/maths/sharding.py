@@ -19,11 +19,14 @@ from torch import Tensor
 class Shard(NamedTuple):
     """The rows of a batch that this process computes.
 
+    rank: the number of this process, from 0.   size: the number of processes.
     start, stop: its rows.   total: the number of rows of the batch.
     add: replaces a tensor by its sum over all processes, in place; each process calls it with a
         tensor of the same shape.
     """
 
+    rank: int
+    size: int
     start: int
     stop: int
     total: int
@@ -70,6 +73,15 @@ def whole_batch(x: Tensor, dim: int = 0) -> Tensor:
     padded = torch.cat([before, x, after], dim)
     # Sums of numbers only.
     return _sum(padded.byte(), shard).bool() if x.dtype is torch.bool else _sum(padded, shard)
+
+
+def of_processes(x: Tensor) -> Tensor:
+    """The tensors of all processes, [processes, *x.shape], differentiable."""
+    shard = _SHARD.get()
+    if shard is None:
+        return x[None]
+    with sharded(shard._replace(start=shard.rank, stop=shard.rank + 1, total=shard.size)):
+        return whole_batch(x[None])
 
 
 def own_rows(x: Tensor, dim: int = 0) -> Tensor:

@@ -78,7 +78,7 @@ class TrainingGroup:
         if self.size == 1:
             return None
         start, stop = (total * rank // self.size for rank in (self.rank, self.rank + 1))
-        return Shard(start, stop, total, self.add)
+        return Shard(self.rank, self.size, start, stop, total, self.add)
 
     def add(self, x: Tensor) -> None:
         """Replaces a tensor by its sum over all processes.

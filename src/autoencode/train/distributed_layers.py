@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from autoencode.maths.sharding import batch_count, batch_sum, current_shard
+from autoencode.maths.sharding import batch_count, current_shard, of_processes
 
 
 @contextmanager
@@ -47,10 +47,16 @@ def _batch_norm(layer: _BatchNorm, x: Tensor) -> Tensor:
     values = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     others = [dim for dim in range(x.dim()) if dim != 1]
     shape = [-1 if dim == 1 else 1 for dim in range(x.dim())]
+    own_variance, own_mean = torch.var_mean(values, others, correction=0)
+    own_count = torch.full_like(own_mean, values.numel() / x.shape[1])
+    # One exchange for each layer, and one in the backward pass.
+    counts, means, variances = of_processes(
+        torch.stack([own_count, own_mean, own_variance])
+    ).unbind(1)
     count = batch_count(x.shape[0]) * x[0, 0].numel()
-    mean = batch_sum(values.sum(others)) / count
-    centred = values - mean.reshape(shape)
-    variance = batch_sum(centred.square().sum(others)) / count
+    shares = counts / count
+    mean = (shares * means).sum(0)
+    variance = (shares * (variances + (means - mean).square())).sum(0)
     if layer.training and layer.running_mean is not None and layer.running_var is not None:
         with torch.no_grad():
             assert layer.num_batches_tracked is not None
@@ -60,7 +66,8 @@ def _batch_norm(layer: _BatchNorm, x: Tensor) -> Tensor:
             layer.running_mean.lerp_(mean.to(layer.running_mean.dtype), weight)
             unbiased = variance * (count / (count - 1))
             layer.running_var.lerp_(unbiased.to(layer.running_var.dtype), weight)
-    normal = centred * (variance + layer.eps).rsqrt().reshape(shape)
+    scale = (variance + layer.eps).rsqrt()
+    normal = (values - mean.reshape(shape)) * scale.reshape(shape)
     if layer.weight is not None:
         normal = normal * layer.weight.reshape(shape) + layer.bias.reshape(shape)
     return normal.to(x.dtype)
