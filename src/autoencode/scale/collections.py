@@ -85,7 +85,7 @@ def write_codes_in_parts(
     count = chunks.count()
     _begin(folder, model, origin, options, count, part_size, scale)
     parts = [
-        Part(
+        CollectionPart(
             model,
             origin,
             options,
