@@ -1,6 +1,6 @@
 """Milliseconds of a training step in one process and in two on this machine.
 
-    .venv/bin/python benchmarks/distributed.py [--data mnist] [--steps 200] [--repeats 3]
+    .venv/bin/python benchmarks/processes.py [--data mnist] [--steps 200] [--repeats 3]
 
 Each arrangement trains in processes of its own, one after another, and all of them once before any
 is repeated; the best of the repeats is printed. Times are of the updates alone. The figures of
