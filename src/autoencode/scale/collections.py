@@ -164,8 +164,9 @@ def _begin(
 def _write_all(
     client: Client, parts: list[CollectionPart], total: int, note: Callable[[tuple[str, ...]], None]
 ) -> None:
-    from autoencode.scale.dispatch import lost
     from distributed import CancelledError, KilledWorker, wait
+
+    from autoencode.scale.dispatch import lost
 
     futures = {client.submit(_write, part, pure=False) for part in parts}
     with Bar("embedding, parts", total) as bar, StopSignals() as signals:
