@@ -226,6 +226,21 @@ def test_a_lost_scheduler_is_told(cluster, tmp_path):
     assert open_run(tmp_path / "a").status == "interrupted"
 
 
+def test_a_cluster_without_workers_can_be_left(cluster, tmp_path, monkeypatch):
+    job = Job(SMALL, load_data("digits"), tmp_path / "a", SETTINGS)
+    said = []
+
+    def say(text):
+        said.append(text)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("autoencode.scale.dispatch.say", say)
+    with pytest.raises(Interrupted, match="0 of 1 trainings done"):
+        fit_many([job], cluster=cluster.address, progress=False)
+    assert len(said) == 1
+    assert said[0].startswith("waiting for workers of the cluster")
+
+
 CLIENT = """
 import sys
 import autoencode as ae

@@ -121,6 +121,10 @@ def test_folders_are_refused_before_anything_is_trained(digits, tmp_path):
     with pytest.raises(RunError, match="seed-2 exists and is not this training"):
         fit_many(jobs)
     assert not (tmp_path / "seed-0").exists()
+    (tmp_path / "seed-2" / "run.json").touch()
+    with pytest.raises(RunError):
+        fit_many([replace(jobs[2], overwrite=True)], progress=False)
+    assert (tmp_path / "seed-2" / "letter.txt").exists()
     replaced = fit_many([replace(other[1], overwrite=True)], progress=False)
     assert replaced[0].run.summary["steps"] == 41
 

@@ -9,7 +9,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": 1,
     "MALLOC_TRIM_THRESHOLD_": 2**30,
 }
+# What silences Dask's log until the process ends.
+_silences: list[ExitStack] = []
 # Exit code of a process whose script starts processes while it is imported.
 UNGUARDED = 77
 
@@ -43,11 +45,17 @@ def connected(cluster: str | Client | None, count: int, retries: int = 2) -> Ite
     Raises:
         RunError: there is no cluster at the address, or its workers have other versions.
     """
+    ours = "distributed" not in sys.modules
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
-    # What it logs is said here in sentences.
-    with silence_logging_cmgr(logging.CRITICAL):
+    # What Dask logs is said here in sentences. Some comes after the end; it is silenced for good
+    # where nobody else has used Dask in this process.
+    silence = silence_logging_cmgr(logging.CRITICAL)
+    with ExitStack() as stack:
+        stack.enter_context(silence)
+        if ours:
+            _silences.append(stack.pop_all())
         if cluster is None:
             with _local(count, retries) as client:
                 yield client
@@ -55,9 +63,21 @@ def connected(cluster: str | Client | None, count: int, retries: int = 2) -> Ite
             _check_versions(cluster)
             yield cluster
         else:
-            with _client(cluster) as client:
+            client = _client(cluster)
+            with _closing(client):
                 _check_versions(client)
                 yield client
+
+
+@contextmanager
+def _closing(*opened: Any) -> Iterator[None]:
+    """Closes a client and its cluster; that a slow worker has to be killed is no error."""
+    try:
+        yield
+    finally:
+        for each in opened:
+            with suppress(OSError):  # a timeout, or a connection that is lost
+                each.close()
 
 
 def _client(address: str) -> Client:
@@ -104,7 +124,8 @@ def _local(count: int, retries: int) -> Iterator[Client]:
                 "trainings when it is imported",
                 'Put the call under: if __name__ == "__main__":',
             ) from error
-        with cluster, Client(cluster, set_as_default=False) as client:
+        client = Client(cluster, set_as_default=False)
+        with _closing(client, cluster):
             client.register_plugin(DeafToCtrlC())
             yield client
 
@@ -134,17 +155,19 @@ def _check_versions(client: Client) -> None:
     """
     ours = versions()
     try:
-        for address, theirs in client.run(versions).items():
+        found = client.run(versions)
+        found["of the scheduler"] = client.run_on_scheduler(versions)
+        for address, theirs in found.items():
             for name, here in ours.items():
                 if theirs[name] != here:
                     raise RunError(
-                        f"The worker {address} has {name} {theirs[name]}, and here it is {here}",
+                        f"The process {address} has {name} {theirs[name]}, and here it is {here}",
                         "Install the same on all hosts of the cluster.",
                     )
     except AutoencodeError:
         raise
     except Exception as error:  # of any kind that a worker raises where something is missing
         raise RunError(
-            f"The workers of the cluster cannot run autoencode: {error}",
+            f"The processes of the cluster cannot run autoencode: {error}",
             "Install it on all hosts: pip install autoencode.",
         ) from error

@@ -19,6 +19,7 @@ from distributed import CancelledError, Future, KilledWorker, WorkerPlugin, wait
 
 from autoencode.errors import ResourceError, RunError
 from autoencode.io.folders import sweep
+from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.scale.jobs import Job, existing_run
@@ -45,6 +46,7 @@ class Dispatch:
         self.running: dict[Future[TaskResult], int] = {}
         # Whether there are workers that do not see the file system of this process.
         self.sent = False
+        self.waits = False  # whether it was said that there are no workers
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -74,7 +76,11 @@ class Dispatch:
         It is called again and again: a worker may have been started in the meantime.
         """
         self.queue.clear()
-        self.client.run(stop, self.call, number, on_error="ignore")
+        with suppress(OSError):  # a worker has just ended
+            self.client.run(stop, self.call, number, on_error="ignore")
+        if not self._addresses():  # nobody is there to answer
+            self.client.cancel(list(self.running))
+            self.running.clear()
 
     def answers(self, seconds: float) -> Iterator[tuple[int, TaskResult]]:
         """Sends jobs to free workers; the answers that come in this time, with their jobs.
@@ -127,7 +133,14 @@ class Dispatch:
 
     def _workers(self) -> int:
         """The workers that there are now; at least one, for which the first job waits."""
-        return max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
+        count = len(self._addresses())
+        if count == 0 and not self.waits:
+            self.waits = True
+            say("waiting for workers of the cluster: none is there (dask worker ADDRESS)")
+        return max(1, count)
+
+    def _addresses(self) -> list[str]:
+        return list(self.client.scheduler_info(n_workers=-1)["workers"])
 
     def _send(self) -> None:
         """Sends the data to all workers that do not see them, also to those that come later."""
@@ -202,6 +215,7 @@ class SentData(WorkerPlugin):
                 temporary = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
                 temporary.write_bytes(content)
                 temporary.replace(path)
+        self.content = {}  # it would fill the memory of each worker
 
     def teardown(self, worker: Any) -> None:
         """Deletes what was written."""

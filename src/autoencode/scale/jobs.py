@@ -11,6 +11,7 @@ from typing import Any
 
 from autoencode.data import Data
 from autoencode.errors import AutoencodeError, RunError
+from autoencode.io.folders import check_replaceable
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
 from autoencode.parts.networks.custom import is_custom, network_file
@@ -123,6 +124,8 @@ def check_folders(jobs: Sequence[Job]) -> None:
         free = not job.out.exists() or _is_no_run_yet(job.out)
         if not free and not job.overwrite and existing_run(job) is None:
             raise RunError(f"{job.out} exists and is not this training", REPLACE_FOLDER)
+        if not free and job.out.is_dir():
+            check_replaceable(job.out)
 
 
 def _is_no_run_yet(out: Path) -> bool:
