@@ -103,7 +103,8 @@ def can_start(what: str) -> bool:
 
     Semaphores are files in /dev/shm, which is small in containers and may be full.
     """
-    if not hasattr(os, "fork"):
+    # A worker of a cluster is a daemon, which may have no children.
+    if not hasattr(os, "fork") or multiprocessing.current_process().daemon:
         return False
     with ExitStack() as queues:
         try:
