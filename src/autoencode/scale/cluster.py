@@ -116,7 +116,7 @@ def _local(count: int, retries: int) -> Iterator[Client]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # a port of its own, of which none is told
+                dashboard_address="127.0.0.1:0",  # any free port of this computer
                 memory_limit=0,
                 local_directory=folder,
                 silence_logs=logging.CRITICAL,

@@ -190,7 +190,7 @@ class Dispatch:
 
 
 class DeafToCtrlC(WorkerPlugin):
-    """Ctrl-C goes to all processes of a terminal; the one that asks the others to stop heeds it."""
+    """Lets a worker ignore Ctrl-C, which a terminal sends to all its processes."""
 
     def setup(self, worker: Any) -> None:
         """Called in the main thread of a worker."""
