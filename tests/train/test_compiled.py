@@ -12,6 +12,7 @@ from autoencode.models.conditions import context_width
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit, resume
 from autoencode.train import trainer as trainer_module
+from autoencode.train.compile import step as step_module
 from autoencode.train.compile.step import STEPS_PREPARED, CompiledStep
 from autoencode.train.optimizer import FusedAdamW
 from autoencode.train.settings import Settings
@@ -140,6 +141,18 @@ def test_what_is_made_for_many_steps_at_once_is_what_each_takes(digits):
         assert lr == other.state.optimizer.lr == other.state.learning_rate(number)
         torch.testing.assert_close(factors, step.traced.factors(number + 1, lr), rtol=0, atol=0)
         assert torch.equal(rows, plain.batches.rows(number))
+
+
+def test_what_a_recorded_step_reads_from_tables_is_what_each_takes(digits, monkeypatch):
+    # As on a GPU, but for the recording.
+    monkeypatch.setattr(step_module, "RECORDED", {"cpu"})
+    steps = STEPS_PREPARED + 5
+    plain, other = trainer_of(SMALL, digits), trainer_of(SMALL, digits)
+    advance(plain, 1), advance(other, 1)
+    expected, found = advance(plain, steps), advance(traced(other), steps)
+    assert other.compiled_step.tables
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
 
 
 @pytest.mark.long

@@ -47,7 +47,7 @@ def may_compile(
             "a scheduled number or a prior that is fitted during training",
             NOT_COMPILED,
         )
-    if wanted == "auto" and device.type != "cpu":
+    if wanted == "auto" and device.type not in ("cpu", "cuda"):
         return False  # whether it saves time there was not measured
     return wanted != "off" and not changes_between_steps
 

@@ -206,8 +206,13 @@ class Trainer:
             while stop < state.total_steps and not self._is_due(stop):
                 stop += 1
         began = time.perf_counter()
+        step = self.compiled_step
+        if step is not None:
+            step.due = stop if state.average is None else 0
         with exact_products():
-            while state.step < stop and not self._received(signals):
+            while state.step < stop:
+                if self._received(signals) and not (step is not None and step.is_ahead):
+                    break
                 output = self.update()
                 error = output.squared_error() if self.meter.wants_error(state.step) else None
                 self.meter.add(output.loss, output.terms, error)

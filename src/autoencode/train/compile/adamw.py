@@ -12,17 +12,15 @@ from torch import Tensor
 STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
-def step_factors(
-    step: int, lr: float, betas: tuple[float, float], weight_decay: float, device: torch.device
-) -> Tensor:
-    """The numbers of AdamW that change from step to step, [3]; the first step is 1.
+def step_factors(step: int, lr: float, betas: tuple[float, float], weight_decay: float) -> Tensor:
+    """The numbers of AdamW that change from step to step, [3], on the CPU; the first step is 1.
 
     Learning rate with the bias correction of the first moment, bias correction of the second
     moment, and weight decay.
     """
     beta1, beta2 = betas
     size = lr / (1 - beta1**step)
-    return torch.tensor([size, 1 / math.sqrt(1 - beta2**step), 1 - lr * weight_decay]).to(device)
+    return torch.tensor([size, 1 / math.sqrt(1 - beta2**step), 1 - lr * weight_decay])
 
 
 class TracedAdamW:

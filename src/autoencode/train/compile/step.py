@@ -17,28 +17,41 @@ from torch import Tensor
 from autoencode.train.batches import Batches
 from autoencode.train.compile.graph import StepGraph, compiled, step_inputs
 from autoencode.train.compile.products import AS_PRODUCTS
+from autoencode.train.compile.recording import Recording
 from autoencode.train.state import TrainState
 from autoencode.train.step import StepOutput
 
 # Seconds that a step is shorter for each small operation that is fused, and seconds to compile, on
-# two cores. Constants, so that the same training is compiled always or never.
+# two cores; on a GPU an operation takes a processor at least as long to start. Constants, so that
+# the same training is compiled always or never.
 SECONDS_SAVED_PER_OPERATION = 8e-6
 SECONDS_TO_COMPILE, SECONDS_PER_OPERATION = 10.0, 0.04
 # Steps whose inputs are made at once.
 STEPS_PREPARED = 64
+# Steps that a GPU is told to make at once.
+STEPS_RECORDED = 16
 # Operations whose time is arithmetic: they are not faster when compiled.
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
-# Where these are left, all other operations take little time, and nothing is saved.
+# Where these are left on a processor, all others take little time, and nothing is saved.
 LARGEST = {"convolution", "convolution_backward"}
 
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
-SELECT = torch.ops.aten.index_select.default
+SELECT, SQUEEZE = torch.ops.aten.index_select.default, torch.ops.aten.squeeze.dim
+ADD = torch.ops.aten.add_.Scalar
+# In what order a device reads the kernels of convolutions fastest; their results follow them.
+LAYOUT_OF_MAPS = {"cuda": torch.channels_last}
+# Devices whose operations are recorded, see `Recording`.
+RECORDED = {"cuda"}
 
 
 class CompiledStep:
     """`train_step` of one training, compiled; it changes the same state.
 
     copies: the weights that the step reads in bfloat16, in that type.
+    tables: on a GPU, what differs in each step, for the next steps, see `_read_from_tables`.
+    recordings: on a GPU, the operations of one step and of several.
+    due: the step before which nothing reads the weights. Until then they may be ahead of the step
+        of the state: they are while `is_ahead`.
     """
 
     def __init__(self, state: TrainState, batches: Batches) -> None:
@@ -52,12 +65,32 @@ class CompiledStep:
         self.prepared: dict[int, tuple[float, list[Tensor]]] = {}
         self._select_rows_inside()
         self._keep_bfloat16_copies()
+        self.tables: list[Tensor] = []
+        self.position = torch.zeros(1, dtype=torch.long, device=state.device)
+        if state.device.type in RECORDED and batches.prefetcher is None:
+            self._read_from_tables()
         self.program: Callable[..., Any] = self.graph
+        self.recordings: list[Recording] = []
+        self.due = 0
+        # The results of steps that are made and were not called for yet, the last one first.
+        self.results: list[Tensor] = []
 
     def compile(self) -> None:
-        """Compiles what was traced; raises as `compiled` does."""
-        _, changing = self._prepare(0, 1)
-        self.program = compiled(self.graph, self._inputs(0, changing))
+        """Compiles what was traced; raises as `compiled` and `Recording` do."""
+        inputs = self._inputs(0, self.tables or self._prepare(0, 1)[1])
+        program = self.program = compiled(self.graph, inputs)
+        if self.tables:
+            # The first call loads the parts of the program, which cannot be recorded.
+            kept = self.batches.x, self.batches.context
+            with torch.random.fork_rng(devices=[self.state.device]):
+                program(*(x if any(x is each for each in kept) else x.clone() for x in inputs))
+            counts = STEPS_RECORDED, 1
+            self.recordings = [Recording(lambda: program(*inputs), count) for count in counts]
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether steps are made that were not called for yet."""
+        return bool(self.results)
 
     def __call__(self, state: TrainState) -> StepOutput:
         """One update by the batch of the state's step.
@@ -66,19 +99,39 @@ class CompiledStep:
             Diverged: the loss is not finite; the weights are as they were.
         """
         self.updates += 1
-        if state.step not in self.prepared:
-            steps = range(state.step, state.step + STEPS_PREPARED)
-            self.prepared = {s: self._prepare(s, self.updates + s - state.step) for s in steps}
-        state.optimizer.lr, changing = self.prepared[state.step]
-        loss, error, *values = self.program(*self._inputs(state.step, changing))
+        if self.recordings:
+            if not self.results:
+                steps = self.due - state.step
+                recording = next(each for each in self.recordings if each.calls <= max(steps, 1))
+                self._prepare_from(state.step, recording.calls)
+                self.results = recording()[::-1]
+            state.optimizer.lr, _ = self.prepared[state.step]
+            loss, error, *values = self.results.pop().unbind()
+        else:
+            self._prepare_from(state.step, 1)
+            state.optimizer.lr, changing = self.prepared[state.step]
+            inputs = self._inputs(state.step, self.tables or changing)
+            loss, error, *values = self.program(*inputs)
         terms = dict(zip(self.traced.terms, values, strict=True))
         state.check_finite(loss, terms)
         return StepOutput(loss, terms, lambda: error)
+
+    def _prepare_from(self, step: int, steps: int) -> None:
+        """Prepares this step and at least so many in all."""
+        if step in self.prepared and step + steps - 1 in self.prepared:
+            return
+        update = self.updates
+        following = range(step, step + STEPS_PREPARED)
+        self.prepared = {s: self._prepare(s, update + s - step) for s in following}
+        if self.tables:
+            self._fill_tables()
 
     def _prepare(self, step: int, update: int) -> tuple[float, list[Tensor]]:
         """The learning rate of a step, and the inputs of the program that differ in each step."""
         lr = self.state.learning_rate(step)
         factors = self.traced.factors(update, lr)
+        if not self.tables:
+            factors = factors.to(self.state.device)
         in_memory = self.batches.prefetcher is None
         return lr, [factors, self.batches.rows(step)] if in_memory else [factors]
 
@@ -90,7 +143,8 @@ class CompiledStep:
         else:
             batch = batches[step]
             examples = batch.raw, batch.context
-        return [*self.traced.tensors, *step_inputs(factors, *examples), *rows, *self.copies]
+        inputs = [*self.traced.tensors, *step_inputs(factors, *examples), *rows, *self.copies]
+        return [*inputs, self.position] if self.tables else inputs
 
     def _select_rows_inside(self) -> None:
         """Selects the batch inside the program, where all examples are in memory.
@@ -132,13 +186,47 @@ class CompiledStep:
             for cast in casts:
                 cast.replace_all_uses_with(last)
                 graph.erase_node(cast)
-            self.copies.append(weight.bfloat16())
+            layout = LAYOUT_OF_MAPS.get(weight.device.type) if weight.dim() == 4 else None
+            self.copies.append(
+                weight.to(torch.bfloat16, memory_format=layout or torch.preserve_format)
+            )
         self.graph.recompile()
 
+    def _read_from_tables(self) -> None:
+        """Reads what differs in each step from tables of the next steps.
+
+        The program then has the same inputs in each step, and moves on to the next rows itself.
+        """
+        _, changing = self._prepare(0, 1)
+        self.tables = [each.expand(STEPS_PREPARED, -1).clone() for each in changing]
+        graph = self.graph.graph
+        inputs = graph.find_nodes(op="placeholder")
+        tables = inputs[len(self.traced.tensors)], inputs[-1 - len(self.copies)]
+        with graph.inserting_after(inputs[-1]):
+            last = position = graph.placeholder("position")
+        for table in tables:
+            users = list(table.users)
+            with graph.inserting_after(last):
+                row = graph.call_function(SELECT, (table, 0, position))
+            with graph.inserting_after(row):
+                last = graph.call_function(SQUEEZE, (row, 0))
+            for user in users:
+                user.replace_input_with(table, last)
+        with graph.inserting_before(graph.output_node()):
+            graph.call_function(ADD, (position, 1))
+        self.graph.recompile()
+
+    def _fill_tables(self) -> None:
+        """Writes what was prepared for the next steps into the tables."""
+        steps = [changing for _, changing in self.prepared.values()]
+        for position, table in enumerate(self.tables):
+            table.copy_(torch.stack([changing[position] for changing in steps]))
+        self.position.zero_()
+
     def seconds_saved(self) -> float:
-        """Seconds that each step is expected to become shorter by, on a processor."""
+        """Seconds that each step is expected to become shorter by."""
         names = self._operations()
-        if LARGEST & set(names):
+        if LARGEST & set(names) and self.state.device.type == "cpu":
             return 0.0
         return SECONDS_SAVED_PER_OPERATION * sum(name not in LARGE for name in names)
 
