@@ -130,14 +130,16 @@ def test_the_page_of_a_gpu(speed):
         "plain": 3e-4,
         "many": {"models": 64, "steps": 1000, "seconds": 12.0},
         "conv": {"conv-ae, --compile off": 2e-3},
+        "plain_conv": {"plain PyTorch": 4e-3},
         "colour": [{"latent": 16, "steps": 8000, "seconds": 60.0, "error": 50.0, "pca": 52.9}],
     }
     page = gpu.page(record)
     assert "64 models of this network take 12.0 s for 1,000 steps each" in page
     assert "| conv-ae, --compile off | 2.00 |" in page
     assert "| 16 | 8,000 | 60 | 50.00 | 52.90 |" in page
-    assert "| off | 50,000 | 21.0 | 0.0 | 32.00 |" in page
-    assert "| on | 50,000 | 9.0 | 4.0 | 32.10 |" in page
+    assert "| plain PyTorch | 4.00 |" in page
+    assert "| off | 50,000 | 21.0 | 0.0 | 420 | 32.00 |" in page
+    assert "| on | 50,000 | 9.0 | 4.0 | 100 | 32.10 |" in page
     assert "300 µs per step, 15 s for 50,000 steps" in page
 
 
@@ -156,7 +158,9 @@ def test_the_benchmark_of_a_gpu_runs_on_a_processor(tmp_path):
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))["gpu"]
     assert [row["latent"] for row in record["colour"]] == [16, 128]
-    assert set(record["conv"]) == {"conv-ae, --compile off", "plain PyTorch"}
+    assert set(record["conv"]) == {"conv-ae, --compile off"}
+    assert set(record["plain_conv"]) == {"plain PyTorch"}
+    assert "many: {'models': 2" in done.stdout
     assert record["many"]["models"] == 2
 
 

@@ -1,16 +1,18 @@
 """The step that is traced and compiled, beside the one that is not."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 import torch
 
-from autoencode.errors import Diverged, RecipeError
+from autoencode.errors import Diverged, Interrupted, RecipeError
 from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.recipes.table import RECIPES
-from autoencode.train import fit, resume
+from autoencode.train import callbacks, fit, resume
 from autoencode.train import trainer as trainer_module
 from autoencode.train.compile import step as step_module
 from autoencode.train.compile.step import STEPS_PREPARED, CompiledStep
@@ -153,6 +155,48 @@ def test_what_a_recorded_step_reads_from_tables_is_what_each_takes(digits, monke
     assert other.compiled_step.tables
     for a, b in zip(expected, found, strict=True):
         torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-5)
+
+
+class Repeated:
+    """`Recording` without a GPU."""
+
+    def __init__(self, function, calls):
+        self.function, self.calls = function, calls
+
+    def __call__(self):
+        return [torch.stack(list(self.function())) for _ in range(self.calls)]
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_several_steps_are_made_at_once_and_none_too_many(digits, monkeypatch, tmp_path, ema):
+    # As on a GPU. Log, validation and checkpoints are due at steps that are no multiples of 4.
+    settings = {"steps": 150, "batch_size": 32, "validate_every": 49, "checkpoint_every": 33}
+    settings |= {"ema": ema, "compile": "on", "progress": False, "precision": "float32"}
+    monkeypatch.setattr(callbacks, "LOG_LINES", 5)
+    monkeypatch.setattr(step_module, "compiled", lambda graph, inputs: graph)
+    one = fit(SMALL, digits, out=tmp_path / "one", **settings)
+    monkeypatch.setattr(step_module, "RECORDED", {"cpu"})
+    monkeypatch.setattr(step_module, "Recording", Repeated)
+    several = fit(SMALL, digits, out=tmp_path / "several", **settings)
+    torch.testing.assert_close(several.model.state_dict(), one.model.state_dict())
+    logs = [(each.run.folder / "log.jsonl").read_text().splitlines() for each in (one, several)]
+    for a, b in zip(*([json.loads(line) for line in log] for log in logs), strict=True):
+        assert a["step"] == b["step"]
+        assert a.get("loss", 0.0) == pytest.approx(b.get("loss", 0.0), rel=1e-5)
+    update = Trainer.update
+
+    def signalled(self):
+        if self.step == 61 and not self.updated:
+            self.updated = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(self)
+
+    monkeypatch.setattr(Trainer, "updated", False, raising=False)
+    monkeypatch.setattr(Trainer, "update", signalled)
+    with pytest.raises(Interrupted):
+        fit(SMALL, digits, out=tmp_path / "cut", **settings)
+    resumed = resume(tmp_path / "cut", data=digits, progress=False)
+    torch.testing.assert_close(resumed.model.state_dict(), several.model.state_dict())
 
 
 @pytest.mark.long

@@ -7,9 +7,9 @@ from typing import Any
 from speed.bench import Bench
 from speed.figures import Target
 
-LATENT, STEPS, STEPS_NOT_COMPILED = 2, 50_000, 5_000
+LATENT, STEPS, STEPS_NOT_COMPILED = 2, 50_000, 1_000
 MODELS, STEPS_OF_MANY = 64, 1_000
-SHAPE, CONV_STEPS = (3, 64, 64), 500
+SHAPE, CONV_STEPS = (3, 64, 64), 1_000
 COLOUR_LATENT, COLOUR_STEPS = (16, 128), 8_000
 
 
@@ -24,50 +24,26 @@ def measure(bench: Bench) -> dict[str, Any]:
     modes = ("off",) if name is None else ("off", "on")
     shape = (SHAPE[0], choose(SHAPE[1], 16), choose(SHAPE[2], 16))
     noise = bench.noise(shape, choose(5_000, 600))
-    conv = {**on, "steps": choose(CONV_STEPS, 2)}
+    conv = {**on, "steps": choose(CONV_STEPS, 2), "modes": modes}
     colour = noise.source if bench.size.quick else bench.colour
-    return {
-        "name": name or "no GPU; measured on a CPU",
-        "rows": [
-            bench.call(
-                "ours",
-                "gpu:trained",
-                **mnist,
-                steps=choose(STEPS if mode == "on" else STEPS_NOT_COMPILED, 4),
-                compile=mode,
-            )
-            for mode in modes
-        ],
-        "plain": bench.call("ours", "gpu:plain", **mnist, steps=choose(2_000, 2)),
-        "many": bench.call(
-            "ours",
-            "gpu:many",
-            **mnist,
-            models=choose(MODELS, 2),
-            steps=choose(STEPS_OF_MANY, 2),
-        ),
-        "conv": {
-            **{
-                f"conv-ae, --compile {mode}": bench.call(
-                    "ours", "gpu:conv", **conv, source=noise.source, compile=mode
-                )
-                for mode in modes
-            },
-            **{
-                f"plain PyTorch{', compiled' if mode == 'on' else ''}": bench.call(
-                    "plain", "gpu:plain_conv", **conv, shape=shape, compiled=mode == "on"
-                )
-                for mode in modes
-            },
-        },
-        "colour": [
-            bench.call(
-                "ours", "gpu:colour", **on, source=colour, latent=d, steps=choose(COLOUR_STEPS, 2)
-            )
-            for d in COLOUR_LATENT
-            if colour is not None
-        ],
-    }
+    steps = {"off": choose(STEPS_NOT_COMPILED, 2), "on": choose(STEPS, 4)}
+    record: dict[str, Any] = {"name": name or "no GPU; measured on a CPU", "colour": []}
+
+    def add(part: str, environment: str, function: str, **args: Any) -> None:
+        """Measures one part, and prints it: a run that is cut short is not in vain."""
+        record[part] = bench.call(environment, f"gpu:{function}", **args)
+        print(f"{part}: {record[part]}", flush=True)
+
+    add("rows", "ours", "trained", **mnist, steps={mode: steps[mode] for mode in modes})
+    add("plain", "plain", "plain", **mnist, steps=choose(2_000, 2))
+    add("conv", "ours", "conv", **conv, source=noise.source)
+    add("plain_conv", "plain", "plain_conv", **conv, shape=shape)
+    if colour is not None:
+        images = {**on, "source": colour, "steps": choose(COLOUR_STEPS, 2)}
+        add("colour", "ours", "colour", **images, latents=COLOUR_LATENT)
+    counts = {"models": choose(MODELS, 2), "steps": choose(STEPS_OF_MANY, 2)}
+    add("many", "ours", "many", **mnist, **counts)
+    return record
 
 
 def page(record: dict[str, Any]) -> str:
@@ -97,7 +73,10 @@ def page(record: dict[str, Any]) -> str:
         "",
         "| | ms per step |",
         "|---|---:|",
-        *(f"| {name} | {1e3 * seconds:.2f} |" for name, seconds in record["conv"].items()),
+        *(
+            f"| {name} | {1e3 * seconds:.2f} |"
+            for name, seconds in {**record["conv"], **record["plain_conv"]}.items()
+        ),
         "",
     ]
     if record["colour"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,24 @@ def name() -> str | None:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
-def trained(source: str, device: str, steps: int, compile: str, latent: int) -> dict[str, Any]:
-    """Trains `ae`; seconds with and of compiling, and the test error."""
+def trained(source: str, device: str, steps: dict[str, int], latent: int) -> list[dict[str, Any]]:
+    """Trains `ae`, not compiled and compiled; seconds with and of compiling, and the test error."""
     data, recipe = load_data(source), RECIPES["ae"].but(latent=latent)
-    settings = {"device": device, "compile": compile, "validate_every": steps, "progress": False}
-    result = fit(recipe, data, steps=steps, **settings)
-    x = data.test.x
-    return {
-        "compile": compile,
-        "steps": steps,
-        "seconds": result.summary["seconds"],
-        "compiling": result.summary["compiling_seconds"],
-        "error": squared_error(x, reconstruct(result.model, x)).mean().item(),
-    }
+    rows = []
+    for mode, count in steps.items():
+        settings = {"device": device, "compile": mode, "validate_every": count, "progress": False}
+        result = fit(recipe, data, steps=count, **settings)
+        x = data.test.x
+        rows.append(
+            {
+                "compile": mode,
+                "steps": count,
+                "seconds": result.summary["seconds"],
+                "compiling": result.summary["compiling_seconds"],
+                "error": squared_error(x, reconstruct(result.model, x)).mean().item(),
+            }
+        )
+    return rows
 
 
 def many(source: str, device: str, models: int, steps: int, latent: int) -> dict[str, Any]:
@@ -62,35 +67,34 @@ def many(source: str, device: str, models: int, steps: int, latent: int) -> dict
         return {"models": models, "steps": steps, "seconds": time.perf_counter() - start}
 
 
-def conv(source: str, device: str, steps: int, compile: str) -> float:
-    """Seconds per step of `conv-ae`: the difference of a long training and a short one.
-
-    Both compile and validate once.
-    """
-    settings = {"device": device, "compile": compile, "progress": False}
-    data = load_data(source)
-
-    def seconds(steps: int) -> float:
-        found = fit("conv-ae", data, steps=steps, validate_every=steps, **settings).summary
-        return float(found["seconds"] - found["compiling_seconds"])
-
-    short = seconds(WARM_UP_STEPS)
-    return (seconds(WARM_UP_STEPS + steps) - short) / steps
+def conv(source: str, device: str, steps: int, modes: Sequence[str]) -> dict[str, float]:
+    """Seconds per step of `conv-ae`, without compiling it, not compiled and compiled."""
+    data, found = load_data(source), {}
+    for mode in modes:
+        settings = {"device": device, "compile": mode, "validate_every": steps, "progress": False}
+        summary = fit("conv-ae", data, steps=steps, **settings).summary
+        seconds = summary["seconds"] - summary["compiling_seconds"]
+        found[f"conv-ae, --compile {mode}"] = seconds / steps
+    return found
 
 
-def colour(source: str, device: str, steps: int, latent: int) -> dict[str, Any]:
+def colour(source: str, device: str, steps: int, latents: Sequence[int]) -> list[dict[str, Any]]:
     """Trains `conv-ae` on colour images; its test error and that of PCA."""
-    data = load_data(source)
-    settings = {"device": device, "validate_every": steps, "progress": False}
-    result = fit(RECIPES["conv-ae"].but(latent=latent), data, steps=steps, **settings)
-    found = evaluate(result.model, data, ["reconstruction", "pca"])
-    return {
-        "latent": latent,
-        "steps": steps,
-        "seconds": result.summary["seconds"],
-        "error": found["squared_error"],
-        "pca": found["squared_error_of_pca"],
-    }
+    data, rows = load_data(source), []
+    settings = {"device": device, "validate_every": max(1, steps // 20), "progress": False}
+    for latent in latents:
+        result = fit(RECIPES["conv-ae"].but(latent=latent), data, steps=steps, **settings)
+        found = evaluate(result.model, data, ["reconstruction", "pca"])
+        rows.append(
+            {
+                "latent": latent,
+                "steps": steps,
+                "seconds": result.summary["seconds"],
+                "error": found["squared_error"],
+                "pca": found["squared_error_of_pca"],
+            }
+        )
+    return rows
 
 
 def plain(source: str, device: str, steps: int, latent: int) -> float:
@@ -99,14 +103,20 @@ def plain(source: str, device: str, steps: int, latent: int) -> float:
     return _loop(course_net(latent).to(device), x, steps, device)
 
 
-def plain_conv(shape: tuple[int, int, int], device: str, steps: int, compiled: bool) -> float:
+def plain_conv(
+    shape: tuple[int, int, int], device: str, steps: int, modes: Sequence[str]
+) -> dict[str, float]:
     """Seconds per step of a plain loop in bfloat16 over noise images, channels last."""
     torch.manual_seed(0)
     x = torch.rand(2_500, *shape).to(device).contiguous(memory_format=torch.channels_last)
-    net = conv_net(shape, 2).to(device).to(memory_format=torch.channels_last)
-    model = torch.compile(net) if compiled else net
-    with torch.autocast(device, torch.bfloat16):
-        return _loop(net, x, steps, device, model)
+    found = {}
+    for mode in modes:
+        net = conv_net(shape, 2).to(device).to(memory_format=torch.channels_last)
+        model = torch.compile(net) if mode == "on" else net
+        with torch.autocast(device, torch.bfloat16):
+            name = "plain PyTorch, compiled" if mode == "on" else "plain PyTorch"
+            found[name] = _loop(net, x, steps, device, model)
+    return found
 
 
 def _loop(

@@ -40,6 +40,7 @@ from autoencode.train.checks import notice_of_two_sigmoids, refuse_freezing, war
 from autoencode.train.distributed import ProcessLost, TrainingGroup
 from autoencode.train.distributed_check import refuse_undivided
 from autoencode.train.fitting import fit_sampler
+from autoencode.train.precision import keep_random_state
 from autoencode.train.run_folder import (
     discard_unstarted,
     environment,
@@ -337,8 +338,7 @@ def continued_session(
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Noise from the seed; afterwards torch's random state is restored."""
-    cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with keep_random_state(device):
         torch.manual_seed(seed)
         yield
 

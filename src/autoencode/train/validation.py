@@ -15,6 +15,7 @@ from autoencode.io.folders import open_folder
 from autoencode.io.store import write_bytes
 from autoencode.models.objective import Objective
 from autoencode.train.meter import squared_error
+from autoencode.train.precision import keep_random_state
 
 # Images in the strip of reconstructions.
 STRIP_IMAGES = 12
@@ -40,8 +41,7 @@ class Validation:
         training = objective.training
         objective.eval()
         sums: dict[str, Tensor] = {}
-        cuda = [self.x.device.index or 0] if self.x.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda):
+        with keep_random_state(self.x.device):
             torch.manual_seed(0)
             for start in range(0, len(self.x), BATCH_SIZE):
                 x, context = self._batch(start, BATCH_SIZE)

@@ -19,6 +19,7 @@ from autoencode.models.objective import LossOutput, Objective
 from autoencode.train.batches import Batch, Batches
 from autoencode.train.compile.adamw import STATE, TracedAdamW, step_factors
 from autoencode.train.optimizer import FusedAdamW
+from autoencode.train.precision import keep_random_state
 from autoencode.train.state import TrainState
 from autoencode.train.step import train_step
 
@@ -69,8 +70,7 @@ class StepGraph:
         batch = batches[0]
         factors = self.factors(1, optimizer.lr).to(state.device)
         inputs = step_inputs(factors, batch.raw, batch.context)
-        cuda = [state.device] if state.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda), tracing():
+        with keep_random_state(state.device), tracing():
             self.graph: GraphModule = make_fx(self._step, dict(rewritten))(*copies, *inputs)
 
     @property

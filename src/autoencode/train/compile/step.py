@@ -18,6 +18,7 @@ from autoencode.train.batches import Batches
 from autoencode.train.compile.graph import StepGraph, compiled, step_inputs
 from autoencode.train.compile.products import AS_PRODUCTS
 from autoencode.train.compile.recording import Recording
+from autoencode.train.precision import keep_random_state
 from autoencode.train.state import TrainState
 from autoencode.train.step import StepOutput
 
@@ -29,7 +30,7 @@ SECONDS_TO_COMPILE, SECONDS_PER_OPERATION = 10.0, 0.04
 # Steps whose inputs are made at once.
 STEPS_PREPARED = 64
 # Steps that a GPU is told to make at once.
-STEPS_RECORDED = 16
+STEPS_RECORDED = 4
 # Operations whose time is arithmetic: they are not faster when compiled.
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 # Where these are left on a processor, all others take little time, and nothing is saved.
@@ -38,8 +39,6 @@ LARGEST = {"convolution", "convolution_backward"}
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
 SELECT, SQUEEZE = torch.ops.aten.index_select.default, torch.ops.aten.squeeze.dim
 ADD = torch.ops.aten.add_.Scalar
-# In what order a device reads the kernels of convolutions fastest; their results follow them.
-LAYOUT_OF_MAPS = {"cuda": torch.channels_last}
 # Devices whose operations are recorded, see `Recording`.
 RECORDED = {"cuda"}
 
@@ -82,7 +81,7 @@ class CompiledStep:
         if self.tables:
             # The first call loads the parts of the program, which cannot be recorded.
             kept = self.batches.x, self.batches.context
-            with torch.random.fork_rng(devices=[self.state.device]):
+            with keep_random_state(self.state.device):
                 program(*(x if any(x is each for each in kept) else x.clone() for x in inputs))
             counts = STEPS_RECORDED, 1
             self.recordings = [Recording(lambda: program(*inputs), count) for count in counts]
@@ -186,10 +185,7 @@ class CompiledStep:
             for cast in casts:
                 cast.replace_all_uses_with(last)
                 graph.erase_node(cast)
-            layout = LAYOUT_OF_MAPS.get(weight.device.type) if weight.dim() == 4 else None
-            self.copies.append(
-                weight.to(torch.bfloat16, memory_format=layout or torch.preserve_format)
-            )
+            self.copies.append(weight.bfloat16())
         self.graph.recompile()
 
     def _read_from_tables(self) -> None:
