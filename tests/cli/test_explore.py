@@ -50,4 +50,4 @@ def test_serves_until_it_is_stopped(run, folder, words, number, code):
         _, err = server.communicate(timeout=20)
         assert time.monotonic() - started < 2
     assert server.returncode == code, err
-    assert err == "error: The explorer has stopped\n"
+    assert err == "note: The explorer has stopped\n"

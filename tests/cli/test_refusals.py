@@ -200,7 +200,7 @@ def test_ctrl_c_outside_of_training_is_a_word_and_130(run, folder, monkeypatch):
     monkeypatch.setattr(autoencode.data, "load_data", pressed)
     outcome = run("train ae --data digits")
     assert outcome.code == 130
-    assert outcome.error == "error: Interrupted."
+    assert outcome.err.strip() == "note: Interrupted."
     assert not list(folder.iterdir())
 
 

@@ -90,7 +90,7 @@ def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
         outcome = run(f"train ae {QUICK} --seeds 3 --no-report")
     assert outcome.code == 128 + signal.SIGTERM
     assert outcome.error == (
-        "error: Stopped with 1 of 3 trainings done; everything is saved. "
+        "note: Stopped with 1 of 3 trainings done; everything is saved. "
         "Continue: the same command with --out runs/ae-digits"
     )
     first = (folder / "runs" / "ae-digits" / "seed-0" / "metrics.json").stat().st_mtime_ns

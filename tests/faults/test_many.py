@@ -28,7 +28,7 @@ def test_a_signal_saves_every_run_and_the_same_command_goes_on(start, ended, tmp
     out, err = ended(process, 128 + number)
     assert out == ""
     assert err == (
-        "error: Stopped with 0 of 2 trainings done; everything is saved. "
+        "note: Stopped with 0 of 2 trainings done; everything is saved. "
         "Continue: the same command with --out many\n"
     )
     runs = [open_run(state.parent) for state in states]

@@ -36,7 +36,7 @@ def test_a_signal_saves_and_resuming_ends_it(start, ended, trains, tmp_path, num
     process.send_signal(number)
     out, err = ended(process, 128 + number)
     assert out == ""
-    assert err.startswith("error: Stopped at step ")
+    assert err.startswith("note: Stopped at step ")
     assert err.endswith("everything is saved. Continue: autoencode resume run\n")
     assert err.count("\n") == 1
 
@@ -76,7 +76,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as left:
             main(line.split())
     assert left.value.code == 130
-    assert capsys.readouterr().err == "error: Interrupted.\n"
+    assert capsys.readouterr().err == "note: Interrupted.\n"
     names = [path.name for path in (tmp_path / "run" / "state").iterdir()]
     assert sorted(names) == ["state-000000000.safetensors", "state-000000050.safetensors"]
     resumed = resume("run").model.state_dict()

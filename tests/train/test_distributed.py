@@ -324,9 +324,9 @@ def test_a_signal_saves_and_any_number_of_processes_goes_on(start, tmp_path, mon
     process.send_signal(number)
     out, err = ended(process, 1)
     assert not out
-    (sentence,) = (line for line in err.splitlines() if line.startswith("error: "))
+    (sentence,) = (line for line in err.splitlines() if line.startswith("note: Stopped"))
     assert re.match(
-        r"error: Stopped at step [\d,]+ of 200,000; everything is saved. Continue: "
+        r"note: Stopped at step [\d,]+ of 200,000; everything is saved. Continue: "
         "torchrun --nproc-per-node 2 -m autoencode resume runs/vae$",
         sentence,
     )

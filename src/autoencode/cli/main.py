@@ -13,7 +13,13 @@ from autoencode.cli import data
 from autoencode.cli.options import doubled_words
 from autoencode.cli.output import print_line, print_message
 from autoencode.cli.process import prepare
-from autoencode.errors import AutoencodeError, is_disk_full, is_out_of_memory, nearest
+from autoencode.errors import (
+    AutoencodeError,
+    Interrupted,
+    is_disk_full,
+    is_out_of_memory,
+    nearest,
+)
 from autoencode.io.processes import by_torchrun, is_first, is_first_here
 
 # Each verb is a function in a module of its own, both of its name; in the order of the help.
@@ -87,7 +93,8 @@ def _exit_code(arguments: list[str] | None) -> int:
     except AutoencodeError as error:
         # Of the processes of one training, one prints an error that all of them raise.
         if is_first_here() if error.agreed is None else (is_first() or not error.agreed):
-            print_message("error", str(error))
+            # Who stops a command knows why it ends: nothing is wrong.
+            print_message("note" if isinstance(error, Interrupted) else "error", str(error))
         return error.exit_code
     except typer.TyperException as error:
         # Without a message, typer has shown the help.
@@ -104,7 +111,7 @@ def _exit_code(arguments: list[str] | None) -> int:
         print_message("error", "Memory ran out. Use less data, a smaller batch or a smaller model.")
         return 4
     if code == INTERRUPTED:
-        print_message("error", "Interrupted.")
+        print_message("note", "Interrupted.")
     return code or 0
 
 
