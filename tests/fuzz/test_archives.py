@@ -97,14 +97,14 @@ SKIP = {"on_bad": "skip", "max_bad": 1.0}
     "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 )
 def test_damaged_zip_archives(fuzz, damaged, tmp_path, method, options):
-    fuzz(damaged(zipped(method)), reader(tmp_path / "x.zip", **options), examples=30)
+    fuzz(damaged(zipped(method)), reader(tmp_path / "x.zip", **options), examples=15)
 
 
 @pytest.mark.parametrize("options", [{}, SKIP], ids=["fail", "skip"])
 @pytest.mark.parametrize("mode", ["w:", "w:gz", "w:bz2", "w:xz"])
 def test_damaged_tar_archives(fuzz, damaged, tmp_path, mode, options):
     content = tarred(mode, IMAGES, tarfile.GNU_FORMAT if mode == "w:" else tarfile.PAX_FORMAT)
-    fuzz(damaged(content), reader(tmp_path / "x.tar", **options), examples=30)
+    fuzz(damaged(content), reader(tmp_path / "x.tar", **options), examples=15)
 
 
 def test_tar_archives_with_hostile_headers(fuzz, tmp_path):

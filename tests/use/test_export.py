@@ -151,7 +151,13 @@ def test_every_recipe(name, tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "network"),
-    [("ae", "mlp"), ("cvae", "mlp"), *(("vae", network) for network in CONVOLUTIONS)],
+    [
+        ("vae", "conv"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("ae", "mlp"), ("cvae", "mlp"), ("vae", "resnet"))
+        ),
+    ],
 )
 def test_a_linear_path(name, network, tmp_path):
     model = made(
