@@ -58,7 +58,7 @@ CORRUPTIONS = ("gaussian-noise", "masking", "salt-and-pepper", "occlusion")
 OTHERS = {
     "accumulated": (RECIPES["wae-mmd"], {"accumulate": 3, "ema": 0.9, "clip": 0.5}),
     "several-samples": (VAE.but(samples=3).set("network.dropout", 0.3), {}),
-    "augmented": (VAE, {"augment": 0.5}),
+    "augmented": (VAE, {"augment": 0.5, "flip": True}),
     "stopped": (RECIPES["ae"], {"steps": 40, "lr": 0.5, "validate_every": 1, "patience": 2}),
     "unequal": (RECIPES["ae-deep"], {"batch_size": 3}),
     # The pseudo-inputs are no rows of the batch.

@@ -15,6 +15,7 @@ from autoencode.train.augment import (
     MAX_SHEAR,
     augmented,
     matrices,
+    mirrored,
     warped,
 )
 
@@ -64,6 +65,17 @@ def test_a_share_of_the_images_is_seen_so(shape):
     assert torch.equal(augmented(x, 0.0), x)
 
 
+@pytest.mark.parametrize("shape", [(12, 12), (3, 10, 14)])
+def test_half_of_the_images_are_mirrored(shape):
+    x = images(2_000, *shape)
+    torch.manual_seed(0)
+    found = mirrored(x)
+    changed = (found != x).flatten(1).any(1)
+    assert changed.double().mean().item() == pytest.approx(0.5, abs=0.05)
+    # The last dimension is the width.
+    assert torch.equal(found[changed], torch.from_numpy(x[changed].numpy()[..., ::-1].copy()))
+
+
 def test_maps_stay_small():
     n = 1_000
     u = torch.rand(3, n, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -76,17 +88,18 @@ def test_maps_stay_small():
 def test_trains_on_what_is_seen(digits):
     small = RECIPES["ae"].set("network.hidden", (16,))
     settings = {"steps": 20, "batch_size": 32, "progress": False}
-    plain, turned, again = (
-        fit(small, digits, augment=share, **settings).model.state_dict() for share in (0, 1, 1)
-    )
-    torch.testing.assert_close(turned, again, rtol=0, atol=0)
-    assert any(not torch.equal(plain[name], turned[name]) for name in plain)
+    given = {}, {"augment": 1}, {"augment": 1}, {"flip": True}, {"flip": True}
+    plain, *changed = (fit(small, digits, **each, **settings).model.state_dict() for each in given)
+    for first, again in zip(changed[::2], changed[1::2], strict=True):
+        torch.testing.assert_close(first, again, rtol=0, atol=0)
+        assert any(not torch.equal(plain[name], first[name]) for name in plain)
 
 
-def test_vectors_are_refused():
+@pytest.mark.parametrize("given", [{"augment": 0.5}, {"flip": True}])
+def test_vectors_are_refused(given):
     vectors = load_data(np.random.default_rng(0).random((60, 5), np.float32))
     with pytest.raises(DataError, match="vectors"):
-        fit(RECIPES["ae"], vectors, steps=5, augment=0.5, progress=False)
+        fit(RECIPES["ae"], vectors, steps=5, progress=False, **given)
 
 
 def test_a_row_that_asks_for_it_takes_vectors_as_they_are():

@@ -1,4 +1,4 @@
-"""Augmentation: images under small random affine maps."""
+"""Augmentation: images under small random affine maps, and mirrored."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def augmented(x: Tensor, share: float) -> Tensor:
     limits = torch.tensor([[MAX_ROTATION], [MAX_SHEAR], [MAX_SCALING]], device=x.device)
     rotation, shear, scaling = (2 * u - 1) * limits
     return x.index_copy(0, chosen, warped(x[chosen], matrices(rotation, shear, 1 + scaling)))
+
+
+def mirrored(x: Tensor) -> Tensor:
+    """Images [B, H, W] or [B, C, H, W], each mirrored left to right with probability 1/2."""
+    chosen = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) < 0.5
+    return torch.where(chosen, x.flip(-1), x)
 
 
 def matrices(rotation: Tensor, shear: Tensor, scale: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autoencode.data import Split, scaled
 from autoencode.errors import DataError
-from autoencode.train.augment import augmented
+from autoencode.train.augment import augmented, mirrored
 from autoencode.train.prefetch import DEPTH, Prefetcher
 
 # Multiplies the seed, so that (seed, epoch) and (seed + 1, epoch − 1) are different orders.
@@ -56,20 +56,22 @@ class Batches:
         device: torch.device,
         labelled: float | None = None,
         augment: float = 0.0,
+        flip: bool = False,
     ) -> None:
         """The training examples and the context of each, [N] or [N, C], for conditional models.
 
         labelled: the share of each batch that is drawn from the examples with a label; None
             draws all examples alike.
         augment: the share of each batch of images that is changed by small affine maps.
+        flip: each image is mirrored left to right with probability 1/2.
 
         Raises:
             DataError: `labelled` is given where all examples have a label or none has, or the
                 batches hold one example.
         """
         x = train.x
-        # A recipe may augment by default; vectors have no affine maps.
-        self.augment = augment if x.dim() > 2 else 0.0
+        # A recipe may augment by default; vectors have no affine maps and no sides.
+        self.augment, self.flip = (augment, flip) if x.dim() > 2 else (0.0, False)
         self.device, self.random = device, train.random
         # Data larger than memory stay on disk, and are read before they are needed.
         self.prefetcher = Prefetcher(x) if train.mapped else None
@@ -133,6 +135,8 @@ class Batches:
         x = scaled(raw)
         if self.augment:
             x = augmented(x, self.augment)
+        if self.flip:
+            x = mirrored(x)
         # Three times as fast as torch.bernoulli.
         return (torch.rand_like(x) < x).to(x.dtype) if self.random else x
 

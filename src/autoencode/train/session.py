@@ -246,11 +246,12 @@ def new_session(
     recipe, notices = adapted(recipe, data, settings)
     chosen = Settings.of(recipe, settings)
     refuse_freezing(chosen)
-    if settings.get("augment") and len(data.shape) < 2:
-        raise DataError(
-            "Only images can be augmented by affine maps, and these are vectors",
-            "Leave --augment (augment=) out.",
-        )
+    for name, change in (("augment", "augmented by affine maps"), ("flip", "mirrored")):
+        if settings.get(name) and len(data.shape) < 2:
+            raise DataError(
+                f"Only images can be {change}, and these are vectors",
+                f"Leave --{name} ({name}=) out.",
+            )
     y, mixed = data.train.y, chosen.labelled is not None
     sizes = sizes_for(
         recipe,

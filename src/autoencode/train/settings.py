@@ -80,6 +80,9 @@ class Settings:
     augment: Share = option(
         0.0, "Share of the images of a batch that are slightly rotated, scaled and sheared."
     )
+    flip: bool = option(
+        False, "Mirror each image left to right with probability 1/2, as suits photographs."
+    )
     labelled: Share | None = option(
         None,
         "Share of each batch that is drawn from the labelled examples.",
