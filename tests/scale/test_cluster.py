@@ -78,7 +78,7 @@ class Cluster:
             time.sleep(0.1)
         raise AssertionError(log.read_text())
 
-    def worker(self, hidden=()):
+    def worker(self, hidden=(), count=1):
         own = self.folder / f"worker-{len(self.workers)}"
         own.mkdir()
         prefix, env = [], {"TMPDIR": str(own)}
@@ -87,6 +87,7 @@ class Cluster:
             env |= {"HIDE_A": str(hidden[0]), "HIDE_B": str(hidden[1])}
         words = ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1"]
         words += ["--no-dashboard", "--local-directory", str(own), "--memory-limit", "0"]
+        words += ["--nworkers", str(count)]
         self.workers.append(self.start(*words, env=env, prefix=prefix))
 
     def stop(self):
@@ -196,6 +197,41 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     assert steps == sorted(set(steps)), "it went on"
     log = [line["step"] for line in open_run(runs / "a").log()]
     assert log == sorted(set(log))
+
+
+def test_workers_that_are_closed_leave_the_data_to_the_others(cluster, tmp_path, monkeypatch):
+    """Two workers on a host that does not see the files; the first one is closed on the way."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared), count=2)
+    arrays = load_data((load_data("digits").train.x[:900], load_data("digits").train.y[:900]))
+    first = load_data("digits")
+    long = {**SETTINGS, "steps": 3000, "compile": "off", "validate_every": 3000}
+    jobs = [Job(SMALL, first, runs / "0", SETTINGS), Job(SMALL, first, runs / "long", long)]
+    # Data that the other worker has not yet read when the first one is closed.
+    jobs += [Job(SMALL, arrays, runs / str(n), {**SETTINGS, "seed": n}) for n in (2, 3)]
+    closed = []
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(2, 60)
+        processes = client.run(os.getpid)
+
+        def close(outcome):
+            if not closed:
+                busy = [address for address, each in client.processing().items() if each]
+                closed.extend(busy[:1])
+                client.retire_workers(closed)
+
+        found = fit_many(jobs, cluster=client, on_finished=close, progress=False)
+    assert closed
+    assert [outcome.error for outcome in found] == [None] * 4
+    assert all(as_alone(job) for job in jobs)
+    (left,) = (pid for address, pid in processes.items() if address not in closed)
+    assert list(Path(f"/proc/{left}/root{shared}").iterdir()) == []
+    assert sorted(path.name for path in runs.iterdir()) == ["0", "2", "3", "long"]
 
 
 def test_a_lost_scheduler_is_told(cluster, tmp_path):

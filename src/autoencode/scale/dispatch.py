@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import signal
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +23,7 @@ from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.scale.jobs import Job, existing_run
+from autoencode.scale.sent import SentData
 from autoencode.scale.shared import scratch_folder, share
 from autoencode.scale.worker import Task, TaskResult, pack, stop, train, unpack
 from autoencode.train.session import FitResult
@@ -47,6 +48,8 @@ class Dispatch:
         # Whether there are workers that do not see the file system of this process.
         self.sent = False
         self.waits = False  # whether it was said that there are no workers
+        self.stops = False  # whether the trainings are to end
+        self._numbers = count()  # of what is sent, as a job may be sent again
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -75,6 +78,7 @@ class Dispatch:
 
         It is called again and again: a worker may have been started in the meantime.
         """
+        self.stops = True
         self.queue.clear()
         with suppress(OSError):  # a worker has just ended
             self.client.run(stop, self.call, number, on_error="ignore")
@@ -90,9 +94,8 @@ class Dispatch:
         """
         while self.queue and len(self.running) < self._workers():
             position = self.queue.popleft()
-            future = self.client.submit(
-                train, self._task(position), key=f"{self.call}-{position}", pure=False
-            )
+            key = f"{self.call}-{next(self._numbers)}"
+            future = self.client.submit(train, self._task(position), key=key, pure=False)
             self.running[future] = position
         try:
             with suppress(TimeoutError), self.client.as_current():
@@ -111,6 +114,9 @@ class Dispatch:
             if answer.run:
                 with writing(self.jobs[position].out):
                     unpack(answer.run, self.jobs[position].out)
+            if answer.stopped and not self.stops:  # its worker is closed: it goes on in another one
+                self.queue.append(position)
+                continue
             yield position, answer
 
     def _answer(self, future: Future[TaskResult]) -> TaskResult:
@@ -195,32 +201,6 @@ class DeafToCtrlC(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         """Called in the main thread of a worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-class SentData(WorkerPlugin):
-    """Writes shared data where a worker does not see them; also in workers that come later."""
-
-    idempotent = True
-
-    def __init__(self, folder: Path, content: dict[str, bytes]) -> None:
-        self.folder, self.content = folder, content
-
-    def setup(self, worker: Any) -> None:
-        """Writes the files, once on each host."""
-        for name, content in self.content.items():
-            path = Path(name)
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (self.folder / "sent").touch()
-                temporary = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
-                temporary.write_bytes(content)
-                temporary.replace(path)
-        self.content = {}  # it would fill the memory of each worker
-
-    def teardown(self, worker: Any) -> None:
-        """Deletes what was written."""
-        if (self.folder / "sent").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def lost(client: Client) -> RunError:
