@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cloudpickle
 import pytest
 import torch
 
@@ -26,6 +28,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="uses mount namespaces and /proc"),
 ]
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
 SMALL = RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
 SETTINGS = {"steps": 300, "batch_size": 50, "checkpoint_every": 25, "validate_every": 300}
 DASK = [sys.executable, "-m", "dask"]
@@ -180,7 +183,7 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
         """When the worker, in its own temporary folder, is further than before."""
         end = time.monotonic() + 90
         while time.monotonic() < end:
-            found = [last_step(path) for path in cluster.folder.glob("worker-0/autoencode-*/a")]
+            found = [last_step(path) for path in cluster.folder.glob("worker-0/**/autoencode-*/a")]
             if max(found, default=0) > steps[-1] + 100:
                 break
             time.sleep(0.1)
@@ -197,6 +200,49 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     assert steps == sorted(set(steps)), "it went on"
     log = [line["step"] for line in open_run(runs / "a").log()]
     assert log == sorted(set(log))
+
+
+class KilledAt:
+    """Records the steps of the validations, and kills the process at one of them, once."""
+
+    def __init__(self, path, step):
+        self.path, self.step = path, step
+
+    def __call__(self, step, values):
+        with self.path.open("a") as file:
+            file.write(f"{step}\n")
+        if self.path.read_text().split().count(str(self.step)) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def steps(self):
+        return [int(line) for line in self.path.read_text().split()]
+
+
+def test_a_training_goes_on_from_its_checkpoint_without_the_folder(cluster, tmp_path, monkeypatch):
+    """Its worker is killed, and its checkpoints have gone to the scheduler."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared), count=2)
+    killed = KilledAt(tmp_path / "steps", 150)
+    job = Job(SMALL, load_data("digits"), runs / "a", {**SETTINGS, "validate_every": 50})
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(2, 60)
+        found = fit_many([replace(job, on_validation=killed)], cluster=client, progress=False)
+        left = client.run_on_scheduler(lambda dask_scheduler: runs_in(dask_scheduler))
+    assert found[0].error is None
+    assert killed.steps() == [50, 100, 150, 150, 200, 250, 300], "from step 125"
+    assert as_alone(job)
+    log = [line["step"] for line in open_run(job.out).log()]
+    assert log == sorted(log)
+    assert left == [], "nothing is left in the scheduler"
+
+
+def runs_in(scheduler):
+    return list(scheduler.extensions["variables"].variables)
 
 
 def test_workers_that_are_closed_leave_the_data_to_the_others(cluster, tmp_path, monkeypatch):

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import types
 import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import cloudpickle
 import pytest
 import torch
 
@@ -25,6 +28,7 @@ from autoencode.train.checkpoint import checkpoints
 from autoencode.train.trainer import Trainer
 
 pytestmark = pytest.mark.long
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
 SMALL = RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
 SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10}
@@ -131,6 +135,26 @@ def test_one_that_fails_leaves_the_others_alone(digits, tmp_path, two):
     assert [found[i].result for i in (0, 1)] == ["measured"] * 2
     with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
         fit_many(jobs[:2], cluster=two, on_trained=unforeseen, progress=False)
+
+
+def test_callbacks_that_workers_cannot_have_are_refused(digits, tmp_path, two, monkeypatch):
+    """They wait for no answer: a process that cannot read what it is sent does not give one."""
+    module = types.ModuleType("only_here")
+    exec("def called(*values): pass", module.__dict__)
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    jobs = jobs_of(digits, tmp_path, seeds=range(3))
+    with pytest.raises(RunError, match="No module named 'only_here'") as caught:
+        fit_many(jobs, cluster=two, on_trained=module.called, progress=False)
+    assert "in a module that all workers can import" in caught.value.fix
+    validated = [replace(job, on_validation=module.called) for job in jobs]
+    with pytest.raises(RunError, match="cannot load on_validation"):
+        fit_many(validated, cluster=two, progress=False)
+    with pytest.raises(RunError, match="on_trained cannot be sent to other processes"):
+        fit_many(jobs, cluster=two, on_trained=threading.Lock().acquire, progress=False)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(validated[0].settings, "steps", 5)
+    (found,) = fit_many(validated[:1], workers=1, on_trained=module.called, progress=False)
+    assert found.error is None, "the fix"
 
 
 def test_a_network_of_ones_own(tmp_path, digits, two, monkeypatch):

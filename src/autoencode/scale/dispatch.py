@@ -23,9 +23,19 @@ from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.scale.jobs import Job, existing_run
+from autoencode.scale.pickling import pickled
 from autoencode.scale.sent import SentData
 from autoencode.scale.shared import scratch_folder, share
-from autoencode.scale.worker import Task, TaskResult, pack, stop, train, unpack
+from autoencode.scale.worker import (
+    Task,
+    TaskResult,
+    forget,
+    newest_run,
+    pack,
+    stop,
+    train,
+    unpack,
+)
 from autoencode.train.session import FitResult
 
 if TYPE_CHECKING:
@@ -41,7 +51,8 @@ class Dispatch:
         jobs: Sequence[Job],
         on_trained: Callable[[FitResult], Any] | None,
     ) -> None:
-        self.client, self.jobs, self.on_trained = client, jobs, on_trained
+        """Raises RunError: a callback cannot be sent to other processes."""
+        self.client, self.jobs = client, jobs
         self.call = uuid.uuid4().hex
         self.queue = deque(range(len(jobs)))
         self.running: dict[Future[TaskResult], int] = {}
@@ -50,6 +61,9 @@ class Dispatch:
         self.waits = False  # whether it was said that there are no workers
         self.stops = False  # whether the trainings are to end
         self._numbers = count()  # of what is sent, as a job may be sent again
+        self.callbacks = [
+            pickled(on_validation=job.on_validation, on_trained=on_trained) for job in jobs
+        ]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -66,7 +80,7 @@ class Dispatch:
 
     def __exit__(self, *_: object) -> None:
         with suppress(Exception), self._stack:  # the cluster may be lost
-            self.client.cancel(list(self.running))
+            self._leave(list(self.running))
 
     @property
     def busy(self) -> bool:
@@ -83,14 +97,13 @@ class Dispatch:
         with suppress(OSError):  # a worker has just ended
             self.client.run(stop, self.call, number, on_error="ignore")
         if not self._addresses():  # nobody is there to answer
-            self.client.cancel(list(self.running))
-            self.running.clear()
+            self._leave(list(self.running))
 
     def answers(self, seconds: float) -> Iterator[tuple[int, TaskResult]]:
         """Sends jobs to free workers; the answers that come in this time, with their jobs.
 
         Raises:
-            RunError: the cluster is lost.
+            RunError: the cluster is lost, or its workers cannot load a callback.
         """
         while self.queue and len(self.running) < self._workers():
             position = self.queue.popleft()
@@ -107,17 +120,33 @@ class Dispatch:
         for future in [each for each in self.running if each.done()]:
             position = self.running.pop(future)
             answer = self._answer(future)
+            if answer.refused and answer.error is not None:
+                raise answer.error
             if answer.unseen:
                 self._send()
                 self.queue.appendleft(position)
                 continue
-            if answer.run:
-                with writing(self.jobs[position].out):
-                    unpack(answer.run, self.jobs[position].out)
+            self._take(future, position, answer.run)
             if answer.stopped and not self.stops:  # its worker is closed: it goes on in another one
                 self.queue.append(position)
                 continue
             yield position, answer
+
+    def _take(self, future: Future[TaskResult], position: int, run: bytes = b"") -> None:
+        """Writes a run that was trained elsewhere: the given one, or the last that was sent."""
+        if not self.sent:
+            return
+        out = self.jobs[position].out
+        if run := run or newest_run(str(future.key), self.client):
+            with writing(out):
+                unpack(run, out)
+        forget(str(future.key), self.client)
+
+    def _leave(self, futures: Sequence[Future[TaskResult]]) -> None:
+        """Waits for these no more; what was sent of their runs is kept."""
+        for future in futures:
+            self._take(future, self.running.pop(future))
+        self.client.cancel(futures)
 
     def _answer(self, future: Future[TaskResult]) -> TaskResult:
         if future.status == "finished":
@@ -180,8 +209,7 @@ class Dispatch:
             self.marks[job.out.parent],
             job.settings,
             job.overwrite,
-            job.on_validation,
-            self.on_trained,
+            self.callbacks[position],
         )
         if not self.sent:
             return task
