@@ -241,6 +241,56 @@ def test_a_training_goes_on_from_its_checkpoint_without_the_folder(cluster, tmp_
     assert left == [], "nothing is left in the scheduler"
 
 
+class Endless:
+    """A measurement that takes a minute, and says that it has begun and ended."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, fitted):
+        with self.path.open("a") as file:
+            file.write("begun\n")
+            file.flush()
+            time.sleep(60)
+            file.write("ended\n")
+
+
+def seed_of(fitted):
+    return fitted.summary["steps"]
+
+
+def test_ctrl_c_takes_what_is_trained_without_the_folder(cluster, tmp_path, monkeypatch):
+    """While it is measured; the same call measures it, and does not train it again."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared))
+    mark = tmp_path / "mark"
+
+    def stop():
+        end = time.monotonic() + 50
+        while time.monotonic() < end and not (mark.exists() and mark.read_text()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop)
+    job = Job(SMALL, load_data("digits"), runs / "a", {**SETTINGS, "steps": 100})
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(1, 60)
+    thread.start()
+    with pytest.raises(Interrupted, match="1 of 1 trainings done, 1 of them not measured"):
+        fit_many([job], cluster=cluster.address, on_trained=Endless(mark), progress=False)
+    thread.join()
+    assert mark.read_text() == "begun\n"
+    assert open_run(job.out).status == "done"
+    assert as_alone(job)
+    (found,) = fit_many([job], workers=1, on_trained=seed_of, progress=False)
+    assert found.result == 100
+
+
 def runs_in(scheduler):
     return list(scheduler.extensions["variables"].variables)
 

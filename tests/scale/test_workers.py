@@ -315,6 +315,52 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path, number):
     assert resume(run.folder, progress=False).run.status == "done"
 
 
+class Endless:
+    """A measurement that takes a minute, and says that it has ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, fitted: FitResult) -> None:
+        (self.path / f"begun-{fitted.run.folder.name}").touch()
+        time.sleep(60)
+        (self.path / f"ended-{fitted.run.folder.name}").touch()
+
+
+def interrupt(path, count):
+    """Ctrl-C when so many measurements have begun."""
+
+    def wait():
+        deadline = time.monotonic() + 50
+        while len(list(path.glob("begun-*"))) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_does_not_wait_for_measurements(digits, tmp_path, workers):
+    """Their models are saved, and the same call measures them."""
+    jobs = jobs_of(digits, tmp_path / "runs", seeds=range(3))
+    thread = interrupt(tmp_path, workers)
+    with pytest.raises(Interrupted, match="not measured; everything is saved") as caught:
+        fit_many(jobs, workers=workers, on_trained=Endless(tmp_path), progress=False)
+    assert list(tmp_path.glob("ended-*")) == []
+    thread.join()
+    assert caught.value.exit_code == 128 + signal.SIGINT
+    assert f"{workers} of 3 trainings done, {workers} of them" in caught.value.what
+    assert [open_run(job.out).status for job in jobs[:workers]] == ["done"] * workers
+    assert not jobs[2].out.exists()
+    before = [(job.out / "weights.safetensors").stat().st_mtime_ns for job in jobs[:workers]]
+    found = fit_many(jobs, workers=1, on_trained=memory_of, progress=False)
+    assert all(outcome.result is not None for outcome in found)
+    after = [(job.out / "weights.safetensors").stat().st_mtime_ns for job in jobs[:workers]]
+    assert before == after, "they were not trained again"
+
+
 @pytest.mark.slow
 def test_a_script_without_a_guard_is_told_so(tmp_path):
     (tmp_path / "many.py").write_text(

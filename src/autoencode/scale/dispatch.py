@@ -90,12 +90,15 @@ class Dispatch:
     def stop(self, number: int) -> None:
         """Asks the running trainings to save and end; no others are begun.
 
-        It is called again and again: a worker may have been started in the meantime.
+        Those that are trained and being measured are not waited for. It is called again and again:
+        a worker may have been started in the meantime.
         """
         self.stops = True
         self.queue.clear()
         with suppress(OSError):  # a worker has just ended
-            self.client.run(stop, self.call, number, on_error="ignore")
+            found = self.client.run(stop, self.call, number, on_error="ignore").values()
+            trained = {key for keys in found for key in keys}
+            self._leave([each for each in self.running if each.key in trained and not each.done()])
         if not self._addresses():  # nobody is there to answer
             self._leave(list(self.running))
 
@@ -126,26 +129,28 @@ class Dispatch:
                 self._send()
                 self.queue.appendleft(position)
                 continue
-            self._take(future, position, answer.run)
+            if self.sent:
+                finished = future.status == "finished"
+                self._keep(future, position, answer.run if finished else None)
             if answer.stopped and not self.stops:  # its worker is closed: it goes on in another one
                 self.queue.append(position)
                 continue
             yield position, answer
 
-    def _take(self, future: Future[TaskResult], position: int, run: bytes = b"") -> None:
-        """Writes a run that was trained elsewhere: the given one, or the last that was sent."""
-        if not self.sent:
-            return
-        out = self.jobs[position].out
-        if run := run or newest_run(str(future.key), self.client):
+    def _keep(self, future: Future[TaskResult], position: int, run: bytes | None) -> None:
+        """Writes a run that was trained elsewhere; None takes what its worker has sent so far."""
+        key, out = str(future.key), self.jobs[position].out
+        if run := newest_run(key, self.client) if run is None else run:
             with writing(out):
                 unpack(run, out)
-        forget(str(future.key), self.client)
+        forget(key, self.client)
 
     def _leave(self, futures: Sequence[Future[TaskResult]]) -> None:
         """Waits for these no more; what was sent of their runs is kept."""
         for future in futures:
-            self._take(future, self.running.pop(future))
+            position = self.running.pop(future)
+            if self.sent:
+                self._keep(future, position, None)
         self.client.cancel(futures)
 
     def _answer(self, future: Future[TaskResult]) -> TaskResult:

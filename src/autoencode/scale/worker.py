@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,13 @@ from autoencode.errors import (
     is_disk_full,
     is_out_of_memory,
 )
-from autoencode.io.signals import asked_to_stop
+from autoencode.io.signals import StopSignals, asked_to_stop
 from autoencode.models.recipe import Recipe
 from autoencode.scale.jobs import Job, train_job
 from autoencode.scale.pickling import unpickled
 from autoencode.scale.shared import OnDisk, SharedData
 from autoencode.train.checkpoint import after_each_checkpoint
+from autoencode.train.session import FitResult
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,9 +93,21 @@ _data: dict[Any, Data] = {}  # mapped once in each process
 _one_at_a_time = threading.Lock()
 
 
-def stop(call: str, signal: int) -> None:
-    """Lets all tasks of a call save and end, also those that begin later."""
+_measuring: set[str] = set()  # the tasks whose models are trained and are being measured
+
+
+def stop(call: str, signal: int) -> set[str]:
+    """Lets all tasks of a call save and end, also those that begin later.
+
+    Returns those that need not be waited for, as their models are trained.
+    """
     _stopped[call] = signal
+    return set(_measuring)
+
+
+def is_measuring() -> bool:
+    """Whether this process is busy with something that does not end when it is asked to."""
+    return bool(_measuring)
 
 
 def train(task: Task) -> TaskResult:
@@ -135,17 +149,46 @@ def _answer(task: Task, key: str, scratch: Path) -> TaskResult:
         callbacks = unpickled(task.callbacks)
     except RunError as error:
         return TaskResult(error=error, refused=True)
+
+    def measured(before: Callable[[], None]) -> dict[str, Callable[..., Any]]:
+        on_trained = callbacks.get("on_trained")
+        if on_trained is None:
+            return callbacks
+        return {**callbacks, "on_trained": partial(_measure, key, before, on_trained)}
+
     if here:
-        return _outcome(task, task.out, callbacks)
+        # A worker that does not see the folder may have begun it.
+        if task.sent and (archive := newest_run(key, get_client())):
+            unpack(archive, task.out)
+            forget(key, get_client())
+        return _outcome(task, task.out, measured(lambda: None))
     # Dask deletes the folder of a worker that was killed.
     with tempfile.TemporaryDirectory(prefix="autoencode-", dir=scratch) as local:
         out = Path(local) / task.out.name
         # A worker that was killed may have sent more than the caller knew.
         if archive := newest_run(key, get_client()) or task.run:
             unpack(archive, out)
-        with after_each_checkpoint(lambda: _send_run(key, out)):
-            answer = _outcome(task, out, callbacks)
+        send = partial(_send_run, key, out)
+        with after_each_checkpoint(send):
+            answer = _outcome(task, out, measured(send))
         return replace(answer, run=pack(out) if out.is_dir() else b"")
+
+
+def _measure(
+    key: str,
+    before: Callable[[], None],
+    on_trained: Callable[[FitResult], Any],
+    fitted: FitResult,
+) -> Any:
+    """Calls `on_trained`, unless the task is to stop, and marks the task as trained meanwhile."""
+    if (signal := StopSignals().received) is not None:
+        raise Interrupted("Stopped before the model was measured", signal=signal)
+    before()
+    _measuring.add(key)
+    try:
+        return on_trained(fitted)
+    finally:
+        _measuring.discard(key)
 
 
 def _send_run(key: str, out: Path) -> None:
