@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cloudpickle
 import pytest
 import torch
 
@@ -26,6 +28,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="uses mount namespaces and /proc"),
 ]
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
 SMALL = RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
 SETTINGS = {"steps": 300, "batch_size": 50, "checkpoint_every": 25, "validate_every": 300}
 DASK = [sys.executable, "-m", "dask"]
@@ -78,7 +81,7 @@ class Cluster:
             time.sleep(0.1)
         raise AssertionError(log.read_text())
 
-    def worker(self, hidden=()):
+    def worker(self, hidden=(), count=1):
         own = self.folder / f"worker-{len(self.workers)}"
         own.mkdir()
         prefix, env = [], {"TMPDIR": str(own)}
@@ -87,6 +90,7 @@ class Cluster:
             env |= {"HIDE_A": str(hidden[0]), "HIDE_B": str(hidden[1])}
         words = ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1"]
         words += ["--no-dashboard", "--local-directory", str(own), "--memory-limit", "0"]
+        words += ["--nworkers", str(count)]
         self.workers.append(self.start(*words, env=env, prefix=prefix))
 
     def stop(self):
@@ -179,7 +183,7 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
         """When the worker, in its own temporary folder, is further than before."""
         end = time.monotonic() + 90
         while time.monotonic() < end:
-            found = [last_step(path) for path in cluster.folder.glob("worker-0/autoencode-*/a")]
+            found = [last_step(path) for path in cluster.folder.glob("worker-0/**/autoencode-*/a")]
             if max(found, default=0) > steps[-1] + 100:
                 break
             time.sleep(0.1)
@@ -196,6 +200,134 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     assert steps == sorted(set(steps)), "it went on"
     log = [line["step"] for line in open_run(runs / "a").log()]
     assert log == sorted(set(log))
+
+
+class KilledAt:
+    """Records the steps of the validations, and kills the process at one of them, once."""
+
+    def __init__(self, path, step):
+        self.path, self.step = path, step
+
+    def __call__(self, step, values):
+        with self.path.open("a") as file:
+            file.write(f"{step}\n")
+        if self.path.read_text().split().count(str(self.step)) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def steps(self):
+        return [int(line) for line in self.path.read_text().split()]
+
+
+def test_a_training_goes_on_from_its_checkpoint_without_the_folder(cluster, tmp_path, monkeypatch):
+    """Its worker is killed, and its checkpoints have gone to the scheduler."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared), count=2)
+    killed = KilledAt(tmp_path / "steps", 150)
+    job = Job(SMALL, load_data("digits"), runs / "a", {**SETTINGS, "validate_every": 50})
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(2, 60)
+        found = fit_many([replace(job, on_validation=killed)], cluster=client, progress=False)
+        left = client.run_on_scheduler(lambda dask_scheduler: runs_in(dask_scheduler))
+    assert found[0].error is None
+    assert killed.steps() == [50, 100, 150, 150, 200, 250, 300], "from step 125"
+    assert as_alone(job)
+    log = [line["step"] for line in open_run(job.out).log()]
+    assert log == sorted(log)
+    assert left == [], "nothing is left in the scheduler"
+
+
+class Endless:
+    """A measurement that takes a minute, and says that it has begun and ended."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, fitted):
+        with self.path.open("a") as file:
+            file.write("begun\n")
+            file.flush()
+            time.sleep(60)
+            file.write("ended\n")
+
+
+def seed_of(fitted):
+    return fitted.summary["steps"]
+
+
+def test_ctrl_c_takes_what_is_trained_without_the_folder(cluster, tmp_path, monkeypatch):
+    """While it is measured; the same call measures it, and does not train it again."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared))
+    mark = tmp_path / "mark"
+
+    def stop():
+        end = time.monotonic() + 50
+        while time.monotonic() < end and not (mark.exists() and mark.read_text()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop)
+    job = Job(SMALL, load_data("digits"), runs / "a", {**SETTINGS, "steps": 100})
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(1, 60)
+    thread.start()
+    with pytest.raises(Interrupted, match="1 of 1 trainings done, 1 of them not measured"):
+        fit_many([job], cluster=cluster.address, on_trained=Endless(mark), progress=False)
+    thread.join()
+    assert mark.read_text() == "begun\n"
+    assert open_run(job.out).status == "done"
+    assert as_alone(job)
+    (found,) = fit_many([job], workers=1, on_trained=seed_of, progress=False)
+    assert found.result == 100
+
+
+def runs_in(scheduler):
+    return list(scheduler.extensions["variables"].variables)
+
+
+def test_workers_that_are_closed_leave_the_data_to_the_others(cluster, tmp_path, monkeypatch):
+    """Two workers on a host that does not see the files; the first one is closed on the way."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    cluster.worker(hidden=(runs, shared), count=2)
+    arrays = load_data((load_data("digits").train.x[:900], load_data("digits").train.y[:900]))
+    first = load_data("digits")
+    long = {**SETTINGS, "steps": 3000, "compile": "off", "validate_every": 3000}
+    jobs = [Job(SMALL, first, runs / "0", SETTINGS), Job(SMALL, first, runs / "long", long)]
+    # Data that the other worker has not yet read when the first one is closed.
+    jobs += [Job(SMALL, arrays, runs / str(n), {**SETTINGS, "seed": n}) for n in (2, 3)]
+    closed = []
+    with connected(cluster.address, 0) as client:
+        client.wait_for_workers(2, 60)
+        processes = client.run(os.getpid)
+
+        def close(outcome):
+            if not closed:
+                busy = [address for address, each in client.processing().items() if each]
+                closed.extend(busy[:1])
+                client.retire_workers(closed)
+
+        found = fit_many(jobs, cluster=client, on_finished=close, progress=False)
+    assert closed
+    assert [outcome.error for outcome in found] == [None] * 4
+    assert all(as_alone(job) for job in jobs)
+    (left,) = (pid for address, pid in processes.items() if address not in closed)
+    assert list(Path(f"/proc/{left}/root{shared}").iterdir()) == []
+    assert sorted(path.name for path in runs.iterdir()) == ["0", "2", "3", "long"]
 
 
 def test_a_lost_scheduler_is_told(cluster, tmp_path):

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import types
 import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import cloudpickle
 import pytest
 import torch
 
@@ -25,6 +28,7 @@ from autoencode.train.checkpoint import checkpoints
 from autoencode.train.trainer import Trainer
 
 pytestmark = pytest.mark.long
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
 SMALL = RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", "bernoulli")
 BRITTLE = RECIPES["ae-linear"].set("network.hidden", (16, 16))
 SETTINGS = {"steps": 40, "batch_size": 50, "checkpoint_every": 10}
@@ -131,6 +135,26 @@ def test_one_that_fails_leaves_the_others_alone(digits, tmp_path, two):
     assert [found[i].result for i in (0, 1)] == ["measured"] * 2
     with pytest.raises(RuntimeError, match="ZeroDivisionError: of our own"):
         fit_many(jobs[:2], cluster=two, on_trained=unforeseen, progress=False)
+
+
+def test_callbacks_that_workers_cannot_have_are_refused(digits, tmp_path, two, monkeypatch):
+    """They wait for no answer: a process that cannot read what it is sent does not give one."""
+    module = types.ModuleType("only_here")
+    exec("def called(*values): pass", module.__dict__)
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    jobs = jobs_of(digits, tmp_path, seeds=range(3))
+    with pytest.raises(RunError, match="No module named 'only_here'") as caught:
+        fit_many(jobs, cluster=two, on_trained=module.called, progress=False)
+    assert "in a module that all workers can import" in caught.value.fix
+    validated = [replace(job, on_validation=module.called) for job in jobs]
+    with pytest.raises(RunError, match="cannot load on_validation"):
+        fit_many(validated, cluster=two, progress=False)
+    with pytest.raises(RunError, match="on_trained cannot be sent to other processes"):
+        fit_many(jobs, cluster=two, on_trained=threading.Lock().acquire, progress=False)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(validated[0].settings, "steps", 5)
+    (found,) = fit_many(validated[:1], workers=1, on_trained=module.called, progress=False)
+    assert found.error is None, "the fix"
 
 
 def test_a_network_of_ones_own(tmp_path, digits, two, monkeypatch):
@@ -289,6 +313,52 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path, number):
     last = int(checkpoints(run.folder / "state")[0].stem[6:])
     replace(run, settings={**run.settings, "steps": last + 5}).write()
     assert resume(run.folder, progress=False).run.status == "done"
+
+
+class Endless:
+    """A measurement that takes a minute, and says that it has ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, fitted: FitResult) -> None:
+        (self.path / f"begun-{fitted.run.folder.name}").touch()
+        time.sleep(60)
+        (self.path / f"ended-{fitted.run.folder.name}").touch()
+
+
+def interrupt(path, count):
+    """Ctrl-C when so many measurements have begun."""
+
+    def wait():
+        deadline = time.monotonic() + 50
+        while len(list(path.glob("begun-*"))) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_does_not_wait_for_measurements(digits, tmp_path, workers):
+    """Their models are saved, and the same call measures them."""
+    jobs = jobs_of(digits, tmp_path / "runs", seeds=range(3))
+    thread = interrupt(tmp_path, workers)
+    with pytest.raises(Interrupted, match="not measured; everything is saved") as caught:
+        fit_many(jobs, workers=workers, on_trained=Endless(tmp_path), progress=False)
+    assert list(tmp_path.glob("ended-*")) == []
+    thread.join()
+    assert caught.value.exit_code == 128 + signal.SIGINT
+    assert f"{workers} of 3 trainings done, {workers} of them" in caught.value.what
+    assert [open_run(job.out).status for job in jobs[:workers]] == ["done"] * workers
+    assert not jobs[2].out.exists()
+    before = [(job.out / "weights.safetensors").stat().st_mtime_ns for job in jobs[:workers]]
+    found = fit_many(jobs, workers=1, on_trained=memory_of, progress=False)
+    assert all(outcome.result is not None for outcome in found)
+    after = [(job.out / "weights.safetensors").stat().st_mtime_ns for job in jobs[:workers]]
+    assert before == after, "they were not trained again"
 
 
 @pytest.mark.slow

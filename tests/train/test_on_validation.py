@@ -1,5 +1,8 @@
 """What is called after each validation, and how it ends a training."""
 
+import sys
+
+import cloudpickle
 import pytest
 
 from autoencode.errors import Pruned
@@ -8,6 +11,7 @@ from autoencode.models.run import open_run
 from autoencode.scale import Job, fit_many
 from autoencode.train import fit, resume
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import it
 SMALL = RECIPES["ae"].set("network.hidden", (8,))
 SETTINGS = {"steps": 12, "batch_size": 50, "validate_every": 4, "checkpoint_every": 3}
 

@@ -10,15 +10,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.scale.dispatch import DeafToCtrlC
+from autoencode.scale.worker import is_measuring
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 # Seconds in which a scheduler has to answer.
 CONNECT_SECONDS = 10
@@ -130,7 +132,20 @@ def _local(count: int, retries: int) -> Iterator[Client]:
         client = Client(cluster, set_as_default=False)
         with _closing(client, cluster):
             client.register_plugin(DeafToCtrlC())
-            yield client
+            try:
+                yield client
+            finally:
+                with suppress(Exception):  # they end, but later
+                    _end_measurements(client, cluster)
+
+
+def _end_measurements(client: Client, cluster: LocalCluster) -> None:
+    """Ends the processes that would be waited for: they measure models that are saved."""
+    busy = client.run(is_measuring, on_error="ignore")
+    for nanny in cluster.workers.values():
+        if busy.get(nanny.worker_address):
+            nanny.close_gracefully()  # else it starts another one
+            os.kill(nanny.pid, SIGKILL)
 
 
 def _refuse_while_importing() -> None:

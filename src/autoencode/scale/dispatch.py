@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import signal
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,8 +23,19 @@ from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.scale.jobs import Job, existing_run
+from autoencode.scale.pickling import pickled
+from autoencode.scale.sent import SentData
 from autoencode.scale.shared import scratch_folder, share
-from autoencode.scale.worker import Task, TaskResult, pack, stop, train, unpack
+from autoencode.scale.worker import (
+    Task,
+    TaskResult,
+    forget,
+    newest_run,
+    pack,
+    stop,
+    train,
+    unpack,
+)
 from autoencode.train.session import FitResult
 
 if TYPE_CHECKING:
@@ -40,13 +51,19 @@ class Dispatch:
         jobs: Sequence[Job],
         on_trained: Callable[[FitResult], Any] | None,
     ) -> None:
-        self.client, self.jobs, self.on_trained = client, jobs, on_trained
+        """Raises RunError: a callback cannot be sent to other processes."""
+        self.client, self.jobs = client, jobs
         self.call = uuid.uuid4().hex
         self.queue = deque(range(len(jobs)))
         self.running: dict[Future[TaskResult], int] = {}
         # Whether there are workers that do not see the file system of this process.
         self.sent = False
         self.waits = False  # whether it was said that there are no workers
+        self.stops = False  # whether the trainings are to end
+        self._numbers = count()  # of what is sent, as a job may be sent again
+        self.callbacks = [
+            pickled(on_validation=job.on_validation, on_trained=on_trained) for job in jobs
+        ]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,7 +80,7 @@ class Dispatch:
 
     def __exit__(self, *_: object) -> None:
         with suppress(Exception), self._stack:  # the cluster may be lost
-            self.client.cancel(list(self.running))
+            self._leave(list(self.running))
 
     @property
     def busy(self) -> bool:
@@ -73,26 +90,28 @@ class Dispatch:
     def stop(self, number: int) -> None:
         """Asks the running trainings to save and end; no others are begun.
 
-        It is called again and again: a worker may have been started in the meantime.
+        Those that are trained and being measured are not waited for. It is called again and again:
+        a worker may have been started in the meantime.
         """
+        self.stops = True
         self.queue.clear()
         with suppress(OSError):  # a worker has just ended
-            self.client.run(stop, self.call, number, on_error="ignore")
+            found = self.client.run(stop, self.call, number, on_error="ignore").values()
+            trained = {key for keys in found for key in keys}
+            self._leave([each for each in self.running if each.key in trained and not each.done()])
         if not self._addresses():  # nobody is there to answer
-            self.client.cancel(list(self.running))
-            self.running.clear()
+            self._leave(list(self.running))
 
     def answers(self, seconds: float) -> Iterator[tuple[int, TaskResult]]:
         """Sends jobs to free workers; the answers that come in this time, with their jobs.
 
         Raises:
-            RunError: the cluster is lost.
+            RunError: the cluster is lost, or its workers cannot load a callback.
         """
         while self.queue and len(self.running) < self._workers():
             position = self.queue.popleft()
-            future = self.client.submit(
-                train, self._task(position), key=f"{self.call}-{position}", pure=False
-            )
+            key = f"{self.call}-{next(self._numbers)}"
+            future = self.client.submit(train, self._task(position), key=key, pure=False)
             self.running[future] = position
         try:
             with suppress(TimeoutError), self.client.as_current():
@@ -104,14 +123,35 @@ class Dispatch:
         for future in [each for each in self.running if each.done()]:
             position = self.running.pop(future)
             answer = self._answer(future)
+            if answer.refused and answer.error is not None:
+                raise answer.error
             if answer.unseen:
                 self._send()
                 self.queue.appendleft(position)
                 continue
-            if answer.run:
-                with writing(self.jobs[position].out):
-                    unpack(answer.run, self.jobs[position].out)
+            if self.sent:
+                finished = future.status == "finished"
+                self._keep(future, position, answer.run if finished else None)
+            if answer.stopped and not self.stops:  # its worker is closed: it goes on in another one
+                self.queue.append(position)
+                continue
             yield position, answer
+
+    def _keep(self, future: Future[TaskResult], position: int, run: bytes | None) -> None:
+        """Writes a run that was trained elsewhere; None takes what its worker has sent so far."""
+        key, out = str(future.key), self.jobs[position].out
+        if run := newest_run(key, self.client) if run is None else run:
+            with writing(out):
+                unpack(run, out)
+        forget(key, self.client)
+
+    def _leave(self, futures: Sequence[Future[TaskResult]]) -> None:
+        """Waits for these no more; what was sent of their runs is kept."""
+        for future in futures:
+            position = self.running.pop(future)
+            if self.sent:
+                self._keep(future, position, None)
+        self.client.cancel(futures)
 
     def _answer(self, future: Future[TaskResult]) -> TaskResult:
         if future.status == "finished":
@@ -174,8 +214,7 @@ class Dispatch:
             self.marks[job.out.parent],
             job.settings,
             job.overwrite,
-            job.on_validation,
-            self.on_trained,
+            self.callbacks[position],
         )
         if not self.sent:
             return task
@@ -195,32 +234,6 @@ class DeafToCtrlC(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         """Called in the main thread of a worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-class SentData(WorkerPlugin):
-    """Writes shared data where a worker does not see them; also in workers that come later."""
-
-    idempotent = True
-
-    def __init__(self, folder: Path, content: dict[str, bytes]) -> None:
-        self.folder, self.content = folder, content
-
-    def setup(self, worker: Any) -> None:
-        """Writes the files, once on each host."""
-        for name, content in self.content.items():
-            path = Path(name)
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (self.folder / "sent").touch()
-                temporary = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
-                temporary.write_bytes(content)
-                temporary.replace(path)
-        self.content = {}  # it would fill the memory of each worker
-
-    def teardown(self, worker: Any) -> None:
-        """Deletes what was written."""
-        if (self.folder / "sent").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def lost(client: Client) -> RunError:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 from autoencode.data import Data
-from autoencode.errors import AutoencodeError, RunError
+from autoencode.errors import AutoencodeError, Interrupted, RunError
 from autoencode.io.folders import check_replaceable
 from autoencode.models.recipe import Recipe
 from autoencode.models.run import Run, open_run
@@ -158,7 +159,12 @@ def train_job(
             on_validation=job.on_validation,
             **job.settings,
         )
-    return None if on_trained is None else on_trained(fitted)
+    if on_trained is None:
+        return None
+    try:
+        return on_trained(fitted)
+    except KeyboardInterrupt as error:  # the run is saved
+        raise Interrupted("Stopped while the model was measured", signal=SIGINT) from error
 
 
 def _clear(out: Path) -> None:

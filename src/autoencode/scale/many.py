@@ -100,9 +100,13 @@ def fit_many(
         with connected(cluster, count, retries) as client:
             signal = _on_workers(client, jobs, on_trained, finished, progress)
     if signal is not None and len(found) < len(jobs):
-        done = sum(outcome.run is not None for outcome in found.values())
+        runs = {place: existing_run(job) for place, job in enumerate(jobs)}
+        done = [place for place, run in runs.items() if run is not None and run.status == "done"]
+        left = sum(place not in found for place in done) if on_trained is not None else 0
         raise Interrupted(
-            f"Stopped with {done} of {len(jobs)} trainings done; everything is saved",
+            f"Stopped with {len(done)} of {len(jobs)} trainings done"
+            + (f", {left} of them not measured" if left else "")
+            + "; everything is saved",
             "Give the same again to continue.",
             signal=signal,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -190,6 +191,19 @@ class Checkpoint:
         state.best_loss = math.inf if self.counters.best_loss is None else self.counters.best_loss
 
 
+_saved: ContextVar[Callable[[], object]] = ContextVar("saved", default=lambda: None)
+
+
+@contextmanager
+def after_each_checkpoint(function: Callable[[], object]) -> Iterator[None]:
+    """A context in which a function is called after each checkpoint that this thread saves."""
+    token = _saved.set(function)
+    try:
+        yield
+    finally:
+        _saved.reset(token)
+
+
 def file_name(step: int) -> str:
     """The name of the checkpoint of a step."""
     return f"state-{step:09d}.safetensors"
@@ -205,6 +219,7 @@ def save_checkpoint(folder: Path, state: TrainState) -> None:
     for old in checkpoints(folder)[MAX_CHECKPOINTS:]:
         with suppress(OSError):
             old.unlink()
+    _saved.get()()
 
 
 def checkpoints(folder: Path) -> list[Path]:
