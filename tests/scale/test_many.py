@@ -49,6 +49,16 @@ def steps_of(fitted: FitResult) -> int:
 # In this process, one after another.
 
 
+def test_several_processes_of_torchrun_are_refused(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RunError, match="each of them would train all models"):
+        fit_many(jobs_of(digits, tmp_path))
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert len(fit_many(jobs_of(digits, tmp_path, range(1), steps=2), progress=False)) == 1
+
+
 @pytest.mark.long
 def test_one_after_another_is_as_each_alone(digits, tmp_path):
     outcomes = []

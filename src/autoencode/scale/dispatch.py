@@ -23,7 +23,7 @@ from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
 from autoencode.scale.jobs import Job, existing_run
-from autoencode.scale.pickling import pickled
+from autoencode.scale.callbacks import dumped
 from autoencode.scale.sent import SentData
 from autoencode.scale.shared import scratch_folder, share
 from autoencode.scale.worker import (
@@ -62,7 +62,7 @@ class Dispatch:
         self.stops = False  # whether the trainings are to end
         self._numbers = count()  # of what is sent, as a job may be sent again
         self.callbacks = [
-            pickled(on_validation=job.on_validation, on_trained=on_trained) for job in jobs
+            dumped(on_validation=job.on_validation, on_trained=on_trained) for job in jobs
         ]
         self._stack = ExitStack()
 

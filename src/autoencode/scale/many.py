@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autoencode.errors import AutoencodeError, Interrupted
+from autoencode.errors import AutoencodeError, Interrupted, RunError
+from autoencode.io.processes import by_torchrun
 from autoencode.io.signals import StopSignals
 from autoencode.scale.jobs import (
     Job,
@@ -69,8 +70,8 @@ def fit_many(
 
     Raises:
         RecipeError: settings without meaning.
-        RunError: a folder is given twice or holds something else, both before anything is trained;
-            the cluster cannot be reached, or is lost.
+        RunError: a folder is given twice or holds something else, or torchrun started this process
+            and others, all before anything is trained; the cluster cannot be reached, or is lost.
         Interrupted: Ctrl-C or SIGTERM, after every run that was trained has been saved.
 
     >>> import autoencode as ae
@@ -80,6 +81,11 @@ def fit_many(
     >>> [outcome.run.status for outcome in ae.fit_many(jobs, workers=1)]
     ['done', 'done']
     """
+    if by_torchrun():
+        raise RunError(
+            "torchrun started several processes, and each of them would train all models",
+            "Start the script without torchrun, and give workers=.",
+        )
     check_folders(jobs)
     found: dict[int, Outcome] = {}
 

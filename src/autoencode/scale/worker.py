@@ -32,7 +32,7 @@ from autoencode.errors import (
 from autoencode.io.signals import StopSignals, asked_to_stop
 from autoencode.models.recipe import Recipe
 from autoencode.scale.jobs import Job, train_job
-from autoencode.scale.pickling import unpickled
+from autoencode.scale.callbacks import loaded
 from autoencode.scale.shared import OnDisk, SharedData
 from autoencode.train.checkpoint import after_each_checkpoint
 from autoencode.train.session import FitResult
@@ -47,7 +47,7 @@ class Task:
 
     call: the name of the call of `fit_many` that it belongs to.
     marks: files that a worker sees if it has the file system of the run's folder.
-    callbacks: those of `on_validation` and `on_trained` that there are, see `pickling`.
+    callbacks: those of `on_validation` and `on_trained` that there are, see `callbacks`.
     sent: whether data, the unfinished run and the network were sent to those that do not.
     run: an archive of the unfinished run, if it is sent and there is one.
     network: name and content of the file of a network of the user's own, if it is sent.
@@ -146,7 +146,7 @@ def _answer(task: Task, key: str, scratch: Path) -> TaskResult:
     if not task.sent and not (here and all(path.exists() for path in task.data.files)):
         return TaskResult(unseen=True)
     try:
-        callbacks = unpickled(task.callbacks)
+        callbacks = loaded(task.callbacks)
     except RunError as error:
         return TaskResult(error=error, refused=True)
 

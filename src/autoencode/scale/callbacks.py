@@ -15,11 +15,11 @@ IMPORTABLE = (
 )
 
 
-def pickled(**callbacks: Callable[..., Any] | None) -> dict[str, bytes]:
+def dumped(**callbacks: Callable[..., Any] | None) -> dict[str, bytes]:
     """Callbacks as bytes: a worker that cannot read a message of Dask never answers it.
 
     Raises:
-        RunError: one of them cannot be pickled.
+        RunError: one of them cannot be serialised.
     """
     found = {}
     for name, callback in callbacks.items():
@@ -32,7 +32,7 @@ def pickled(**callbacks: Callable[..., Any] | None) -> dict[str, bytes]:
     return found
 
 
-def unpickled(callbacks: Mapping[str, bytes]) -> dict[str, Callable[..., Any]]:
+def loaded(callbacks: Mapping[str, bytes]) -> dict[str, Callable[..., Any]]:
     """The callbacks in a worker.
 
     Raises:
