@@ -22,8 +22,8 @@ from autoencode.io.folders import sweep
 from autoencode.io.progress import say
 from autoencode.io.store import writing
 from autoencode.parts.networks.custom import is_custom, network_file
-from autoencode.scale.jobs import Job, existing_run
 from autoencode.scale.callbacks import dumped
+from autoencode.scale.jobs import Job, existing_run
 from autoencode.scale.sent import SentData
 from autoencode.scale.shared import scratch_folder, share
 from autoencode.scale.worker import (

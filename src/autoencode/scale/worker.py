@@ -31,8 +31,8 @@ from autoencode.errors import (
 )
 from autoencode.io.signals import StopSignals, asked_to_stop
 from autoencode.models.recipe import Recipe
-from autoencode.scale.jobs import Job, train_job
 from autoencode.scale.callbacks import loaded
+from autoencode.scale.jobs import Job, train_job
 from autoencode.scale.shared import OnDisk, SharedData
 from autoencode.train.checkpoint import after_each_checkpoint
 from autoencode.train.session import FitResult
