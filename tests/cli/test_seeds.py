@@ -89,7 +89,7 @@ def test_stopped_and_given_again_it_goes_on(run, folder, monkeypatch):
         patch.setattr(Trainer, "update", stopped)
         outcome = run(f"train ae {QUICK} --seeds 3 --no-report")
     assert outcome.code == 128 + signal.SIGTERM
-    assert outcome.error == (
+    assert outcome.err.strip() == (
         "note: Stopped with 1 of 3 trainings done; everything is saved. "
         "Continue: the same command with --out runs/ae-digits"
     )
