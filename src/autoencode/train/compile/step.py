@@ -29,7 +29,7 @@ SECONDS_SAVED_PER_OPERATION = 8e-6
 SECONDS_TO_COMPILE, SECONDS_PER_OPERATION = 10.0, 0.04
 # Steps whose inputs are made at once.
 STEPS_PREPARED = 64
-# Steps that a GPU is told to make at once.
+# Steps that start together on a GPU.
 STEPS_RECORDED = 4
 # Operations whose time is arithmetic: they are not faster when compiled.
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
