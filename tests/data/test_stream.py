@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from autoencode.data import load_data, load_new
+from autoencode.data.ranges import notices_of_chunks
 from autoencode.data.read import decoding
 from autoencode.data.stream import DataStream
 from autoencode.errors import DataError, ResourceError
@@ -163,3 +164,16 @@ def test_a_killed_process_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "plain_png", kill)
     with pytest.raises(ResourceError, match="was killed"):
         list(DataStream(folder, preprocessing))
+
+
+def test_what_all_values_have_in_common_is_not_said_of_one_chunk():
+    narrow = "The values are from {} to {}, a small part of the range"
+    grey = "{} grey images were repeated in 3 channels, such as {}."
+    first = (narrow.format(0, 40), grey.format(3, "a.png"))
+    assert notices_of_chunks([first, (grey.format(9, "b.png"),)]) == (first[1],)
+    assert notices_of_chunks([first, (narrow.format(2, 41),)]) == first
+    assert notices_of_chunks([("All values are 7",), ("All values are 9",)]) == (
+        "All values are 7",
+    )
+    assert notices_of_chunks([("All values are 7",), ()]) == ()
+    assert notices_of_chunks([]) == ()

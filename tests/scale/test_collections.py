@@ -1,5 +1,6 @@
 """Large collections: each image has one row, whichever workers die."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -52,39 +54,51 @@ def whole(run, images, tmp_path_factory):
 
 
 def check(out, whole, parts):
-    manifest = read_json(out / "manifest.json")
+    manifest = read_json(out / "_manifest.json")
     assert manifest["images"] == manifest["rows"] == len(whole["name"])
     assert len(manifest["parts"]) == parts
     names = {each["file"] for each in manifest["parts"]}
-    assert {path.name for path in out.iterdir()} == names | {"manifest.json", "plan.json"}
-    table = parquet.read_table([str(out / name) for name in sorted(names)]).to_pydict()
+    assert {path.name for path in out.iterdir()} == names | {"_manifest.json", "_plan.json"}
+    table = parquet.read_table(out).to_pydict()  # the folder, as any reader of Parquet takes it
     assert table["name"] == whole["name"], "each once, in order"
     assert table["label"] == whole["label"]
     for column in ("z1", "z2", "z3"):
         np.testing.assert_allclose(table[column], whole[column], rtol=1e-5, atol=1e-6)
 
 
-def killer(times):
-    """Kills so many worker processes of this process, one after another."""
+class Killer(threading.Thread):
+    """Kills worker processes of this process, one after each of the first `times` complete parts.
 
-    def kill():
-        done, end = 0, time.monotonic() + 60
-        while done < times and time.monotonic() < end:
-            listed = subprocess.run(
-                ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="],
-                capture_output=True,
-                text=True,
-            )
-            found = re.findall(r"(\d+) .*spawn_main", listed.stdout)
-            if found:
-                time.sleep(2.5)
-                os.kill(int(found[0]), signal.SIGKILL)
-                done += 1
-            time.sleep(0.2)
+    killed: the processes.
+    """
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    return thread
+    def __init__(self, folder, times):
+        super().__init__(daemon=True)
+        self.folder, self.times, self.killed = folder, times, []
+
+    def run(self):
+        while len(self.killed) < self.times:
+            time.sleep(0.1)
+            lines = self.folder / "_parts.jsonl"
+            if lines.exists() and len(lines.read_bytes().splitlines()) > 2 * len(self.killed):
+                new = [pid for pid in workers_of(os.getpid()) if pid not in self.killed]
+                if new:
+                    os.kill(new[0], signal.SIGKILL)
+                    self.killed.append(new[0])
+
+
+def workers_of(pid):
+    """The processes that a process has started to work for it."""
+    listed = subprocess.run(
+        ["ps", "-ww", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True
+    )
+    return [int(pid) for pid in re.findall(r"(\d+) .*spawn_main", listed.stdout)]
+
+
+def memory_of(pid):
+    """The most memory that a process has had so far, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
 def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(run, images, whole, tmp_path):
@@ -94,7 +108,12 @@ def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(run, image
     check(out, whole, 7)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     (out / "part-00003.parquet").unlink()
-    (out / "manifest.json").unlink()
+    (out / "_manifest.json").rename(out / "manifest")
+    with (out / "_parts.jsonl").open("wb") as file:  # as a call that was killed leaves it
+        for line in read_json(out / "manifest")["parts"]:
+            file.write(json.dumps(line).encode() + b"\n")
+        file.write(b'{"part": 6, "sta')
+    (out / "manifest").unlink()
     write_codes_in_parts(run, images, out, workers=2, part_size=50)
     check(out, whole, 7)
     again = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
@@ -115,12 +134,24 @@ def test_workers_that_are_killed_cost_no_row_and_double_none(run, tmp_path):
         (folder / f"{i:03d}").mkdir(parents=True)
         for k in range(1000):
             (folder / f"{i:03d}" / f"{k:04d}.png").write_bytes(contents[(i + k) % 500])
-    thread = killer(2)
+    killer, most = Killer(tmp_path / "codes", 2), []
+    killer.start()
+
+    def watch():
+        while not (tmp_path / "codes" / "_manifest.json").exists():
+            for pid in [os.getpid(), *workers_of(os.getpid())]:
+                with suppress(OSError, TypeError):  # it has just ended
+                    most.append(memory_of(pid))
+            time.sleep(1)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     rows, _ = write_codes_in_parts(
         run, folder, tmp_path / "codes", workers=2, part_size=5_000, no_labels=True
     )
-    thread.join()
     assert rows == 200_000
+    assert len(set(killer.killed)) == 2
+    assert max(most) < 1e9
     files = sorted((tmp_path / "codes").glob("part-*"))
     assert len(files) == 40
     names = parquet.read_table([str(path) for path in files]).column("name").to_pylist()
@@ -142,7 +173,7 @@ def test_ctrl_c_keeps_complete_parts(run, images, whole, tmp_path):
         write_codes_in_parts(run, images, out, workers=2, part_size=5)
     thread.join()
     assert caught.value.exit_code == 130
-    assert not (out / "manifest.json").exists()
+    assert not (out / "_manifest.json").exists()
     write_codes_in_parts(run, images, out, workers=2, part_size=5)
     check(out, whole, 66)
 
@@ -181,7 +212,7 @@ def test_the_command(run, images, tmp_path):
 
     code, text = said("--out", "codes", "--workers", "2")
     assert code == 0
-    assert "codes: codes of 330 examples, parts in codes/manifest.json" in text
+    assert "codes: codes of 330 examples, in parts" in text
     for more, what in (
         (["--out", "codes.parquet", "--workers", "2"], "Give a folder: --out codes."),
         (["--out", "more", "--workers", "2", "--overwrite"], "Leave out --overwrite"),
@@ -190,4 +221,4 @@ def test_the_command(run, images, tmp_path):
         code, text = said(*more)
         assert code == 2
         assert what in text
-    assert Path(tmp_path / "codes" / "manifest.json").exists()
+    assert Path(tmp_path / "codes" / "_manifest.json").exists()

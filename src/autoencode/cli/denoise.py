@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autoencode.cli.options import OtherSource, Overwrite, RunFolder, takes
+from autoencode.cli.options import (
+    OtherSource,
+    Overwrite,
+    PartCluster,
+    PartWorkers,
+    RunFolder,
+    takes,
+)
 from autoencode.cli.picture import ImageCount
-from autoencode.cli.reconstruct import Reconstructions, write
+from autoencode.cli.reconstruct import Reconstructions, write, write_parts
 from autoencode.data.options import ReadOptions
 
 
@@ -18,6 +25,8 @@ def denoise(
     out: Reconstructions = Path("denoised"),
     n: ImageCount = 20,
     data: OtherSource = None,
+    workers: PartWorkers = None,
+    cluster: PartCluster = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Remove the noise of images with a denoising model; outputs are as of reconstruct.
@@ -27,4 +36,7 @@ def denoise(
 
     Example: autoencode denoise runs/denoising-ae-mnist --data noisy --out clean
     """
-    write(run, options, out, n, data, overwrite, "denoised")
+    if workers is not None or cluster is not None:
+        write_parts(run, options, out, data, overwrite, workers, cluster, "denoised")
+    else:
+        write(run, options, out, n, data, overwrite, "denoised")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoencode.cli.options import OtherSource, Overwrite, RunFolder, Seed, takes
-from autoencode.cli.output import print_line
+from autoencode.cli.output import print_line, print_notes
 from autoencode.data.options import ReadOptions
 
 
@@ -35,5 +35,5 @@ def impute(
 
     used = opened(run, data, options, out, overwrite)
     done = write_imputed(used.model, used.data, out, samples, seed, overwrite, **used.options)
-    used.note(done.notices)
+    print_notes(done.notices)
     print_line(f"{out}: {done.rows:,} rows, of which {done.cells:,} missing cells were filled in")

@@ -44,6 +44,24 @@ Cluster = Annotated[
         show_default="this computer",
     ),
 ]
+PartWorkers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Use a folder of images in parts, in so many processes of this computer.",
+        show_default="this process",
+    ),
+]
+PartCluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Use a folder of images in parts, on the workers of a Dask scheduler, such as "
+        "tcp://HOST:8786.",
+        show_default="this computer",
+    ),
+]
 Measures = Annotated[
     str,
     typer.Option(

@@ -65,6 +65,12 @@ def print_message(kind: Literal["error", "warning", "note"], text: str) -> None:
         print(_printable(f"{kind}: {text}", sys.stderr), file=sys.stderr, flush=True)
 
 
+def print_notes(notices: Iterable[str]) -> None:
+    """Prints what was converted or skipped."""
+    for notice in notices:
+        print_message("note", notice)
+
+
 def _printable(text: str, stream: TextIO) -> str:
     """The text, with escapes for the characters that the terminal's encoding lacks."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

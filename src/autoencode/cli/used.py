@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoencode.cli.output import print_message
 from autoencode.errors import AutoencodeError
 
 if TYPE_CHECKING:
@@ -29,11 +27,6 @@ class Used:
     model: Model
     data: Any
     options: dict[str, Any]
-
-    def note(self, notices: Iterable[str]) -> None:
-        """Prints what was converted or skipped."""
-        for notice in notices:
-            print_message("note", notice)
 
 
 def opened(

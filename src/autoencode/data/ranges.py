@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +39,30 @@ class ValueRange:
     low: float | tuple[float, ...]
     high: float | tuple[float, ...]
     source: Literal["type", "given", "percentiles"] = "type"
+
+
+# How notices about the values of all examples begin.
+OF_ALL_VALUES = ("The values are from ", "All values are ")
+
+
+def notices_of_chunks(chunks: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The notices of chunks of one data set: of those that differ in numbers only, the first.
+
+    What all values have in common is said where it is true of each chunk: a chunk can be a class.
+    """
+    said: dict[str, str] = {}
+    found = [list(notices) for notices in chunks]
+    kinds = [{_kind(text) for text in notices} for notices in found]
+    for text in (text for notices in found for text in notices):
+        kind = _kind(text)
+        if not text.startswith(OF_ALL_VALUES) or all(kind in each for each in kinds):
+            said.setdefault(kind, text)
+    return tuple(said.values())
+
+
+def _kind(notice: str) -> str:
+    """A notice without its numbers and examples."""
+    return re.sub(r"[\d.,]+|such as .*", "", notice)
 
 
 @dataclass(frozen=True)

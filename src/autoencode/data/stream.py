@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from autoencode.data.load import load_new, origin
 from autoencode.data.prepare import prepare
 from autoencode.data.preprocessing import Preprocessing
+from autoencode.data.ranges import notices_of_chunks
 from autoencode.data.read.chunks import FolderChunks, image_chunks
 from autoencode.data.records import Data, Split
 from autoencode.data.storage import MemoryStorage
@@ -54,7 +54,7 @@ class DataStream:
     def _images(self, chunks: FolderChunks) -> Iterator[Data]:
         options = chunks.options
         named = origin(chunks.folder, options)
-        said: dict[str, str] = {}
+        said: list[tuple[str, ...]] = []
         for raw in chunks:
             data = prepare(
                 raw,
@@ -65,10 +65,9 @@ class DataStream:
                 divide=False,
             )
             self.total = chunks.n
-            for notice in data.notices:
-                said.setdefault(re.sub(r"[\d.,]+|such as .*", "", notice), notice)
+            said.append(data.notices)
             yield data
-        self.notices = (*chunks.notices, *said.values())
+        self.notices = (*chunks.notices, *notices_of_chunks(said))
 
     def _loaded(self) -> Iterator[Data]:
         options = dict(self._given)

@@ -1,44 +1,58 @@
-"""Large collections of images: their codes as parts that many workers write."""
+"""Large collections of images: codes, scores and reconstructions as parts that many workers write.
+
+Each part is written whole or not at all, by one worker at a time, and is not written again: the
+same call goes on where it was stopped, and each image has one row or file, whichever workers die.
+The folder has `_plan.json`, which says what is written, and at the end `_manifest.json`, which
+lists the parts.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoencode.data.read.chunks import FolderChunks, image_chunks
-from autoencode.errors import AutoencodeError, Interrupted, ResourceError, RunError
-from autoencode.io.progress import Bar
-from autoencode.io.signals import StopSignals
-from autoencode.io.store import read_json, write_json, writing
-from autoencode.models.new_data import preprocessing_of
-from autoencode.models.run import open_run
+import numpy as np
+
+from autoencode.arguments import check_value
+from autoencode.errors import AutoencodeError
+from autoencode.scale.collection import (
+    PART_SIZE,
+    Collection,
+    collection,
+    moved_into,
+    refuse_same_stems,
+    sweep_parts,
+)
+from autoencode.scale.parts import CollectionPart, PartDone, PartsFolder, write_parts
+from autoencode.use.anomalies import (
+    QUANTILE,
+    Anomalies,
+    Share,
+    Threshold,
+    decisions,
+    scored,
+    summed_up,
+    threshold_of,
+    threshold_within,
+    white_of,
+    write_scores,
+)
+from autoencode.use.chunks import Chunks
 from autoencode.use.codes import write_codes
+from autoencode.use.files import refuse_existing, require_pyarrow, rows_to
+from autoencode.use.reconstructions import Written, write_reconstructions
+from autoencode.use.scores import SAMPLES, CodeScores, Method, Scorer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed import Client
 
-PLAN, MANIFEST = "plan.json", "manifest.json"
-# Images in a part: of small ones, some seconds of work.
-PART_SIZE = 10_000
-POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class CollectionPart:
-    """A part of a collection: images `start` to `stop` of the sorted files, and where it goes."""
-
-    run: Path
-    source: Path
-    options: Mapping[str, Any]
-    start: int
-    stop: int
-    out: Path
-    scale: bool
+    from autoencode.data import Data
 
 
 def write_codes_in_parts(
@@ -54,9 +68,7 @@ def write_codes_in_parts(
 ) -> tuple[int, tuple[str, ...]]:
     """Encodes a folder or archive of images on many workers, into a folder of Parquet files.
 
-    Each part is written whole or not at all, by one worker at a time, and is not written again: the
-    same call goes on where it was stopped, and each image has one row, whichever workers die.
-    `manifest.json` is written last and lists the parts; columns are as of `use.codes.write_codes`.
+    Columns are as of `use.codes.write_codes`.
 
     run: the folder of a run.   source, options: as of `load_data`; all workers see run, source and
         out under these names.
@@ -66,158 +78,212 @@ def write_codes_in_parts(
     Returns the number of rows and sentences on what was converted or skipped.
 
     Raises:
-        AutoencodeError: `out` has files of another kind or another collection, or pyarrow is not
-            installed.
-        DataError: the source is no folder of images, or does not fit the model.
+        AutoencodeError: `out` has files of another kind or another collection, pyarrow is not
+            installed, or the source is no folder or archive of images.
+        DataError: the source does not fit the model.
         RunError: the cluster cannot be reached or is lost.
         Interrupted: Ctrl-C or SIGTERM; complete parts stay.
     """
-    from autoencode.scale.cluster import connected
-    from autoencode.scale.jobs import cores
+    images = collection(run, source, options)
+    folder = _folder(images, out, {"verb": "embed", "scale": scale}, part_size)
+    write_parts(folder, partial(_codes, images, folder.path, scale), "embedding", workers, cluster)
+    folder.end()
+    return sum(each.rows for each in folder.in_order()), folder.notices
 
-    folder, origin, model = Path(out), Path(source).absolute(), Path(run).absolute()
-    chunks = _images(model, origin, options)
-    if chunks is None:
+
+def write_reconstructions_in_parts(
+    run: str | Path,
+    source: str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    cluster: str | Client | None = None,
+    part_size: int = PART_SIZE,
+    **options: Any,
+) -> Written:
+    """Reconstructs a folder or archive of images on many workers, into a folder of images.
+
+    Names and formats are as of `use.reconstructions.write_reconstructions`; arguments and errors
+    are as of `write_codes_in_parts`.
+    """
+    images = collection(run, source, options)
+    folder = _folder(images, out, {"verb": "reconstruct"}, part_size, by_name=True)
+    write = partial(_reconstructions, images, folder.path)
+    write_parts(folder, write, "reconstructing", workers, cluster)
+    sweep_parts(folder.path)
+    n = sum(each.rows for each in folder.in_order())
+    error = sum(each.error for each in folder.in_order()) / max(n, 1)
+    folder.end(squared_error=error)
+    return Written(n, error, folder.notices)
+
+
+def write_anomalies_in_parts(
+    run: str | Path,
+    source: str | Path,
+    out: str | Path,
+    training: Data | None = None,
+    method: Method = "reconstruction",
+    quantile: float = QUANTILE,
+    contamination: float | None = None,
+    normal: Sequence[str] = (),
+    maps: str | Path | None = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    *,
+    workers: int | None = None,
+    cluster: str | Client | None = None,
+    part_size: int = PART_SIZE,
+    **options: Any,
+) -> Anomalies:
+    """Scores a folder or archive of images on many workers, into a folder of Parquet files.
+
+    Arguments and figures are as of `use.anomalies.write_anomalies`; the others and errors are as of
+    `write_codes_in_parts`. With `contamination` the decisions are added when all scores are there.
+    Maps need the validation part, which says what is white in them.
+    """
+    check_value(quantile, Share, "quantile")
+    check_value(contamination, Share | None, "contamination")
+    images = collection(run, source, options)
+    model = images.model()
+    scorer = Scorer(model, method, None if training is None else training.train, samples, seed)
+    threshold = None if contamination is not None else threshold_of(scorer, training, quantile)
+    heat = None if maps is None else _Maps(Path(maps).absolute(), white_of(model, training))
+    if heat is not None and not heat.white:
         raise AutoencodeError(
-            f"{source} is no folder or archive of images, and only these are written in parts",
-            "Write one file: --out codes.parquet, without --workers and --cluster.",
+            "What is white in maps is taken from the validation part, which cannot be loaded",
+            "Leave out --maps, or --workers and --cluster.",
         )
-    count = chunks.count()
-    _begin(folder, model, origin, options, count, part_size, scale)
-    parts = [
-        CollectionPart(
-            model,
-            origin,
-            options,
-            start,
-            min(start + part_size, count),
-            folder.absolute() / f"part-{number:05d}.parquet",
-            scale,
-        )
-        for number, start in enumerate(range(0, count, part_size))
-    ]
-    missing = [part for part in parts if not part.out.exists()]
-    said: dict[str, None] = {}
-    if missing:
-        with connected(cluster, min(workers or cores(), len(missing))) as client:
-            _write_all(client, missing, len(parts), lambda texts: said.update(dict.fromkeys(texts)))
-    rows = [_rows(part.out) for part in parts]
-    listed = [
-        {"file": part.out.name, "start": part.start, "stop": part.stop, "rows": n}
-        for part, n in zip(parts, rows, strict=True)
-    ]
-    write_json(folder / MANIFEST, {"images": count, "rows": sum(rows), "parts": listed})
-    return sum(rows), tuple(said)
-
-
-def _images(run: Path, source: Path, options: Mapping[str, Any]) -> FolderChunks | None:
-    preprocessing = preprocessing_of(_model(run))
-    return image_chunks(source, preprocessing.shape, preprocessing.raw_shape, options)
-
-
-@cache
-def _model(run: Path) -> Any:
-    return open_run(run).load_model()
-
-
-def _begin(
-    folder: Path,
-    run: Path,
-    source: Path,
-    options: Mapping[str, Any],
-    count: int,
-    part_size: int,
-    scale: bool,
-) -> None:
-    """Makes the folder with the plan of its parts, or checks that it is that of this call."""
-    weights = sha256((run / "weights.safetensors").read_bytes()).hexdigest()
+    limit = None if threshold is None else threshold.value
     plan = {
-        "weights": weights,
-        "source": str(source),
-        "options": dict(options),
-        "images": count,
-        "part_size": part_size,
-        "scale": scale,
+        "verb": "anomalies",
+        "score": method,
+        "samples": samples,
+        "seed": seed,
+        "threshold": limit,
+        "contamination": contamination,
+        "normal": list(normal),
+        "maps": None if heat is None else str(heat.folder),
     }
-    plan = json.loads(json.dumps(plan, default=str))
-    if folder.exists() and not folder.is_dir():
-        raise AutoencodeError(f"{folder} is a file, and parts need a folder", "Choose another.")
-    if (folder / PLAN).exists():
-        found = read_json(folder / PLAN)
-        other = [key for key, value in plan.items() if found.get(key) != value]
-        if other:
-            raise AutoencodeError(
-                f"{folder} holds parts of a collection with another {other[0].replace('_', ' ')}: "
-                f"{found.get(other[0])}, and {plan[other[0]]} was given",
-                "Give the same to go on, or choose another folder: --out.",
-            )
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise AutoencodeError(
-            f"{folder} has files of another kind", "Choose another folder: --out."
-        )
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / PLAN, plan)
+    folder = _folder(images, out, plan, part_size, by_name=heat is not None)
+    if heat is not None:
+        if not folder.done:
+            refuse_existing(heat.folder, overwrite=False)
+        heat.folder.mkdir(parents=True, exist_ok=True)
+    write = partial(
+        _scores,
+        images,
+        folder.path,
+        _Scoring(method, samples, seed, scorer.fitted, tuple(normal)),
+        limit,
+        heat,
+    )
+    write_parts(folder, write, "scoring", workers, cluster)
+    if heat is not None:
+        sweep_parts(heat.folder)
+    scores = np.concatenate([_column(path, "score") for path in folder.files()])
+    if threshold is None:
+        assert contamination is not None  # else there is a threshold
+        threshold = threshold_within(scores, contamination)
+        for path in folder.files():
+            _decide(path, threshold)
+    folder.end(threshold=threshold.value, origin=threshold.origin)
+    labels = list(_labels(folder.files())) if normal else None
+    known = labels if labels and len(labels) == len(scores) else None
+    return summed_up(scores, known, threshold, normal, folder.notices, seed)
 
 
-def _write_all(
-    client: Client, parts: list[CollectionPart], total: int, note: Callable[[tuple[str, ...]], None]
-) -> None:
-    from distributed import CancelledError, KilledWorker, wait
+def _folder(
+    images: Collection, out: str | Path, plan: dict[str, Any], size: int, by_name: bool = False
+) -> PartsFolder:
+    """The folder of a call, with what earlier calls have done.
 
-    from autoencode.scale.dispatch import lost
-
-    futures = {client.submit(_write, part, pure=False) for part in parts}
-    with Bar("embedding, parts", total) as bar, StopSignals() as signals:
-        bar.update(total - len(parts))
-        while futures:
-            if signals.received is not None:
-                client.cancel(list(futures))
-                raise Interrupted(
-                    f"Stopped with {total - len(futures)} of {total} parts written",
-                    "Give the same again to go on.",
-                    signal=signals.received,
-                )
-            try:
-                with client.as_current():
-                    wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                continue
-            except CancelledError as error:
-                raise lost(client) from error
-            for future in [each for each in futures if each.done()]:
-                futures.discard(future)
-                failed = future.exception() if future.status == "error" else None
-                if isinstance(failed, KilledWorker):
-                    raise ResourceError(
-                        "The process of a part was ended each time it was begun, as happens when "
-                        "memory runs out",
-                        "Use fewer workers; complete parts stay.",
-                    )
-                if failed is not None:
-                    raise failed if isinstance(failed, AutoencodeError) else RunError(str(failed))
-                if future.status != "finished":
-                    raise lost(client)
-                note(future.result())
-                bar.update(1)
+    by_name: files have the names of the images, so that these have to differ.
+    """
+    names = images.images().names()
+    if by_name:
+        refuse_same_stems(names)
+    if plan["verb"] != "reconstruct":
+        require_pyarrow(Path(out))
+    folder = PartsFolder(Path(out).absolute(), {**images.plan, **plan}, len(names), size)
+    folder.begin()
+    return folder
 
 
-def _write(part: CollectionPart) -> tuple[str, ...]:
-    """Writes one part in a worker; returns what was converted or skipped."""
-    import torch
-
-    torch.set_num_threads(1)
-    if part.out.exists():  # a worker that was taken for dead has written it
-        return ()
-    chunks = _images(part.run, part.source, part.options)
-    assert chunks is not None
-    chunks.only = slice(part.start, part.stop)
-    _, notices = write_codes(_model(part.run), chunks, part.out, part.scale, overwrite=True)
-    return notices
+def _codes(images: Collection, folder: Path, scale: bool, part: CollectionPart) -> PartDone:
+    images.require_seen()
+    name = f"part-{part.number:05d}.parquet"
+    model = images.model()
+    rows, notices = write_codes(model, images.images(part), folder / name, scale, overwrite=True)
+    return PartDone(rows, name, notices=notices)
 
 
-def _rows(part: Path) -> int:
+def _reconstructions(images: Collection, folder: Path, part: CollectionPart) -> PartDone:
+    images.require_seen()
+    with moved_into(folder, part) as new:
+        done = write_reconstructions(images.model(), images.images(part), new)
+    return PartDone(done.n, error=done.n * done.error, notices=done.notices)
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """How examples are scored; as of `Scorer`."""
+
+    method: Method
+    samples: int
+    seed: int
+    fitted: CodeScores | None
+    normal: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Where maps go, and the error that is white in them."""
+
+    folder: Path
+    white: float
+
+
+def _scores(
+    images: Collection,
+    folder: Path,
+    how: _Scoring,
+    limit: float | None,
+    maps: _Maps | None,
+    part: CollectionPart,
+) -> PartDone:
+    images.require_seen()
+    name = f"part-{part.number:05d}.parquet"
+    scorer = Scorer(images.model(), how.method, None, how.samples, how.seed, how.fitted)
+    chunks = Chunks(images.model(), images.images(part))
+    with nullcontext() if maps is None else moved_into(maps.folder, part) as new:
+        found = list(scored(scorer, chunks, how.normal, new, 0.0 if maps is None else maps.white))
+        write_scores(folder / name, found, limit, overwrite=True)
+    return PartDone(sum(len(each.scores) for each in found), name, notices=chunks.notices)
+
+
+def _column(path: Path, name: str) -> np.ndarray:
     from pyarrow import parquet
 
-    return int(parquet.read_metadata(part).num_rows)
+    values: np.ndarray = parquet.read_table(path, columns=[name])[name].to_numpy()
+    return values
+
+
+def _labels(paths: Sequence[Path]) -> Iterator[str | None]:
+    """The labels of the parts that have any."""
+    from pyarrow import parquet
+
+    for path in paths:
+        if "label" in parquet.read_schema(path).names:
+            yield from parquet.read_table(path, columns=["label"])["label"].to_pylist()
+
+
+def _decide(path: Path, threshold: Threshold) -> None:
+    """Adds the decisions to a part that has none."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    if "anomaly" not in table.column_names:
+        columns = {name: table[name].to_pylist() for name in table.column_names}
+        columns["score"] = table["score"].to_numpy()
+        with rows_to(path, overwrite=True) as rows:
+            rows.add({**columns, "anomaly": decisions(columns["score"], threshold.value)})

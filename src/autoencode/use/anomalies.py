@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -97,48 +98,86 @@ def write_anomalies(
     if path.suffix.lower() not in TABLES:
         raise AutoencodeError(f"{path} has an unknown ending", "Choose .csv or .parquet.")
     scorer = Scorer(model, method, None if training is None else training.train, samples, seed)
-    limit, origin = None, ""
-    if contamination is None:
-        limit, origin = _limit(scorer, training, quantile)
+    threshold = None if contamination is not None else threshold_of(scorer, training, quantile)
+    white = 0.0 if maps is None else white_of(model, training)
     chunks = Chunks(model, data, **options)
-    found = list(_scored(scorer, chunks, normal, None if maps is None else Path(maps), training))
+    found = list(scored(scorer, chunks, normal, None if maps is None else Path(maps), white))
     scores = np.concatenate([each.scores for each in found])
-    if limit is None:
-        assert contamination is not None  # else there is a limit
-        limit = float(np.quantile(scores, 1 - contamination))
-        origin = f"the {1 - contamination:.0%} quantile of these scores"
+    if threshold is None:
+        assert contamination is not None  # else there is a threshold
+        threshold = threshold_within(scores, contamination)
+    write_scores(path, found, threshold.value, overwrite)
+    labels = None
+    if all(each.labels is not None for each in found):
+        labels = [label for each in found for label in each.labels or ()]
+    return summed_up(scores, labels, threshold, normal, chunks.notices, seed)
+
+
+class Scored(NamedTuple):
+    """Scores of a chunk of examples, with their names, and their labels where there are any."""
+
+    names: list[str]
+    labels: list[str | None] | None
+    scores: np.ndarray
+
+
+class Threshold(NamedTuple):
+    """The score above which an example is an anomaly, and where it comes from, in words."""
+
+    value: float
+    origin: str
+
+
+def threshold_within(scores: np.ndarray, contamination: float) -> Threshold:
+    """The threshold that this share of the scores is above."""
+    share = 1 - contamination
+    return Threshold(float(np.quantile(scores, share)), f"the {share:.0%} quantile of these scores")
+
+
+def write_scores(
+    path: Path, found: Iterable[Scored], limit: float | None, overwrite: bool = False
+) -> None:
+    """Write names, labels, scores, and decisions where the threshold is known, to a table."""
     with rows_to(path, overwrite) as rows:
         for each in found:
             columns: dict[str, Any] = {"name": each.names}
             if each.labels is not None:
                 columns["label"] = each.labels
             columns["score"] = each.scores
-            columns["anomaly"] = (each.scores > limit).astype(np.int8)
+            if limit is not None:
+                columns["anomaly"] = decisions(each.scores, limit)
             rows.add(columns)
-    truth = _truth(found, normal)
+
+
+def decisions(scores: np.ndarray, limit: float) -> np.ndarray:
+    """1 for scores above the threshold, else 0: int8."""
+    return (scores > limit).astype(np.int8)
+
+
+def summed_up(
+    scores: np.ndarray,
+    labels: Sequence[str | None] | None,
+    threshold: Threshold,
+    normal: Sequence[str],
+    notices: tuple[str, ...],
+    seed: int,
+) -> Anomalies:
+    """The figures of all scores, [N], with the names of their classes where they are known."""
+    truth = _truth(labels, normal)
     rates: tuple[Rate | None, Rate | None] = (None, None)
     if truth is not None:
         known = truth >= 0
         rates = rates_of(scores[known], truth[known] == 1, seed)
-    return Anomalies(
-        len(scores),
-        int((scores > limit).sum()),
-        limit,
-        origin,
-        *rates,
-        tuple(normal),
-        chunks.notices,
-    )
+    flagged = int(decisions(scores, threshold.value).sum(dtype=np.int64))
+    return Anomalies(len(scores), flagged, *threshold, *rates, tuple(normal), notices)
 
 
-class _Scored(NamedTuple):
-    names: list[str]
-    labels: list[str | None] | None
-    scores: np.ndarray
+def threshold_of(scorer: Scorer, training: Data | None, quantile: float) -> Threshold:
+    """The threshold from the scores of the validation part.
 
-
-def _limit(scorer: Scorer, training: Data | None, quantile: float) -> tuple[float, str]:
-    """The threshold from the scores of the validation part, and its origin."""
+    Raises:
+        DataError: there is no validation part.
+    """
     if training is None or not len(training.validation):
         raise DataError(
             "The threshold is a quantile of the validation part, which cannot be loaded",
@@ -147,33 +186,31 @@ def _limit(scorer: Scorer, training: Data | None, quantile: float) -> tuple[floa
     scores = scorer(training.validation)
     n = len(scores)
     few = f", which are few (fewer than {FEW})" if n < FEW else ""
-    return (
-        float(np.quantile(scores, quantile)),
-        f"the {quantile:.0%} quantile of {n:,} validation examples{few}",
-    )
+    origin = f"the {quantile:.0%} quantile of {n:,} validation examples{few}"
+    return Threshold(float(np.quantile(scores, quantile)), origin)
 
 
-def _scored(
-    scorer: Scorer,
-    chunks: Chunks,
-    normal: Sequence[str],
-    maps: Path | None,
-    training: Data | None,
-) -> Iterator[_Scored]:
+def scored(
+    scorer: Scorer, chunks: Chunks, normal: Sequence[str], maps: Path | None, white: float
+) -> Iterator[Scored]:
+    """The scores of all examples, chunk by chunk.
+
+    maps, white: folder of the maps, and the error that is white in them, 0 to take that of the
+        first chunk.
+
+    Raises:
+        DataError: no class has a name of `normal`.
+    """
     if maps is None:
-        yield from _rows(scorer, chunks, normal, None, 1.0)
+        yield from _rows(scorer, chunks, normal, None, white)
         return
-    if scorer.model.sizes.image is None:
-        raise AutoencodeError("Maps are for images, and the model is of rows", "Leave out --maps.")
     with folder_to(maps, overwrite=False) as folder:
-        part = None if training is None else training.validation
-        white = _white(scorer.model, part) if part is not None and len(part) else 0.0
         yield from _rows(scorer, chunks, normal, folder, white)
 
 
 def _rows(
     scorer: Scorer, chunks: Chunks, normal: Sequence[str], folder: Folder | None, white: float
-) -> Iterator[_Scored]:
+) -> Iterator[Scored]:
     n = 0
     for chunk in chunks.each("scoring"):
         for name in normal:
@@ -187,8 +224,8 @@ def _rows(
             errors = _errors(scorer.model, chunk.test)
             white = white or float(np.quantile(errors, 0.999))
             for name, error in zip(names, errors, strict=True):
-                folder.write(f"{name.rsplit('.', 1)[0]}.png", heat(error, white))
-        yield _Scored(names, labels_of(chunk), scorer(chunk.test))
+                folder.write(f"{posixpath.splitext(name)[0]}.png", heat(error, white))
+        yield Scored(names, labels_of(chunk), scorer(chunk.test))
 
 
 def _errors(model: Any, part: Split) -> np.ndarray:
@@ -201,7 +238,17 @@ def _errors(model: Any, part: Split) -> np.ndarray:
     return found
 
 
-def _white(model: Any, part: Split) -> float:
+def white_of(model: Any, training: Data | None) -> float:
+    """The error that is white in maps, from the validation part; 0 without one.
+
+    Raises:
+        AutoencodeError: the model is not of images.
+    """
+    if model.sizes.image is None:
+        raise AutoencodeError("Maps are for images, and the model is of rows", "Leave out --maps.")
+    part = None if training is None else training.validation
+    if part is None or not len(part):
+        return 0.0
     order = torch.arange(min(len(part), 1000))
     some = Split(part.x[order], None if part.y is None else part.y[order])
     return float(np.quantile(_errors(model, some), 0.999))
@@ -220,11 +267,10 @@ def heat(error: np.ndarray, white: float) -> bytes:
     return file.getvalue()
 
 
-def _truth(found: Sequence[_Scored], normal: Sequence[str]) -> np.ndarray | None:
+def _truth(labels: Sequence[str | None] | None, normal: Sequence[str]) -> np.ndarray | None:
     """1 for anomalous, 0 for normal, −1 for unlabelled examples; None if nothing is to compare."""
-    if not normal or any(each.labels is None for each in found):
+    if not normal or labels is None:
         return None
-    labels = [label for each in found for label in each.labels or ()]
     truth = np.array([-1 if y is None else int(y not in normal) for y in labels])
     return truth if {0, 1} <= set(truth.tolist()) else None
 

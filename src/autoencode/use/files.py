@@ -152,7 +152,7 @@ def rows_to(out: Path, overwrite: bool = False) -> Iterator[Rows]:
         raise AutoencodeError(
             f"{out} has an unknown ending", f"Choose one of: {', '.join(TABLES)}."
         )
-    _require_pyarrow(out)
+    require_pyarrow(out)
     with replacing(out, overwrite) as path:
         rows = _ParquetRows(path)
         try:
@@ -161,7 +161,8 @@ def rows_to(out: Path, overwrite: bool = False) -> Iterator[Rows]:
             rows.close()
 
 
-def _require_pyarrow(out: Path) -> None:
+def require_pyarrow(out: Path) -> None:
+    """Raises AutoencodeError: pyarrow, which writes Parquet files, is not installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
@@ -248,9 +249,15 @@ class Folder:
         self._path, self.written = path, 0
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file; `name` may hold folders, and leads nowhere else."""
+        """Write a file; `name` may hold folders, and leads nowhere else.
+
+        Raises:
+            AutoencodeError: a file of this name has just been written.
+        """
         parts = [part for part in name.split("/") if part not in ("", ".", "..")]
         target = self._path.joinpath(*parts)
+        if target.exists():
+            raise AutoencodeError(f"Two examples would be written as {name}", "Rename one of them.")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         self.written += 1

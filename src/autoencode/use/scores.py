@@ -40,6 +40,7 @@ class Scorer:
     method: see `MEANING`.
     training: the training examples, which the methods on codes need.
     samples: importance samples of each example, for "elbo" and "likelihood".
+    fitted: instead of training examples, what a scorer was fitted to.
 
     Raises:
         DataError: training examples are needed.
@@ -53,13 +54,14 @@ class Scorer:
         training: Split | None = None,
         samples: int = SAMPLES,
         seed: int = 0,
+        fitted: CodeScores | None = None,
     ) -> None:
         check_value(method, Method, "method")
         check_value(samples, Count, "samples")
         check_value(seed, Seed, "seed")
         self.model, self.method, self.samples, self.seed = model, method, samples, seed
-        self._fitted: CodeScores | None = None
-        if method in NEEDS_CODES:
+        self.fitted = fitted
+        if method in NEEDS_CODES and fitted is None:
             if training is None or not len(training):
                 raise DataError(
                     f"The score {method} compares codes with those of the training examples",
@@ -83,8 +85,8 @@ class Scorer:
                 )
             context = conditioning(self.model.recipe, part)
             return likelihoods(self.model, part.x, context, self.method, self.samples, self.seed)
-        assert self._fitted is not None  # to the training codes
-        return self._fitted(self._codes(part))
+        assert self.fitted is not None  # to the training codes
+        return self.fitted(self._codes(part))
 
     def _error(self, x: Tensor, context: Tensor | None) -> Tensor:
         return reconstruction_errors(self.model, x, context)
@@ -100,7 +102,7 @@ class Scorer:
         context = None if training.context is None else training.context[some]
         y = None if training.y is None else training.y[some]
         codes = self._codes(Split(training.x[some], y, context, random=training.random))
-        self._fitted = fitted_to(codes, self.method, self.seed)
+        self.fitted = fitted_to(codes, self.method, self.seed)
 
 
 class CodeScores(NamedTuple):

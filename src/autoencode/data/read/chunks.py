@@ -52,11 +52,11 @@ class FolderChunks:
         self.notices: list[str] = []
         self._started: tuple[ImageTree, Iterator[Decoded], list[str]] | None = None
 
-    def count(self) -> int:
-        """The number of images, without reading any."""
+    def names(self) -> list[str]:
+        """The names of the images, in order, without reading any."""
         with open_tree(self.folder, self.options) as tree:
             refuse_without_images(tree)
-            return len(arrange(tree.images, self.options, tree.source)[0])
+            return [shown(file.path) for file in arrange(tree.images, self.options, tree.source)[0]]
 
     def start(self) -> None:
         """Find the images, and begin to read them where there are many.
