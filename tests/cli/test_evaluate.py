@@ -76,7 +76,9 @@ def test_codes_that_have_no_map_cost_no_figure(run, folder, drawn):
 
 
 def test_what_cannot_be_mapped_is_refused_before_anything_is_measured(run, ae, images, monkeypatch):
-    monkeypatch.setattr("autoencode.cli.measure.measure_run", None)  # would fail if it were called
+    monkeypatch.setattr(
+        "autoencode.evaluation.of_runs.measure_run", None
+    )  # would fail if it were called
     assert 'Did you mean "tsne"' in run("evaluate ae --projection tnse").error
     assert (
         "Leave out"

@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_complete_parts(run, images, whole, tmp_path):
 
     thread = threading.Thread(target=stop)
     thread.start()
-    with pytest.raises(Interrupted, match="of 66 parts written") as caught:
+    with pytest.raises(Interrupted, match="of 66 done") as caught:
         write_codes_in_parts(run, images, out, workers=2, part_size=5)
     thread.join()
     assert caught.value.exit_code == 130

@@ -12,8 +12,8 @@ import torch
 
 import autoencode as ae
 from autoencode.cli.main import main
-from autoencode.cli.measure import measure_run, save_metrics
 from autoencode.errors import AutoencodeError, RunError
+from autoencode.evaluation.of_runs import measure_run, save_metrics
 from autoencode.io.hub import hub_address
 from autoencode.io.store import read_json, write_json
 from autoencode.report import write_card, write_report

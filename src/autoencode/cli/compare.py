@@ -13,7 +13,9 @@ import typer
 from autoencode.cli.options import (
     Images,
     Json,
+    MeasureCluster,
     Measures,
+    MeasureWorkers,
     OtherSource,
     Overwrite,
     RunFolders,
@@ -49,6 +51,8 @@ def compare(
     measures: Measures = "quick",
     samples: Samples = 1_000,
     images: Images = 1_000,
+    workers: MeasureWorkers = None,
+    cluster: MeasureCluster = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -59,6 +63,12 @@ def compare(
     Example: autoencode compare runs/ae runs/vae
     """
     free_folder(out, overwrite)
+    if data is not None and (workers is not None or cluster is not None):
+        raise AutoencodeError(
+            "Runs keep what is measured on their own data, and on other data they are measured one "
+            "after another",
+            "Leave out --data, or --workers and --cluster.",
+        )
     from autoencode.cli.measure import measures_named
     from autoencode.io.folders import sweep_beside
     from autoencode.io.store import write_json, writing
@@ -71,7 +81,7 @@ def compare(
     taken = [name for name in ("reconstruction", "pca") if name not in asked] + asked
     estimates = {"samples": samples, "images": images}
     load = DataOfRuns(data, options)
-    found = compared(opened, taken, load, **estimates)
+    found = compared(opened, taken, load, workers, cluster, **estimates)
     command = _command(found, out, asked, estimates)
     if data is not None:
         command += join(["", "--data", data, *flags_of(ReadOptions, options)])
@@ -132,11 +142,14 @@ def compared(
     runs: Sequence[Run],
     measures: Sequence[str],
     load: DataOfRuns | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     **options: int,
 ) -> Comparison:
     """Measures what is missing of runs, keeps it in them, and sets them side by side.
 
     load: gives the data of a run; None loads its own.
+    workers, cluster: measure on many workers, see `measure_many`; None measures here.
 
     Raises:
         RunError: runs that cannot be set side by side, before anything is measured.
@@ -148,6 +161,13 @@ def compared(
     load = load or DataOfRuns()
     trials = list(_trials(runs, load))
     check_trials(trials)
+    if workers is not None or cluster is not None:
+        from autoencode.io.hub import hub_address
+        from autoencode.scale.measuring import measure_many
+
+        # Those in the cache of the hub keep nothing.
+        own = [run for run in runs if hub_address(run.folder) is None]
+        measure_many(own, measures, options, workers=workers, cluster=cluster)
     measured = []
     with Bar("measuring", len(trials)) as bar:
         # Runs on the same data follow each other, so that these are loaded once.
@@ -200,8 +220,8 @@ def _measured(
     """A run with the metrics of these measures, which are saved in its folder."""
     from dataclasses import replace
 
-    from autoencode.cli.measure import measure_run, save_metrics
     from autoencode.evaluation import MetricsCache
+    from autoencode.evaluation.of_runs import measure_run, save_metrics
 
     run = trial.run
     found = measure_run(run, data, run.load_model(), measures, **options)

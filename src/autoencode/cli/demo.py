@@ -24,9 +24,10 @@ def demo(
     Example: autoencode demo
     """
     from autoencode.cli.compare import compared
-    from autoencode.cli.measure import measure_run, save_metrics, summary_lines
+    from autoencode.cli.measure import summary_lines
     from autoencode.data import load_data
     from autoencode.evaluation import QUICK
+    from autoencode.evaluation.of_runs import measure_run, save_metrics
     from autoencode.explorer.page import write_explorer
     from autoencode.report import write_comparison_page, write_report
     from autoencode.train import Settings, fit

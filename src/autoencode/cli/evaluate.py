@@ -46,7 +46,8 @@ def evaluate(
 
     Example: autoencode evaluate runs/vae-mnist --json
     """
-    from autoencode.cli.measure import measure_run, measures_named, save_metrics, summary_lines
+    from autoencode.cli.measure import measures_named, summary_lines
+    from autoencode.evaluation.of_runs import measure_run, save_metrics
     from autoencode.models.run import open_run
 
     opened = open_run(run)

@@ -1,19 +1,14 @@
-"""Measuring a run and saying what was found, for the verbs that do."""
+"""Which measures are asked for, and what they have found, for the verbs that measure a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autoencode.data import Data
 from autoencode.errors import RecipeError, did_you_mean
-from autoencode.evaluation import MEASURES, QUICK, Evaluation, MetricsCache, evaluate
+from autoencode.evaluation import MEASURES, QUICK
 from autoencode.evaluation.headlines import headlines, number, pca_advice
 from autoencode.evaluation.metric_info import metric_info
-from autoencode.io.folders import open_for_writing
-from autoencode.io.hub import hub_address, refuse_hub_copy
-from autoencode.io.store import write_json
-from autoencode.models.build import Model
 from autoencode.models.run import Run
 
 # The units that a summary shows; others are sentences, or part of the title.
@@ -32,25 +27,6 @@ SUMMARY = {
 }
 
 
-def measure_run(
-    run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
-) -> Evaluation:
-    """Evaluates the model of a run on the test part of `data`.
-
-    On its own data, what was measured before is taken as it is, and each measure is kept in the
-    folder of the run as soon as it is taken, where that can be written to.
-
-    Raises:
-        RunError: a folder of the run is a link, see `open_for_writing`.   Others as `evaluate`.
-    """
-    cache = None
-    if data.fingerprint == run.data["fingerprint"]:
-        if hub_address(run.folder) is None:  # a copy in the cache of the hub is only read
-            open_for_writing(run.folder)
-        cache = MetricsCache(run)
-    return evaluate(model, data, measures, cache, **options)
-
-
 def measures_named(measures: str) -> list[str]:
     """The measures that an option names: "quick,likelihood", or "all".
 
@@ -65,17 +41,6 @@ def measures_named(measures: str) -> list[str]:
                 f'There is no measure "{word}"', did_you_mean(word, [*groups, *MEASURES])
             )
     return list(dict.fromkeys(name for word in words for name in groups.get(word, (word,))))
-
-
-def save_metrics(run: Run, data: Data, metrics: Mapping[str, Any]) -> None:
-    """Writes the figures to `metrics.json` of the run, if they are of its own data.
-
-    Raises:
-        RunError: the folder cannot be written to.   ResourceError: the disk is full.
-    """
-    if data.fingerprint == run.data["fingerprint"]:
-        refuse_hub_copy(run.folder)
-        write_json(run.folder / "metrics.json", metrics)
 
 
 def summary_lines(run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -44,6 +44,23 @@ Cluster = Annotated[
         show_default="this computer",
     ),
 ]
+MeasureWorkers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Measure so many runs at the same time, in processes of this computer.",
+        show_default="one after another, in this process",
+    ),
+]
+MeasureCluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Measure on the workers of a Dask scheduler, such as tcp://HOST:8786.",
+        show_default="this computer",
+    ),
+]
 PartWorkers = Annotated[
     int | None,
     typer.Option(

@@ -89,7 +89,7 @@ def train_seeds(
 
 def finish(report: bool, fitted: FitResult) -> dict[str, Any]:
     """Measures a run and writes the files that a single training writes; reuses existing ones."""
-    from autoencode.cli.measure import measure_run, save_metrics
+    from autoencode.evaluation.of_runs import measure_run, save_metrics
     from autoencode.evaluation.saved import read_metrics
     from autoencode.report import write_card, write_report
 

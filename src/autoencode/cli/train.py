@@ -216,7 +216,8 @@ def show_and_save(fitted: FitResult, report: bool, json: bool) -> None:
     run = fitted.run
     if run is None:
         return
-    from autoencode.cli.measure import measure_run, save_metrics, summary_lines
+    from autoencode.cli.measure import summary_lines
+    from autoencode.evaluation.of_runs import measure_run, save_metrics
 
     metrics = measure_run(run, fitted.data, fitted.model).to_dict()
     record = {"run": str(run.folder), **fitted.summary, **metrics}

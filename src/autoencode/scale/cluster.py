@@ -110,6 +110,10 @@ def _local(count: int, retries: int) -> Iterator[Client]:
         "distributed.scheduler.allowed-failures": retries,
         "distributed.scheduler.active-memory-manager.start": False,
         "distributed.worker.multiprocessing-method": "spawn",
+        # Nobody looks at the profiles, for which threads are stopped 100 times a second.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
+        "distributed.admin.system-monitor.interval": "5s",
     }
     with dask.config.set(changes), tempfile.TemporaryDirectory(prefix="autoencode-dask-") as folder:
         try:

@@ -19,7 +19,8 @@ from autoencode.errors import AutoencodeError, RunError
 from autoencode.io.store import reading, writing
 from autoencode.models.new_data import preprocessing_of
 from autoencode.models.run import Run, open_run
-from autoencode.scale.parts import CollectionPart, require_seen
+from autoencode.scale.parts import CollectionPart
+from autoencode.scale.tasks import require_seen
 
 # Images in a part: of small ones, some seconds of work.
 PART_SIZE = 10_000

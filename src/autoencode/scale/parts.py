@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoencode.data.ranges import notices_of_chunks
-from autoencode.errors import AutoencodeError, Interrupted, ResourceError, RunError
-from autoencode.io.progress import Bar
-from autoencode.io.signals import StopSignals
+from autoencode.errors import AutoencodeError
 from autoencode.io.store import add_line, read_json, read_lines, write_json, write_text, writing
+from autoencode.scale.tasks import require_seen
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 # Readers of Parquet pass over files whose names begin with an underscore.
 PLAN, LINES, MANIFEST = "_plan.json", "_parts.jsonl", "_manifest.json"
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -170,91 +169,24 @@ def write_parts(
     """
     from autoencode.scale.cluster import connected
     from autoencode.scale.jobs import cores
+    from autoencode.scale.tasks import run_tasks
 
     missing = [part for part in folder.parts if part.number not in folder.done]
     if missing:
         with connected(cluster, min(workers or cores(), len(missing))) as client:
-            _write_all(client, folder, write, missing, what)
-
-
-def _write_all(
-    client: Client,
-    folder: PartsFolder,
-    write: Callable[[CollectionPart], PartDone],
-    missing: list[CollectionPart],
-    what: str,
-) -> None:
-    from distributed import CancelledError, wait
-
-    from autoencode.scale.dispatch import lost
-
-    # As a task of its own it is sent to each worker once, and made again where a worker is lost.
-    shared = client.submit(_same, write, pure=False)
-    futures = {
-        client.submit(_part, shared, folder.path, part, pure=False): part for part in missing
-    }
-    total = len(folder.parts)
-    with Bar(f"{what}, parts", total) as bar, StopSignals() as signals:
-        bar.update(total - len(missing))
-        while futures:
-            if signals.received is not None:
-                client.cancel(list(futures))
-                raise Interrupted(
-                    f"Stopped with {total - len(futures)} of {total} parts written",
-                    "Give the same again to go on.",
-                    signal=signals.received,
-                )
-            try:
-                with client.as_current():
-                    wait(list(futures), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                continue
-            except CancelledError as error:
-                raise lost(client) from error
-            for future in [each for each in futures if each.done()]:
-                folder.add(futures.pop(future), _answer(client, future))
-                bar.update(1)
-
-
-def _answer(client: Client, future: Future[PartDone]) -> PartDone:
-    from distributed import KilledWorker
-
-    from autoencode.scale.dispatch import lost
-
-    error = future.exception() if future.status == "error" else None
-    if isinstance(error, KilledWorker):
-        raise ResourceError(
-            "The process of a part was ended each time it was begun, as happens when memory runs "
-            "out",
-            "Use fewer workers; complete parts stay.",
-        )
-    if error is not None:
-        raise error if isinstance(error, AutoencodeError) else RunError(str(error))
-    if future.status != "finished":
-        raise lost(client)
-    done: PartDone = future.result()
-    return done
-
-
-def _same(write: Callable[[CollectionPart], PartDone]) -> Callable[[CollectionPart], PartDone]:
-    return write
+            run_tasks(
+                client,
+                partial(_part, write, folder.path),
+                missing,
+                folder.add,
+                f"{what}, parts",
+                len(folder.done),
+            )
 
 
 def _part(
     write: Callable[[CollectionPart], PartDone], folder: Path, part: CollectionPart
 ) -> PartDone:
     """Writes one part in a worker."""
-    import torch
-
-    torch.set_num_threads(1)
     require_seen(folder / PLAN)
     return write(part)
-
-
-def require_seen(path: Path) -> None:
-    """Raises RunError: this worker does not see a file or folder of the client."""
-    if not path.exists():
-        raise RunError(
-            f"A worker of the cluster does not see {path}",
-            "Parts need a run, data and a folder under names that all hosts share.",
-        )
