@@ -179,7 +179,9 @@ def flags_of(record: type[Any], given: Mapping[str, Any]) -> list[str]:
 def _flags(option: Field[Any]) -> str:
     """The flag of an option, with its opposite where there is one: --report/--no-report."""
     flag = f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
-    return f"{flag}/--no-{flag[2:]}" if option.default is True else flag
+    # What the data or the recipe may switch on needs a way to switch it off.
+    is_on = option.default is True or (option.default is None and "bool" in str(option.type))
+    return f"{flag}/--no-{flag[2:]}" if is_on else flag
 
 
 def _flag(option: Field[Any], value: Any) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 from autoencode.arguments import argument_value, arguments_of
 from autoencode.contract import Likelihood
 from autoencode.data import Data, scaled
+from autoencode.data.mirror import mirrored_error_ratio
 from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.dictionary import as_dictionary
 from autoencode.models.linear_checks import has_place_for_path, linear_path, may_start_at_pca
@@ -21,21 +22,27 @@ from autoencode.parts import SLOTS
 MAX_SHARE_AT_ENDS, NEAR_END = 0.2, 0.01
 # Values of training examples from which that share is taken.
 MAX_VALUES = 2**22
+# Images are mirrored in training if PCA describes mirror images so well, relative to the images.
+MAX_MIRRORED_ERROR = 1.03
 # What is decided by the data, where the recipe leaves it open.
 DECIDED = ("network.linear", "likelihood.mean")
 
 
-def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Recipe, list[str]]:
+def for_data(
+    recipe: Recipe, data: Data, init: Recipe | None = None, mirrors: bool = True
+) -> tuple[Recipe, list[str]]:
     """The recipe for these data, and a sentence for each change.
 
     For tables see `for_table`, for top-k codes of vectors `as_dictionary`. The likelihood "auto"
     becomes that of `default_likelihood`. For continuous images, an autoencoder or VAE begins at
     PCA where the mean of its likelihood can be linear in the decoder's output: its network gets a
-    linear path, and a mean that would have a sigmoid has none. Other recipes, and recipes for other
-    data, stay as they are. What the recipe sets itself is kept.
+    linear path, and a mean that would have a sigmoid has none; and images that are as usual as
+    their mirror images are mirrored in training. Other recipes, and recipes for other data, stay as
+    they are. What the recipe sets itself is kept.
 
     init: the recipe of the run whose weights training starts from; what these data would decide
         is as in that run.
+    mirrors: whether the data decide that images are mirrored.
 
     Raises:
         RecipeError: the table has missing values, and the model cannot be trained with them.
@@ -49,11 +56,11 @@ def for_data(recipe: Recipe, data: Data, init: Recipe | None = None) -> tuple[Re
     if recipe.likelihood.kind == AUTO:
         likelihood, notice = default_likelihood(data)
         recipe, notices = recipe.but(likelihood=likelihood), [*notices, notice]
-    recipe, notice_of_path = _with_path(recipe, data)
+    recipe, notice_of_path = _with_path(recipe, data, mirrors)
     return recipe, notices + ([notice_of_path] if notice_of_path else [])
 
 
-def _with_path(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
+def _with_path(recipe: Recipe, data: Data, mirrors: bool) -> tuple[Recipe, str]:
     """The recipe with a linear path where it should have one, and a sentence on it."""
     if "linear" not in recipe.network.args:
         if not (_fits(recipe, data) and share_at_ends(data.train.x) < MAX_SHARE_AT_ENDS):
@@ -62,14 +69,36 @@ def _with_path(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
         if _has_free_mean(recipe):
             changed = changed.set("likelihood.mean", "identity")
             no_sigmoid = " images have no sigmoid (likelihood.mean=identity),"
+        mirrored = ""
+        if mirrors and "flip" not in recipe.training:
+            changed, mirrored = _with_mirror_images(changed, data)
         return changed, (
             f"For continuous images, {recipe.name} begins at PCA: its network has a linear path "
-            f"(network.linear=pca),{no_sigmoid} and the weights of the best validation are kept."
+            f"(network.linear=pca),{no_sigmoid} and the weights of the best validation are "
+            f"kept.{mirrored}"
         )
     if linear_path(recipe) == "pca" and _has_free_mean(recipe):
         notice = "The mean of p(x|z) has no sigmoid (likelihood.mean=identity), so that training "
         return recipe.set("likelihood.mean", "identity"), f"{notice}begins at PCA."
     return recipe, ""
+
+
+def _with_mirror_images(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
+    """The recipe with mirrored images in training where they are as usual, and a sentence on it."""
+    if data.fingerprint not in _mirrored_errors:
+        _mirrored_errors.clear()
+        _mirrored_errors[data.fingerprint] = mirrored_error_ratio(data.train.x)
+    ratio = _mirrored_errors[data.fingerprint]
+    if ratio > MAX_MIRRORED_ERROR:
+        return recipe, ""
+    return recipe.but(training={**recipe.training, "flip": True}), (
+        " Images are mirrored left to right at random, since PCA describes their mirror images as "
+        f"well, with {ratio:.3f} times the error (another: --no-flip, in Python flip=False)."
+    )
+
+
+# Of the last data, by their fingerprint: a call may ask for each of many trainings.
+_mirrored_errors: dict[str, float] = {}
 
 
 def share_at_ends(x: Tensor) -> float:

@@ -278,7 +278,8 @@ def new_session(
 def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
     """The recipe for these data and settings, see `for_data`, and a sentence for each change."""
     init = settings.get("init", recipe.training.get("init"))
-    return for_data(recipe, data, None if init is None else open_run(init).recipe)
+    other = None if init is None else open_run(init).recipe
+    return for_data(recipe, data, other, mirrors=settings.get("flip") is None)
 
 
 def resumed_session(

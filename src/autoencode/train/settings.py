@@ -80,8 +80,10 @@ class Settings:
     augment: Share = option(
         0.0, "Share of the images of a batch that are slightly rotated, scaled and sheared."
     )
-    flip: bool = option(
-        False, "Mirror each image left to right with probability 1/2, as suits photographs."
+    flip: bool | None = option(
+        None,
+        "Mirror each image left to right with probability 1/2, as suits photographs.",
+        shown="for continuous images that PCA describes as well when they are mirrored",
     )
     labelled: Share | None = option(
         None,

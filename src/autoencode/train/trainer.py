@@ -76,7 +76,7 @@ class Trainer:
             self.state.device,
             settings.labelled,
             settings.augment,
-            settings.flip,
+            bool(settings.flip),
         )
         self.progress = progress if group.is_first else False
         self.compiled_step: CompiledStep | None = None
