@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from math import prod
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,6 +17,7 @@ from autoencode.models.default_likelihood import AUTO, default_likelihood
 from autoencode.models.dictionary import as_dictionary
 from autoencode.models.linear_checks import has_place_for_path, linear_path, may_start_at_pca
 from autoencode.models.recipe import Recipe
+from autoencode.models.recipes.base import NORMALISED
 from autoencode.models.tables import for_table
 from autoencode.parts import SLOTS
 
@@ -24,25 +29,31 @@ MAX_SHARE_AT_ENDS, NEAR_END = 0.2, 0.01
 MAX_VALUES = 2**22
 # Images are mirrored in training if PCA describes mirror images so well, relative to the images.
 MAX_MIRRORED_ERROR = 1.03
+# Convolutional networks for images of so many values; see the table of docs/measures.md.
+LARGE_IMAGE = 1024
+LARGER: dict[str, Any] = {"width": 16, "hidden": (1024,)}
+# In place of the learning rate for networks with batch normalisation, which were tuned on MNIST.
+LARGER_LR = 1e-3
 # What is decided by the data, where the recipe leaves it open.
 DECIDED = ("network.linear", "likelihood.mean")
 
 
 def for_data(
-    recipe: Recipe, data: Data, init: Recipe | None = None, mirrors: bool = True
+    recipe: Recipe, data: Data, init: Recipe | None = None, given: Collection[str] = ()
 ) -> tuple[Recipe, list[str]]:
     """The recipe for these data, and a sentence for each change.
 
     For tables see `for_table`, for top-k codes of vectors `as_dictionary`. The likelihood "auto"
     becomes that of `default_likelihood`. For continuous images, an autoencoder or VAE begins at
     PCA where the mean of its likelihood can be linear in the decoder's output: its network gets a
-    linear path, and a mean that would have a sigmoid has none; and images that are as usual as
+    linear path, and a mean that would have a sigmoid has none; convolutional networks for images of
+    1,024 values or more are wider and trained with smaller steps; and images that are as usual as
     their mirror images are mirrored in training. Other recipes, and recipes for other data, stay as
     they are. What the recipe sets itself is kept.
 
     init: the recipe of the run whose weights training starts from; what these data would decide
         is as in that run.
-    mirrors: whether the data decide that images are mirrored.
+    given: the names of settings that the user gives, so that the data do not decide them.
 
     Raises:
         RecipeError: the table has missing values, and the model cannot be trained with them.
@@ -56,11 +67,11 @@ def for_data(
     if recipe.likelihood.kind == AUTO:
         likelihood, notice = default_likelihood(data)
         recipe, notices = recipe.but(likelihood=likelihood), [*notices, notice]
-    recipe, notice_of_path = _with_path(recipe, data, mirrors)
+    recipe, notice_of_path = _with_path(recipe, data, given)
     return recipe, notices + ([notice_of_path] if notice_of_path else [])
 
 
-def _with_path(recipe: Recipe, data: Data, mirrors: bool) -> tuple[Recipe, str]:
+def _with_path(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Recipe, str]:
     """The recipe with a linear path where it should have one, and a sentence on it."""
     if "linear" not in recipe.network.args:
         if not (_fits(recipe, data) and share_at_ends(data.train.x) < MAX_SHARE_AT_ENDS):
@@ -69,18 +80,33 @@ def _with_path(recipe: Recipe, data: Data, mirrors: bool) -> tuple[Recipe, str]:
         if _has_free_mean(recipe):
             changed = changed.set("likelihood.mean", "identity")
             no_sigmoid = " images have no sigmoid (likelihood.mean=identity),"
+        changed, size = _with_larger_network(changed, data, given)
         mirrored = ""
-        if mirrors and "flip" not in recipe.training:
+        if "flip" not in (*given, *recipe.training):
             changed, mirrored = _with_mirror_images(changed, data)
         return changed, (
             f"For continuous images, {recipe.name} begins at PCA: its network has a linear path "
             f"(network.linear=pca),{no_sigmoid} and the weights of the best validation are "
-            f"kept.{mirrored}"
+            f"kept.{size}{mirrored}"
         )
     if linear_path(recipe) == "pca" and _has_free_mean(recipe):
         notice = "The mean of p(x|z) has no sigmoid (likelihood.mean=identity), so that training "
         return recipe.set("likelihood.mean", "identity"), f"{notice}begins at PCA."
     return recipe, ""
+
+
+def _with_larger_network(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Recipe, str]:
+    """The recipe with a network for photographs in place of one for digits, and a sentence."""
+    if recipe.network.kind not in ("conv", "resnet") or prod(data.shape) < LARGE_IMAGE:
+        return recipe, ""
+    changes = {name: value for name, value in LARGER.items() if name not in recipe.network.args}
+    for name, value in changes.items():
+        recipe = recipe.set(f"network.{name}", value)
+    words = [f"network.{name}={list(v) if name == 'hidden' else v}" for name, v in changes.items()]
+    if "lr" not in given and recipe.training.get("lr") == NORMALISED["lr"]:
+        recipe = recipe.but(training={**recipe.training, "lr": LARGER_LR})
+        words.append(f"lr {LARGER_LR:g} in place of {NORMALISED['lr']:g}")
+    return recipe, f" Its network is one for photographs: {', '.join(words)}." if words else ""
 
 
 def _with_mirror_images(recipe: Recipe, data: Data) -> tuple[Recipe, str]:

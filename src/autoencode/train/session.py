@@ -279,7 +279,7 @@ def adapted(recipe: Recipe, data: Data, settings: Mapping[str, Any]) -> tuple[Re
     """The recipe for these data and settings, see `for_data`, and a sentence for each change."""
     init = settings.get("init", recipe.training.get("init"))
     other = None if init is None else open_run(init).recipe
-    return for_data(recipe, data, other, mirrors=settings.get("flip") is None)
+    return for_data(recipe, data, other, [name for name in settings if settings[name] is not None])
 
 
 def resumed_session(
