@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import autoencode.cli.measure
 import autoencode.data
 import autoencode.evaluation
+import autoencode.evaluation.of_runs
 import autoencode.report
 from autoencode.errors import ResourceError, RunError
 from autoencode.models.run import load, open_run
@@ -232,7 +232,7 @@ def test_figures_that_cannot_be_kept_are_told_all_the_same(run, ae, monkeypatch)
     def full(path, _):
         raise ResourceError(f"There is no room on the disk for {path}")
 
-    monkeypatch.setattr(autoencode.cli.measure, "write_json", full)
+    monkeypatch.setattr(autoencode.evaluation.of_runs, "write_json", full)
     outcome = run(f"{TRAIN} --steps 20 --validate-every 20 --out r --json")
     assert outcome.code == 4
     assert "metrics.json" in outcome.error
