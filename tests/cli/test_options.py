@@ -107,7 +107,7 @@ def wider():
 
 def test_a_new_field_becomes_an_option(wider):
     command, received = wider
-    shown = CliRunner().invoke(command, ["--help"], terminal_width=160).output
+    shown = CliRunner().invoke(command, ["--help"], env={"COLUMNS": "120"}).output
     for words in ("--depth", "Number of levels (1 to 9).", "[default: 3]", "[up|down]", "--steps"):
         assert words in shown
     found = CliRunner().invoke(command, ["--depth", "4", "--way", "up", "--go-deep", "--lr", "0.1"])
