@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from autoencode.data import load_data
-from autoencode.errors import Interrupted, RunError
+from autoencode.errors import Diverged, Interrupted, RunError
+from autoencode.io.store import read_json
 from autoencode.models.recipes.table import RECIPES
 from autoencode.models.run import load, open_run
 from autoencode.scale import Job, fit_many
@@ -200,6 +201,26 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     assert steps == sorted(set(steps)), "it went on"
     log = [line["step"] for line in open_run(runs / "a").log()]
     assert log == sorted(set(log))
+
+
+def test_runs_and_errors_from_elsewhere_name_what_is_here(cluster, tmp_path, monkeypatch):
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    runs, shared = tmp_path / "runs", tmp_path / "shared"
+    for folder in (runs, shared):
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    monkeypatch.setattr("sys.argv", ["study.py", "--seeds", "2"])
+    cluster.worker(hidden=(runs, shared))
+    digits, short = load_data("digits"), {**SETTINGS, "steps": 25}
+    jobs = [
+        Job(SMALL, digits, runs / "good", short),
+        Job(SMALL, digits, runs / "bad", {**short, "lr": 1e6, "clip": None}),
+    ]
+    good, bad = fit_many(jobs, cluster=cluster.address, progress=False)
+    assert read_json(good.run.folder / "environment.json")["command"] == "study.py --seeds 2"
+    assert isinstance(bad.error, Diverged)
+    assert "autoencode-" not in str(bad.error), "the temporary folder of the worker"
 
 
 class KilledAt:

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import signal
+import sys
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -215,6 +216,7 @@ class Dispatch:
             job.settings,
             job.overwrite,
             self.callbacks[position],
+            command=tuple(sys.argv),
         )
         if not self.sent:
             return task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import tarfile
 import tempfile
 import threading
@@ -51,6 +52,7 @@ class Task:
     sent: whether data, the unfinished run and the network were sent to those that do not.
     run: an archive of the unfinished run, if it is sent and there is one.
     network: name and content of the file of a network of the user's own, if it is sent.
+    command: the words of the command line of the caller, which runs keep.
     """
 
     call: str
@@ -64,6 +66,7 @@ class Task:
     sent: bool = False
     run: bytes = b""
     network: tuple[str, bytes] | None = None
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def train(task: Task) -> TaskResult:
         found = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         stack.enter_context(asked_to_stop(asked))
+        stack.callback(setattr, sys, "argv", sys.argv)
+        sys.argv = list(task.command)
         torch.set_num_threads(1)
         answer = _answer(task, key, Path(worker.local_directory))
         if task.sent and not is_wanted():
@@ -171,6 +176,12 @@ def _answer(task: Task, key: str, scratch: Path) -> TaskResult:
         send = partial(_send_run, key, out)
         with after_each_checkpoint(send):
             answer = _outcome(task, out, measured(send))
+        if answer.error is not None:  # in words of the caller, who does not see the folder
+            what, fix = (
+                text.replace(str(out), str(task.out))
+                for text in (answer.error.what, answer.error.fix)
+            )
+            answer = replace(answer, error=type(answer.error)(what, fix))
         return replace(answer, run=pack(out) if out.is_dir() else b"")
 
 
