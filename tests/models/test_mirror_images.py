@@ -46,8 +46,11 @@ def test_only_images_that_look_the_same_are_mirrored(name):
     recipe = ae.RECIPES[name]
     changed, notices = for_data(recipe, data_of(smooth(2400, one_sided=False)))
     assert changed.training["flip"] is True
-    ratio = re.search(r"with ([\d.]+) times the error \(another: --no-flip", notices[-1])
-    assert float(ratio[1]) == pytest.approx(1, abs=0.02)
+    ratio = re.search(r"\(another: --no-flip\).* with ([\d.]+) times the error", notices[-1])
+    assert float(ratio[1]) == pytest.approx(1, abs=0.03)
+    # With the likelihood of a VAE, interpolated images are other data.
+    assert changed.training.get("augment") == (None if name == "vae" else 0.3)
+    assert ("30% of them" in notices[-1]) == (name != "vae")
     changed, notices = for_data(recipe, data_of(smooth(2400, one_sided=True)))
     assert "flip" not in changed.training
     assert "mirror" not in " ".join(notices)
@@ -62,8 +65,13 @@ def test_a_recipe_that_does_not_begin_at_pca_stays_as_it_is(name):
 
 def test_what_is_given_counts():
     data = data_of(smooth(2400, one_sided=False))
-    kept = ae.RECIPES["ae"].but(training={"flip": False})
-    assert for_data(kept, data)[0].training == {"flip": False}
+    kept = ae.RECIPES["ae"].but(training={"flip": False, "augment": 0.0})
+    changed, notices = for_data(kept, data)
+    assert changed.training == kept.training
+    assert "mirror" not in " ".join(notices)
+    changed, notices = for_data(kept.but(training={"flip": False}), data)
+    assert changed.training == {"flip": False, "augment": 0.3}
+    assert "images are rotated, scaled and sheared a little, 30% of them" in notices[-1]
     recipe, _ = adapted(ae.RECIPES["ae"], data, {"flip": False})
     assert ae.train.Settings.of(recipe, {"flip": False}).flip is False
     settings = {"steps": 5, "progress": False, "compile": "off"}
@@ -86,4 +94,5 @@ def test_the_options_of_the_command(tmp_path, capsys):
         assert ended.value.code == 0
         assert open_run(out).settings["flip"] is flip
         said = capsys.readouterr().err
-        assert ("Images are mirrored left to right at random" in said) == (not more)
+        assert ("images are mirrored at random" in said) == (not more)
+        assert "30% of them (another: --augment 0)" in said

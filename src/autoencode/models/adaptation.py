@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from autoencode.arguments import argument_value, arguments_of
-from autoencode.contract import Likelihood
 from autoencode.data import Data, scaled
 from autoencode.data.mirror import mirrored_error_ratio
 from autoencode.models.default_likelihood import AUTO, default_likelihood
@@ -34,6 +33,9 @@ LARGE_IMAGE = 1024
 LARGER: dict[str, Any] = {"width": 16, "hidden": (1024,)}
 # In place of the learning rate for networks with batch normalisation, which were tuned on MNIST.
 LARGER_LR = 1e-3
+# The share of these images that is rotated, scaled and sheared besides, where the squared error is
+# trained: with the bins of 8-bit values in a likelihood, interpolated values would not fit.
+AUGMENT = 0.3
 # What is decided by the data, where the recipe leaves it open.
 DECIDED = ("network.linear", "likelihood.mean")
 
@@ -81,9 +83,7 @@ def _with_path(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Reci
             changed = changed.set("likelihood.mean", "identity")
             no_sigmoid = " images have no sigmoid (likelihood.mean=identity),"
         changed, size = _with_larger_network(changed, data, given)
-        mirrored = ""
-        if "flip" not in (*given, *recipe.training):
-            changed, mirrored = _with_mirror_images(changed, data)
+        changed, mirrored = _with_changed_images(changed, data, given)
         return changed, (
             f"For continuous images, {recipe.name} begins at PCA: its network has a linear path "
             f"(network.linear=pca),{no_sigmoid} and the weights of the best validation are "
@@ -109,17 +109,32 @@ def _with_larger_network(recipe: Recipe, data: Data, given: Collection[str]) -> 
     return recipe, f" Its network is one for photographs: {', '.join(words)}." if words else ""
 
 
-def _with_mirror_images(recipe: Recipe, data: Data) -> tuple[Recipe, str]:
-    """The recipe with mirrored images in training where they are as usual, and a sentence on it."""
+def _with_changed_images(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Recipe, str]:
+    """The recipe with mirrored and warped images in training where they are as usual."""
+    chosen: dict[str, Any] = {"flip": True}
+    if (
+        recipe.bottleneck.kind == "point"
+        and SLOTS["likelihood"][recipe.likelihood.kind].affine is None
+    ):
+        chosen["augment"] = AUGMENT
+    chosen = {k: v for k, v in chosen.items() if k not in (*given, *recipe.training)}
+    if not chosen:
+        return recipe, ""
     if data.fingerprint not in _mirrored_errors:
         _mirrored_errors.clear()
         _mirrored_errors[data.fingerprint] = mirrored_error_ratio(data.train.x)
     ratio = _mirrored_errors[data.fingerprint]
     if ratio > MAX_MIRRORED_ERROR:
         return recipe, ""
-    return recipe.but(training={**recipe.training, "flip": True}), (
-        " Images are mirrored left to right at random, since PCA describes their mirror images as "
-        f"well, with {ratio:.3f} times the error (another: --no-flip, in Python flip=False)."
+    words = {
+        "flip": "mirrored at random (another: --no-flip)",
+        "augment": f"rotated, scaled and sheared a little, {AUGMENT:.0%} of them (another: "
+        "--augment 0)",
+    }
+    done = " and ".join(words[name] for name in chosen)
+    return recipe.but(training={**recipe.training, **chosen}), (
+        f" In training, images are {done}, since PCA describes mirror images as well, with "
+        f"{ratio:.3f} times the error."
     )
 
 
@@ -153,12 +168,6 @@ def _has_free_mean(recipe: Recipe) -> bool:
     """Whether the likelihood has a mean function that the recipe does not set."""
     kind = SLOTS["likelihood"][recipe.likelihood.kind]
     return "mean" in arguments_of(kind) and recipe.likelihood.args.get("mean") is None
-
-
-def _has_affine_mean(recipe: Recipe) -> bool:
-    """Whether the mean of the likelihood is linear in the decoder's output, whatever is set."""
-    kind: type[Likelihood] = SLOTS["likelihood"][recipe.likelihood.kind]
-    return kind.affine is not None
 
 
 def _as_in(recipe: Recipe, init: Recipe) -> Recipe:
