@@ -46,7 +46,7 @@ def test_only_images_that_look_the_same_are_mirrored(name):
     recipe = ae.RECIPES[name]
     changed, notices = for_data(recipe, data_of(smooth(2400, one_sided=False)))
     assert changed.training["flip"] is True
-    ratio = re.search(r"\(another: --no-flip\).* with ([\d.]+) times the error", notices[-1])
+    ratio = re.search(r"\(without: --no-flip\).* with ([\d.]+) times the error", notices[-1])
     assert float(ratio[1]) == pytest.approx(1, abs=0.03)
     # With the likelihood of a VAE, interpolated images are other data.
     assert changed.training.get("augment") == (None if name == "vae" else 0.3)
@@ -95,4 +95,4 @@ def test_the_options_of_the_command(tmp_path, capsys):
         assert open_run(out).settings["flip"] is flip
         said = capsys.readouterr().err
         assert ("images are mirrored at random" in said) == (not more)
-        assert "30% of them (another: --augment 0)" in said
+        assert "30% of them (without: --augment 0)" in said

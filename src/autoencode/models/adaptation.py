@@ -127,8 +127,8 @@ def _with_changed_images(recipe: Recipe, data: Data, given: Collection[str]) -> 
     if ratio > MAX_MIRRORED_ERROR:
         return recipe, ""
     words = {
-        "flip": "mirrored at random (another: --no-flip)",
-        "augment": f"rotated, scaled and sheared a little, {AUGMENT:.0%} of them (another: "
+        "flip": "mirrored at random (without: --no-flip)",
+        "augment": f"rotated, scaled and sheared a little, {AUGMENT:.0%} of them (without: "
         "--augment 0)",
     }
     done = " and ".join(words[name] for name in chosen)
