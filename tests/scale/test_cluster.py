@@ -114,6 +114,18 @@ def cluster(tmp_path_factory):
     cluster.stop()
 
 
+@pytest.fixture
+def hidden(tmp_path, monkeypatch):
+    """The folders of runs and of temporary files of this process, for workers that see neither."""
+    if not namespaces():
+        pytest.skip("mount namespaces cannot be made here")
+    folders = tmp_path / "runs", tmp_path / "shared"
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folders[1]))
+    return folders
+
+
 def as_alone(job):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -126,17 +138,12 @@ def as_alone(job):
 
 
 @pytest.mark.parametrize("count", [7, pytest.param(24, marks=pytest.mark.slow)])
-def test_three_workers_two_of_which_do_not_see_the_files(cluster, tmp_path, monkeypatch, count):
+def test_three_workers_two_of_which_do_not_see_the_files(cluster, hidden, count):
     """All runs come back bit for bit, also with a worker that is killed on the way."""
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))  # of the data
+    runs, shared = hidden
     cluster.worker()
     for _ in range(2):
-        cluster.worker(hidden=(runs, shared))
+        cluster.worker(hidden)
     arrays = load_data((load_data("digits").train.x[:900], load_data("digits").train.y[:900]))
     jobs = [
         Job(SMALL, data, runs / f"{n:02d}", {**SETTINGS, "seed": n})
@@ -165,15 +172,10 @@ def test_three_workers_two_of_which_do_not_see_the_files(cluster, tmp_path, monk
     assert list(shared.iterdir()) == []
 
 
-def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
+def test_interrupted_runs_come_back_and_go_on(cluster, hidden):
     """From a worker that does not see the folder of the runs."""
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))
-    cluster.worker(hidden=(runs, shared))
+    runs, _ = hidden
+    cluster.worker(hidden)
     with connected(cluster.address, 0) as client:
         client.wait_for_workers(1, 60)
     settings = {**SETTINGS, "steps": 1_000_000, "compile": "off"}
@@ -203,15 +205,10 @@ def test_interrupted_runs_come_back_and_go_on(cluster, tmp_path, monkeypatch):
     assert log == sorted(set(log))
 
 
-def test_runs_and_errors_from_elsewhere_name_what_is_here(cluster, tmp_path, monkeypatch):
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))
+def test_runs_and_errors_from_elsewhere_name_what_is_here(cluster, hidden, monkeypatch):
+    runs, _ = hidden
     monkeypatch.setattr("sys.argv", ["study.py", "--seeds", "2"])
-    cluster.worker(hidden=(runs, shared))
+    cluster.worker(hidden)
     digits, short = load_data("digits"), {**SETTINGS, "steps": 25}
     jobs = [
         Job(SMALL, digits, runs / "good", short),
@@ -239,15 +236,10 @@ class KilledAt:
         return [int(line) for line in self.path.read_text().split()]
 
 
-def test_a_training_goes_on_from_its_checkpoint_without_the_folder(cluster, tmp_path, monkeypatch):
+def test_a_training_goes_on_from_its_checkpoint_without_the_folder(cluster, hidden, tmp_path):
     """Its worker is killed, and its checkpoints have gone to the scheduler."""
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))
-    cluster.worker(hidden=(runs, shared), count=2)
+    runs, _ = hidden
+    cluster.worker(hidden, count=2)
     killed = KilledAt(tmp_path / "steps", 150)
     job = Job(SMALL, load_data("digits"), runs / "a", {**SETTINGS, "validate_every": 50})
     with connected(cluster.address, 0) as client:
@@ -280,15 +272,10 @@ def seed_of(fitted):
     return fitted.summary["steps"]
 
 
-def test_ctrl_c_takes_what_is_trained_without_the_folder(cluster, tmp_path, monkeypatch):
+def test_ctrl_c_takes_what_is_trained_without_the_folder(cluster, hidden, tmp_path):
     """While it is measured; the same call measures it, and does not train it again."""
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))
-    cluster.worker(hidden=(runs, shared))
+    runs, _ = hidden
+    cluster.worker(hidden)
     mark = tmp_path / "mark"
 
     def stop():
@@ -316,15 +303,10 @@ def runs_in(scheduler):
     return list(scheduler.extensions["variables"].variables)
 
 
-def test_workers_that_are_closed_leave_the_data_to_the_others(cluster, tmp_path, monkeypatch):
+def test_workers_that_are_closed_leave_the_data_to_the_others(cluster, hidden):
     """Two workers on a host that does not see the files; the first one is closed on the way."""
-    if not namespaces():
-        pytest.skip("mount namespaces cannot be made here")
-    runs, shared = tmp_path / "runs", tmp_path / "shared"
-    for folder in (runs, shared):
-        folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(shared))
-    cluster.worker(hidden=(runs, shared), count=2)
+    runs, shared = hidden
+    cluster.worker(hidden, count=2)
     arrays = load_data((load_data("digits").train.x[:900], load_data("digits").train.y[:900]))
     first = load_data("digits")
     long = {**SETTINGS, "steps": 3000, "compile": "off", "validate_every": 3000}
