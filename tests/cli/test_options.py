@@ -12,7 +12,7 @@ from autoencode.arguments import Within, option
 from autoencode.cli import options
 from autoencode.cli.main import app
 from autoencode.data import load_data
-from autoencode.data.options import Options
+from autoencode.data.options import Options, ReadOptions
 from autoencode.train.settings import Settings
 
 
@@ -132,3 +132,11 @@ def test_no_option_is_cut_off_in_the_help(width, monkeypatch):
         for parameter in command.params:
             for flag in (opt for opt in parameter.opts if opt.startswith("--")):
                 assert flag in shown, (path, flag)
+
+
+def test_what_the_data_may_switch_on_can_be_switched_off():
+    """And an option that has its own opposite keeps it."""
+    words = options.flags_of(Settings, {"flip": False, "tensorboard": True})
+    assert words == ["--no-flip", "--tensorboard"]
+    assert options.flags_of(ReadOptions, {"channels_last": False}) == ["--channels-first"]
+    assert options.flags_of(ReadOptions, {"channels_last": True}) == ["--channels-last"]

@@ -49,7 +49,7 @@ def test_a_model_worse_than_the_mean_example_is_an_error(digits, tmp_path, name,
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_WARN", 200)
     monkeypatch.setattr(final_checks, "MIN_STEPS_TO_FAIL", 200)
     with pytest.raises(Diverged, match=r"failed: after 200 steps.*their mean") as caught:
-        fit(small(name), digits, out=tmp_path / "run", lr=10.0, steps=200, **FAST)
+        fit(small(name), digits, out=tmp_path / "run", lr=30.0, steps=200, **FAST)
     assert caught.value.exit_code == 3
     assert open_run(tmp_path / "run").weights.exists()
 

@@ -181,7 +181,7 @@ def _flags(option: Field[Any]) -> str:
     flag = f"--{option.metadata['flag'] or option.name.replace('_', '-')}"
     # What the data or the recipe may switch on needs a way to switch it off.
     is_on = option.default is True or (option.default is None and "bool" in str(option.type))
-    return f"{flag}/--no-{flag[2:]}" if is_on else flag
+    return f"{flag}/--no-{flag[2:]}" if is_on and "/" not in flag else flag
 
 
 def _flag(option: Field[Any], value: Any) -> str:
