@@ -60,3 +60,11 @@ def test_a_training_says_it_and_keeps_it(tmp_path, capsys):
     assert run.settings["lr"] == LARGER_LR
     assert run.recipe.network.args["hidden"] == (1024,)
     assert "Its network is one for photographs" in capsys.readouterr().err
+
+
+def test_a_training_from_the_weights_of_a_run_has_its_network(tmp_path):
+    data = noise((3, 32, 32), n=60)
+    ae.fit("conv-ae", data, steps=2, out=tmp_path / "first", progress=False)
+    again = ae.fit("conv-ae", data, steps=2, init=str(tmp_path / "first"), progress=False)
+    assert again.model.recipe.network.args["width"] == 16
+    assert again.model.recipe.network.args["hidden"] == (1024,)

@@ -28,7 +28,8 @@ MAX_SHARE_AT_ENDS, NEAR_END = 0.2, 0.01
 MAX_VALUES = 2**22
 # Images are mirrored in training if PCA describes mirror images so well, relative to the images.
 MAX_MIRRORED_ERROR = 1.03
-# Convolutional networks for images of so many values; see the table of docs/measures.md.
+# Networks whose defaults are for digits, and what they have for images of so many values.
+CONVOLUTIONAL = ("conv", "resnet")
 LARGE_IMAGE = 1024
 LARGER: dict[str, Any] = {"width": 16, "hidden": (1024,)}
 # In place of the learning rate for networks with batch normalisation, which were tuned on MNIST.
@@ -97,7 +98,7 @@ def _with_path(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Reci
 
 def _with_larger_network(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Recipe, str]:
     """The recipe with a network for photographs in place of one for digits, and a sentence."""
-    if recipe.network.kind not in ("conv", "resnet") or prod(data.shape) < LARGE_IMAGE:
+    if recipe.network.kind not in CONVOLUTIONAL or prod(data.shape) < LARGE_IMAGE:
         return recipe, ""
     changes = {name: value for name, value in LARGER.items() if name not in recipe.network.args}
     for name, value in changes.items():
@@ -181,4 +182,8 @@ def _as_in(recipe: Recipe, init: Recipe) -> Recipe:
         value = kind and argument_value(kind, theirs.args, name)
         if value is not None:
             recipe = recipe.set(address, value)
+    if recipe.network.kind == init.network.kind and recipe.network.kind in CONVOLUTIONAL:
+        for name, larger in LARGER.items():
+            if name not in recipe.network.args and init.network.args.get(name) == larger:
+                recipe = recipe.set(f"network.{name}", larger)
     return recipe
