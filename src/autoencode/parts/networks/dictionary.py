@@ -132,11 +132,18 @@ class DictionaryDecoder(nn.Module):
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
+        # Only gradients of codes are rounded, and codes themselves are not.
+        half = torch.is_autocast_enabled(z.device.type)
+        precision = torch.get_autocast_dtype(z.device.type) if half else None
         with torch.autocast(z.device.type, enabled=False):
             z = widen(z).flatten(1)
             # Equal to a product with `directions`, without another copy of all weights.
-            z = z / self.weight.norm(dim=1) if self.unit else self.gain * z
-            product = decode_sparse(z, self.weight) if self.training else z @ self.weight
+            if not self.unit:
+                z = self.gain * z
+            if self.training:
+                product = decode_sparse(z, self.weight, self.unit, precision)
+            else:
+                product = (z / self.weight.norm(dim=1) if self.unit else z) @ self.weight
             out = self.center + self.scale * (product + self.gain * self.bias)
         return out.reshape(-1, *self.shape)
 
