@@ -34,6 +34,7 @@ from autoencode.train.fitting import fit_prior
 from autoencode.train.log import Log, summary_writer
 from autoencode.train.meter import Meter
 from autoencode.train.progress import TrainingBar
+from autoencode.train.restarts import Restarts
 from autoencode.train.settings import Settings
 from autoencode.train.state import TrainState
 from autoencode.train.step import StepOutput, train_step
@@ -78,6 +79,7 @@ class Trainer:
             settings.augment,
             bool(settings.flip),
         )
+        self.restarts = Restarts(self.state, self.batches)
         self.progress = progress if group.is_first else False
         self.compiled_step: CompiledStep | None = None
         self.compiling_seconds = 0.0
@@ -202,7 +204,7 @@ class Trainer:
     def _advance(self, signals: StopSignals | None) -> None:
         """Updates until a callback is due, the step can be compiled, or a signal came."""
         state = self.state
-        stop = state.step + 1
+        first, stop = state.step, state.step + 1
         if not self.may_compile:
             while stop < state.total_steps and not self._is_due(stop):
                 stop += 1
@@ -218,6 +220,9 @@ class Trainer:
                 error = output.squared_error() if self.meter.wants_error(state.step) else None
                 self.meter.add(output.loss, output.terms, error)
                 state.step += 1
+        # Before anything is measured or saved, so that a resumed training repeats nothing.
+        if state.step > first and self.restarts.is_due(state.step):
+            self.restarts()
         self.meter.seconds += time.perf_counter() - began
 
     def update(self) -> StepOutput:
@@ -238,7 +243,8 @@ class Trainer:
         return output
 
     def _is_due(self, step: int) -> bool:
-        return any(callback.is_due(step) for callback in self.callbacks)
+        due = any(callback.is_due(step) for callback in self.callbacks)
+        return due or self.restarts.is_due(step)
 
     def _compile(self) -> None:
         """Compiles the step, once the optimiser has its state, where that saves time."""

@@ -89,6 +89,16 @@ class DictionaryEncoder(nn.Module):
         """Sets m, s and the directions of W by examples [N, *X]."""
         _start_at(self, examples)
 
+    @torch.no_grad()
+    def restart(self, units: Tensor, directions: Tensor, like: Tensor) -> list[nn.Parameter]:
+        """Lets units [n] begin anew at directions of norm 1, [n, values]; the weights it changed.
+
+        like: which units they resemble in the length of their weights and in their bias, [features].
+        """
+        self.weight[units] = directions.to(self.weight) * self.weight[like].norm(dim=1).mean()
+        self.bias[units] = self.bias[like].mean()
+        return [self.weight, self.bias]
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *X] to [B, features]."""
         with torch.autocast(x.device.type, enabled=False):
@@ -129,6 +139,12 @@ class DictionaryDecoder(nn.Module):
     def start_at(self, examples: Tensor) -> None:
         """Sets m, s and the directions by examples of the outputs, [N, channels, *X]."""
         _start_at(self, examples)
+
+    @torch.no_grad()
+    def restart(self, units: Tensor, directions: Tensor) -> list[nn.Parameter]:
+        """Lets units [n] begin anew at directions of norm 1, [n, values]; the weights it changed."""
+        self.weight[units] = directions.to(self.weight) / self.gain
+        return [self.weight]
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""

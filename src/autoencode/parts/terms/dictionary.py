@@ -23,6 +23,9 @@ class AuxK(Term):
         The paper takes half of it, which costs more and helps no more.
     after: a unit is dead if it was inactive for so many examples that one of average use would have
         been active `after` times.
+    restart: a unit that was inactive for this share of all examples of a training begins anew at
+        the error of an example (network dictionary); 0 for never. It is a share, so that a unit for
+        what is rare is kept where the training is long enough to learn it.
     Source: [gao2024], appendix A.2.
     """
 
@@ -38,10 +41,11 @@ class AuxK(Term):
         sizes: Sizes,
         k: Width | None = None,
         after: Annotated[float, Within(1.0, 1e9)] = 5.0,
+        restart: Annotated[float, Within(0.0, 1.0)] = 0.05,
     ) -> None:
         super().__init__(sizes)
         self.k = min(k or max(1, sizes.pixels // 4), sizes.latent)
-        self.after = after
+        self.after, self.restart = after, restart
         # Examples since each unit was last active.
         self.register_buffer("idle", torch.zeros(sizes.latent))
 
