@@ -35,6 +35,33 @@ def test_decoding_is_the_dense_product(share):
 
 
 @pytest.mark.parametrize("share", SHARES)
+def test_decoding_by_directions_of_norm_1(share):
+    z, w = sparse(30, 200, share).requires_grad_(), sparse(200, 7, 1.0, 1)
+    w[:2] = 3.0  # no row is 0
+    w.requires_grad_()
+    directions = torch.stack([row / row.square().sum().sqrt() for row in w])
+    found, expected = decode_sparse(z, w, unit=True), z @ directions
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        gradients(found.sin().sum(), z, w), gradients(expected.sin().sum(), z, w)
+    )
+    (alone,) = gradients(decode_sparse(z.detach(), w, unit=True).sin().sum(), w)
+    torch.testing.assert_close(alone, gradients((z.detach() @ directions).sin().sum(), w)[0])
+
+
+def test_only_the_gradient_of_codes_is_rounded():
+    z, w = sparse(30, 200, 0.03).float().requires_grad_(), sparse(200, 7, 1.0, 1).float()
+    w[:2] = 3.0
+    w.requires_grad_()
+    exact, rounded = (decode_sparse(z, w, True, kind) for kind in (None, torch.bfloat16))
+    assert torch.equal(exact, rounded)
+    (of_z, of_w), (of_z_16, of_w_16) = (gradients(y.sin().sum(), z, w) for y in (exact, rounded))
+    assert torch.equal(of_w, of_w_16)
+    error = (of_z - of_z_16).abs().max() / of_z.abs().max()
+    assert 1e-5 < error < 0.02
+
+
+@pytest.mark.parametrize("share", SHARES)
 def test_encoding_is_the_dense_product(share):
     x, w = sparse(30, 7, 1.0).requires_grad_(), sparse(200, 7, 1.0, 1).requires_grad_()
     b = torch.randn(200, dtype=torch.float64).requires_grad_()
@@ -49,6 +76,8 @@ def test_encoding_is_the_dense_product(share):
 def test_derivatives_of_derivatives():
     z, w = sparse(9, 60, 0.03).requires_grad_(), sparse(60, 4, 1.0, 1).requires_grad_()
     assert torch.autograd.gradgradcheck(decode_sparse, (z, w))
+    w.data[1] = 1.0
+    assert torch.autograd.gradgradcheck(lambda z, w: decode_sparse(z, w, unit=True), (z, w))
 
 
 def test_without_gradients_and_in_traces_products_are_dense():

@@ -121,9 +121,7 @@ class _Decoded(torch.autograd.Function):
         return slope_of_z if of_z else None, slope_of_weight, None, None
 
 
-def _plain_gradients(
-    z: Tensor, weight: Tensor, slope: Tensor, unit: bool
-) -> tuple[Tensor, Tensor]:
+def _plain_gradients(z: Tensor, weight: Tensor, slope: Tensor, unit: bool) -> tuple[Tensor, Tensor]:
     """The gradients of z and of the weights, of which derivatives can be taken."""
     if not unit:
         return slope @ weight.T, z.T @ slope
@@ -146,6 +144,8 @@ class _Encoded(torch.autograd.Function):
         nonzero = _Nonzero.of(slope)
         return (
             (slope @ weight if nonzero is None else nonzero.times(weight)) if of_x else None,
-            (slope.T @ x if nonzero is None else nonzero.transposed_times(x)) if of_weight else None,
+            (slope.T @ x if nonzero is None else nonzero.transposed_times(x))
+            if of_weight
+            else None,
             slope.sum(0) if of_bias else None,
         )

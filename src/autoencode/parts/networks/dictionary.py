@@ -91,9 +91,9 @@ class DictionaryEncoder(nn.Module):
 
     @torch.no_grad()
     def restart(self, units: Tensor, directions: Tensor, like: Tensor) -> list[nn.Parameter]:
-        """Lets units [n] begin anew at directions of norm 1, [n, values]; the weights it changed.
+        """Lets units [n] begin anew at directions of norm 1, [n, values]; returns what changed.
 
-        like: which units they resemble in the length of their weights and in their bias, [features].
+        like: which units they resemble in the length of their weights and their bias, [features].
         """
         self.weight[units] = directions.to(self.weight) * self.weight[like].norm(dim=1).mean()
         self.bias[units] = self.bias[like].mean()
@@ -142,7 +142,7 @@ class DictionaryDecoder(nn.Module):
 
     @torch.no_grad()
     def restart(self, units: Tensor, directions: Tensor) -> list[nn.Parameter]:
-        """Lets units [n] begin anew at directions of norm 1, [n, values]; the weights it changed."""
+        """Lets units [n] begin anew at directions of norm 1, [n, values]; returns what changed."""
         self.weight[units] = directions.to(self.weight) / self.gain
         return [self.weight]
 

@@ -26,7 +26,7 @@ class AuxK(Term):
     restart: a unit that was inactive for this share of all examples of a training begins anew at
         the error of an example (network dictionary); 0 for never. It is a share, so that a unit for
         what is rare is kept where the training is long enough to learn it.
-    Source: [gao2024], appendix A.2.
+    Source: [gao2024], appendix A.2; [bricken2023] for units that begin anew.
     """
 
     name = "aux-k"
@@ -71,10 +71,8 @@ class AuxK(Term):
         nothing = torch.zeros_like(z if p.context is not None else z[:1])
         context = None if p.context is None else torch.cat([p.context, p.context])
         # Both at once, for one pass over the weights.
-        added, of_nothing = p.model.decode(torch.cat([z, nothing]), context).mean.split(
-            [len(z), len(nothing)]
-        )
-        added = added - of_nothing
+        images = p.model.decode(torch.cat([z, nothing]), context).mean
+        added = images[: len(z)] - images[len(z) :]
         # A trace cannot tell before whether there are dead units.
         return dead.any() * _squared_error(p.x - p.px.mean.detach(), added)
 
