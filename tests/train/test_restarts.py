@@ -29,9 +29,9 @@ def vectors(n=400, values=16, seed=0):
     return ((x - x.min()) / (x.max() - x.min())).astype("f4")
 
 
-def trainer_of(name="sparse-top-k", x=None, options=(), **settings):
+def trainer_of(name="sparse-top-k", data=None, options=(), **settings):
     """A trainer before its first step, of a model that has a dictionary where the recipe has."""
-    data = load_data(vectors() if x is None else x)
+    data = load_data(vectors()) if data is None else data
     recipe = RECIPES[name].but(latent=UNITS)
     for address, value in dict(options).items():
         recipe = recipe.set(address, value)
@@ -100,7 +100,7 @@ def test_examples_with_large_errors_are_chosen():
 def test_what_begins_anew_resembles_the_active_units():
     trainer = with_idle(trainer_of())
     encoder, decoder = trainer.model.encoder.network, trainer.model.decoder.network
-    before = {name: p.clone() for name, p in trainer.model.named_parameters()}
+    before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
     units, directions = trainer.restarts.found(trainer.restarts.term)
     active = trainer.restarts.term.idle == 0
     trainer.restarts()
@@ -180,7 +180,7 @@ def test_other_models_have_none(name, options, settings):
 def test_missing_values_have_no_error():
     x = vectors()
     x[::3, 2] = np.nan
-    trainer = with_idle(trainer_of(x=x))
+    trainer = with_idle(trainer_of(data=load_data(x, scale="standard")))
     _, directions = trainer.restarts.found(trainer.restarts.term)
     assert directions.isfinite().all()
     torch.testing.assert_close(directions.norm(dim=1), torch.ones(3))

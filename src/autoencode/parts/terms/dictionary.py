@@ -55,25 +55,33 @@ class AuxK(Term):
         In training the batch is counted.
         """
         active = whole_batch(active)
+        # One pass over all codes, for both figures.
+        uses = active.sum(0, dtype=torch.float32)
         if self.training:
-            self.idle.copy_(torch.where(active.any(0), 0.0, self.idle + len(active)))
-        return self.idle * active.float().mean() > self.after
+            self.idle.copy_(torch.where(uses > 0, 0.0, self.idle + len(active)))
+        return self.idle * (uses.sum() / active.numel()) > self.after
 
     def forward(self, p: ForwardPass) -> Tensor:
         """Returns values per example, [B]."""
         h = p.code.features
         assert h is not None  # `needs` was checked when the model was built
         dead = self.dead(p.code.z.detach().reshape(h.shape) != 0)
-        if not traced() and not dead.any():
-            return h.new_zeros(len(h))
-        largest, places = torch.where(dead, h, 0.0).topk(self.k)
+        if traced():
+            largest, places = torch.where(dead, h, 0.0).topk(self.k)
+        else:
+            units = dead.nonzero().flatten()
+            if not len(units):
+                return h.new_zeros(len(h))
+            # Dead units are few, and all of them often are no more than k.
+            largest, places = h.index_select(-1, units).topk(min(self.k, len(units)), sorted=False)
+            places = units[places]
         z = torch.zeros_like(h).scatter(-1, places, largest).reshape(-1, *self.sizes.z)
         nothing = torch.zeros_like(z if p.context is not None else z[:1])
         context = None if p.context is None else torch.cat([p.context, p.context])
         # Both at once, for one pass over the weights.
         images = p.model.decode(torch.cat([z, nothing]), context).mean
         added = images[: len(z)] - images[len(z) :]
-        # A trace cannot tell before whether there are dead units.
+        # A trace cannot tell before which units are dead.
         return dead.any() * _squared_error(p.x - p.px.mean.detach(), added)
 
 
