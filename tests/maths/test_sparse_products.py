@@ -42,11 +42,10 @@ def test_decoding_by_directions_of_norm_1(share):
     directions = torch.stack([row / row.square().sum().sqrt() for row in w])
     found, expected = decode_sparse(z, w, unit=True), z @ directions
     torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(
-        gradients(found.sin().sum(), z, w), gradients(expected.sin().sum(), z, w)
-    )
+    of_z, of_w = gradients(expected.sin().sum(), z, w)
+    torch.testing.assert_close(gradients(found.sin().sum(), z, w), (of_z, of_w))
     (alone,) = gradients(decode_sparse(z.detach(), w, unit=True).sin().sum(), w)
-    torch.testing.assert_close(alone, gradients((z.detach() @ directions).sin().sum(), w)[0])
+    torch.testing.assert_close(alone, of_w)
 
 
 def test_only_the_gradient_of_codes_is_rounded():
@@ -76,7 +75,7 @@ def test_encoding_is_the_dense_product(share):
 def test_derivatives_of_derivatives():
     z, w = sparse(9, 60, 0.03).requires_grad_(), sparse(60, 4, 1.0, 1).requires_grad_()
     assert torch.autograd.gradgradcheck(decode_sparse, (z, w))
-    w.data[1] = 1.0
+    w.data[0] = 1.0
     assert torch.autograd.gradgradcheck(lambda z, w: decode_sparse(z, w, unit=True), (z, w))
 
 

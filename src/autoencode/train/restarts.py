@@ -102,7 +102,7 @@ def _halves(state: TrainState) -> tuple[DictionaryEncoder, DictionaryDecoder] | 
         return None
     encoder = next((each for each in modules if isinstance(each, DictionaryEncoder)), None)
     decoder = next((each for each in modules if isinstance(each, DictionaryDecoder)), None)
-    if encoder is None or decoder is None or encoder.weight.shape != decoder.weight.shape:
+    if encoder is None or decoder is None or len(decoder.bias) != state.model.sizes.pixels:
         return None
     return (encoder, decoder) if _is_trained(encoder) and _is_trained(decoder) else None
 

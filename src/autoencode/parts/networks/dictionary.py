@@ -94,8 +94,11 @@ class DictionaryEncoder(nn.Module):
         """Lets units [n] begin anew at directions of norm 1, [n, values]; returns what changed.
 
         like: which units they resemble in the length of their weights and their bias, [features].
+        Inputs beyond the values, which say what is missing, get no weight.
         """
-        self.weight[units] = directions.to(self.weight) * self.weight[like].norm(dim=1).mean()
+        more = self.weight.shape[1] - directions.shape[1]
+        rows = functional.pad(directions.to(self.weight), (0, more))
+        self.weight[units] = rows * self.weight[like].norm(dim=1).mean()
         self.bias[units] = self.bias[like].mean()
         return [self.weight, self.bias]
 
