@@ -62,7 +62,7 @@ def errors_of(trainer):
     trainer.model.eval()
     images = trainer.model(x).images
     trainer.model.train()
-    return x - images
+    return (x - images).double()
 
 
 # One round
@@ -102,6 +102,7 @@ def test_what_begins_anew_resembles_the_active_units():
     encoder, decoder = trainer.model.encoder.network, trainer.model.decoder.network
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
     units, directions = trainer.restarts.found(trainer.restarts.term)
+    directions = directions.float()
     active = trainer.restarts.term.idle == 0
     trainer.restarts()
     torch.testing.assert_close(decoder.directions[units], directions)
@@ -183,7 +184,7 @@ def test_missing_values_have_no_error():
     trainer = with_idle(trainer_of(data=load_data(x, scale="standard")))
     _, directions = trainer.restarts.found(trainer.restarts.term)
     assert directions.isfinite().all()
-    torch.testing.assert_close(directions.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(3, dtype=torch.float64))
 
 
 # Whole trainings

@@ -78,19 +78,18 @@ class Restarts:
         codes, images = state.model.forward(x)
         state.objective.train()
         idle &= term.idle * (codes != 0).float().mean() > USES * term.after
-        errors = (x - images).flatten(1).nan_to_num(0.0).cpu()
-        lengths = errors.norm(dim=1).double()
+        errors = (x - images).flatten(1).nan_to_num(0.0).cpu().double()
+        lengths = errors.norm(dim=1)
         count = min(int(idle.sum()), max(1, len(x) // EXAMPLES_PER_UNIT), int((lengths > 0).sum()))
         if count == 0:
             return None
-        draw = torch.Generator().manual_seed(
-            (state.settings.seed * SEED_STRIDE + state.step) % 2**63
-        )
+        seed = state.settings.seed * SEED_STRIDE + state.step
+        draw = torch.Generator().manual_seed(seed % 2**63)
         chances = (lengths / lengths.max()).pow(POWER)
         rows = chances.multinomial(count, generator=draw)
         # The ones that were inactive for longest.
         units = torch.where(idle, term.idle, -1.0).topk(count).indices.cpu()
-        return units, errors[rows] / lengths[rows, None].to(errors)
+        return units, errors[rows] / lengths[rows, None]
 
 
 def _halves(state: TrainState) -> tuple[DictionaryEncoder, DictionaryDecoder] | None:

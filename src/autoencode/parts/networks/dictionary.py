@@ -151,8 +151,8 @@ class DictionaryDecoder(nn.Module):
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """[B, *Z] to [B, channels, *X]."""
-        # Only gradients of codes are rounded, and codes themselves are not.
-        half = torch.is_autocast_enabled(z.device.type)
+        # Gradients of codes are rounded where products are; codes are not.
+        half = self.training and torch.is_autocast_enabled(z.device.type)
         precision = torch.get_autocast_dtype(z.device.type) if half else None
         with torch.autocast(z.device.type, enabled=False):
             z = widen(z).flatten(1)
