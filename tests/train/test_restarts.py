@@ -168,9 +168,11 @@ def test_no_unit_begins_anew_at_the_end():
         ("ae", {}, {}),
         ("sparse-top-k", {"bottleneck.norm": "batch"}, {}),
         ("sparse-top-k", {"terms.aux-k": "aux-k", "terms.aux-k.restart": 0.0}, {}),
-        ("sparse-jump-relu", {"network": "mlp"}, {}),
-        ("sparse-jump-relu", {}, {"freeze": "decoder"}),
-        ("sparse-jump-relu", {}, {"freeze": "encoder"}),
+        ("sparse-jump-relu", {}, {}),
+        ("sparse-gated", {}, {}),
+        ("sparse-matryoshka", {"network": "mlp"}, {}),
+        ("sparse-matryoshka", {}, {"freeze": "decoder"}),
+        ("sparse-matryoshka", {}, {"freeze": "encoder"}),
     ],
 )
 def test_other_models_have_none(name, options, settings):

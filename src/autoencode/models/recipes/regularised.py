@@ -8,6 +8,7 @@ from autoencode.models.recipe import Recipe, Spec, Weighted
 from autoencode.models.recipes.base import (
     AE,
     DICTIONARY,
+    KEPT,
     NORMALISED,
     OF_DICTIONARY,
     REVIVED,
@@ -97,14 +98,14 @@ def regularised() -> Iterable[Recipe]:
         name="sparse-jump-relu",
         about="Sets a dimension to 0 below a threshold that it learns; the penalty asks for k.",
         bottleneck=Spec("jump-relu"),
-        terms={**sparse.terms, "l0": Weighted("l0", weight=5.0)},
+        terms={**sparse.terms, "aux-k": KEPT, "l0": Weighted("l0", weight=5.0)},
         papers=("rajamanoharan2024b",),
     )
     yield sparse.but(
         name="sparse-gated",
         about="Decides by a gate whether a dimension is active, and separately by how much.",
         bottleneck=Spec("gated"),
-        terms={**sparse.terms, "gated": Weighted("gated")},
+        terms={**sparse.terms, "aux-k": KEPT, "gated": Weighted("gated")},
         papers=("rajamanoharan2024a",),
     )
     yield sparse.but(
