@@ -104,6 +104,7 @@ def test_rooms_of_training_import_one_way():
         "optimizer",
         "average",
         "state",
+        "restarts",
         "meter",
         "distributed_check",
         "step",
