@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,9 @@ from PIL import Image
 import autoencode as ae
 from autoencode.errors import AutoencodeError, Interrupted
 from autoencode.io.store import read_json
+from autoencode.scale.collection import collection
 from autoencode.scale.collections import write_codes_in_parts
+from autoencode.scale.tasks import run_tasks
 from autoencode.use.codes import write_codes
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -101,9 +105,11 @@ def memory_of(pid):
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
-def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(run, images, whole, tmp_path):
+def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(
+    run, images, whole, tmp_path, cluster
+):
     out = tmp_path / "codes"
-    rows, _ = write_codes_in_parts(run, images, out, workers=2, part_size=50)
+    rows, _ = write_codes_in_parts(run, images, out, cluster=cluster, part_size=50)
     assert rows == 330
     check(out, whole, 7)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
@@ -114,10 +120,46 @@ def test_parts_are_the_whole_and_a_part_that_is_lost_is_written_again(run, image
             file.write(json.dumps(line).encode() + b"\n")
         file.write(b'{"part": 6, "sta')
     (out / "manifest").unlink()
-    write_codes_in_parts(run, images, out, workers=2, part_size=50)
+    write_codes_in_parts(run, images, out, cluster=cluster, part_size=50)
     check(out, whole, 7)
     again = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     assert {name for name in kept if kept[name] != again[name]} == {"part-00003.parquet"}
+
+
+def length_of(content, more):
+    return len(content) + more
+
+
+def test_a_large_model_goes_to_the_workers_without_a_warning(cluster):
+    found = {}
+    run_tasks(cluster, partial(length_of, b"x" * 20_000_000), [1, 2], found.__setitem__, "asking")
+    assert found == {1: 20_000_001, 2: 20_000_002}
+
+
+def test_workers_need_not_see_the_run(run, images, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    sent = pickle.loads(pickle.dumps(collection(copy, images, {})))
+    shutil.rmtree(copy)
+    write_codes(sent.model(), images, tmp_path / "there.csv")
+    write_codes(ae.load(run), images, tmp_path / "here.csv")
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+def test_files_that_are_added_or_renamed_are_not_mixed_with_parts(run, images, tmp_path, cluster):
+    copy = tmp_path / "copy"
+    shutil.copytree(images, copy)
+    for change in (
+        lambda: shutil.copy(copy / "1" / "0001.png", copy / "1" / "9999.png"),
+        lambda: (copy / "1" / "9999.png").rename(copy / "1" / "9998.png"),
+    ):
+        out = tmp_path / f"codes-{len(list(tmp_path.iterdir()))}"
+        write_codes_in_parts(run, copy, out, cluster=cluster)
+        change()
+        with pytest.raises(AutoencodeError, match="files were added, deleted or renamed"):
+            write_codes_in_parts(run, copy, out, cluster=cluster)
+        rows, _ = write_codes_in_parts(run, copy, tmp_path / f"{out.name}-2", cluster=cluster)
+        assert rows == 331, "as the error says"
 
 
 @pytest.mark.slow
@@ -178,7 +220,7 @@ def test_ctrl_c_keeps_complete_parts(run, images, whole, tmp_path):
     check(out, whole, 66)
 
 
-def test_what_is_refused(run, images, tmp_path):
+def test_what_is_refused(run, images, tmp_path, cluster):
     out = tmp_path / "codes"
     np.save(tmp_path / "array.npy", np.zeros((4, 8, 8), np.uint8))
     with pytest.raises(AutoencodeError, match="is no folder or archive of images"):
@@ -189,18 +231,18 @@ def test_what_is_refused(run, images, tmp_path):
     with pytest.raises(AutoencodeError, match="has files of another kind"):
         write_codes_in_parts(run, images, out)
     (out / "letter.txt").unlink()
-    write_codes_in_parts(run, images, out, workers=2, part_size=200)
+    write_codes_in_parts(run, images, out, cluster=cluster, part_size=200)
     for changes, what in (
         ({"part_size": 100}, "part size: 200, and 100"),
         ({"part_size": 200, "scale": True}, "scale"),
         ({"part_size": 200, "size": (8, 8)}, "options"),
     ):
         with pytest.raises(AutoencodeError, match=what):
-            write_codes_in_parts(run, images, out, workers=2, **changes)
+            write_codes_in_parts(run, images, out, cluster=cluster, **changes)
     copy = tmp_path / "copy"
     shutil.copytree(images, copy)
     with pytest.raises(AutoencodeError, match="another source"):
-        write_codes_in_parts(run, copy, out, workers=2, part_size=200)
+        write_codes_in_parts(run, copy, out, cluster=cluster, part_size=200)
 
 
 def test_the_command(run, images, tmp_path):

@@ -36,7 +36,7 @@ def runs_in(folder):
     return [open_run(path) for path in sorted(folder.iterdir())]
 
 
-def test_the_figures_are_those_of_one_process(folder, tmp_path, monkeypatch):
+def test_the_figures_are_those_of_one_process(folder, tmp_path, monkeypatch, cluster):
     for name in ("here", "there"):
         shutil.copytree(folder, tmp_path / name)
     alone = [
@@ -44,7 +44,7 @@ def test_the_figures_are_those_of_one_process(folder, tmp_path, monkeypatch):
         for run in runs_in(tmp_path / "here")
     ]
     runs = runs_in(tmp_path / "there")
-    measure_many(runs, MEASURES, {}, workers=2)
+    measure_many(runs, MEASURES, {}, cluster=cluster)
     # Nothing is measured any more.
     module = importlib.import_module("autoencode.evaluation.evaluate")
     monkeypatch.setattr(module, "_measured", None)
@@ -57,19 +57,19 @@ def test_the_figures_are_those_of_one_process(folder, tmp_path, monkeypatch):
         assert two == pytest.approx(one, rel=1e-4)
 
 
-def test_what_fails_in_a_worker_is_its_own_sentence(folder, tmp_path):
+def test_what_fails_in_a_worker_is_its_own_sentence(folder, tmp_path, cluster):
     shutil.copytree(folder, tmp_path / "runs")
     runs = runs_in(tmp_path / "runs")
     weights = tmp_path / "runs" / "vae" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-40])
     with pytest.raises(RunError, match=r"vae/weights\.safetensors"):
-        measure_many(runs, MEASURES, {}, workers=2)
+        measure_many(runs, MEASURES, {}, cluster=cluster)
     shutil.copy(folder / "vae" / weights.name, weights)
     with pytest.raises(AutoencodeError, match='no measure "reconstructed"'):
-        measure_many(runs, ["reconstructed"], {}, workers=1)
+        measure_many(runs, ["reconstructed"], {}, cluster=cluster)
     shutil.rmtree(tmp_path / "runs" / "ae")
     with pytest.raises(RunError, match=r"does not see .*/runs/ae"):
-        measure_many(runs, MEASURES, {}, workers=2)
+        measure_many(runs, MEASURES, {}, cluster=cluster)
 
 
 def test_the_command(folder, tmp_path):

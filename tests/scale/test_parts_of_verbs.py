@@ -22,7 +22,11 @@ from autoencode.use.reconstructions import write_reconstructions
 
 parquet = pytest.importorskip("pyarrow.parquet")
 pytestmark = pytest.mark.long
-PARTS = {"workers": 2, "part_size": 50}
+
+
+@pytest.fixture(scope="module")
+def parts(cluster):
+    return {"cluster": cluster, "part_size": 50}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +67,11 @@ def tables(whole, parts):
 
 
 @pytest.mark.parametrize("method", ["reconstruction", "density", "neighbours", "elbo"])
-def test_scores(method, run, images, training, tmp_path):
+def test_scores(method, run, images, training, tmp_path, parts):
     how = {"method": method, "normal": ("left", "right"), "samples": 400 if method == "elbo" else 1}
     whole = write_anomalies(ae.load(run), images, tmp_path / "whole.parquet", training, **how)
     out = tmp_path / "scores"
-    found = write_anomalies_in_parts(run, images, out, training, **how, **PARTS)
+    found = write_anomalies_in_parts(run, images, out, training, **how, **parts)
     first, second = tables(tmp_path / "whole.parquet", out)
     # Importance samples are drawn anew for each part.
     close = {"rtol": 0.05, "atol": 0.5} if method == "elbo" else {"rtol": 1e-4}
@@ -80,28 +84,28 @@ def test_scores(method, run, images, training, tmp_path):
     assert read_json(out / "_manifest.json")["threshold"] == found.threshold
 
 
-def test_a_threshold_that_follows_from_the_scores(run, images, tmp_path):
+def test_a_threshold_that_follows_from_the_scores(run, images, tmp_path, parts):
     how = {"contamination": 0.1}
     whole = write_anomalies(ae.load(run), images, tmp_path / "whole.parquet", **how)
     out = tmp_path / "scores"
     for _ in range(2):  # the second call finds all parts
-        found = write_anomalies_in_parts(run, images, out, **how, **PARTS)
+        found = write_anomalies_in_parts(run, images, out, **how, **parts)
         first, second = tables(tmp_path / "whole.parquet", out)
         assert second["anomaly"] == first["anomaly"]
         assert sum(second["anomaly"]) == found.flagged == whole.flagged == 21
     assert found.auroc is None, "no normal classes were given"
 
 
-def test_maps(run, images, training, tmp_path):
+def test_maps(run, images, training, tmp_path, parts):
     write_anomalies(ae.load(run), images, tmp_path / "whole.csv", training, maps=tmp_path / "whole")
     for _ in range(2):
         write_anomalies_in_parts(
-            run, images, tmp_path / "scores", training, maps=tmp_path / "maps", **PARTS
+            run, images, tmp_path / "scores", training, maps=tmp_path / "maps", **parts
         )
     assert same_images(tmp_path / "whole", tmp_path / "maps", tolerance=2) == 210
     with pytest.raises(AutoencodeError, match="white in maps") as caught:
         write_anomalies_in_parts(
-            run, images, tmp_path / "more", contamination=0.1, maps=tmp_path / "none", **PARTS
+            run, images, tmp_path / "more", contamination=0.1, maps=tmp_path / "none", **parts
         )
     assert caught.value.fix == "Leave out --maps, or --workers and --cluster."
 
@@ -117,10 +121,10 @@ def same_images(first, second, tolerance):
     return len(names)
 
 
-def test_reconstructions(run, images, tmp_path):
+def test_reconstructions(run, images, tmp_path, parts):
     whole = write_reconstructions(ae.load(run), images, tmp_path / "whole")
     out = tmp_path / "parts"
-    found = write_reconstructions_in_parts(run, images, out, **PARTS)
+    found = write_reconstructions_in_parts(run, images, out, **parts)
     assert same_images(tmp_path / "whole", out, tolerance=1) == 210
     assert (found.n, found.notices) == (210, whole.notices)
     assert found.error == pytest.approx(whole.error, rel=1e-5)
@@ -128,49 +132,49 @@ def test_reconstructions(run, images, tmp_path):
     assert manifest["squared_error"] == found.error
     assert [part["rows"] for part in manifest["parts"]] == [50, 50, 50, 50, 10]
     assert not list(out.glob(".part-*"))
-    assert write_reconstructions_in_parts(run, images, out, **PARTS) == found
+    assert write_reconstructions_in_parts(run, images, out, **parts) == found
     with pytest.raises(AutoencodeError, match="with another verb: reconstruct, and embed"):
-        write_codes_in_parts(run, images, out, **PARTS)
+        write_codes_in_parts(run, images, out, **parts)
 
 
-def test_a_model_that_is_trained_anew_does_not_go_on_with_the_parts(run, images, tmp_path):
+def test_a_model_that_is_trained_anew_does_not_go_on_with_the_parts(run, images, tmp_path, parts):
     copy = tmp_path / "run"
     recipe = ae.RECIPES["ae"].set("network.linear", "none")  # else all seeds begin at PCA
     for seed in (0, 1):
         ae.fit(recipe, images, steps=2, out=copy, seed=seed, progress=False, overwrite=True)
         if seed == 0:
-            write_codes_in_parts(copy, images, tmp_path / "codes", **PARTS)
+            write_codes_in_parts(copy, images, tmp_path / "codes", **parts)
             before = parquet.read_table(tmp_path / "codes").to_pydict()
     with pytest.raises(AutoencodeError, match="parts with another weights"):
-        write_codes_in_parts(copy, images, tmp_path / "codes", **PARTS)
-    write_codes_in_parts(copy, images, tmp_path / "more", **PARTS)
+        write_codes_in_parts(copy, images, tmp_path / "codes", **parts)
+    write_codes_in_parts(copy, images, tmp_path / "more", **parts)
     assert parquet.read_table(tmp_path / "more").to_pydict()["z1"] != before["z1"]
 
 
-def test_images_that_would_have_one_name(run, images, tmp_path):
+def test_images_that_would_have_one_name(run, images, tmp_path, parts):
     folder = tmp_path / "images"
     for name in ("a.png", "a.gif", "b.png"):
         folder.mkdir(exist_ok=True)
         Image.new("RGB", (8, 8)).save(folder / name)
     with pytest.raises(AutoencodeError, match=r"a\.gif and a\.png differ in their endings alone"):
-        write_reconstructions_in_parts(run, folder, tmp_path / "parts", **PARTS)
+        write_reconstructions_in_parts(run, folder, tmp_path / "parts", **parts)
     with pytest.raises(AutoencodeError, match=r"Two examples would be written as a\.png"):
         write_reconstructions(ae.load(run), folder, tmp_path / "whole")
     assert not (tmp_path / "parts").exists()
     assert not (tmp_path / "whole").exists()
     (folder / "a.gif").rename(folder / "c.gif")  # as the error says
     assert write_reconstructions(ae.load(run), folder, tmp_path / "whole").n == 3
-    assert write_reconstructions_in_parts(run, folder, tmp_path / "parts", **PARTS).n == 3
+    assert write_reconstructions_in_parts(run, folder, tmp_path / "parts", **parts).n == 3
 
 
-def test_an_unknown_class_is_refused(run, images, training, tmp_path):
+def test_an_unknown_class_is_refused(run, images, training, tmp_path, parts):
     with pytest.raises(DataError, match='there is no class "lft"'):
         write_anomalies_in_parts(
-            run, images, tmp_path / "scores", training, normal=("lft",), **PARTS
+            run, images, tmp_path / "scores", training, normal=("lft",), **parts
         )
 
 
-def test_the_commands(run, images, tmp_path):
+def test_the_commands(run, images, tmp_path, cluster):
     def said(*words):
         done = subprocess.run(
             [sys.executable, "-m", "autoencode", *map(str, words)],
@@ -180,12 +184,12 @@ def test_the_commands(run, images, tmp_path):
         )
         return done.returncode, done.stdout + done.stderr
 
-    more = ("--data", images, "--workers", "2")
-    code, text = said("anomalies", run, *more, "--out", "scores")
+    code, text = said("anomalies", run, "--data", images, "--workers", "2", "--out", "scores")
     assert code == 0, text
     assert "210 examples" in text
     assert "AUROC" in text
     assert "parts                scores" in text
+    more = ("--data", images, "--cluster", cluster.scheduler.address)
     code, text = said("denoise", run, *more, "--out", "clean")
     assert code == 0, text
     assert "was not trained to remove noise" in text

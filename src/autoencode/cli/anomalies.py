@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -18,7 +17,7 @@ from autoencode.cli.options import (
     takes,
 )
 from autoencode.cli.output import print_message, print_notes, print_result, row
-from autoencode.cli.parts import source_of_parts
+from autoencode.cli.parts import local, source_of_parts
 from autoencode.data.options import ReadOptions
 from autoencode.errors import AutoencodeError
 
@@ -32,12 +31,13 @@ def anomalies(
     run: RunFolder,
     options: dict[str, Any],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
+            metavar="PATH",
             help="Table to write: .csv or .parquet; with --workers or --cluster a folder of "
-            ".parquet files."
+            ".parquet files, also at a URL.",
         ),
-    ] = Path("scores.csv"),
+    ] = "scores.csv",
     data: OtherSource = None,
     score: Annotated[
         Literal["reconstruction", "elbo", "likelihood", "density", "neighbours"],
@@ -70,8 +70,12 @@ def anomalies(
         ),
     ] = None,
     maps: Annotated[
-        Path | None,
-        typer.Option(help="Folder for a heat map of each image's errors.", show_default="none"),
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Folder for a heat map of each image's errors.",
+            show_default="none",
+        ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Importance samples of each example.")] = 100,
     seed: Seed = 0,
@@ -116,7 +120,8 @@ def anomalies(
         from autoencode.cli.used import opened
         from autoencode.use.anomalies import write_anomalies
 
-        used = opened(run, data, options, out, overwrite)
+        used = opened(run, data, options, local(out), overwrite)
+        how["maps"] = None if maps is None else local(maps)
         done = write_anomalies(
             used.model,
             used.data,

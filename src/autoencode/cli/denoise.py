@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from autoencode.cli.options import (
@@ -22,7 +21,7 @@ from autoencode.data.options import ReadOptions
 def denoise(
     run: RunFolder,
     options: dict[str, Any],
-    out: Reconstructions = Path("denoised"),
+    out: Reconstructions = "denoised",
     n: ImageCount = 20,
     data: OtherSource = None,
     workers: PartWorkers = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from autoencode.cli.options import (
     takes,
 )
 from autoencode.cli.output import print_line, print_notes
-from autoencode.cli.parts import source_of_parts
+from autoencode.cli.parts import local, source_of_parts
 from autoencode.data.options import ReadOptions
 
 
@@ -25,12 +24,13 @@ def embed(
     run: RunFolder,
     options: dict[str, Any],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
+            metavar="PATH",
             help="File to write: .csv, .parquet, .npz, or .npy without names; with --workers or "
-            "--cluster a folder of .parquet files."
+            "--cluster a folder of .parquet files, also at a URL.",
         ),
-    ] = Path("codes.csv"),
+    ] = "codes.csv",
     data: OtherSource = None,
     scale: Annotated[
         bool, typer.Option("--scale", help="Write the posterior's standard deviations too.")
@@ -45,7 +45,8 @@ def embed(
     not grow with the number of images in a folder.
 
     With --workers or --cluster, many processes write a folder of parts; the same command goes on
-    where it was stopped.
+    where it was stopped. Folders and archives at URLs, such as s3://bucket/photos, are opened
+    through fsspec.
 
     Example: autoencode embed runs/vae-mnist --data photos --out codes.parquet
     """
@@ -62,7 +63,7 @@ def embed(
     from autoencode.cli.used import opened
     from autoencode.use.codes import write_codes
 
-    used = opened(run, data, options, out, overwrite)
+    used = opened(run, data, options, local(out), overwrite)
     n, notices = write_codes(used.model, used.data, out, scale, overwrite, **used.options)
     print_notes(notices)
     shape = "×".join(map(str, used.model.sizes.z))

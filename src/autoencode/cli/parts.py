@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autoencode.errors import AutoencodeError
+from autoencode.io.urls import is_url
 
 
-def source_of_parts(data: str | None, out: Path, overwrite: bool) -> str:
+def local(out: str) -> Path:
+    """The path that one process writes to.
+
+    Raises:
+        AutoencodeError: it is a URL.
+    """
+    if is_url(out):
+        raise AutoencodeError(
+            f"{out} is a URL, and only parts are written to URLs", "Give --workers too."
+        )
+    return Path(out)
+
+
+def source_of_parts(data: str | None, out: str, overwrite: bool) -> str:
     """The source that is used in parts.
 
     Raises:
@@ -15,11 +29,11 @@ def source_of_parts(data: str | None, out: Path, overwrite: bool) -> str:
     """
     if data is None:
         raise AutoencodeError("Only new data are used in parts", "Give --data.")
-    if out.suffix:
+    if suffix := PurePosixPath(out).suffix:
         raise AutoencodeError(
             f"With --workers and --cluster parts are written into a folder, and {out} is the name "
             "of a file",
-            f"Give a folder: --out {out.with_suffix('')}.",
+            f"Give a folder: --out {out.removesuffix(suffix)}.",
         )
     if overwrite:
         raise AutoencodeError(

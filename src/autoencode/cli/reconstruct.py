@@ -16,7 +16,7 @@ from autoencode.cli.options import (
     takes,
 )
 from autoencode.cli.output import print_line, print_notes
-from autoencode.cli.parts import source_of_parts
+from autoencode.cli.parts import local, source_of_parts
 from autoencode.cli.picture import ImageCount
 from autoencode.data.options import ReadOptions
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from autoencode.models.run import Run
 
 Reconstructions = Annotated[
-    Path,
+    str,
     typer.Option(
-        help="A folder for image files, an .npy array, a .csv or .parquet table, or a picture of "
-        "pairs, .png or .webp."
+        metavar="PATH",
+        help="A folder for image files, with --workers or --cluster also at a URL; an .npy array; "
+        "a .csv or .parquet table; or a picture of pairs, .png or .webp.",
     ),
 ]
 
@@ -36,7 +37,7 @@ Reconstructions = Annotated[
 def reconstruct(
     run: RunFolder,
     options: dict[str, Any],
-    out: Reconstructions = Path("reconstructions.png"),
+    out: Reconstructions = "reconstructions.png",
     n: ImageCount = 20,
     data: OtherSource = None,
     workers: PartWorkers = None,
@@ -63,7 +64,7 @@ def reconstruct(
 def write(
     run: Path,
     options: dict[str, Any],
-    out: Path,
+    out: str,
     n: int,
     source: str | None,
     overwrite: bool,
@@ -73,7 +74,8 @@ def write(
     from autoencode.cli.used import opened
     from autoencode.use.reconstructions import PICTURES, write_reconstructions
 
-    used = opened(run, source, options, out, overwrite)
+    path = local(out)
+    used = opened(run, source, options, path, overwrite)
     _check_denoises(used.run, verb)
     done = write_reconstructions(used.model, used.data, out, overwrite, n, **used.options)
     print_notes(done.notices)
@@ -81,7 +83,7 @@ def write(
     what = "examples" if used.model.sizes.image is None else "images"
     values = "scaled values" if table else "values" if what == "examples" else "pixels"
     shown = f"{done.n:,} {'rows' if table else what} {verb}"
-    if out.suffix.lower() in PICTURES:
+    if path.suffix.lower() in PICTURES:
         shown = f"the first {min(n, done.n)} of {shown}, below the originals"
     _print(out, shown, done.error, values, verb)
 
@@ -89,7 +91,7 @@ def write(
 def write_parts(
     run: Path,
     options: dict[str, Any],
-    out: Path,
+    out: str,
     data: str | None,
     overwrite: bool,
     workers: int | None,
@@ -116,6 +118,6 @@ def _check_denoises(run: Run, verb: str) -> None:
         )
 
 
-def _print(out: Path, shown: str, error: float, values: str, verb: str) -> None:
+def _print(out: str, shown: str, error: float, values: str, verb: str) -> None:
     of = "between input and output " if verb == "denoised" else ""
     print_line(f"{out}: {shown}; MSE {of}{error:.4g} (squared error summed over {values})")

@@ -38,6 +38,7 @@ from autoencode.data.storage import MemoryStorage, Storage
 from autoencode.errors import DataError, ResourceError, is_out_of_memory
 from autoencode.io.files import GZIP, open_regular, reason, shown
 from autoencode.io.memory import TooLarge
+from autoencode.io.urls import is_url
 
 _KINDS = (
     "a folder or archive of images (.zip, .tar), .csv, .parquet, .npy, .npz or IDX (.gz or not)"
@@ -220,6 +221,8 @@ def origin(source: Any, options: Options) -> tuple[str, str]:
     )
     if isinstance(source, str) and source in SOURCES:
         return source, source if reloadable else ""
+    if is_url(source):
+        return _stem(Path(source)), str(source) if reloadable else ""
     path = existing(source)
     return _stem(path), str(path) if reloadable else ""
 

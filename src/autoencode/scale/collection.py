@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import file_digest
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from autoencode.data.read.chunks import FolderChunks, image_chunks
-from autoencode.errors import AutoencodeError, RunError
-from autoencode.io.store import reading, writing
+from autoencode.data.read.chunks import FolderChunks, Listing, image_chunks
+from autoencode.errors import AutoencodeError
+from autoencode.io.store import reading
+from autoencode.io.urls import is_url
 from autoencode.models.new_data import preprocessing_of
-from autoencode.models.run import Run, open_run
-from autoencode.scale.parts import CollectionPart
+from autoencode.models.run import open_run
 from autoencode.scale.tasks import require_seen
 
 # Images in a part: of small ones, some seconds of work.
 PART_SIZE = 10_000
+# The files of a run that its model is made of.
+_MODEL = ("run.json", "recipe.json", "weights.safetensors", "critics.safetensors", "network.py")
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Images and the model that they are for.
+    """Images and the model that they are for, which workers need not see.
 
-    run: the folder of a run.   weights: SHA-256 of its weights.
-    source, options: as of `load_data`.
+    run: the contents of the files of the model.   weights: SHA-256 of its weights.
+    source, options: as of `load_data`, the path absolute; or the URL of a folder or an archive.
     """
 
-    run: Path
+    run: Mapping[str, bytes]
     weights: str
-    source: Path
+    source: Path | str
     options: Mapping[str, Any]
 
     @property
@@ -49,37 +47,39 @@ class Collection:
         }
 
     def model(self) -> Any:
-        """The trained model; this process keeps the last one.
+        """The trained model; this process keeps the last one."""
+        if self.weights not in _models:
+            _models.clear()
+            with tempfile.TemporaryDirectory(prefix="autoencode-") as folder:
+                for name, content in self.run.items():
+                    (Path(folder) / name).write_bytes(content)
+                _models[self.weights] = open_run(folder).load_model()
+        return _models[self.weights]
 
-        Raises:
-            RunError: the run has been trained anew, or a worker does not see it.
-        """
-        return _model(self.run, self.weights)
-
-    def images(self, part: CollectionPart | None = None) -> FolderChunks:
-        """All images, or those of a part.
+    def images(self, listed: Listing | None = None) -> FolderChunks:
+        """All images, or those that are listed.
 
         Raises:
             AutoencodeError: the source is no folder or archive of images.
         """
         preprocessing = preprocessing_of(self.model())
-        found = image_chunks(
-            self.source, preprocessing.shape, preprocessing.raw_shape, self.options
-        )
+        shapes = preprocessing.shape, preprocessing.raw_shape
+        found = image_chunks(self.source, *shapes, self.options, listed)
         if found is None:
             raise AutoencodeError(
                 f"{self.source} is no folder or archive of images, and only these are used in "
                 "parts",
                 "Leave out --workers and --cluster.",
             )
-        if part is not None:
-            found.only = slice(part.start, part.stop)
         return found
 
     def require_seen(self) -> None:
-        """Raises RunError: this worker does not see the run or the images."""
-        require_seen(self.run)
-        require_seen(self.source)
+        """Raises RunError: this worker does not see the images."""
+        if isinstance(self.source, Path):
+            require_seen(self.source)
+
+
+_models: dict[str, Any] = {}
 
 
 def collection(run: str | Path, source: str | Path, options: Mapping[str, Any]) -> Collection:
@@ -90,24 +90,13 @@ def collection(run: str | Path, source: str | Path, options: Mapping[str, Any]) 
     """
     found = open_run(run)
     found.load_model()  # refuses a run that has none
-    return Collection(found.folder.absolute(), _digest(found), Path(source).absolute(), options)
-
-
-def _digest(run: Run) -> str:
-    with reading(run.weights) as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _model(run: Path, weights: str) -> Any:
-    require_seen(run)
-    found = open_run(run)
-    if _digest(found) != weights:
-        raise RunError(
-            f"The weights of {run} are not those that the parts were begun with",
-            "Write into another folder: --out.",
-        )
-    return found.load_model()
+    files = {}
+    for name in _MODEL:
+        if (found.folder / name).exists():
+            with reading(found.folder / name) as file:
+                files[name] = file.read()
+    place = str(source) if is_url(source) else Path(source).absolute()
+    return Collection(files, sha256(files[found.weights.name]).hexdigest(), place, options)
 
 
 def refuse_same_stems(names: list[str]) -> None:
@@ -125,25 +114,3 @@ def refuse_same_stems(names: list[str]) -> None:
                 "may have one name",
                 "Rename one of them.",
             )
-
-
-@contextmanager
-def moved_into(folder: Path, part: CollectionPart) -> Iterator[Path]:
-    """A folder to write into, whose files replace those in `folder` one by one at the end."""
-    temporary = folder / f".part-{part.number:05d}-{uuid.uuid4().hex}"
-    try:
-        with writing(folder):
-            yield temporary
-            for root, _, names in os.walk(temporary):
-                target = folder / Path(root).relative_to(temporary)
-                target.mkdir(parents=True, exist_ok=True)
-                for name in names:
-                    (Path(root) / name).replace(target / name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def sweep_parts(folder: Path) -> None:
-    """Deletes what workers left that were killed."""
-    for path in folder.glob(".part-*-*"):
-        shutil.rmtree(path, ignore_errors=True)

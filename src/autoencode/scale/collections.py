@@ -19,14 +19,14 @@ import numpy as np
 
 from autoencode.arguments import check_value
 from autoencode.errors import AutoencodeError
+from autoencode.io.files import shown
 from autoencode.scale.collection import (
     PART_SIZE,
     Collection,
     collection,
-    moved_into,
     refuse_same_stems,
-    sweep_parts,
 )
+from autoencode.scale.folders import OutFolder, out_folder
 from autoencode.scale.parts import CollectionPart, PartDone, PartsFolder, write_parts
 from autoencode.use.anomalies import (
     QUANTILE,
@@ -43,7 +43,7 @@ from autoencode.use.anomalies import (
 )
 from autoencode.use.chunks import Chunks
 from autoencode.use.codes import write_codes
-from autoencode.use.files import refuse_existing, require_pyarrow, rows_to
+from autoencode.use.files import require_pyarrow, rows_to
 from autoencode.use.reconstructions import Written, write_reconstructions
 from autoencode.use.scores import SAMPLES, CodeScores, Method, Scorer
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from autoencode.data import Data
+    from autoencode.data.read.chunks import Listing
 
 
 def write_codes_in_parts(
@@ -70,9 +71,12 @@ def write_codes_in_parts(
 
     Columns are as of `use.codes.write_codes`.
 
-    run: the folder of a run.   source, options: as of `load_data`; all workers see run, source and
-        out under these names.
-    out: the folder.   part_size: images in a part.   scale: as of `write_codes`.
+    run: the folder of a run.
+    source, options: as of `load_data`; or the URL of a folder or an archive of images, such as
+        s3://bucket/images, which fsspec opens.
+    out: the folder, a path or a URL in a store of objects. All workers see source and out under
+        these names.
+    part_size: images in a part.   scale: as of `write_codes`.
     workers, cluster: as of `fit_many`.
 
     Returns the number of rows and sentences on what was converted or skipped.
@@ -86,7 +90,7 @@ def write_codes_in_parts(
     """
     images = collection(run, source, options)
     folder = _folder(images, out, {"verb": "embed", "scale": scale}, part_size)
-    write_parts(folder, partial(_codes, images, folder.path, scale), "embedding", workers, cluster)
+    write_parts(folder, partial(_codes, images, folder.out, scale), "embedding", workers, cluster)
     folder.end()
     return sum(each.rows for each in folder.in_order()), folder.notices
 
@@ -108,9 +112,8 @@ def write_reconstructions_in_parts(
     """
     images = collection(run, source, options)
     folder = _folder(images, out, {"verb": "reconstruct"}, part_size, by_name=True)
-    write = partial(_reconstructions, images, folder.path)
+    write = partial(_reconstructions, images, folder.out)
     write_parts(folder, write, "reconstructing", workers, cluster)
-    sweep_parts(folder.path)
     n = sum(each.rows for each in folder.in_order())
     error = sum(each.error for each in folder.in_order()) / max(n, 1)
     folder.end(squared_error=error)
@@ -147,7 +150,7 @@ def write_anomalies_in_parts(
     model = images.model()
     scorer = Scorer(model, method, None if training is None else training.train, samples, seed)
     threshold = None if contamination is not None else threshold_of(scorer, training, quantile)
-    heat = None if maps is None else _Maps(Path(maps).absolute(), white_of(model, training))
+    heat = None if maps is None else _Maps(out_folder(maps), white_of(model, training))
     if heat is not None and not heat.white:
         raise AutoencodeError(
             "What is white in maps is taken from the validation part, which cannot be loaded",
@@ -166,28 +169,28 @@ def write_anomalies_in_parts(
     }
     folder = _folder(images, out, plan, part_size, by_name=heat is not None)
     if heat is not None:
-        if not folder.done:
-            refuse_existing(heat.folder, overwrite=False)
-        heat.folder.mkdir(parents=True, exist_ok=True)
+        if not folder.done and heat.folder.names():
+            raise AutoencodeError(f"{heat.folder} exists", "Choose another folder: --maps.")
+        heat.folder.create()
     write = partial(
         _scores,
         images,
-        folder.path,
+        folder.out,
         _Scoring(method, samples, seed, scorer.fitted, tuple(normal)),
         limit,
         heat,
     )
     write_parts(folder, write, "scoring", workers, cluster)
     if heat is not None:
-        sweep_parts(heat.folder)
-    scores = np.concatenate([_column(path, "score") for path in folder.files()])
+        heat.folder.sweep()
+    scores = np.concatenate([_scores_of(folder.out, name) for name in folder.files()])
     if threshold is None:
         assert contamination is not None  # else there is a threshold
         threshold = threshold_within(scores, contamination)
-        for path in folder.files():
-            _decide(path, threshold)
+        for name in folder.files():
+            _decide(folder.out, name, threshold)
     folder.end(threshold=threshold.value, origin=threshold.origin)
-    labels = list(_labels(folder.files())) if normal else None
+    labels = list(_labels(folder)) if normal else None
     known = labels if labels and len(labels) == len(scores) else None
     return summed_up(scores, known, threshold, normal, folder.notices, seed)
 
@@ -199,28 +202,32 @@ def _folder(
 
     by_name: files have the names of the images, so that these have to differ.
     """
-    names = images.images().names()
+    listed = images.images().listing()
     if by_name:
-        refuse_same_stems(names)
+        refuse_same_stems([shown(file.path) for file in listed.files])
     if plan["verb"] != "reconstruct":
         require_pyarrow(Path(out))
-    folder = PartsFolder(Path(out).absolute(), {**images.plan, **plan}, len(names), size)
+    folder = PartsFolder(out_folder(out), {**images.plan, **plan}, listed, size)
     folder.begin()
     return folder
 
 
-def _codes(images: Collection, folder: Path, scale: bool, part: CollectionPart) -> PartDone:
+def _codes(
+    images: Collection, folder: OutFolder, scale: bool, part: CollectionPart, listed: Listing
+) -> PartDone:
     images.require_seen()
     name = f"part-{part.number:05d}.parquet"
-    model = images.model()
-    rows, notices = write_codes(model, images.images(part), folder / name, scale, overwrite=True)
+    with folder.staged() as new:
+        rows, notices = write_codes(images.model(), images.images(listed), new / name, scale)
     return PartDone(rows, name, notices=notices)
 
 
-def _reconstructions(images: Collection, folder: Path, part: CollectionPart) -> PartDone:
+def _reconstructions(
+    images: Collection, folder: OutFolder, part: CollectionPart, listed: Listing
+) -> PartDone:
     images.require_seen()
-    with moved_into(folder, part) as new:
-        done = write_reconstructions(images.model(), images.images(part), new)
+    with folder.staged() as new:
+        done = write_reconstructions(images.model(), images.images(listed), new)
     return PartDone(done.n, error=done.n * done.error, notices=done.notices)
 
 
@@ -239,51 +246,57 @@ class _Scoring:
 class _Maps:
     """Where maps go, and the error that is white in them."""
 
-    folder: Path
+    folder: OutFolder
     white: float
 
 
 def _scores(
     images: Collection,
-    folder: Path,
+    folder: OutFolder,
     how: _Scoring,
     limit: float | None,
     maps: _Maps | None,
     part: CollectionPart,
+    listed: Listing,
 ) -> PartDone:
     images.require_seen()
     name = f"part-{part.number:05d}.parquet"
     scorer = Scorer(images.model(), how.method, None, how.samples, how.seed, how.fitted)
-    chunks = Chunks(images.model(), images.images(part))
-    with nullcontext() if maps is None else moved_into(maps.folder, part) as new:
-        found = list(scored(scorer, chunks, how.normal, new, 0.0 if maps is None else maps.white))
-        write_scores(folder / name, found, limit, overwrite=True)
+    chunks = Chunks(images.model(), images.images(listed))
+    with folder.staged() as new, nullcontext() if maps is None else maps.folder.staged() as drawn:
+        found = list(scored(scorer, chunks, how.normal, drawn, 0.0 if maps is None else maps.white))
+        write_scores(new / name, found, limit)
     return PartDone(sum(len(each.scores) for each in found), name, notices=chunks.notices)
 
 
-def _column(path: Path, name: str) -> np.ndarray:
+def _scores_of(folder: OutFolder, name: str) -> np.ndarray:
+    """The scores of a part."""
     from pyarrow import parquet
 
-    values: np.ndarray = parquet.read_table(path, columns=[name])[name].to_numpy()
+    with folder.open(name) as file:
+        values: np.ndarray = parquet.read_table(file, columns=["score"])["score"].to_numpy()
     return values
 
 
-def _labels(paths: Sequence[Path]) -> Iterator[str | None]:
+def _labels(folder: PartsFolder) -> Iterator[str | None]:
     """The labels of the parts that have any."""
     from pyarrow import parquet
 
-    for path in paths:
-        if "label" in parquet.read_schema(path).names:
-            yield from parquet.read_table(path, columns=["label"])["label"].to_pylist()
+    for name in folder.files():
+        with folder.out.open(name) as file:
+            opened = parquet.ParquetFile(file)
+            if "label" in opened.schema_arrow.names:
+                yield from opened.read(columns=["label"])["label"].to_pylist()
 
 
-def _decide(path: Path, threshold: Threshold) -> None:
+def _decide(folder: OutFolder, name: str, threshold: Threshold) -> None:
     """Adds the decisions to a part that has none."""
     from pyarrow import parquet
 
-    table = parquet.read_table(path)
+    with folder.open(name) as file:
+        table = parquet.read_table(file)
     if "anomaly" not in table.column_names:
         columns = {name: table[name].to_pylist() for name in table.column_names}
         columns["score"] = table["score"].to_numpy()
-        with rows_to(path, overwrite=True) as rows:
+        with folder.staged() as new, rows_to(new / name) as rows:
             rows.add({**columns, "anomaly": decisions(columns["score"], threshold.value)})

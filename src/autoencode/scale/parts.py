@@ -6,19 +6,23 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from autoencode.data.ranges import notices_of_chunks
+from autoencode.data.read.chunks import Listing
+from autoencode.data.read.layout import ImageFile
 from autoencode.errors import AutoencodeError
-from autoencode.io.store import add_line, read_json, read_lines, write_json, write_text, writing
+from autoencode.scale.folders import OutFolder
 from autoencode.scale.tasks import require_seen
 
 if TYPE_CHECKING:
     from distributed import Client
 
 # Readers of Parquet pass over files whose names begin with an underscore.
-PLAN, LINES, MANIFEST = "_plan.json", "_parts.jsonl", "_manifest.json"
+PLAN, MANIFEST = "_plan.json", "_manifest.json"
+# Files with the images of each part, while it is not written.
+IMAGES = "_images-"
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,12 @@ class PartDone:
 class PartsFolder:
     """The folder with its plan; the same plan goes on where it was stopped.
 
-    plan: what decides about the contents.   count: number of images.   size: images in a part.
+    plan: what decides about the contents.   listed: all images.   size: images in a part.
     """
 
-    path: Path
+    out: OutFolder
     plan: Mapping[str, Any]
-    count: int
+    listed: Listing
     size: int
     done: dict[int, PartDone] = field(default_factory=dict)
 
@@ -65,17 +69,23 @@ class PartsFolder:
         return [CollectionPart(n, i, min(i + self.size, self.count)) for n, i in enumerate(starts)]
 
     @property
+    def count(self) -> int:
+        """The number of images."""
+        return len(self.listed.files)
+
+    @property
     def notices(self) -> tuple[str, ...]:
-        """What was converted or skipped, in any part."""
-        return notices_of_chunks([each.notices for each in self.in_order()])
+        """What was converted or skipped, of the whole and in any part."""
+        of_parts = notices_of_chunks([each.notices for each in self.in_order()])
+        return (*self.listed.notices, *of_parts)
 
     def in_order(self) -> list[PartDone]:
         """What was done of each part, in the order of the parts."""
         return [self.done[number] for number in sorted(self.done)]
 
-    def files(self) -> list[Path]:
-        """The files of the parts, in order."""
-        return [self.path / each.file for each in self.in_order()]
+    def files(self) -> list[str]:
+        """The names of the files of the parts, in order."""
+        return [each.file for each in self.in_order()]
 
     def begin(self) -> None:
         """Makes the folder with its plan, or takes what a call of the same plan has done.
@@ -83,59 +93,56 @@ class PartsFolder:
         Raises:
             AutoencodeError: it holds something else.
         """
+        names = "\n".join(file.path for file in self.listed.files).encode(errors="surrogateescape")
         plan = {**self.plan, "images": self.count, "part_size": self.size}
-        plan = json.loads(json.dumps(plan, default=str))
-        folder = self.path
-        if folder.exists() and not folder.is_dir():
-            raise AutoencodeError(f"{folder} is a file, and parts need a folder", "Choose another.")
-        if (folder / PLAN).exists():
-            found = read_json(folder / PLAN)
+        plan = json.loads(json.dumps({**plan, "names": sha256(names).hexdigest()}, default=str))
+        folder = self.out
+        if folder.has(PLAN):
+            found = folder.read(PLAN)
             other = [key for key in {**found, **plan} if found.get(key) != plan.get(key)]
+            if other and other[0] in ("images", "names"):
+                raise AutoencodeError(
+                    f"{folder} holds parts of other images: since it was begun, files were added, "
+                    "deleted or renamed",
+                    "Write into another folder: --out.",
+                )
             if other:
                 raise AutoencodeError(
                     f"{folder} holds parts with another {other[0].replace('_', ' ')}: "
                     f"{found.get(other[0])}, and {plan.get(other[0])} was given",
                     "Give the same to go on, or choose another folder: --out.",
                 )
+            there = folder.names()
             for number, each in self._recorded():
-                if not each.file or (folder / each.file).exists():
+                if not each.file or each.file in there:
                     self.done[number] = each
-            # Without a line that was cut off, so that others can follow.
-            lines = [self._line(part) for part in self.parts if part.number in self.done]
-            write_text(folder / LINES, "".join(f"{json.dumps(line)}\n" for line in lines))
             return
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.names():
             raise AutoencodeError(
                 f"{folder} has files of another kind", "Choose another folder: --out."
             )
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / PLAN, plan)
+        folder.create()
+        folder.write(PLAN, plan)
 
     def _recorded(self) -> Iterator[tuple[int, PartDone]]:
-        lines = []
-        if (self.path / MANIFEST).exists():
-            lines = read_json(self.path / MANIFEST)["parts"]
-        if (self.path / LINES).exists():
-            lines += read_lines(self.path / LINES)
-        for each in lines:
+        lines = self.out.read(MANIFEST)["parts"] if self.out.has(MANIFEST) else []
+        for each in [*lines, *self.out.records()]:
             done = PartDone(each["rows"], each["file"], each["error"], tuple(each["notices"]))
             yield each["part"], done
 
     def add(self, part: CollectionPart, done: PartDone) -> None:
         """Keeps what was done of a part."""
         self.done[part.number] = done
-        add_line(self.path / LINES, self._line(part))
+        self.out.record(part.number, self._line(part))
 
     def end(self, **figures: Any) -> None:
         """Writes the manifest: the parts, and figures of the whole."""
         rows = sum(each.rows for each in self.done.values())
         lines = [self._line(part) for part in self.parts]
-        write_json(
-            self.path / MANIFEST, {"images": self.count, "rows": rows, **figures, "parts": lines}
-        )
-        with writing(self.path):
-            (self.path / LINES).unlink(missing_ok=True)
+        self.out.write(MANIFEST, {"images": self.count, "rows": rows, **figures, "parts": lines})
+        self.out.forget_records()
+        self.out.delete([name for name in self.out.names() if name.startswith(IMAGES)])
+        self.out.sweep()
 
     def _line(self, part: CollectionPart) -> dict[str, Any]:
         done = self.done[part.number]
@@ -152,14 +159,14 @@ class PartsFolder:
 
 def write_parts(
     folder: PartsFolder,
-    write: Callable[[CollectionPart], PartDone],
+    write: Callable[[CollectionPart, Listing], PartDone],
     what: str,
     workers: int | None,
     cluster: str | Client | None,
 ) -> None:
     """Has the parts that are missing written by workers.
 
-    write: writes one part in a worker, whole or not at all; it can be pickled.
+    write: writes one part with its images in a worker, whole or not at all; it can be pickled.
     what: the verb of the progress bar.   workers, cluster: as of `fit_many`.
 
     Raises:
@@ -174,9 +181,19 @@ def write_parts(
     missing = [part for part in folder.parts if part.number not in folder.done]
     if missing:
         with connected(cluster, min(workers or cores(), len(missing))) as client:
+            # A worker reads the names of its images, and does not look for all of them.
+            for part in missing:
+                folder.out.write(
+                    f"{IMAGES}{part.number:05d}.json",
+                    {
+                        "files": folder.listed.files[part.start : part.stop],
+                        "names": folder.listed.names,
+                        "examined": folder.listed.examined,
+                    },
+                )
             run_tasks(
                 client,
-                partial(_part, write, folder.path),
+                partial(_part, write, folder.out),
                 missing,
                 folder.add,
                 f"{what}, parts",
@@ -185,8 +202,10 @@ def write_parts(
 
 
 def _part(
-    write: Callable[[CollectionPart], PartDone], folder: Path, part: CollectionPart
+    write: Callable[[CollectionPart, Listing], PartDone], out: OutFolder, part: CollectionPart
 ) -> PartDone:
     """Writes one part in a worker."""
-    require_seen(folder / PLAN)
-    return write(part)
+    require_seen(str(out), out.has(PLAN))
+    listed = out.read(f"{IMAGES}{part.number:05d}.json")
+    files = [ImageFile(*file) for file in listed["files"]]
+    return write(part, Listing(files, listed["names"], listed["examined"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -41,7 +42,10 @@ def run_tasks(
     from autoencode.scale.dispatch import lost
 
     # As a task of its own it is sent to each worker once, and made again where a worker is lost.
-    shared = client.submit(_same, function, pure=False)
+    with warnings.catch_warnings():
+        # It may hold a model; a copy in the memory of one worker would be lost with that worker.
+        warnings.filterwarnings("ignore", "Sending large graph")
+        shared = client.submit(_same, function, pure=False)
     futures = {client.submit(_called, shared, task, pure=False): task for task in tasks}
     total = before + len(tasks)
     with Bar(what, total) as bar, StopSignals() as signals:
@@ -97,10 +101,13 @@ def _called(function: Callable[[T], R], task: T) -> R:
     return function(task)
 
 
-def require_seen(path: Path) -> None:
-    """Raises RunError: this worker does not see a file or folder of the client."""
-    if not path.exists():
+def require_seen(place: Path | str, seen: bool | None = None) -> None:
+    """Raises RunError: this worker does not see a file or folder of the client.
+
+    seen: whether it does, where `place` is no path.
+    """
+    if not (Path(place).exists() if seen is None else seen):
         raise RunError(
-            f"A worker of the cluster does not see {path}",
+            f"A worker of the cluster does not see {place}",
             "All hosts need it under the same name, on a file system that they share.",
         )

@@ -9,7 +9,10 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +20,10 @@ from autoencode.data.read.cifar import is_batch_archive
 from autoencode.data.read.image import ENDINGS, MAX_PIXELS
 from autoencode.data.read.scan import IgnoreRules, ImageTree, Opened
 from autoencode.errors import DataError
-from autoencode.io.files import Unusable, open_file, open_regular, said, shown
+from autoencode.io.files import Unusable, decoding, open_file, open_regular, said, shown
 from autoencode.io.memory import check_memory, gigabytes
 from autoencode.io.tar import tar_entries
+from autoencode.io.urls import UrlFolder, is_url
 
 MAX_BYTES = 4 * MAX_PIXELS  # of one image file, unpacked: that of the largest image, uncompressed
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -32,6 +36,11 @@ def is_tar(path: Path) -> bool:
     (True, False)
     """
     return path.name.lower().endswith(TAR_ENDINGS)
+
+
+def is_zip(path: str | Path) -> bool:
+    """Whether a file is a .zip archive, by its name."""
+    return str(path).lower().endswith(".zip")
 
 
 def is_image_archive(path: Path) -> bool:
@@ -60,11 +69,11 @@ class ZipTree(ImageTree):
         DataError: the archive is damaged or encrypted.
     """
 
-    def __init__(self, source: Path, rules: IgnoreRules) -> None:
+    def __init__(self, source: Path | str, rules: IgnoreRules) -> None:
         super().__init__(source, rules)
-        with open_regular(source) as file:  # checks and messages
+        with _opened(source) as file:  # checks and messages
             zipfile.ZipFile(file).close()
-        self._file = open_file(source)
+        self._file = UrlFolder(str(source)).open() if is_url(source) else open_file(source)
         self._archive = zipfile.ZipFile(self._file)
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for info in self._archive.infolist():
@@ -113,11 +122,11 @@ class TarTree(ImageTree):
         TooLarge: its images do not fit into memory.
     """
 
-    def __init__(self, source: Path, rules: IgnoreRules) -> None:
+    def __init__(self, source: Path | str, rules: IgnoreRules) -> None:
         super().__init__(source, rules)
         self._content: dict[str, np.ndarray] = {}
         total = 0
-        with open_regular(source) as file:
+        with _opened(source) as file:
             entries = tar_entries(file)
             for entry in entries:
                 name = _entry_name(self, entry.name)
@@ -142,6 +151,22 @@ class TarTree(ImageTree):
     def open(self, path: str) -> Opened:
         """The content of an image."""
         return io.BytesIO(self._content[path].data)
+
+
+@contextmanager
+def _opened(source: Path | str) -> Iterator[Any]:
+    """Open an archive, a path or a URL, to decode it in the block.
+
+    Raises:
+        DataError: it is damaged, or the path cannot be opened.
+        AutoencodeError, RunError: the URL cannot be used.
+    """
+    if not is_url(source):
+        with open_regular(source) as file:
+            yield file
+        return
+    with UrlFolder(str(source)).open() as file, decoding(shown(source)):
+        yield file
 
 
 def _entry_name(tree: ImageTree, name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ from autoencode.data.read.layout import ImageFile, arrange
 from autoencode.data.read.paths import existing, is_folder_of_images
 from autoencode.data.read.scan import ImageTree
 from autoencode.io.files import shown
+from autoencode.io.urls import is_url
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a folder or an archive, or some of them, found and not yet read.
+
+    files: in order.   names: of all their classes, see `label_names`.
+    examined: number of all images, and of files that cannot be used.
+    notices: about the folder as a whole.
+    """
+
+    files: Sequence[ImageFile]
+    names: Sequence[str]
+    examined: int
+    notices: tuple[str, ...] = ()
 
 
 class FolderChunks:
@@ -39,24 +56,38 @@ class FolderChunks:
     What the folders mean, and which images are refused, is as in `read_folder`; what only the
     pixels or the header of a file show is refused when the file is read.
 
-    folder: a folder, an archive or an image file.
+    folder: a folder, an archive or an image file; or the URL of a folder or an archive.
     shape: of one example of the model.
+    listed: what an earlier search has found; without it, all images are looked for.
     n: number of images, known while they are read.
-    only: which of the sorted files are read.
     notices: about the folder as a whole, complete when all images are read.
     """
 
-    def __init__(self, folder: Path, options: Options, shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        options: Options,
+        shape: Sequence[int],
+        listed: Listing | None = None,
+    ) -> None:
         self.folder, self.options, self.shape = folder, options, shape
-        self.n, self.only = 0, slice(None)
+        self.n, self.listed = 0, listed
         self.notices: list[str] = []
-        self._started: tuple[ImageTree, Iterator[Decoded], list[str]] | None = None
+        self._started: tuple[ImageTree, Iterator[Decoded], Sequence[str]] | None = None
 
-    def names(self) -> list[str]:
-        """The names of the images, in order, without reading any."""
+    def listing(self) -> Listing:
+        """All images, without reading any."""
         with open_tree(self.folder, self.options) as tree:
-            refuse_without_images(tree)
-            return [shown(file.path) for file in arrange(tree.images, self.options, tree.source)[0]]
+            return self._listing(tree)
+
+    def _listing(self, tree: ImageTree) -> Listing:
+        refuse_without_images(tree)
+        refuse_bad(tree, self.options)
+        files, notices = arrange(tree.images, self.options, tree.source)
+        if {file.part for file in files} != {"all"}:
+            notices.append("All parts of the data are used together.")
+        notices += [*tree.notices(), *unread_notices(tree)]
+        return Listing(files, label_names(files), tree.examined, tuple(notices))
 
     def start(self) -> None:
         """Find the images, and begin to read them where there are many.
@@ -66,18 +97,13 @@ class FolderChunks:
         options = self.options
         size = None if options.size is None else (options.size[0], options.size[1])
         with ExitStack() as opened, quiet_pillow():
-            tree = opened.enter_context(open_tree(self.folder, options))
-            refuse_without_images(tree)
-            refuse_bad(tree, options)
-            files, self.notices = arrange(tree.images, options, tree.source)
-            names = label_names(files)
-            files = files[self.only]
-            self.n = len(files)
-            if {file.part for file in files} != {"all"}:
-                self.notices.append("All parts of the data are used together.")
+            tree = opened.enter_context(open_tree(self.folder, options, self.listed is None))
+            listed = self._listing(tree) if self.listed is None else self.listed
+            tree.total = listed.examined
+            self.n, self.notices = len(listed.files), [*listed.notices]
             pixels = math.prod(self.shape)
-            images = decode_in_chunks(tree, files, size, pixels, "reading images")
-            self._started = tree, images, names
+            images = decode_in_chunks(tree, listed.files, size, pixels, "reading images")
+            self._started = tree, images, listed.names
             opened.pop_all()
 
     def __iter__(self) -> Iterator[RawData]:
@@ -93,11 +119,7 @@ class FolderChunks:
                     good += len(raw.parts["all"][0])
                     yield raw
             refuse_all_bad(range(good), tree)
-            self.notices += [
-                *tree.notices(),
-                *skip_notices(tree, options),
-                *unread_notices(tree),
-            ]
+            self.notices += skip_notices(tree, options)
 
     def _chunk(self, tree: ImageTree, decoded: Decoded, names: Sequence[str]) -> RawData | None:
         """The good images of a chunk; None if all are bad."""
@@ -140,12 +162,18 @@ class FolderChunks:
 
 
 def image_chunks(
-    source: Any, shape: Sequence[int], raw_shape: Sequence[int] | None, options: Mapping[str, Any]
+    source: Any,
+    shape: Sequence[int],
+    raw_shape: Sequence[int] | None,
+    options: Mapping[str, Any],
+    listed: Listing | None = None,
 ) -> FolderChunks | None:
     """The images of a source for a trained model; None if it is no folder or archive of images.
 
+    What is at a URL is taken to be a folder or, by its ending, an archive of images.
+
     shape, raw_shape: of one example, as the model has it and as the data of its training had it.
-    options: as of `load_data`.
+    options: as of `load_data`.   listed: as of `FolderChunks`.
 
     Raises:
         DataError: there is no such source or option.
@@ -156,7 +184,9 @@ def image_chunks(
     if len(shape) > 1 and raw_shape != shape:
         given.setdefault("size", tuple(shape[-2:]))
     found = options_of(given)
-    path = existing(source)
-    if found.labels is not None or found.vectors is not None or not is_folder_of_images(path):
+    if found.labels is not None or found.vectors is not None:
         return None
-    return FolderChunks(path, found, shape)
+    if is_url(source):
+        return FolderChunks(str(source), found, shape, listed)
+    path = existing(source)
+    return FolderChunks(path, found, shape, listed) if is_folder_of_images(path) else None

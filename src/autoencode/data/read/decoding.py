@@ -229,6 +229,7 @@ class _Parallel(Generic[R]):
         ahead: int = 0,
     ) -> None:
         self.batches, self.what = batches, what
+        self._work, self._tree = work, tree
         self.n = sum(map(len, batches))
         # An open archive cannot be shared between processes, because they would share its position.
         many = processes and isinstance(tree, FolderTree) and self.n >= MANY_FILES
@@ -236,7 +237,11 @@ class _Parallel(Generic[R]):
         if many and can_start(what):
             self.results = Workers(lambda i: work(tree, batches[i]), len(batches), what, ahead)
         else:
-            self.results = (work(tree, batch) for batch in batches)
+            self.results = map(self._done, batches)
+
+    def _done(self, batch: Sequence[ImageFile]) -> R:
+        self._tree.expect([file.path for file in batch])
+        return self._work(self._tree, batch)
 
     def __iter__(self) -> Iterator[tuple[Sequence[ImageFile], R]]:
         with Bar(self.what, self.n) as bar:

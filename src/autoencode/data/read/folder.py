@@ -16,16 +16,18 @@ import numpy as np
 
 from autoencode.data.options import ReadOptions
 from autoencode.data.raw import BadFile, RawData
-from autoencode.data.read.archive import TarTree, ZipTree, is_tar
+from autoencode.data.read.archive import TarTree, ZipTree, is_tar, is_zip
 from autoencode.data.read.decoding import decode_files, for_each, read_headers
 from autoencode.data.read.depth import CommonType, common_type, odd_bands
 from autoencode.data.read.image import ENDINGS, UNREAD, Header, quiet_pillow
 from autoencode.data.read.layout import ImageFile, arrange, relative
 from autoencode.data.read.names import natural_key
+from autoencode.data.read.remote import UrlTree
 from autoencode.data.read.resize import resized
 from autoencode.data.read.scan import FileTree, FolderTree, IgnoreRules, ImageTree, Opened, counted
 from autoencode.errors import DataError
 from autoencode.io.files import shown
+from autoencode.io.urls import is_url
 
 if TYPE_CHECKING:
     from autoencode.data.storage import Storage
@@ -62,17 +64,27 @@ def read_folder(folder: Path, options: ReadOptions, storage: Storage) -> RawData
         return read_tree(tree, options, storage)
 
 
-def open_tree(source: Path, options: ReadOptions) -> ImageTree:
+def open_tree(source: Path | str, options: ReadOptions, search: bool = True) -> ImageTree:
     """The image files of a folder or of an archive, found and not yet read.
+
+    source: a path or a URL.
+    search: look for the images of a folder; without it they are opened by known paths.
 
     Raises:
         DataError: an archive that is damaged or encrypted.
+        AutoencodeError, RunError: a URL cannot be used.
     """
     rules = IgnoreRules(options.ignore)
+    if isinstance(source, str) and is_url(source):
+        if is_tar(Path(source)):
+            return TarTree(source, rules)
+        return ZipTree(source, rules) if is_zip(source) else UrlTree(source, rules, search)
+    source = Path(source)
     if source.is_dir():
         given = (options.train_dir, options.test_dir)
         paths = ["/".join(relative(each, source)) for each in given if each]
-        return FolderTree(source, rules, [path for path in paths if path.startswith("..")])
+        outside = [path for path in paths if path.startswith("..")]
+        return FolderTree(source, rules, outside, search)
     if is_image_file(source):
         return FileTree(source)
     return TarTree(source, rules) if is_tar(source) else ZipTree(source, rules)

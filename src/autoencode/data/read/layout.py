@@ -82,7 +82,7 @@ class _Branch:
 
 
 def arrange(
-    paths: Iterable[str], options: ReadOptions, source: Path
+    paths: Iterable[str], options: ReadOptions, source: Path | str
 ) -> tuple[list[ImageFile], list[str]]:
     """The part and the class of each image, sorted by both and in natural order, and notices.
 
@@ -118,7 +118,7 @@ def arrange(
 
 
 def _given_parts(
-    root: _Branch, options: ReadOptions, source: Path, notices: list[str]
+    root: _Branch, options: ReadOptions, source: Path | str, notices: list[str]
 ) -> dict[str, _Branch]:
     """The parts that train_dir and test_dir name."""
     test = _given(root, options.test_dir, "test_dir", source)
@@ -153,7 +153,7 @@ def _given_parts(
     return _inner({part: parts[part] for part in _PART_NAMES if part in parts})
 
 
-def _given(root: _Branch, folder: str | None, option: str, source: Path) -> _Branch | None:
+def _given(root: _Branch, folder: str | None, option: str, source: Path | str) -> _Branch | None:
     if folder is None:
         return None
     branch = root.below(relative(folder, source))
@@ -167,14 +167,14 @@ def _given(root: _Branch, folder: str | None, option: str, source: Path) -> _Bra
     return branch
 
 
-def relative(folder: str, source: Path) -> tuple[str, ...]:
+def relative(folder: str, source: Path | str) -> tuple[str, ...]:
     """The names on the way from the source to a folder, given as a path from there or absolute."""
     path = os.path.relpath(os.path.join(source, os.path.expanduser(folder)), source)
     return () if path == "." else tuple(Path(path).parts)
 
 
 def _found_parts(
-    root: _Branch, options: ReadOptions, source: Path, notices: list[str]
+    root: _Branch, options: ReadOptions, source: Path | str, notices: list[str]
 ) -> dict[str, _Branch]:
     """The parts that the names of folders tell; "all" if they tell none."""
     branch = root
@@ -220,7 +220,7 @@ def _inner(parts: Mapping[str, _Branch]) -> dict[str, _Branch]:
 
 
 def _with_classes(
-    parts: Mapping[str, _Branch], options: ReadOptions, source: Path, notices: list[str]
+    parts: Mapping[str, _Branch], options: ReadOptions, source: Path | str, notices: list[str]
 ) -> list[ImageFile]:
     """The images with the folders as their classes, if there are any."""
     names: dict[str, None] = {}
@@ -272,7 +272,9 @@ def _with_classes(
     ]
 
 
-def _refuse_doubtful(parts: Mapping[str, _Branch], names: Sequence[str], source: Path) -> None:
+def _refuse_doubtful(
+    parts: Mapping[str, _Branch], names: Sequence[str], source: Path | str
+) -> None:
     """Refuse folders that would be classes, and by their names are parts, masks or the like."""
     alike = like_parts(names)
     left = [*alike, *(name for name in not_classes(names) if name not in alike)]
@@ -303,7 +305,7 @@ def _refuse_doubtful(parts: Mapping[str, _Branch], names: Sequence[str], source:
     )
 
 
-def _one_class(only: _Branch, source: Path) -> DataError:
+def _one_class(only: _Branch, source: Path | str) -> DataError:
     return DataError(
         f"In {shown(source)}, all {len(only.paths):,} images are in the one folder {only.title}, "
         "and one class teaches nothing",
@@ -312,7 +314,7 @@ def _one_class(only: _Branch, source: Path) -> DataError:
     )
 
 
-def _files_beside(branch: _Branch, source: Path) -> DataError:
+def _files_beside(branch: _Branch, source: Path | str) -> DataError:
     inside = len(branch.paths) - len(branch.files)
     where = shown(os.path.join(source, *branch.prefix))
     few = len(branch.files) <= 3
@@ -324,7 +326,7 @@ def _files_beside(branch: _Branch, source: Path) -> DataError:
     )
 
 
-def _nested(folder: _Branch, below: _Branch, source: Path) -> DataError:
+def _nested(folder: _Branch, below: _Branch, source: Path | str) -> DataError:
     inner = ", ".join(map(shown, list(below.folders)[:5]))
     one = shlex.quote(shown(os.path.join(source, *below.prefix)))
     more = " …" if len(below.folders) > 5 else ""
@@ -337,7 +339,7 @@ def _nested(folder: _Branch, below: _Branch, source: Path) -> DataError:
 
 
 def _beside(
-    branch: _Branch, part_of: Mapping[str, str], beside: list[str], source: Path
+    branch: _Branch, part_of: Mapping[str, str], beside: list[str], source: Path | str
 ) -> DataError:
     """The error that folders or images are beside the parts."""
     left = [*beside, *branch.files]

@@ -11,6 +11,7 @@ from autoencode.data.read.cifar import is_batch_name
 from autoencode.data.read.table_file import folder_tables, is_table_file
 from autoencode.errors import DataError, did_you_mean
 from autoencode.io.files import reason, shown
+from autoencode.io.urls import is_url
 
 
 def existing(source: str | Path) -> Path:
@@ -21,6 +22,12 @@ def existing(source: str | Path) -> Path:
     """
     if not str(source):
         raise DataError("The name of the data is empty", "Give a name or a path.")
+    if is_url(source):
+        raise DataError(
+            f"{shown(str(source))} is a URL, and what is read from URLs is folders and archives of "
+            "images, for a trained model",
+            "Copy it to this computer first, and give the path.",
+        )
     try:
         path = Path(os.path.abspath(Path(source).expanduser()))
         if os.path.lexists(path):

@@ -60,23 +60,26 @@ Opened = BufferedReader | BytesIO
 class ImageTree(ABC):
     """The image files of a source, by their paths relative to it, separated by "/".
 
+    source: a path or a URL.
     images: the paths, in no order.
     bad: files and folders that cannot be used; a reader of the images adds to them.
     others: number of the files that are no images, by ending.
     """
 
-    def __init__(self, source: Path, rules: IgnoreRules) -> None:
+    def __init__(self, source: Path | str, rules: IgnoreRules) -> None:
         self.source, self.rules = source, rules
         self.images: list[str] = []
         self.bad: list[BadFile] = []
         self.others: Counter[str] = Counter()
         # Without the files that only a reader of their pixels finds.
         self.found_bad = 0
+        # Of a search that was made before this one was opened.
+        self.total: int | None = None
 
     @property
     def examined(self) -> int:
         """Number of images and of files that the search could not use."""
-        return len(self.images) + self.found_bad
+        return len(self.images) + self.found_bad if self.total is None else self.total
 
     @abstractmethod
     def open(self, path: str) -> Opened:
@@ -94,6 +97,9 @@ class ImageTree(ABC):
         """
         with self.open(path) as file:
             return file.read(limit)
+
+    def expect(self, paths: Sequence[str]) -> None:  # noqa: B027  # a disk answers at once
+        """Say which images are read next, in which order; others may be read too."""
 
     def shown(self, path: str = "") -> str:
         """The source, or the path of an image in it, as one line of text."""
@@ -150,13 +156,16 @@ class FolderTree(ImageTree):
     """The images of a folder, at any depth; links are followed, each folder is read once.
 
     outside: further folders to read, which need not be inside.
+    search: look for images; without it they are known, and are opened by their paths.
     """
 
-    def __init__(self, source: Path, rules: IgnoreRules, outside: Iterable[str] = ()) -> None:
+    def __init__(
+        self, source: Path, rules: IgnoreRules, outside: Iterable[str] = (), search: bool = True
+    ) -> None:
         super().__init__(source, rules)
         self._root = os.path.join(source, "")
         self._visited: set[tuple[int, int]] = set()
-        waiting = ["", *outside]
+        waiting = ["", *outside] if search else []
         # Without recursion: paths can be deeper than Python's stack.
         while waiting:
             waiting += self._list(waiting.pop())
