@@ -22,6 +22,7 @@ prepare()  # as in the command, before torch is imported
 
 import autoencode as ae  # noqa: E402
 from machine import machine  # noqa: E402
+from steps import steps_in  # noqa: E402
 
 # Steps that show how long a step takes.
 TIMED_STEPS = 10
@@ -40,23 +41,16 @@ MODELS = {
 }
 
 
-def steps_in(recipe: ae.Recipe, data: ae.Data, seconds: float, settings: dict[str, Any]) -> int:
-    """The number of steps that a training of so many seconds makes."""
-    ae.fit(recipe, data, steps=2, **settings)  # the first steps of a process are slow
-    summary = ae.fit(recipe, data, steps=TIMED_STEPS, **settings).summary
-    return max(TIMED_STEPS, int(seconds * summary["images_per_second"] / settings["batch_size"]))
-
-
 def measured(name: str, data: ae.Data, given: argparse.Namespace) -> str:
     """Trains and measures a model; its row of the table."""
     recipe = MODELS[name]
-    settings = {
+    settings: dict[str, Any] = {
         "batch_size": given.batch_size,
         "seed": given.seed,
         "compile": "off",
         "progress": False,
     }
-    steps = steps_in(recipe, data, 60 * given.minutes, settings)
+    steps = steps_in(recipe, data, 60 * given.minutes, TIMED_STEPS, **settings)
     fitted = ae.fit(recipe, data, steps=steps, validate_every=steps, **settings)
     part = data.validation if given.part == "validation" else data.test
     shown = replace(data, test=part)

@@ -20,19 +20,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import autoencode as ae
 from autoencode.cli.options import assignment
-from autoencode.data import Data
-from autoencode.train import Settings
 from machine import machine
+from steps import steps_in
 
 # Steps of the training that measures the speed; the first ones are slower than the others.
 PROBE_STEPS = 100
-
-
-def steps_in(recipe: ae.Recipe, data: Data, minutes: float) -> int:
-    """The number of steps that a training makes in so many minutes."""
-    probe = ae.fit(recipe, data, steps=PROBE_STEPS, compile="off", progress=False)
-    batch_size = Settings.of(recipe, {}).batch_size
-    return max(1, int(minutes * 60 * probe.summary["images_per_second"] / batch_size))
 
 
 def main() -> None:
@@ -52,7 +44,7 @@ def main() -> None:
         recipe = ae.RECIPES[given.recipe].but(latent=latent)
         for change in given.set:
             recipe = recipe.set(*assignment(change))
-        steps, errors, of_pca = steps_in(recipe, data, given.minutes), [], 0.0
+        steps, errors, of_pca = steps_in(recipe, data, 60 * given.minutes, PROBE_STEPS), [], 0.0
         began = time.perf_counter()
         for seed in range(given.seeds):
             fitted = ae.fit(recipe, data, steps=steps, seed=seed, progress=False)

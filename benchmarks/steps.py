@@ -1,0 +1,23 @@
+"""How many steps a training makes in a given time on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autoencode as ae
+from autoencode.data import Data
+from autoencode.train import Settings
+
+
+def steps_in(
+    recipe: ae.Recipe, data: Data, seconds: float, probe: int, **settings: Any
+) -> int:
+    """The number of steps in so many seconds, by a training of `probe` steps; at least one.
+
+    settings: of the training, as of `ae.fit`. What compiles takes is not counted.
+    """
+    settings = {**settings, "compile": "off", "progress": False}
+    ae.fit(recipe, data, steps=2, **settings)  # the first steps of a process are slow
+    summary = ae.fit(recipe, data, steps=probe, **settings).summary
+    batch_size = settings.get("batch_size") or Settings.of(recipe, {}).batch_size
+    return max(1, int(seconds * summary["images_per_second"] / batch_size))
