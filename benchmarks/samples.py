@@ -1,4 +1,4 @@
-"""Random images of three kinds of VAE after equal training times: `python benchmarks/samples.py DATA`.
+"""Random images of three kinds of VAE after equal training times.
 
     python benchmarks/samples.py cifar.zip --minutes 10 --page
 
@@ -76,11 +76,13 @@ def order(distances: dict[str, float]) -> str:
 def page(data: ae.Data, rows: dict[str, Row], given: argparse.Namespace, reference: str) -> str:
     """The page of the docs."""
     lines = "\n".join(row.line for row in rows.values())
+    time = f"{given.minutes:g} minutes"
     return f"""# Samples of three VAEs
 
-Random images of a flat VAE, of a VQ-VAE with the autoregressive prior that is fitted to its codebook
-entries, and of a deep hierarchical VAE. Each was trained on {data.name} for {given.minutes:g} minutes with
-the defaults of its recipe, which is short: the figures of the papers are from days on many processors.
+Random images of a flat VAE, of a VQ-VAE with the autoregressive prior that is fitted to its
+codebook entries, and of a deep hierarchical VAE. Each was trained on {data.name} for {time} with
+the defaults of its recipe. That is short: the figures of the papers are from days on many
+processors.
 
 ![Rows of images: test images, and images of each model](samples.png)
 
@@ -92,9 +94,11 @@ From above: test images, {", ".join(f"`{name}`" for name in rows)}.
 {reference} {order({name: row.distance for name, row in rows.items()})}
 
 Precision and recall are the shares of generated images among test images and of test images among
-generated ones, coverage the share of test images with a generated one near; see [Metrics](measures.md).
+generated ones, coverage the share of test images with a generated one near; see
+[Metrics](measures.md).
 
-`python benchmarks/samples.py DATA --minutes {given.minutes:g} --page`, seed {given.seed}, on {machine()}.
+`python benchmarks/samples.py DATA --minutes {given.minutes:g} --page`, seed {given.seed}, on
+{machine()}.
 """
 
 
@@ -121,7 +125,9 @@ def start() -> None:
     print(f"\n{reference} {order({name: row.distance for name, row in rows.items()})}")
     if given.page:
         test = data.test.x[:: max(1, len(data.test) // SHOWN)][:SHOWN].float() / 255
-        pictures = torch.cat([test, *(row.images.reshape(-1, *data.shape) for row in rows.values())])
+        pictures = torch.cat(
+            [test, *(row.images.reshape(-1, *data.shape) for row in rows.values())]
+        )
         save_picture(grid_picture(pictures, SHOWN), DOCS / "samples.png")
         (DOCS / "samples.md").write_text(page(data, rows, given, reference), encoding="utf-8")
 

@@ -9,9 +9,7 @@ from autoencode.data import Data
 from autoencode.train import Settings
 
 
-def steps_in(
-    recipe: ae.Recipe, data: Data, seconds: float, probe: int, **settings: Any
-) -> int:
+def steps_in(recipe: ae.Recipe, data: Data, seconds: float, probe: int, **settings: Any) -> int:
     """The number of steps in so many seconds, by a training of `probe` steps; at least one.
 
     settings: of the training, as of `ae.fit`. What compiles takes is not counted.

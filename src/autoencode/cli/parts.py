@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from autoencode.errors import AutoencodeError
-from autoencode.io.urls import is_url
 
 
 def local(out: str) -> Path:
@@ -14,6 +13,8 @@ def local(out: str) -> Path:
     Raises:
         AutoencodeError: it is a URL.
     """
+    from autoencode.io.urls import is_url  # loads numpy, which --help does without
+
     if is_url(out):
         raise AutoencodeError(
             f"{out} is a URL, and only parts are written to URLs", "Give --workers too."

@@ -200,6 +200,12 @@ class Recipe:
         if head == "model":  # its arguments are checked when the model is built
             model = _with_argument(self.model, rest, value) if rest else Spec(str(value))
             return self.but(model=model)
+        name = rest.partition(".")[0]
+        if head == "terms" and name in SLOTS["terms"] and name not in self.terms:
+            raise RecipeError(
+                f'The recipe has no term "{name}", so there is nothing named "{address}" to set',
+                f"Add it first: --set terms.{name}={name}.",
+            )
         if address not in self.addresses():
             raise RecipeError(
                 f'There is nothing named "{address}" to set',
