@@ -240,7 +240,7 @@ def test_what_is_refused(store, at, run, tmp_path, parts):
     ):
         with pytest.raises(error, match=what):
             write_codes_in_parts(run, source, out, **parts)
-    with pytest.raises(DataError, match="is a URL, and what is read from URLs") as caught:
+    with pytest.raises(DataError, match="is a URL, from which only embed") as caught:
         ae.load_data(at)
     assert caught.value.fix == "Copy it to this computer first, and give the path."
     store.get("lake/images", str(tmp_path / "images"), recursive=True)

@@ -24,8 +24,8 @@ def existing(source: str | Path) -> Path:
         raise DataError("The name of the data is empty", "Give a name or a path.")
     if is_url(source):
         raise DataError(
-            f"{shown(str(source))} is a URL, and what is read from URLs is folders and archives of "
-            "images, for a trained model",
+            f"{shown(str(source))} is a URL, from which only embed, anomalies, reconstruct and "
+            "denoise read, and only folders and archives of images",
             "Copy it to this computer first, and give the path.",
         )
     try:
