@@ -119,8 +119,8 @@ def start() -> None:
         rows[name] = measured(name, data, given.minutes, {"seed": given.seed})
         print(rows[name].line, flush=True)
     reference = (
-        f"The features are those of a classifier with a test accuracy of {accuracy:.1%}, trained on "
-        "the same data:\nsuch a distance is no FID, and compares with others of this table only."
+        f"The features are those of a classifier of these data with a test accuracy of "
+        f"{accuracy:.1%}:\nsuch a distance is no FID, and compares with others of this table only."
     )
     print(f"\n{reference} {order({name: row.distance for name, row in rows.items()})}")
     if given.page:

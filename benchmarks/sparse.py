@@ -311,9 +311,9 @@ that begins as the decoder, both in units of the mean and the scale of the data.
 directions of training examples. The term `aux-k` revives dead units. With top-k codes, a unit that
 stays inactive for a twentieth of the training begins anew at the error of an example that is
 reconstructed badly; it never does with `--set terms.aux-k=aux-k --set terms.aux-k.restart=0`.
-`bottleneck.k` is the number of active units, a fortieth of `--latent` by default: exact for top-k, on
-average for the others. On images, `sparse-top-k` and `sparse-batch-top-k` normalise features over the
-batch instead; `--set bottleneck.norm=batch` does so for vectors too.
+`bottleneck.k` is the number of active units, a fortieth of `--latent` by default: exact for top-k,
+on average for the others. On images, `sparse-top-k` and `sparse-batch-top-k` normalise features
+over the batch instead; `--set bottleneck.norm=batch` does so for vectors too.
 
 ## On a known dictionary
 

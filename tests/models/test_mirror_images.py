@@ -50,7 +50,6 @@ def test_only_images_that_look_the_same_are_mirrored(name):
     assert float(ratio[1]) == pytest.approx(1, abs=0.03)
     # With the likelihood of a VAE, interpolated images are other data.
     assert changed.training.get("augment") == (None if name == "vae" else 0.7)
-    assert changed.training.get("ema") == (None if name == "vae" else 0.999)
     assert ("70% of them" in notices[-1]) == (name != "vae")
     changed, notices = for_data(recipe, data_of(smooth(2400, one_sided=True)))
     assert "flip" not in changed.training
@@ -71,12 +70,8 @@ def test_what_is_given_counts():
     assert changed.training == kept.training
     assert "mirror" not in " ".join(notices)
     changed, notices = for_data(kept.but(training={"flip": False}), data)
-    assert changed.training == {"flip": False, "augment": 0.7, "ema": 0.999}
+    assert changed.training == {"flip": False, "augment": 0.7}
     assert "images are rotated, scaled and sheared a little, 70% of them" in notices[-1]
-    assert "a moving average (--ema 0.999; without: --ema 0)" in notices[-1]
-    changed, notices = for_data(kept.but(training={"augment": 0.2, "ema": 0.9}), data)
-    assert changed.training == {"flip": True, "augment": 0.2, "ema": 0.9}
-    assert "average" not in notices[-1]
     recipe, _ = adapted(ae.RECIPES["ae"], data, {"flip": False})
     assert ae.train.Settings.of(recipe, {"flip": False}).flip is False
     settings = {"steps": 5, "progress": False, "compile": "off"}

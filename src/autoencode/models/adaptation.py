@@ -35,9 +35,8 @@ LARGER: dict[str, Any] = {"width": 16, "hidden": (1024,)}
 # In place of the learning rate for networks with batch normalisation, which were tuned on MNIST.
 LARGER_LR = 1e-3
 # The share of these images that is rotated, scaled and sheared besides, where the squared error is
-# trained: with the bins of 8-bit values in a likelihood, interpolated values would not fit. And the
-# decay of the moving average of the weights, which such noise calls for.
-AUGMENT, EMA = 0.7, 0.999
+# trained: with the bins of 8-bit values in a likelihood, interpolated values would not fit.
+AUGMENT = 0.7
 # What is decided by the data, where the recipe leaves it open.
 DECIDED = ("network.linear", "likelihood.mean")
 
@@ -120,8 +119,6 @@ def _with_changed_images(recipe: Recipe, data: Data, given: Collection[str]) -> 
     ):
         chosen["augment"] = AUGMENT
     chosen = {k: v for k, v in chosen.items() if k not in (*given, *recipe.training)}
-    if "augment" in chosen and "ema" not in (*given, *recipe.training):
-        chosen["ema"] = EMA
     if not chosen:
         return recipe, ""
     if data.fingerprint not in _mirrored_errors:
@@ -135,14 +132,11 @@ def _with_changed_images(recipe: Recipe, data: Data, given: Collection[str]) -> 
         "augment": f"rotated, scaled and sheared a little, {AUGMENT:.0%} of them (without: "
         "--augment 0)",
     }
-    done = " and ".join(words[name] for name in chosen if name in words)
-    said = (
+    done = " and ".join(words[name] for name in chosen)
+    return recipe.but(training={**recipe.training, **chosen}), (
         f" In training, images are {done}, since PCA describes mirror images as well, with "
         f"{ratio:.3f} times the error."
     )
-    if "ema" in chosen:
-        said += f" The trained weights are a moving average (--ema {EMA:g}; without: --ema 0)."
-    return recipe.but(training={**recipe.training, **chosen}), said
 
 
 # Of the last data, by their fingerprint: a call may ask for each of many trainings.
