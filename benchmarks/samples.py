@@ -97,8 +97,8 @@ Precision and recall are the shares of generated images among test images and of
 generated ones, coverage the share of test images with a generated one near; see
 [Metrics](measures.md).
 
-`OMP_NUM_THREADS=1 python benchmarks/samples.py DATA --minutes {given.minutes:g} --page`, seed {given.seed}, on
-{machine()}.
+`OMP_NUM_THREADS=1 python benchmarks/samples.py DATA --minutes {given.minutes:g} --page`,
+seed {given.seed}, on {machine()}.
 """
 
 
