@@ -47,13 +47,22 @@ def test_every_address_can_be_set_to_what_it_is():
                 assert row.set(address, args[rest]) == row
 
 
-@pytest.mark.parametrize("address", ["terms.kl.weight", "terms.aux-k.restart", "terms.l1.nothing"])
-def test_an_argument_of_a_term_that_is_not_there(address):
+@pytest.mark.parametrize(
+    ("recipe", "address"),
+    [
+        ("sparse-top-k", "terms.aux-k.restart"),
+        ("sparse-batch-top-k", "terms.aux-k.weight"),
+        ("ae", "terms.l2.weight"),
+        ("vae", "terms.l1.nothing"),
+    ],
+)
+def test_an_argument_of_a_term_that_is_not_there(recipe, address):
     name = address.split(".")[1]
     with pytest.raises(RecipeError, match=f'has no term "{name}"') as caught:
-        RECIPES["ae"].set(address, 0.5)
+        RECIPES[recipe].set(address, 0.5)
     assert caught.value.fix == f"Add it first: --set terms.{name}={name}."
-    added = RECIPES["ae"].set(f"terms.{name}", name)
+    assert not RECIPES["ae"]._has_place_for("aux-k")
+    added = RECIPES[recipe].set(f"terms.{name}", name)
     if address.endswith("nothing"):
         with pytest.raises(RecipeError, match="nothing named"):
             added.set(address, 0.5)

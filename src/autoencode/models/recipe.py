@@ -201,7 +201,7 @@ class Recipe:
             model = _with_argument(self.model, rest, value) if rest else Spec(str(value))
             return self.but(model=model)
         name = rest.partition(".")[0]
-        if head == "terms" and name in SLOTS["terms"] and name not in self.terms:
+        if head == "terms" and name not in self.terms and self._has_place_for(name):
             raise RecipeError(
                 f'The recipe has no term "{name}", so there is nothing named "{address}" to set',
                 f"Add it first: --set terms.{name}={name}.",
@@ -222,6 +222,13 @@ class Recipe:
         return self.but(
             terms={**self.terms, name: _with_argument(self.terms[name], argument, value)}
         )
+
+    def _has_place_for(self, name: str) -> bool:
+        """Whether a term can be added, as far as its name and the bottleneck tell."""
+        if name not in SLOTS["terms"]:
+            return False
+        of_features = SLOTS["bottleneck"][self.bottleneck.kind].sparse
+        return {*SLOTS["terms"][name].needs} <= ({"features"} if of_features else set())
 
     def _has_none(self, address: str) -> bool:
         """Whether "none" is a value of an argument; the command line reads it as None."""
