@@ -109,3 +109,15 @@ def test_a_classification_loss_is_not_called_like_the_error(run, folder, drawn):
     assert len(titles) == 1
     assert titles[0].startswith("Classification error ")
     assert "nats" not in titles[0]
+
+
+def test_the_precision_of_the_likelihood(run, folder, drawn):
+    assert run("train vae --data digits --latent 2 --steps 4 --out r --no-report").code == 0
+    words = "evaluate r --measures likelihood --samples 10 --images 50 --json"
+    exact, rounded = run(words).json, run(f"{words} --precision bf16").json
+    assert 0 < abs(exact["nll"] - rounded["nll"]) < 0.1
+    assert "bf16" not in exact["notes"]["nll"]
+    assert "decoder in bf16" in rounded["notes"]["nll"]
+    refused = run(f"{words} --precision half")
+    assert refused.code == 2
+    assert "bf16" in refused.err

@@ -9,7 +9,7 @@ from scipy import stats
 
 from autoencode.data import Data, Split
 from autoencode.evaluation import evaluate
-from autoencode.evaluation.likelihood import likelihood_bounds
+from autoencode.evaluation.likelihood import likelihood_bounds, rounding_error
 from autoencode.evaluation.metric_info import metric_info
 from autoencode.models.build import build, sizes_for
 from autoencode.models.recipes.table import RECIPES
@@ -166,3 +166,17 @@ def test_likelihoods_compare_in_bits_and_say_the_same(grey):
         for kind in (*CONTINUOUS, *LEVELS)
     }
     assert len(notes) == 1
+
+
+def test_the_error_of_bf16_is_measured_and_said(grey):
+    model = model_of("gaussian")
+    found = {
+        precision: evaluate(model, grey, ["likelihood"], samples=20, precision=precision).to_dict()
+        for precision in ("float32", "bf16")
+    }
+    assert "bf16" not in found["float32"]["notes"]["nll"]
+    error = rounding_error(model, grey.test.x, samples=20)
+    assert (
+        f"changes the values of 12 of them by {error:.2g} nats each"
+        in found["bf16"]["notes"]["nll"]
+    )

@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 from autoencode.contract import Sizes
 from autoencode.errors import DataError, RecipeError
 from autoencode.evaluation import likelihood
-from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
+from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood, rounding_error
 from autoencode.models.assemble import SlotAutoencoder
 from autoencode.models.build import build
 from autoencode.models.recipe import Spec
@@ -131,6 +131,24 @@ def test_deterministic_and_leaves_everything_as_it_was():
     assert torch.equal(first, log_likelihood(model, x, samples=10))
     assert not torch.equal(first, log_likelihood(model, x, samples=10, seed=1))
     assert not first.requires_grad
+
+
+def test_bf16_changes_the_rounding_and_not_the_draws():
+    torch.manual_seed(3)
+    x = torch.rand(30, 8, 8).bernoulli()
+    for name in ("vae", "conv-vae", "cvae"):
+        sizes = Sizes((8, 8), (2,), context=10 if RECIPES[name].context else 0)
+        model = build(RECIPES[name], sizes, seed=0)
+        context = torch.arange(30) % 10 if sizes.context else None
+        exact = log_likelihood(model, x, context, samples=50)
+        rounded = log_likelihood(model, x, context, samples=50, precision="bf16")
+        others = log_likelihood(model, x, context, samples=50, seed=1)
+        change = (rounded - exact).abs()
+        assert rounded.dtype == torch.float32
+        assert 0 < change.mean() < 0.1 * (others - exact).abs().mean()
+        assert rounding_error(model, x, context, samples=50) == pytest.approx(change.mean().item())
+    with pytest.raises(RecipeError, match=r"precision.*float32.*bf16"):
+        log_likelihood(model, x, context, precision="float16")
 
 
 def test_bytes_images_and_channels(make_model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from autoencode.cli.process import prepare
 
@@ -161,14 +161,21 @@ def generating(shape: list[int], recipe: str, latent: int, images: int) -> Steps
     return Steps(steps())
 
 
-def likelihood(source: str, recipe: str, latent: int, images: int, samples: int) -> Steps:
+def likelihood(
+    source: str,
+    recipe: str,
+    latent: int,
+    images: int,
+    samples: int,
+    precision: Literal["float32", "bf16"] = "float32",
+) -> Steps:
     """ln p(x) of test images by importance sampling."""
     data = load_data(source)
     model = _model(list(data.shape), recipe, latent)
 
     def steps() -> Iterator[None]:
         while True:
-            log_likelihood(model, data.test.x[:images], samples=samples)
+            log_likelihood(model, data.test.x[:images], samples=samples, precision=precision)
             yield
 
     return Steps(steps())

@@ -13,6 +13,7 @@ from torch import Tensor
 from autoencode.data import Data, Split
 from autoencode.data.principal import mean_example
 from autoencode.evaluation.features import ReferenceData, reference_data
+from autoencode.evaluation.likelihood import Precision
 from autoencode.evaluation.metrics.generation import nearest_distances
 from autoencode.evaluation.metrics.intervals import bootstrap
 from autoencode.evaluation.records import Record
@@ -56,6 +57,7 @@ class EvaluationContext:
 
     batch_size: examples in one batch.
     samples, images: importance samples of ln p(x), and the number of test images for it.
+    precision: of the decoder's products for it, see `log_likelihood`.
     """
 
     model: Model
@@ -63,6 +65,7 @@ class EvaluationContext:
     batch_size: int = BATCH_SIZE
     samples: int = 1_000
     images: int = 1_000
+    precision: Precision = "float32"
 
     @property
     def recipe(self) -> Recipe:

@@ -48,7 +48,7 @@ def evaluate(
     cache: the cache of the run of this model. A measure that is in the cache is not taken again,
         and each new one is written at once, so that an interrupted evaluation can go on. The
         answer also holds the other measures in the cache.
-    options: batch_size, samples, images, see `EvaluationContext`.
+    options: batch_size, samples, images, precision, see `EvaluationContext`.
 
     Raises:
         DataError: there are no test examples, or their shape is not the model's.

@@ -18,7 +18,7 @@ from autoencode.models.run import Run
 
 
 def measure_run(
-    run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: int
+    run: Run, data: Data, model: Model, measures: Iterable[str] = QUICK, **options: Any
 ) -> Evaluation:
     """Evaluates the model of a run on the test part of `data`.
 

@@ -14,7 +14,7 @@ from autoencode.maths.mixture import MixtureDistribution
 from autoencode.maths.normal import NormalOfExamples, SharedScaleNormal, standard_normal
 from autoencode.maths.planar import Planar
 from autoencode.maths.power_spherical import PowerSpherical, SphereUniform
-from autoencode.maths.precision import Float32Linear, exact_products, widen
+from autoencode.maths.precision import Float32Linear, autocast, exact_products, widen
 from autoencode.maths.pushforward import Bijection, Composed, Pushforward, Tanh
 from autoencode.maths.rows import RowDistribution
 from autoencode.maths.similarity import SimilarityEnergy, ms_ssim, ssim
@@ -43,6 +43,7 @@ __all__ = [
     "SphereUniform",
     "SplineFlow",
     "Tanh",
+    "autocast",
     "decode_sparse",
     "encode_sparse",
     "exact_products",

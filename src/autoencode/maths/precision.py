@@ -39,6 +39,11 @@ class Float32Linear(nn.Linear):
             return functional.linear(x, self.weight, self.bias)
 
 
+def autocast(precision: torch.dtype, device: torch.device) -> torch.autocast:
+    """The context of a forward pass: matrix products in bfloat16 where `precision` is that."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Context manager that uses oneDNN for float32 matrix products, on CPUs where it is exact.

@@ -48,11 +48,6 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def autocast(precision: torch.dtype, device: torch.device) -> torch.autocast:
-    """The context of the forward pass: matrix products in bfloat16 where `precision` is that."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
-
-
 def keep_random_state(device: torch.device) -> AbstractContextManager[None]:
     """A context after which the random states of the CPU and of this device are as before."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autoencode.maths import autocast
 from autoencode.maths.sharding import Shard, sharded
 from autoencode.models.objective import LossOutput
 from autoencode.train.batches import Batch
 from autoencode.train.meter import squared_error
 from autoencode.train.optimizer import FusedAdamW
-from autoencode.train.precision import autocast
 from autoencode.train.state import TrainState
 
 

@@ -37,7 +37,10 @@ MEASURES: Mapping[str, Callable[[EvaluationContext], Iterator[Record]]] = {
 # The measures that take seconds, at the end of every training.
 QUICK = ("reconstruction", "pca", "objective", "codes", "imputation")
 # The options of `EvaluationContext` that a measure depends on.
-OPTIONS: Mapping[str, tuple[str, ...]] = {"pca": ("latent",), "likelihood": ("samples", "images")}
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "pca": ("latent",),
+    "likelihood": ("samples", "images", "precision"),
+}
 # What a measure leaves out of new data, without a training part: some metrics, or all, ().
 NEED_TRAIN: Mapping[str, tuple[str, ...]] = {
     "reconstruction": ("squared_error_of_mean",),

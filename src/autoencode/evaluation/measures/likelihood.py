@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from autoencode.evaluation.context import SEED, EvaluationContext
-from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds
+from autoencode.evaluation.likelihood import has_likelihood, likelihood_bounds, rounding_error
 from autoencode.evaluation.records import Record
 from autoencode.parts import LIKELIHOODS
 
+# Examples on which the error of bf16 is measured.
+CHECKED = 20
 # The likelihood of bits, and likelihoods of the 256 levels of 8-bit values.
 BITS = "bernoulli"
 LEVELS = ("discretised-logistic", "discretised-logistic-mixture")
@@ -27,10 +29,12 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
     x, samples = test.x[rows], ctx.samples
     context = None if ctx.context is None else ctx.context[rows]
     has_levels = test.x.dtype == torch.uint8 or kind in LEVELS
-    found = likelihood_bounds(ctx.model, x, context, samples, seed=SEED, levels=has_levels)
+    found = likelihood_bounds(
+        ctx.model, x, context, samples, seed=SEED, levels=has_levels, precision=ctx.precision
+    )
     which = f"the {len(x):,}" if len(x) == len(test) else f"{len(x):,} evenly spread"
     draws = f"{samples:,} samples for each of {which} test examples"
-    how = f"{draws}; {_pixels(ctx)}"
+    how = f"{draws}; {_pixels(ctx)}{_rounding(ctx, x, context)}"
     for name, nats, what in (
         ("negative_elbo", -found.elbo, "−ELBO, an upper bound of −ln p(x)"),
         ("nll", -found.log_likelihood, "−ln p(x) by importance sampling from the posterior"),
@@ -50,6 +54,19 @@ def measure(ctx: EvaluationContext) -> Iterator[Record]:
         bits = -log_probability.double() / (ctx.model.sizes.pixels * math.log(2))
         note = f"−log₂ of the probability of {of_what}, by importance sampling; {draws}."
         yield ctx.mean("bits_per_dimension", bits, "bits", note, rows)
+
+
+def _rounding(ctx: EvaluationContext, x: Tensor, context: Tensor | None) -> str:
+    """What bf16 changes, measured on examples among x; empty for float32."""
+    if ctx.precision != "bf16":
+        return ""
+    some = slice(None, None, -(-len(x) // CHECKED))
+    of_some = None if context is None else context[some]
+    error = rounding_error(ctx.model, x[some], of_some, ctx.samples)
+    return (
+        f"; decoder in bf16, which changes the values of {len(x[some])} of them by {error:.2g} "
+        "nats each on average"
+    )
 
 
 def _pixels(ctx: EvaluationContext) -> str:
