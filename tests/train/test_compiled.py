@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from autoencode.data import Data, Split
 from autoencode.errors import Diverged, Interrupted, RecipeError
 from autoencode.models.build import build, sizes_for
 from autoencode.models.conditions import context_width
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import callbacks, fit, resume
 from autoencode.train import trainer as trainer_module
+from autoencode.train.compile import channels_last
 from autoencode.train.compile import step as step_module
 from autoencode.train.compile.step import STEPS_PREPARED, CompiledStep
 from autoencode.train.optimizer import FusedAdamW
@@ -88,11 +90,66 @@ def test_the_traced_step_with_likelihoods_of_several_outputs(kind, digits):
     compare_steps(RECIPES["vae"].set("network.hidden", (16,)).set("likelihood", kind), digits)
 
 
-def compare_steps(recipe, digits):
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("conv-ae", (3, 12, 10)),
+        pytest.param("conv-vae", (1, 13, 7), marks=pytest.mark.long),
+        pytest.param("conv-ae", (16, 16), marks=pytest.mark.long),
+        pytest.param("resnet-vae", (3, 8, 8), marks=pytest.mark.long),
+        pytest.param("conv-denoising-ae", (5, 6, 9), marks=pytest.mark.long),
+    ],
+)
+def test_the_step_with_channels_last_is_the_step(name, shape, monkeypatch):
+    monkeypatch.setattr(step_module, "MAX_NUMBERS", 0)
+    x = torch.rand(90, *shape, generator=torch.Generator().manual_seed(0))
+    part = Split(x, None)
+    data = Data("made", "", {}, part, Split(x[:9], None), part, (), "made")
+    recipe = RECIPES[name].set("network.width", 4).set("network.hidden", (16,))
+    assert traced(advanced(trainer_of(recipe, data))).compiled_step.channels_last
+    # 32 examples, 9 of which fill no power of two of rows.
+    for batch_size in (32, 9):
+        compare_steps(recipe, data, batch_size=batch_size)
+
+
+def test_batch_normalisation_with_channels_last_is_that_of_torch():
+    torch.manual_seed(0)
+    for shape in ((6, 8, 4, 4), (3, 5, 7, 3), (40, 96, 2, 2)):
+        x = torch.randn(shape).contiguous(memory_format=torch.channels_last) + 3
+        weight, bias, g = torch.rand(shape[1]), torch.rand(shape[1]), torch.randn(shape)
+        means = [torch.zeros(shape[1]) for _ in range(2)]
+        variances = [torch.ones(shape[1]) for _ in range(2)]
+        leaves = [each.requires_grad_() for each in (x, weight, bias)]
+        expected = torch.nn.functional.batch_norm(
+            x, means[0], variances[0], weight, bias, training=True, momentum=0.2
+        )
+        gradients = torch.autograd.grad(expected, leaves, g)
+        with torch.no_grad():
+            out, mean, inverse = channels_last._batch_norm(
+                x, weight, bias, means[1], variances[1], True, 0.2, 1e-5
+            )
+            found = channels_last._batch_norm_backward(
+                g, x, weight, *means, mean, inverse, True, 1e-5, [True] * 3
+            )
+        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close((means[1], variances[1]), (means[0], variances[0]))
+        torch.testing.assert_close(found, gradients, rtol=1e-4, atol=1e-5)
+        assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_grey_digits_are_convolved_as_products_and_large_batches_are_not(digits, monkeypatch):
+    recipe = RECIPES["conv-ae"].set("network.hidden", (16,))
+    assert not traced(advanced(trainer_of(recipe, digits))).compiled_step.channels_last
+    assert traced(advanced(trainer_of(RECIPES["resnet-vae"], digits))).compiled_step.channels_last
+    monkeypatch.setattr(step_module, "MAX_NUMBERS", 32 * 64 - 1)
+    assert traced(advanced(trainer_of(recipe, digits))).compiled_step.channels_last
+
+
+def compare_steps(recipe, digits, **settings):
     recipe = recipe.but(sampler=None, schedules={})
     if recipe.network.kind == "resnet":
         recipe = recipe.set("network.width", 4)
-    plain, other = trainer_of(recipe, digits), trainer_of(recipe, digits)
+    plain, other = (trainer_of(recipe, digits, **settings) for _ in range(2))
     advance(plain, 1), advance(other, 1)
     expected, found = advance(plain, 3), advance(traced(other), 3)
     for a, b in zip(expected, found, strict=True):

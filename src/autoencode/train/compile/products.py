@@ -32,13 +32,13 @@ def _mm(a: Tensor, b: Tensor) -> Any:
     if min(sides) > MAX_THIN or max(sides) > MAX_LONG or a.dtype != torch.float32:
         return NotImplemented
     if inner <= MAX_THIN:
-        return (a.unsqueeze(2) * _contiguous(b).unsqueeze(0)).sum(1)
+        return (a.unsqueeze(2) * contiguous(b).unsqueeze(0)).sum(1)
     if columns <= MAX_THIN:
-        return (a.unsqueeze(1) * _contiguous(b.t()).unsqueeze(0)).sum(2)
+        return (a.unsqueeze(1) * contiguous(b.t()).unsqueeze(0)).sum(2)
     return (a.t().unsqueeze(2) * b.unsqueeze(1)).sum(0)
 
 
-def _contiguous(x: Tensor) -> Tensor:
+def contiguous(x: Tensor) -> Tensor:
     """The same numbers, contiguous in memory; the compiler would compute each anew at each use."""
     x = x.contiguous()
     # A view of memory makes the compiler write the numbers to memory.
@@ -130,7 +130,7 @@ def _is_narrow(
 
 def _channels_first(x: Tensor) -> Tensor:
     """[B, C, H, W] to [C, H·W·B]."""
-    return _contiguous(x.permute(1, 2, 3, 0)).flatten(1)
+    return contiguous(x.permute(1, 2, 3, 0)).flatten(1)
 
 
 def _images(rows: Tensor, sides: Sequence[int]) -> Tensor:
@@ -150,13 +150,13 @@ def _patches(
         (n + 2 * p - k) // s + 1
         for n, p, k, s in zip(x.shape[2:], padding, kernel, stride, strict=True)
     ]
-    x = _contiguous(functional.pad(x.permute(1, 2, 3, 0), (0, 0, left, left, top, top)))
+    x = contiguous(functional.pad(x.permute(1, 2, 3, 0), (0, 0, left, left, top, top)))
     pixels = [
         x[:, i : i + down * sides[0] : down, j : j + along * sides[1] : along]
         for i in range(high)
         for j in range(wide)
     ]
-    return _contiguous(torch.stack(pixels, 1).flatten(0, 1))
+    return contiguous(torch.stack(pixels, 1).flatten(0, 1))
 
 
 def _transposed(
@@ -178,14 +178,14 @@ def _transposed(
     weights = parts.permute(3, 5, 1, 0, 2, 4).reshape(down * along * channels, -1)
     above, before = (m - 1 for m in taps)
     below, after = (max(0, q - n) for q, n in zip(places, y.shape[2:], strict=True))
-    y = _contiguous(functional.pad(y.permute(1, 2, 3, 0), (0, 0, before, after, above, below)))
+    y = contiguous(functional.pad(y.permute(1, 2, 3, 0), (0, 0, before, after, above, below)))
     pixels = [
         y[:, above - m : above - m + places[0], before - n : before - n + places[1]]
         for m in range(taps[0])
         for n in range(taps[1])
     ]
-    neighbours = _contiguous(torch.stack(pixels, 1).flatten(0, 1))
-    found = _contiguous(weights) @ neighbours.flatten(1)
+    neighbours = contiguous(torch.stack(pixels, 1).flatten(0, 1))
+    found = contiguous(weights) @ neighbours.flatten(1)
     found = found.view(down, along, channels, *places, -1)
     images = found.permute(2, 3, 0, 4, 1, 5).reshape(
         channels, places[0] * down, places[1] * along, -1
@@ -193,9 +193,12 @@ def _transposed(
     return images[:, top : top + sides[0], left : left + sides[1]].permute(3, 0, 1, 2)
 
 
-AS_PRODUCTS: dict[Any, Callable[..., Any]] = {
+MATRICES: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.mm.default: _mm,
     torch.ops.aten.addmm.default: _addmm,
+}
+AS_PRODUCTS: dict[Any, Callable[..., Any]] = {
+    **MATRICES,
     torch.ops.aten.convolution.default: _convolution,
     torch.ops.aten.convolution_backward.default: _convolution_backward,
 }

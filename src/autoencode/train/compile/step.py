@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autoencode.train.batches import Batches
+from autoencode.train.compile.channels_last import CHANNELS_LAST
 from autoencode.train.compile.graph import StepGraph, compiled, step_inputs
 from autoencode.train.compile.products import AS_PRODUCTS
 from autoencode.train.compile.recording import Recording
@@ -27,13 +28,16 @@ from autoencode.train.step import StepOutput
 # the same training is compiled always or never.
 SECONDS_SAVED_PER_OPERATION = 8e-6
 SECONDS_TO_COMPILE, SECONDS_PER_OPERATION = 10.0, 0.04
+# Batches of images with at most so many numbers are convolved as products of matrices.
+MAX_NUMBERS = 400_000
 # Steps whose inputs are made at once.
 STEPS_PREPARED = 64
 # Steps that start together on a GPU.
 STEPS_RECORDED = 4
 # Operations whose time is arithmetic: they are not faster when compiled.
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
-# Where these are left on a processor, all others take little time, and nothing is saved.
+# Where these are left on a processor, and maps do not have their channels last, all others take
+# little time, and nothing is saved.
 LARGEST = {"convolution", "convolution_backward"}
 
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
@@ -46,6 +50,7 @@ RECORDED = {"cuda"}
 class CompiledStep:
     """`train_step` of one training, compiled; it changes the same state.
 
+    channels_last: whether maps are computed with their channels last in memory.
     copies: the weights that the step reads in bfloat16, in that type.
     tables: on a GPU, what differs in each step, for the next steps, see `_read_from_tables`.
     recordings: on a GPU, the operations of one step and of several.
@@ -56,7 +61,9 @@ class CompiledStep:
     def __init__(self, state: TrainState, batches: Batches) -> None:
         """Traces the step, see `StepGraph`."""
         self.state, self.batches = state, batches
-        self.traced = StepGraph(state, batches, AS_PRODUCTS)
+        self.channels_last = _better_channels_last(state, batches)
+        rewritten = CHANNELS_LAST if self.channels_last else AS_PRODUCTS
+        self.traced = StepGraph(state, batches, rewritten)
         self.graph, self.updates = self.traced.graph, self.traced.updates
         self.copies: list[Tensor] = []
         # Python code between two operations on large tensors finds the caches full of them: what
@@ -222,7 +229,8 @@ class CompiledStep:
     def seconds_saved(self) -> float:
         """Seconds that each step is expected to become shorter by."""
         names = self._operations()
-        if LARGEST & set(names) and self.state.device.type == "cpu":
+        on_cpu = self.state.device.type == "cpu"
+        if LARGEST & set(names) and on_cpu and not self.channels_last:
             return 0.0
         return SECONDS_SAVED_PER_OPERATION * sum(name not in LARGE for name in names)
 
@@ -233,6 +241,22 @@ class CompiledStep:
     def _operations(self) -> list[str]:
         called = [node.target for node in self.graph.graph.nodes if node.op == "call_function"]
         return [getattr(target, "overloadpacket", target).__name__ for target in called]
+
+
+def _better_channels_last(state: TrainState, batches: Batches) -> bool:
+    """Whether convolutions are faster with channels last than as products of their patches.
+
+    Measured on processors: with a bottleneck of 2, 28×28 grey images in batches of 200 take 1.3
+    times as long, 32×32 colour images with 8 and 16 channels 0.75 and 0.6 times, 64×64 half.
+    """
+    if state.device.type != "cpu":
+        return False
+    convolutions = [m for m in state.objective.modules() if isinstance(m, nn.Conv2d)]
+    if not convolutions:
+        return False
+    # Those without strides are not written as products.
+    dense = any(min(m.stride) == 1 and max(m.kernel_size) > 1 for m in convolutions)
+    return dense or batches[0].raw.numel() > MAX_NUMBERS
 
 
 def _is_cast(node: Any) -> bool:
