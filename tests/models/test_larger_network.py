@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autoencode as ae
-from autoencode.models.adaptation import LARGER_LR, for_data
+from autoencode.models.adaptation import FORMER_HIDDEN, LARGER, LARGER_LR, for_data
 from autoencode.models.recipes.base import NORMALISED
 from autoencode.train.session import adapted
 
@@ -19,12 +19,12 @@ def noise(shape, n=40):
 def test_large_images_have_a_larger_network(shape):
     recipe, notices = for_data(ae.RECIPES["conv-ae"], noise(shape))
     assert recipe.network.args["width"] == 16
-    assert recipe.network.args["hidden"] == (1024,)
+    assert recipe.network.args["hidden"] == LARGER["hidden"]
     assert recipe.training["lr"] == LARGER_LR
     assert recipe.training["warmup"] == NORMALISED["warmup"]
     assert (
-        "Its network is one for photographs: network.width=16, network.hidden=[1024], lr 0.001 in "
-        "place of 0.003." in notices[-1]
+        "Its network is one for photographs: network.width=16, network.hidden=[1024, 512, 256], "
+        "lr 0.001 in place of 0.003." in notices[-1]
     )
 
 
@@ -42,7 +42,7 @@ def test_what_is_given_counts():
     base = ae.RECIPES["conv-ae"]
     recipe, notices = for_data(base.set("network.width", 4), data)
     assert recipe.network.args["width"] == 4
-    assert "photographs: network.hidden=[1024], lr" in notices[-1]
+    assert "photographs: network.hidden=[1024, 512, 256], lr" in notices[-1]
     recipe, notices = adapted(base, data, {"lr": 0.01, "flip": None})
     assert recipe.training == base.training
     assert "lr 0.001" not in notices[-1]
@@ -58,7 +58,7 @@ def test_a_training_says_it_and_keeps_it(tmp_path, capsys):
     data = noise((3, 32, 32), n=60)
     run = ae.fit("conv-ae", data, steps=2, out=tmp_path / "run", progress=True).run
     assert run.settings["lr"] == LARGER_LR
-    assert run.recipe.network.args["hidden"] == (1024,)
+    assert run.recipe.network.args["hidden"] == LARGER["hidden"]
     assert "Its network is one for photographs" in capsys.readouterr().err
 
 
@@ -67,4 +67,12 @@ def test_a_training_from_the_weights_of_a_run_has_its_network(tmp_path):
     ae.fit("conv-ae", data, steps=2, out=tmp_path / "first", progress=False)
     again = ae.fit("conv-ae", data, steps=2, init=str(tmp_path / "first"), progress=False)
     assert again.model.recipe.network.args["width"] == 16
-    assert again.model.recipe.network.args["hidden"] == (1024,)
+    assert again.model.recipe.network.args["hidden"] == LARGER["hidden"]
+
+
+def test_a_run_that_was_trained_with_the_former_network_goes_on_with_it(tmp_path):
+    data = noise((3, 32, 32), n=60)
+    former = ae.RECIPES["conv-ae"].set("network.width", 16).set("network.hidden", FORMER_HIDDEN)
+    ae.fit(former, data, steps=2, out=tmp_path / "first", progress=False)
+    again = ae.fit("conv-ae", data, steps=2, init=str(tmp_path / "first"), progress=False)
+    assert again.model.recipe.network.args["hidden"] == FORMER_HIDDEN

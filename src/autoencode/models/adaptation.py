@@ -31,7 +31,9 @@ MAX_MIRRORED_ERROR = 1.03
 # Networks whose defaults are for digits, and what they have for images of so many values.
 CONVOLUTIONAL = ("conv", "resnet")
 LARGE_IMAGE = 1024
-LARGER: dict[str, Any] = {"width": 16, "hidden": (1024,)}
+LARGER: dict[str, Any] = {"width": 16, "hidden": (1024, 512, 256)}
+# Of runs that were trained before the present values.
+FORMER_HIDDEN = (1024,)
 # In place of the learning rate for networks with batch normalisation, which were tuned on MNIST.
 LARGER_LR = 1e-3
 # The share of these images that is rotated, scaled and sheared besides, where the squared error is
@@ -184,6 +186,7 @@ def _as_in(recipe: Recipe, init: Recipe) -> Recipe:
             recipe = recipe.set(address, value)
     if recipe.network.kind == init.network.kind and recipe.network.kind in CONVOLUTIONAL:
         for name, larger in LARGER.items():
-            if name not in recipe.network.args and init.network.args.get(name) == larger:
-                recipe = recipe.set(f"network.{name}", larger)
+            value = init.network.args.get(name)
+            if name not in recipe.network.args and value in (larger, FORMER_HIDDEN):
+                recipe = recipe.set(f"network.{name}", value)
     return recipe
