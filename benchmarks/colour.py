@@ -4,9 +4,9 @@
 
 DATA is a name, folder or archive of images, as `autoencode train --data` takes it. Each training
 has the default settings of the recipe and as many steps as this machine makes in the given time,
-which a first short training measures, or as many as --steps says. Prints, for each number of latent dimensions, the squared
-error on the test images, summed over the values of an image, of PCA and of the model, its mean
-over the seeds, and the difference in percent: negative is better than PCA.
+which a first short training measures, or as many as --steps says. Prints, for each number of latent
+dimensions, the squared error on the test images, summed over the values of an image, of PCA and of
+the model, its mean over the seeds, and the difference in percent: negative is better than PCA.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def page(record: dict[str, Any]) -> str:
             "",
             table(rows, NLL, "all images once"),
             "",
-            f"Number of images in the measurement: {few}. All process one image after another, so "
+            f"Number of images in the measurement: {few}. All decode one image after another, so "
             f"the time for 10,000 images is, in proportion: {', '.join(totals)}."
             + (f" The lower bound is {limit:.1f} times as fast as Pythae." if limit else ""),
             "",
