@@ -28,6 +28,15 @@ def test_large_images_have_a_larger_network(shape):
     )
 
 
+@pytest.mark.parametrize(
+    ("latent", "hidden"),
+    [(128, (1024, 512, 256)), (129, (1024, 512)), (256, (1024, 512)), (2000, (1024,))],
+)
+def test_no_layer_is_narrow_beside_the_code(latent, hidden):
+    recipe, _ = for_data(ae.RECIPES["conv-ae"].but(latent=latent), noise((3, 32, 32)))
+    assert recipe.network.args["hidden"] == hidden
+
+
 @pytest.mark.parametrize("name", ["conv-ae", "ae", "vae"])
 def test_small_images_and_other_networks_stay(name):
     shape = (3, 8, 8) if name == "conv-ae" else (3, 32, 32)

@@ -102,7 +102,7 @@ def _with_larger_network(recipe: Recipe, data: Data, given: Collection[str]) -> 
     """The recipe with a network for photographs in place of one for digits, and a sentence."""
     if recipe.network.kind not in CONVOLUTIONAL or prod(data.shape) < LARGE_IMAGE:
         return recipe, ""
-    changes = {name: value for name, value in LARGER.items() if name not in recipe.network.args}
+    changes = {k: v for k, v in _larger(recipe).items() if k not in recipe.network.args}
     for name, value in changes.items():
         recipe = recipe.set(f"network.{name}", value)
     words = [f"network.{name}={list(v) if name == 'hidden' else v}" for name, v in changes.items()]
@@ -110,6 +110,12 @@ def _with_larger_network(recipe: Recipe, data: Data, given: Collection[str]) -> 
         recipe = recipe.but(training={**recipe.training, "lr": LARGER_LR})
         words.append(f"lr {LARGER_LR:g} in place of {NORMALISED['lr']:g}")
     return recipe, f" Its network is one for photographs: {', '.join(words)}." if words else ""
+
+
+def _larger(recipe: Recipe) -> dict[str, Any]:
+    """`LARGER`, without dense layers that would be narrow beside the code."""
+    first, *others = LARGER["hidden"]
+    return {**LARGER, "hidden": (first, *(w for w in others if w >= 2 * recipe.latent))}
 
 
 def _with_changed_images(recipe: Recipe, data: Data, given: Collection[str]) -> tuple[Recipe, str]:
@@ -185,7 +191,7 @@ def _as_in(recipe: Recipe, init: Recipe) -> Recipe:
         if value is not None:
             recipe = recipe.set(address, value)
     if recipe.network.kind == init.network.kind and recipe.network.kind in CONVOLUTIONAL:
-        for name, larger in LARGER.items():
+        for name, larger in _larger(recipe).items():
             value = init.network.args.get(name)
             if name not in recipe.network.args and value in (larger, FORMER_HIDDEN):
                 recipe = recipe.set(f"network.{name}", value)
