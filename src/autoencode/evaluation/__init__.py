@@ -5,7 +5,11 @@ from autoencode.evaluation.classifier import Classifier, label_fidelity, trained
 from autoencode.evaluation.evaluate import evaluate
 from autoencode.evaluation.features import Features, features_of
 from autoencode.evaluation.headlines import Headline, headlines
-from autoencode.evaluation.likelihood import likelihood_bounds, log_likelihood
+from autoencode.evaluation.likelihood import (
+    likelihood_bounds,
+    log_likelihood,
+    rounding_error,
+)
 from autoencode.evaluation.measures import MEASURES, QUICK
 from autoencode.evaluation.metrics.class_probes import knn_hits, linear_probe_hits
 from autoencode.evaluation.metrics.clusters import (
@@ -90,6 +94,7 @@ __all__ = [
     "projected",
     "psnr",
     "reconstruct",
+    "rounding_error",
     "sap",
     "saved_projection",
     "silhouette",
