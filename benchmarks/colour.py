@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--latent", type=int, nargs="+", default=[2, 16, 64, 128])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--steps", type=int, help="steps of each training, instead of its minutes")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     data = ae.load_data(given.data)
     print(f"{data.name}, {len(data.train):,} training images {data.shape}; {machine()}")
