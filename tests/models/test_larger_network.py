@@ -71,6 +71,7 @@ def test_a_training_says_it_and_keeps_it(tmp_path, capsys):
     assert "Its network is one for photographs" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_training_from_the_weights_of_a_run_has_its_network(tmp_path):
     data = noise((3, 32, 32), n=60)
     ae.fit("conv-ae", data, steps=2, out=tmp_path / "first", progress=False)
@@ -79,6 +80,7 @@ def test_a_training_from_the_weights_of_a_run_has_its_network(tmp_path):
     assert again.model.recipe.network.args["hidden"] == LARGER["hidden"]
 
 
+@pytest.mark.long
 def test_a_run_that_was_trained_with_the_former_network_goes_on_with_it(tmp_path):
     data = noise((3, 32, 32), n=60)
     former = ae.RECIPES["conv-ae"].set("network.width", 16).set("network.hidden", FORMER_HIDDEN)

@@ -137,6 +137,7 @@ def test_batch_normalisation_with_channels_last_is_that_of_torch():
         assert out.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.long
 def test_grey_digits_are_convolved_as_products_and_large_batches_are_not(digits, monkeypatch):
     recipe = RECIPES["conv-ae"].set("network.hidden", (16,))
     assert not traced(advanced(trainer_of(recipe, digits))).compiled_step.channels_last
