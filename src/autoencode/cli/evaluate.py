@@ -68,6 +68,8 @@ def evaluate(
     )
     metrics = found.to_dict()
     print_result(metrics, summary_lines(opened, metrics), json)
+    if precision == "bf16" and "nll" in metrics["notes"]:
+        print_message("note", metrics["notes"]["nll"])
     if opened.address != str(opened.folder):
         print_message(
             "note",
