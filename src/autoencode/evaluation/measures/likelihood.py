@@ -64,8 +64,8 @@ def _rounding(ctx: EvaluationContext, x: Tensor, context: Tensor | None) -> str:
     of_some = None if context is None else context[some]
     error = rounding_error(ctx.model, x[some], of_some, ctx.samples)
     return (
-        f"; decoder in bf16, which changes the values of {len(x[some])} of them by {error:.2g} "
-        "nats each on average"
+        f"; decoder in bf16: the values of {len(x[some])} of them were also computed in float32, "
+        f"and differ by {error:.2g} nats on average"
     )
 
 
