@@ -51,20 +51,25 @@ def trained(source: str, device: str, steps: dict[str, int], latent: int) -> lis
     return rows
 
 
-def many(source: str, device: str, models: int, steps: int, latent: int) -> dict[str, Any]:
-    """Trains `ae` with so many seeds; the seconds of all."""
+def many(
+    source: str, device: str, models: int, steps: int, latent: int, mode: str
+) -> dict[str, Any]:
+    """Trains `ae` with so many seeds; the seconds of all, and those that compiling took."""
     data, recipe = load_data(source), RECIPES["ae"].but(latent=latent)
-    settings = {"device": device, "steps": steps, "validate_every": steps}
+    settings = {"device": device, "steps": steps, "validate_every": steps, "compile": mode}
     with tempfile.TemporaryDirectory() as folder:
         jobs = [
             Job(recipe, data, Path(folder) / str(seed), {**settings, "seed": seed})
             for seed in range(models)
         ]
-        start = time.perf_counter()
+        start, compiling = time.perf_counter(), 0.0
         for outcome in fit_many(jobs, progress=False):
             if outcome.error is not None:
                 raise outcome.error
-        return {"models": models, "steps": steps, "seconds": time.perf_counter() - start}
+            assert outcome.run is not None
+            compiling += outcome.run.summary["compiling_seconds"]
+        seconds = time.perf_counter() - start
+    return {"models": models, "steps": steps, "seconds": seconds, "compiling": compiling}
 
 
 def conv(source: str, device: str, steps: int, modes: Sequence[str]) -> dict[str, float]:

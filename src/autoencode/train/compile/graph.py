@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,12 @@ from autoencode.train.optimizer import FusedAdamW
 from autoencode.train.precision import keep_random_state
 from autoencode.train.state import TrainState
 from autoencode.train.step import train_step
+
+
+# The programs that this process compiled last, see `_identity`: a training that differs from an
+# earlier one in its seed alone need not be compiled again.
+KEPT_PROGRAMS = 8
+_PROGRAMS: OrderedDict[tuple[Any, ...], Callable[..., Any]] = OrderedDict()
 
 
 class StepGraph:
@@ -119,13 +126,18 @@ def step_inputs(factors: Tensor, raw: Tensor, context: Tensor | None) -> list[Te
 
 
 def compiled(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]:
-    """A graph compiled: some ten seconds, a few where it was compiled before.
+    """A graph compiled: some ten seconds, a few where it was compiled before on this computer.
 
+    The same graph of another training in this process gets the same program, at once.
     inputs: an example of its inputs.
 
     Raises:
         Exception: of any kind the compiler raises, for instance without a C++ compiler.
     """
+    identity = _identity(graph, inputs)
+    if identity in _PROGRAMS:
+        _PROGRAMS.move_to_end(identity)
+        return _PROGRAMS[identity]
     on_cpu = all(each.device.type == "cpu" for each in inputs)
     # On a processor the calls of the kernels are compiled too: in Python they take 0.2 ms. On a GPU
     # kernels that do not need each other's results are joined.
@@ -137,7 +149,33 @@ def compiled(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
         from torch._inductor import compile as inductor
 
         program: Callable[..., Any] = inductor(graph, list(inputs), options=options)
-        return program
+    if identity is not None:
+        _PROGRAMS[identity] = program
+        while len(_PROGRAMS) > KEPT_PROGRAMS:
+            _PROGRAMS.popitem(last=False)
+    return program
+
+
+def _identity(graph: GraphModule, inputs: Sequence[Tensor]) -> tuple[Any, ...] | None:
+    """What a program depends on; None where this cannot be told.
+
+    These are the operations, the constants among their arguments, the memory layout of the inputs
+    and the number of threads, for which kernels on a processor are written.
+    """
+    constants = []
+    for node in graph.graph.find_nodes(op="get_attr"):
+        constant = getattr(graph, str(node.target), None)
+        if not isinstance(constant, Tensor):
+            return None
+        constants.append((node.name, _layout(constant), constant.flatten().tolist()))
+    if graph.graph.find_nodes(op="call_module"):
+        return None
+    layouts = tuple(_layout(each) for each in inputs)
+    return graph.code, layouts, repr(constants), torch.get_num_threads()
+
+
+def _layout(x: Tensor) -> tuple[Any, ...]:
+    return x.dtype, str(x.device), tuple(x.shape), x.stride()
 
 
 @contextmanager
