@@ -126,15 +126,19 @@ def test_the_page_of_a_gpu(speed):
     ]
     record = {
         "name": "A GPU",
+        "not_measured": {},
         "rows": rows,
         "plain": 3e-4,
-        "many": {"models": 64, "steps": 1000, "seconds": 12.0},
+        "many": {"models": 64, "steps": 1000, "seconds": 12.0, "compiling": 7.0},
         "conv": {"conv-ae, --compile off": 2e-3},
         "plain_conv": {"plain PyTorch": 4e-3},
         "colour": [{"latent": 16, "steps": 8000, "seconds": 60.0, "error": 50.0, "pca": 52.9}],
     }
     page = gpu.page(record)
-    assert "64 models of this network take 12.0 s for 1,000 steps each" in page
+    assert "`fit_many`, take 12.0 s for 1,000 steps each, 7.0 s of them for tracing" in page
+    assert "Not measured: `colour` (why)." in gpu.page(
+        {"name": "A", "not_measured": {"colour": "why"}}
+    )
     assert "| conv-ae, --compile off | 2.00 |" in page
     assert "| 16 | 8,000 | 60 | 50.00 | 52.90 |" in page
     assert "| plain PyTorch | 4.00 |" in page
@@ -162,6 +166,7 @@ def test_the_benchmark_of_a_gpu_runs_on_a_processor(tmp_path):
     assert set(record["plain_conv"]) == {"plain PyTorch"}
     assert "many: {'models': 2" in done.stdout
     assert record["many"]["models"] == 2
+    assert record["not_measured"] == {}
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from autoencode.use.hub import push as push
     from autoencode.use.reconstructions import denoise as denoise
     from autoencode.use.scores import score as score
+    from autoencode.version import __version__ as __version__
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -78,5 +79,6 @@ __getattr__, __dir__, __all__ = attach(
         "use.hub": ["pull", "push"],
         "use.reconstructions": ["denoise"],
         "use.scores": ["score"],
+        "version": ["__version__"],
     },
 )

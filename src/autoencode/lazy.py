@@ -25,7 +25,8 @@ def attach(
         with _collector_paused():
             return getattr(import_module(homes[name]), name)
 
-    return get_attribute, lambda: sorted(homes), sorted(homes)
+    public = sorted(name for name in homes if not name.startswith("_"))
+    return get_attribute, lambda: public, public
 
 
 @contextmanager

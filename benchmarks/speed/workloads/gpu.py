@@ -20,6 +20,7 @@ from autoencode.models.recipes.table import RECIPES  # noqa: E402
 from autoencode.scale import Job, fit_many  # noqa: E402
 from autoencode.train import fit  # noqa: E402
 from speed.workloads.nets import conv_net, course_net  # noqa: E402
+from speed.workloads.ours import trainer_of  # noqa: E402
 
 BATCH = 200
 # The first steps are slower.
@@ -74,10 +75,12 @@ def many(
 
 def conv(source: str, device: str, steps: int, modes: Sequence[str]) -> dict[str, float]:
     """Seconds per step of `conv-ae`, without compiling it, not compiled and compiled."""
-    data, found = load_data(source), {}
+    found = {}
     for mode in modes:
-        settings = {"device": device, "compile": mode, "validate_every": steps, "progress": False}
-        summary = fit("conv-ae", data, steps=steps, **settings).summary
+        # The network of the plain loop: `fit` would choose a larger one for such images.
+        trainer = trainer_of(source, "conv-ae", None, device=device, steps=steps, compile=mode)
+        trainer.run()
+        summary = trainer.summary()
         seconds = summary["seconds"] - summary["compiling_seconds"]
         found[f"conv-ae, --compile {mode}"] = seconds / steps
     return found

@@ -35,7 +35,8 @@ def _recipe(name: str, latent: int | None) -> Recipe:
     return recipe if latent is None else recipe.but(latent=latent)
 
 
-def _trainer(source: str, name: str, latent: int | None, **options: Any) -> Trainer:
+def trainer_of(source: str, name: str, latent: int | None, **options: Any) -> Trainer:
+    """The trainer of a recipe as it stands in the table, not adapted to the data."""
     data, recipe = load_data(source), _recipe(name, latent)
     settings = Settings.of(recipe, {"device": "cpu", **options})
     model = build(recipe, sizes_for(recipe, data.shape, n=len(data.train)), seed=settings.seed)
@@ -61,7 +62,7 @@ def train(
     on_step: is called after each step.
     """
     options = {"precision": precision, "compile": compile, "validate_every": 10**9}
-    trainer = _trainer(source, recipe, latent, steps=steps, **options)
+    trainer = trainer_of(source, recipe, latent, steps=steps, **options)
     update = trainer.update
 
     def update_and_call() -> StepOutput:
@@ -82,7 +83,7 @@ def trained(
     source: str, recipe: str, settings: dict[str, Any], latent: int | None = None
 ) -> dict[str, Any]:
     """Trains a recipe; its squared error on all test images, parameters, steps and seconds."""
-    trainer = _trainer(source, recipe, latent, **settings)
+    trainer = trainer_of(source, recipe, latent, **settings)
     torch.manual_seed(trainer.settings.seed)
     trainer.run()
     x = trainer.data.test.x
@@ -113,7 +114,7 @@ def _plain_error(source: str, steps: int, seed: int, latent: int) -> float:
     from speed.workloads.nets import course_net
     from speed.workloads.plain import step
 
-    ours = _trainer(source, "ae", latent, steps=steps, seed=seed)
+    ours = trainer_of(source, "ae", latent, steps=steps, seed=seed)
     net = course_net(latent)
     with torch.no_grad():
         for mine, theirs in zip(net.parameters(), ours.model.parameters(), strict=True):

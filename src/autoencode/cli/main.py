@@ -41,9 +41,9 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
-        from importlib.metadata import version
+        from autoencode.version import __version__
 
-        print_line(version("autoencode"))
+        print_line(__version__)
         raise typer.Exit
 
 

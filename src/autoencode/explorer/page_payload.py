@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from autoencode.models.conditions import conditioning
 from autoencode.models.run import Run
 from autoencode.report.images import tiles
 from autoencode.report.style import colours
+from autoencode.version import __version__
 
 FORMAT = 1
 DEFAULT_POINTS = 5_000
@@ -67,7 +67,7 @@ def page_payload(
     return container.pack(
         {
             "format": FORMAT,
-            "made_by": f"autoencode {version('autoencode')}",
+            "made_by": f"autoencode {__version__}",
             "data": data.name,
             "watched": watched,
             "min_active_kl_nats": MIN_ACTIVE_KL_NATS,

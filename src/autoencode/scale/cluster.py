@@ -18,6 +18,7 @@ import torch
 from autoencode.errors import AutoencodeError, RunError
 from autoencode.scale.dispatch import DeafToCtrlC
 from autoencode.scale.worker import is_measuring
+from autoencode.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -163,10 +164,8 @@ def _refuse_while_importing() -> None:
 
 def versions() -> dict[str, str]:
     """The versions on which the bits of weights depend."""
-    from importlib.metadata import version
-
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"Python": python, "autoencode": version("autoencode"), "torch": torch.__version__}
+    return {"Python": python, "autoencode": __version__, "torch": torch.__version__}
 
 
 def _check_versions(client: Client) -> None:

@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from platform import platform, processor, python_version
 from typing import Any
@@ -23,6 +22,7 @@ from autoencode.io.hub import is_hub_name
 from autoencode.io.processes import place
 from autoencode.io.store import write_bytes, write_json, writing
 from autoencode.train.checkpoint import checkpoints
+from autoencode.version import __version__
 
 # Each fix names the option of the command line, and the argument in Python.
 ANOTHER_FOLDER = "Choose another folder: --out (out=)."
@@ -101,7 +101,7 @@ def locked(folder: Path) -> Iterator[None]:
 def environment() -> dict[str, Any]:
     """What a run depends on besides its settings."""
     return {
-        "autoencode": version("autoencode"),
+        "autoencode": __version__,
         "python": python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -26,6 +25,7 @@ from autoencode.use.export_formats import (
 from autoencode.use.export_graph import ExportedPart, Part, raw_dtype, raw_shape
 from autoencode.use.export_parity import BATCHES, largest_differences
 from autoencode.use.files import refuse_existing, replacing
+from autoencode.version import __version__
 
 Format = Literal["onnx", "torch"]
 ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2"}
@@ -232,7 +232,7 @@ def _metadata(part: ExportedPart, license: str, format: Format, float16: bool) -
         "preprocessing": str(preprocessing),
         "score": "squared error, summed over the preprocessed values of an example",
         "space": model.space.value,
-        "autoencode_version": version("autoencode"),
+        "autoencode_version": __version__,
         "license": license,
         "weights": "float16" if float16 else "float32",
     }

@@ -24,7 +24,6 @@ from autoencode.train.precision import keep_random_state
 from autoencode.train.state import TrainState
 from autoencode.train.step import train_step
 
-
 # The programs that this process compiled last, see `_identity`: a training that differs from an
 # earlier one in its seed alone need not be compiled again.
 KEPT_PROGRAMS = 8
@@ -135,7 +134,7 @@ def compiled(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
         Exception: of any kind the compiler raises, for instance without a C++ compiler.
     """
     identity = _identity(graph, inputs)
-    if identity in _PROGRAMS:
+    if identity is not None and identity in _PROGRAMS:
         _PROGRAMS.move_to_end(identity)
         return _PROGRAMS[identity]
     on_cpu = all(each.device.type == "cpu" for each in inputs)
