@@ -73,7 +73,8 @@ class TwinM2(nn.Module):
         labelled = self.bound(x, labels, torch.randn(len(x), 3, dtype=x.dtype))
         unseen, total = x[y < 0], labelled[y >= 0].sum()
         if len(unseen):
-            noise = torch.randn(K * len(unseen), 3, dtype=x.dtype).split(len(unseen))
+            # Drawn for the labelled examples as well.
+            noise = torch.randn(K, len(x), 3, dtype=x.dtype)[:, y < 0]
             log_q = logits[y < 0].log_softmax(1)
             for k in range(K):
                 each = self.bound(unseen, torch.full((len(unseen),), k), noise[k])
@@ -289,7 +290,7 @@ def test_a_few_labels_name_the_clusters(kind):
     m = model(kind, (20,), d=2, labelled=0.02)
     objective = Objective(m, m.recipe, m.sizes)
     optimizer = torch.optim.Adam(m.parameters(), 1e-2)
-    for _ in range(60):
+    for _ in range(200):
         rows = torch.cat([torch.arange(K), torch.randint(200, (30,))])
         context = torch.where(torch.arange(34) < K, y[rows], -1)
         optimizer.zero_grad()

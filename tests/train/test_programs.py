@@ -79,9 +79,7 @@ def test_a_second_seed_is_not_compiled_and_trains_as_if_it_were(digits, monkeypa
     monkeypatch.setattr(torch._inductor, "compile", counting)
     graph_module._PROGRAMS.clear()
     settings = {"steps": 12, "batch_size": 32, "compile": "on", "progress": False}
-    found = []
-    for seed in (0, 1):
-        found.append(fit(SMALL, digits, seed=seed, **settings).model)
+    found = [fit(SMALL, digits, seed=seed, **settings).model for seed in (0, 1)]
     assert len(compiled_graphs) == 1
     graph_module._PROGRAMS.clear()
     alone = fit(SMALL, digits, seed=1, **settings).model

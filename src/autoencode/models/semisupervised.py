@@ -10,7 +10,6 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
-from torch.nn import functional
 
 from autoencode.contract import Code, ForwardPass, ModelOutput, Network, Sizes, Within
 from autoencode.errors import RecipeError
@@ -143,7 +142,9 @@ class SemiSupervised(LabelModel):
         return widen(logits)
 
     def _predicted(self, logits: Tensor) -> Tensor:
-        return functional.one_hot(logits.argmax(-1), self.sizes.context).to(logits.dtype)
+        # `one_hot` reads its values, which a trace cannot.
+        classes = torch.arange(self.sizes.context, device=logits.device)
+        return (logits.argmax(-1, keepdim=True) == classes).to(logits.dtype)
 
     def _costs(
         self, p: ForwardPass, labels: Tensor, known: Tensor, log_q: Tensor
@@ -151,18 +152,20 @@ class SemiSupervised(LabelModel):
         """Each cost in nats, [B]."""
         costs = self._nats(p)
         costs["label-kl"] = torch.full_like(log_q[:, 0], math.log(self.sizes.context))
-        if not known.all():
-            for name, nats in self._over_classes(p.x[~known], log_q[~known]).items():
-                costs[name] = costs[name].index_put((~known,), nats.to(costs[name].dtype))
+        # Also of the labelled examples, which are few: a trace cannot read which ones they are.
+        if traced() or not known.all():
+            for name, nats in self._over_classes(p.x, log_q).items():
+                costs[name] = torch.where(known, costs[name], nats.to(costs[name].dtype))
         in_batch, in_data = known.to(log_q.dtype).mean(), self.sizes.labelled
-        if self.training and in_data is not None and 0 < in_batch < 1:
+        if self.training and in_data is not None:
             weight = torch.where(known, in_data / in_batch, (1 - in_data) / (1 - in_batch))
+            weight = torch.where((in_batch > 0) & (in_batch < 1), weight, 1.0)
             costs = {name: weight * nats for name, nats in costs.items()}
         cross_entropy = -(labels * log_q).sum(-1) / in_batch.clamp(min=1 / len(known))
         return costs | {"classification": self.alpha * cross_entropy}
 
     def _over_classes(self, x: Tensor, log_q: Tensor) -> dict[str, Tensor]:
-        """The summands of U(x) for unlabelled examples [U, *X], each [U]."""
+        """The summands of U(x) of examples [B, *X], each [B]."""
         k = self.sizes.context
         every = torch.eye(k, dtype=x.dtype, device=x.device).repeat_interleave(len(x), 0)
         p = self.core.forward_pass(x.repeat(k, *[1] * (x.dim() - 1)), every)
