@@ -16,29 +16,33 @@ from proofs.claim import Claim
 from proofs.likelihoods import gain
 from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
-CVAE = TrainCommand("cvae", {"binarise": "dynamic"})
+# Fewer latent dimensions leave more of an image to its label: chosen on other generated digits.
+CVAE = TrainCommand("cvae", {"binarise": "dynamic", "latent": 4})
 LABELLED = 100
 
 
 def conditional(runner: ProofRunner) -> list[Claim | str]:
     """Label fidelity of generated digits, and the gain in likelihood from the labels."""
-    conditional_vae = runner.train(CVAE)
-    plain = runner.train(CVAE.but(sets={"context": "none"}))
-    classes = len(conditional_vae.data.classes)
-    labels = torch.arange(runner.limit(10_000)) % classes
-    with seeded(0, torch.device("cpu")):
-        codes = conditional_vae.model.sampler().sample((len(labels),))
-    images = decode(conditional_vae.model, codes, labels)
+    trained = [runner.train(CVAE.but(seed=seed)) for seed in range(min(runner.seeds, 3))]
+    plain = runner.train(CVAE.but(sets={"context": "none"}, seed=0))
+    labels = torch.arange(runner.limit(10_000)) % len(plain.data.classes)
     classifier = trained_classifier(load_data(runner.data))
+    fidelities = []
+    for each in trained:
+        with seeded(0, torch.device("cpu")):
+            codes = each.model.sampler().sample((len(labels),))
+        images = decode(each.model, codes, labels)
+        fidelities.append(label_fidelity(classifier, images, labels))
+        print(f"  {fidelities[-1]:.2%} label fidelity", flush=True)
     return [
         Claim(
             "label fidelity: share of 10,000 generated digits that a classifier assigns to their "
             "label",
-            [label_fidelity(classifier, images, labels)],
-            at_least=0.98,
+            fidelities,
+            at_least=0.99,
         ),
         Claim("test accuracy of that classifier", [classifier.accuracy], at_least=0.99),
-        *gain(plain, conditional_vae, runner, "the same network without labels", 0.0),
+        *gain(plain, trained[0], runner, "the same network without labels", 0.0),
     ]
 
 
