@@ -16,7 +16,7 @@ from proofs.claim import Claim
 from proofs.likelihoods import gain
 from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
-# Fewer latent dimensions leave more of an image to its label: chosen on other generated digits.
+# Fewer latent dimensions leave more of an image to its label.
 CVAE = TrainCommand("cvae", {"binarise": "dynamic", "latent": 4})
 LABELLED = 100
 
