@@ -108,6 +108,26 @@ def test_batch_normalisation_with_channels_last_is_that_of_torch():
         assert out.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_layer_normalisation_with_channels_last_is_that_of_torch():
+    torch.manual_seed(0)
+    for shape in ((6, 8, 4, 4), (3, 5, 7, 3), (4, 96, 2, 2)):
+        x = torch.randn(shape).contiguous(memory_format=torch.channels_last) + 3
+        weight, bias, g = torch.rand(shape[1]), torch.rand(shape[1]), torch.randn(shape)
+        leaves = [each.requires_grad_() for each in (x, weight, bias)]
+        expected = torch.nn.functional.group_norm(x, 1, weight, bias)
+        gradients = torch.autograd.grad(expected, leaves, g)
+        sizes = shape[0], shape[1], shape[2] * shape[3], 1
+        with torch.no_grad():
+            out, mean, inverse = channels_last._layer_norm(x, weight, bias, *sizes, 1e-5)
+            found = channels_last._layer_norm_backward(
+                g, x, mean, inverse, weight, *sizes, [True] * 3
+            )
+        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found, gradients, rtol=1e-4, atol=1e-5)
+        assert out.is_contiguous(memory_format=torch.channels_last)
+        assert mean.shape == inverse.shape == (shape[0], 1)
+
+
 @pytest.mark.long
 def test_grey_digits_are_convolved_as_products_and_large_batches_are_not(digits, monkeypatch):
     recipe = RECIPES["conv-ae"].set("network.hidden", (16,))

@@ -1,8 +1,8 @@
 """Operations of a traced step on feature maps with their channels last in memory.
 
-Libraries compute convolutions of large maps fastest in this layout. Batch normalisation, which has
-one mean for each channel, is rewritten: with fewer channels than a processor's vectors have
-numbers, a compiler would compute one number at a time.
+Libraries compute convolutions of large maps fastest in this layout. Normalisation, which has a
+number for each channel, is rewritten: with fewer channels than a processor's vectors have numbers, a
+compiler would compute one number at a time.
 """
 
 from __future__ import annotations
@@ -93,7 +93,53 @@ def _batch_norm_backward(
     return _maps(of_x, x), of_weight, of_bias
 
 
-def _fits(x: Tensor, training: bool) -> bool:
+def _layer_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    batch: int,
+    channels: int,
+    pixels: int,
+    groups: int,
+    eps: float,
+) -> Any:
+    """Maps normalised over all numbers of an example, their means and 1/√(variance + eps)."""
+    if weight is None or bias is None or groups != 1 or not _fits(x):
+        return NotImplemented
+    rows, count = _rows_of_examples(x), channels * pixels
+    mean = _sum_of_examples(rows) / count
+    variance = _sum_of_examples((rows - mean).square()) / count
+    inverse = (variance + eps).rsqrt()
+    out = (rows - mean) * inverse * _repeated(weight, rows) + _repeated(bias, rows)
+    return _maps(out, x), mean.view(batch, 1), inverse.view(batch, 1)
+
+
+def _layer_norm_backward(
+    g: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    inverse: Tensor,
+    weight: Tensor | None,
+    batch: int,
+    channels: int,
+    pixels: int,
+    groups: int,
+    mask: Sequence[bool],
+) -> Any:
+    """The gradients of maps, weight and bias."""
+    if weight is None or groups != 1 or not _fits(x):
+        return NotImplemented
+    rows, count = _rows_of_examples(x), channels * pixels
+    given = _rows_of_examples(_written(_last(g)))
+    normal = (rows - mean.view(-1, 1, 1)) * inverse.view(-1, 1, 1)
+    of_normal = given * _repeated(weight, rows)
+    centre = _sum_of_examples(of_normal) / count
+    slope = _sum_of_examples(of_normal * normal) / count
+    of_x = (of_normal - centre - normal * slope) * inverse.view(-1, 1, 1)
+    return _maps(of_x, x), _sums(given * normal, x), _sums(given, x)
+
+
+def _fits(x: Tensor, training: bool = True) -> bool:
     return x.dim() == 4 and training and _are_last(x)
 
 
@@ -117,6 +163,18 @@ def _rows(x: Tensor) -> Tensor:
     along = _divisor(pixels, -(-ROW // channels))
     rows = _divisor(pixels // along, ROWS)
     return x.permute(0, 2, 3, 1).reshape(-1, rows, along * channels).float()
+
+
+def _rows_of_examples(x: Tensor) -> Tensor:
+    """Maps [B, C, H, W] as float32 [B, rows, pixels · C], as `_rows` of each example."""
+    channels, pixels = x.shape[1], x.shape[2] * x.shape[3]
+    along = _divisor(pixels, -(-ROW // channels))
+    return x.permute(0, 2, 3, 1).reshape(len(x), -1, along * channels).float()
+
+
+def _sum_of_examples(rows: Tensor) -> Tensor:
+    """The sum of each example, [B, 1, 1], of rows of examples."""
+    return contiguous(rows.sum(1)).sum(1).view(-1, 1, 1)
 
 
 def _divisor(number: int, most: int) -> int:
@@ -150,4 +208,6 @@ CHANNELS_LAST: dict[Any, Callable[..., Any]] = {
     ATEN.convolution_backward.default: _convolution_backward,
     ATEN.native_batch_norm.default: _batch_norm,
     ATEN.native_batch_norm_backward.default: _batch_norm_backward,
+    ATEN.native_group_norm.default: _layer_norm,
+    ATEN.native_group_norm_backward.default: _layer_norm_backward,
 }
