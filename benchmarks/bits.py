@@ -4,8 +4,8 @@
     python benchmarks/bits.py mnist --minutes 1 --part validation --models "vae bernoulli"
 
 Trains a flat VAE (resnet-vae, 64 latent dimensions) with several likelihoods and the hierarchical
-VAE, each for the same time on one machine, compiling included, and prints a table. The number of steps
-of a model is set by the time of its first steps.
+VAE, each for the same time on one machine, compiling included, and prints a table. The number of
+steps of a model is set by the time of its first steps.
 Bits per dimension are −log₂ of the probability of the 256 levels, a density integrated over the
 interval of each level, by importance sampling; the ELBO is the bound of one sample.
 """

@@ -12,9 +12,9 @@ from autoencode.train import Settings
 def steps_in(recipe: ae.Recipe, data: Data, seconds: float, probe: int, **settings: Any) -> int:
     """The number of steps in so many seconds, by a training of `probe` steps; at least one.
 
-    settings: of the training, as of `ae.fit`. With compile="on", what compiling takes is part of the
-        time; the training itself then gets the same program at once. Any other mode counts steps
-        that are not compiled.
+    settings: of the training, as of `ae.fit`. With compile="on", what compiling takes is part of
+        the time; the training itself then gets the same program at once. Any other mode counts
+        steps that are not compiled.
     """
     compiles = settings.get("compile") == "on"
     settings = {**settings, "compile": "on" if compiles else "off", "progress": False}

@@ -33,8 +33,8 @@ PLANE = TimeLimit(
     {"ae-funnel": TimedRecipe("ae-funnel", latent=2, max_error=24.0, max_seconds=300)},
 )
 WIDER = TimeLimit(
-    "The lowest error within five minutes, with 30 latent dimensions, 20 % of the images under small "
-    "random affine maps:",
+    "The lowest error within five minutes, with 30 latent dimensions, 20 % of the images under "
+    "small random affine maps:",
     {
         "ae-deep, d=30": TimedRecipe(
             "ae-deep",

@@ -1,8 +1,8 @@
 """Operations of a traced step on feature maps with their channels last in memory.
 
 Libraries compute convolutions of large maps fastest in this layout. Normalisation, which has a
-number for each channel, is rewritten: with fewer channels than a processor's vectors have numbers, a
-compiler would compute one number at a time.
+number for each channel, is rewritten: with fewer channels than a processor's vectors have numbers,
+a compiler would compute one number at a time.
 """
 
 from __future__ import annotations
