@@ -33,8 +33,8 @@ class SemiSupervised(LabelModel):
     −ln p(x, y) ≤ L(x, y) = E_q(z|x,y)[−ln p(x|y, z)] + KL(q(z|x, y) ‖ p(z)) + ln K
     −ln p(x) ≤ U(x) = Σ_y q(y|x) L(x, y) − H(q(y|x))
     The loss is the mean of L over labelled and of U over unlabelled examples, plus α times the mean
-    of −ln q(y|x) over labelled examples. The sum over y is exact: each unlabelled example is passed
-    through the model once per class.
+    of −ln q(y|x) over labelled examples. The sum over y is exact: each example of a batch with
+    unlabelled ones is passed through the model once per class.
 
     `context` is labels [B], −1 for unknown, or one-hot features [B, K], all 0 for unknown; None if
     all labels are unknown. `encode`, `encoder` and `forward` replace an unknown label by the

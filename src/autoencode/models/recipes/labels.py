@@ -31,7 +31,7 @@ def with_labels() -> Iterable[Recipe]:
         latent=50,
         model=Spec("semi-supervised"),
         network=Spec("mlp", {"hidden": (400, 400), "activation": "silu", "norm": "layer"}),
-        # Each unlabelled image is passed through the model once per class.
+        # Each image of a batch with unlabelled ones is passed through the model once per class.
         training={**few.training, "batch_size": 100, "lr": 2e-3, "warmup": 200, "steps": 8_000},
     )
     yield few.but(

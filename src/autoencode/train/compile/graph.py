@@ -156,7 +156,7 @@ def compiled(graph: GraphModule, inputs: Sequence[Tensor]) -> Callable[..., Any]
 
 
 def _identity(graph: GraphModule, inputs: Sequence[Tensor]) -> tuple[Any, ...] | None:
-    """What a program depends on; None where this cannot be told.
+    """What a program depends on; None if the graph does not show all of it.
 
     These are the operations, the constants among their arguments, the memory layout of the inputs
     and the number of threads, for which kernels on a processor are written.
