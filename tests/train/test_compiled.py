@@ -198,7 +198,7 @@ class Repeated:
         return [torch.stack(list(self.function())) for _ in range(self.calls)]
 
 
-@pytest.mark.parametrize("ema", [None, 0.9])
+@pytest.mark.parametrize("ema", [None, pytest.param(0.9, marks=pytest.mark.long)])
 def test_several_steps_are_made_at_once_and_none_too_many(digits, monkeypatch, tmp_path, ema):
     # As on a GPU. Log, validation and checkpoints are due at steps that are no multiples of 4.
     settings = {"steps": 150, "batch_size": 32, "validate_every": 49, "checkpoint_every": 33}

@@ -25,6 +25,7 @@ def identity(digits, recipe=SMALL, **settings):
     return graph_module._identity(step.graph, step._inputs(0, step._prepare(0, 1)[1]))
 
 
+@pytest.mark.long
 def test_trainings_that_differ_in_numbers_alone_have_one_program(digits):
     first = identity(digits, seed=0)
     assert first is not None
