@@ -1,7 +1,7 @@
 """Bits per dimension of 8-bit images after equal training times: `python benchmarks/bits.py DATA`.
 
     python benchmarks/bits.py cifar.zip --minutes 10
-    python benchmarks/bits.py mnist --minutes 1 --part validation --models "vae bernoulli"
+    python benchmarks/bits.py mnist --minutes 1 --compile off --models "vae bernoulli"
 
 Trains a flat VAE (resnet-vae, 64 latent dimensions) with several likelihoods and the hierarchical
 VAE, each for the same time on one machine, compiling included, and prints a table. The number of
@@ -47,7 +47,7 @@ def measured(name: str, data: ae.Data, given: argparse.Namespace) -> str:
     settings: dict[str, Any] = {
         "batch_size": given.batch_size,
         "seed": given.seed,
-        "compile": "on",
+        "compile": given.compile,
         "progress": False,
     }
     steps = steps_in(recipe, data, 60 * given.minutes, TIMED_STEPS, **settings)
@@ -75,6 +75,7 @@ def start() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", help="a name or a path, as of `autoencode train --data`")
     parser.add_argument("--minutes", type=float, default=10.0, help="training time of each model")
+    parser.add_argument("--compile", choices=["on", "off"], default="on")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--part", choices=["test", "validation"], default="test")
     parser.add_argument("--images", type=int, default=500, help="measured examples")
@@ -87,7 +88,8 @@ def start() -> None:
         f"{machine()}\n\n{data.name}, {len(data.train):,} training examples {data.shape}; ", end=""
     )
     print(
-        f"{given.minutes:g} minutes for each model, batches of {given.batch_size}; "
+        f"{given.minutes:g} minutes for each model, compile {given.compile}, "
+        f"batches of {given.batch_size}; "
         f"{given.samples} importance samples for "
         f"{given.images} {given.part} examples; seed {given.seed}.\n"
     )

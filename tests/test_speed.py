@@ -136,7 +136,7 @@ def test_the_page_of_a_gpu(speed):
     }
     page = gpu.page(record)
     assert "`fit_many`, take 12.0 s for 1,000 steps each, 7.0 s of them for tracing" in page
-    assert "Not measured: `colour` (why)." in gpu.page(
+    assert "Not measured: colour images (why)." in gpu.page(
         {"name": "A", "not_measured": {"colour": "why"}}
     )
     assert "| conv-ae, --compile off | 2.00 |" in page

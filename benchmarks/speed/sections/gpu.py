@@ -12,6 +12,15 @@ LATENT, STEPS, STEPS_NOT_COMPILED = 2, 50_000, 1_000
 MODELS, STEPS_OF_MANY = 64, 1_000
 SHAPE, CONV_STEPS = (3, 64, 64), 1_000
 COLOUR_LATENT, COLOUR_STEPS = (16, 128), 5_000
+# What the parts of a record are, for the page.
+WORDS = {
+    "rows": "one model",
+    "plain": "the plain loop",
+    "conv": "convolutions",
+    "plain_conv": "convolutions in plain PyTorch",
+    "many": f"{MODELS} models",
+    "colour": "colour images",
+}
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -67,7 +76,7 @@ def page(record: dict[str, Any]) -> str:
         if part in record:
             lines += written(record)
     for part, reason in record["not_measured"].items():
-        lines += [f"Not measured: `{part}` ({reason}).", ""]
+        lines += [f"Not measured: {WORDS[part]} ({reason}).", ""]
     return "\n".join(lines)
 
 
