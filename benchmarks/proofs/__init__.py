@@ -6,6 +6,7 @@ from proofs.denoising import denoising
 from proofs.generation import fitted_mixtures
 from proofs.labels import conditional, semi_supervised
 from proofs.likelihoods import flow, importance_weighted, ladder, one_layer, vamp
+from proofs.masked import masked
 from proofs.sparse import contractive, top_k
 
 PROOFS = {
@@ -41,6 +42,7 @@ PROOFS = {
             fitted_mixtures,
         ),
         Proof("conv-denoising-ae", "Denoising is better than with classical filters.", denoising),
+        Proof("masked-ae", "An image follows from a quarter of its patches.", masked),
         Proof("cvae", "Generated digits are of the given class.", conditional),
         Proof("contractive-ae", "Codes change less when pixels change.", contractive),
         Proof("sparse-top-k", "Twenty-five of a thousand dimensions are active.", top_k),

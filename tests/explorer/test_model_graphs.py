@@ -21,8 +21,10 @@ PATHS = {
     .set("network.linear", "pca")
     for name in ("ae", "conv-ae", "resnet-vae")
 }
+PATHS["vae with a transformer"] = RECIPES["vae"].set("network", "transformer")
 PATHS["vae of series"] = RECIPES["vae"].set("network", "conv1d").set("network.width", 4)
 QUICK = [*((name, GREY) for name in KINDS.split()), ("conv-ae", COLOUR), ("iaf-vae", VECTOR)]
+QUICK += [("masked-ae", GREY), ("vae with a transformer", COLOUR)]
 QUICK += [(name, COLOUR) for name in PATHS if name.endswith("path")]
 QUICK += [("vae of series", x) for x in ((31,), (3, 24))]
 

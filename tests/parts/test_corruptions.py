@@ -11,7 +11,7 @@ from autoencode.errors import RecipeError
 from autoencode.parts.corruptions import CORRUPTIONS
 
 SHAPES = [(8, 8), (28, 28), (3, 9, 12), (1, 5, 7), (20,)]
-NEEDS_IMAGES = ("blur", "occlusion")
+NEEDS_IMAGES = ("blur", "occlusion", "masked-patches")
 
 
 def corruption(name, x=(28, 28), **args):

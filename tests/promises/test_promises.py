@@ -351,7 +351,8 @@ def test_refuses_images_and_codes_of_other_sizes(name):
 
 
 def test_which_recipes_need_images():
-    images_only = {"conv", "resnet", "ms-ssim", "image-critic", "patch-critic", "blur", "occlusion"}
+    images_only = {"conv", "resnet", "transformer", "ms-ssim", "image-critic", "patch-critic"}
+    images_only |= {"blur", "occlusion", "masked-patches"}
     for recipe in CASES.values():
         kinds = {spec.kind for _, spec, _ in recipe.parts()}
         assert needs_images(recipe) == bool(kinds & images_only)

@@ -53,7 +53,7 @@ CHANGES = {
 PATCHES = ("conv-vq-vae", "vq-gan")
 
 VAE, OWN = RECIPES["vae"], str(Path(__file__).with_name("own_networks.py")) + ":Own"
-CORRUPTIONS = ("gaussian-noise", "masking", "salt-and-pepper", "occlusion")
+CORRUPTIONS = ("gaussian-noise", "masking", "salt-and-pepper", "occlusion", "masked-patches")
 # Recipes and settings of a user.
 OTHERS = {
     "accumulated": (RECIPES["wae-mmd"], {"accumulate": 3, "ema": 0.9, "clip": 0.5}),

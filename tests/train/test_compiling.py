@@ -7,6 +7,7 @@ import torch
 from traced_steps import SMALL, advance, traced, trainer_of
 
 from autoencode.errors import RecipeError
+from autoencode.models.recipe import Spec
 from autoencode.models.recipes.table import RECIPES
 from autoencode.train import fit, resume
 from autoencode.train import trainer as trainer_module
@@ -56,6 +57,14 @@ def test_so_are_convolutions_of_few_channels_and_not_those_of_many(digits):
         advance(trainer, 1)
         saved.append(traced(trainer).compiled_step.seconds_saved())
     assert saved[0] > 0 == saved[1]
+
+
+@pytest.mark.long
+def test_attention_is_left_to_the_libraries(digits):
+    small = {"width": 8, "blocks": 1, "heads": 1, "ratio": 1}
+    trainer = trainer_of(RECIPES["ae"].but(network=Spec("transformer", small)), digits)
+    advance(trainer, 1)
+    assert traced(trainer).compiled_step.seconds_saved() == 0
 
 
 @pytest.mark.slow

@@ -17,13 +17,14 @@ from autoencode.models.assemble import SlotAutoencoder, assemble, part, shape_wo
 from autoencode.models.default_likelihood import AUTO, BINARY
 from autoencode.models.hierarchical import hierarchical, hierarchical_sizes
 from autoencode.models.ladder import ladder
+from autoencode.models.masked import masked
 from autoencode.models.recipe import Recipe
 from autoencode.models.semisupervised import SemiSupervised
 from autoencode.models.stacked import StackedSemiSupervised
 from autoencode.parts import SLOTS
 from autoencode.parts.networks import network_class
 from autoencode.parts.networks.custom import is_custom
-from autoencode.parts.networks.maps import MapNetwork
+from autoencode.parts.networks.images import ImageNetwork
 from autoencode.parts.networks.network_check import check_network
 
 # Training needs 16 bytes per parameter: weight, gradient and two moments of Adam in float32.
@@ -36,6 +37,7 @@ MODELS: Mapping[str, Callable[..., Model]] = {
     "m1-m2": StackedSemiSupervised,
     "ladder": ladder,
     "hierarchical": hierarchical,
+    "masked": masked,
 }
 
 
@@ -103,9 +105,9 @@ def sizes_for(recipe: Recipe, x: tuple[int, ...], **facts: Any) -> Sizes:
     if assembly(recipe) is hierarchical:
         return hierarchical_sizes(recipe, sizes)
     network: Network = network_class(recipe.network.kind)(**recipe.network.args)
-    if not isinstance(network, MapNetwork) or network.code == "vector":
+    if not isinstance(network, ImageNetwork) or network.code == "vector":
         return sizes
-    takes_maps = assembly(recipe) in (assemble, SemiSupervised)
+    takes_maps = assembly(recipe) in (assemble, SemiSupervised, masked)
     if not takes_maps or not _bottleneck(recipe).maps:
         what = f'Bottleneck "{recipe.bottleneck.kind}"' if takes_maps else "This model"
         raise RecipeError(

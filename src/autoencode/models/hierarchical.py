@@ -14,7 +14,7 @@ from autoencode.models.ladder import check_normal
 from autoencode.models.recipe import Recipe
 from autoencode.models.topdown import BottomUp, ImageLevels, ImageTopDown, TopDownDecoder
 from autoencode.parts.networks import network_class
-from autoencode.parts.networks.maps import Map
+from autoencode.parts.networks.images import Map
 from autoencode.parts.networks.resnet import ResNet
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from autoencode.contract import Bottleneck, Code, Sizes, Space
 from autoencode.maths import widen
 from autoencode.models.hierarchy import LadderLevel, LadderNormal, Moments, hierarchical_code
-from autoencode.parts.networks.maps import Map, downsampling, upsampling
+from autoencode.parts.networks.images import Map
+from autoencode.parts.networks.maps import downsampling, upsampling
 from autoencode.parts.networks.resnet import ResidualBlock, ResNet
 
 # Limits of ln σ² of a level: a deviation of 0.007 to 150.

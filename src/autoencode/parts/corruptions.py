@@ -140,12 +140,65 @@ class Occlusion(Corruption):
         return (position >= start) & (position < start + length)
 
 
-def _check_image(sizes: Sizes, name: str) -> None:
+class MaskedPatches(Corruption):
+    """Sets square patches of each image to 0, in all channels: the same number in every image.
+
+    share: hidden patches as a fraction of all; at least one is hidden, and at least one is not.
+    patch: height and width of a patch in pixels; those at the right and lower border may be cut.
+
+    Raises:
+        RecipeError: examples are vectors, or an image has fewer than two patches.
+    Source: [he2022].
+    """
+
+    name = "masked-patches"
+
+    def __init__(
+        self, sizes: Sizes, share: Share = 0.75, patch: Annotated[int, Within(1, 256)] = 4
+    ) -> None:
+        super().__init__(sizes)
+        _, high, wide = _check_image(sizes, "masked-patches")
+        self.share, self.patch = share, patch
+        self.grid = (-(-high // patch), -(-wide // patch))
+        count = math.prod(self.grid)
+        if count < 2:
+            raise RecipeError(
+                f"Images of {high}×{wide} pixels have one patch of {patch}×{patch}, and hiding it "
+                "would hide the image",
+                f"Use smaller patches: --set corruption.patch={max(1, max(high, wide) // 4)}.",
+            )
+        self.hidden_patches = min(count - 1, max(1, round(share * count)))
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Draws which patches of each of the examples [B, *X] are hidden, [B, h · w]."""
+        count = math.prod(self.grid)
+        u = batch_noise(partial(torch.rand, device=x.device), (len(x), count))
+        return u.argsort(1).argsort(1) < self.hidden_patches
+
+    def shown(self, hidden: Tensor) -> Tensor:
+        """Indices of the patches that are not hidden, [B, n], in their order."""
+        order = hidden.to(torch.uint8).argsort(stable=True, dim=1)
+        return order[:, : hidden.shape[1] - self.hidden_patches]
+
+    def cover(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Sets the hidden patches, [B, h · w], of examples [B, *X] to 0."""
+        pixels = hidden.reshape(len(x), *self.grid)
+        for dim in (-2, -1):
+            pixels = pixels.repeat_interleave(self.patch, dim).narrow(dim, 0, x.shape[dim])
+        return x.masked_fill(pixels if x.dim() == 3 else pixels[:, None], 0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Corrupts examples [B, *X] to [B, *X]."""
+        return self.cover(x, self.hidden(x))
+
+
+def _check_image(sizes: Sizes, name: str) -> tuple[int, int, int]:
     if sizes.image is None:
         raise RecipeError(
             f'Corruption "{name}" needs images, and examples are vectors of {sizes.pixels} values',
             'Use "gaussian-noise", "masking" or "salt-and-pepper".',
         )
+    return sizes.image
 
 
 CORRUPTIONS: dict[str, type[Corruption]] = find_parts(__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autoencode.models.recipe import Recipe, Spec, Weighted
-from autoencode.models.recipes.base import NORMALISED, VAE
+from autoencode.models.recipes.base import AE, NORMALISED, VAE
 
 
 def for_images() -> Iterable[Recipe]:
-    """VAEs with networks, critics and likelihoods for images."""
+    """Models with networks, critics, likelihoods and corruptions for images."""
     yield VAE.but(
         name="resnet-vae",
         about="The VAE with residual convolutional networks.",
@@ -36,4 +36,14 @@ def for_images() -> Iterable[Recipe]:
         likelihood=Spec("ms-ssim"),
         training=NORMALISED,
         papers=("snell2017", "wang2003", "kingma2014"),
+    )
+    yield AE.but(
+        name="masked-ae",
+        about="A masked autoencoder: transformers restore an image from a quarter of its patches.",
+        latent=32,
+        model=Spec("masked"),
+        network=Spec("transformer", {"code": "map"}),
+        corruption=Spec("masked-patches"),
+        training={"lr": 1e-3, "warmup": 500},
+        papers=("he2022", "dosovitskiy2021", "vaswani2017"),
     )

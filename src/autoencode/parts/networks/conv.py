@@ -7,16 +7,10 @@ from itertools import pairwise
 from torch import nn
 
 from autoencode.contract import Width
+from autoencode.parts.networks.images import CodeShape, Map
 from autoencode.parts.networks.layers import Activation, Norm
 from autoencode.parts.networks.linear import Linear
-from autoencode.parts.networks.maps import (
-    CodeShape,
-    Map,
-    MapNetwork,
-    Stages,
-    downsampling,
-    upsampling,
-)
+from autoencode.parts.networks.maps import MapNetwork, Stages, downsampling, upsampling
 
 
 class Conv(MapNetwork):

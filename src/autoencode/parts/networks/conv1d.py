@@ -9,9 +9,10 @@ from torch import nn
 
 from autoencode.contract import Sizes, Width, Within
 from autoencode.errors import RecipeError
+from autoencode.parts.networks.images import CodeShape, Map
 from autoencode.parts.networks.layers import Activation, Norm
 from autoencode.parts.networks.linear import Linear
-from autoencode.parts.networks.maps import CodeShape, Map, MapNetwork, Stages
+from autoencode.parts.networks.maps import MapNetwork, Stages
 
 # Half of what a kernel covers besides its middle: it has 2 · reach + 1 positions.
 Reach = Annotated[int, Within(1, 64)]

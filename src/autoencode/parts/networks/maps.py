@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from autoencode.contract import Network, Sizes, Width, Within
-from autoencode.errors import RecipeError
+from autoencode.contract import Sizes, Width, Within
 from autoencode.maths import Float32Linear, widen
+from autoencode.parts.networks.images import CodeShape, ImageNetwork, Map
 from autoencode.parts.networks.layers import (
     ACTIVATIONS,
     Activation,
@@ -28,12 +28,9 @@ MAX_SMALLEST_SIDE = 8
 MAX_CHANNEL_FACTOR = 8
 
 Stages = Annotated[int, Within(1, 16)]
-CodeShape = Literal["vector", "map"]
-# Channels, height and width.
-Map = tuple[int, int, int]
 
 
-class MapNetwork(Network):
+class MapNetwork(ImageNetwork):
     """Base class: an encoder that downsamples an image, dense layers, and a mirrored decoder.
 
     If the code is a feature map, there are no dense layers: a 1×1 convolution converts the smallest
@@ -62,20 +59,6 @@ class MapNetwork(Network):
     def up(self, maps: list[Map], channels: int) -> nn.Sequential:
         """Layers of the decoder: maps[0] to maps[-1] with `channels` times its channels."""
 
-    def image_of(self, sizes: Sizes) -> Map:
-        """Shape (channels, height, width) of an example.
-
-        Raises:
-            RecipeError: examples are vectors.
-        """
-        if sizes.image is None:
-            raise RecipeError(
-                f"A {self.name} network needs images, "
-                f"and examples are vectors of {sizes.pixels} values",
-                'Use network "mlp", or "conv1d" where neighbouring values belong together.',
-            )
-        return sizes.image
-
     def maps(self, sizes: Sizes) -> list[Map]:
         """Shapes (channels, height, width) of all feature maps, from the image to the smallest.
 
@@ -98,9 +81,9 @@ class MapNetwork(Network):
             longer, stages = (longer + 1) // 2, stages + 1
         return stages
 
-    def code_shape(self, sizes: Sizes) -> tuple[int, ...]:
-        """Shape of a code: `sizes.z`, or a map whose number of channels is `sizes.latent`."""
-        return (sizes.latent, *self.maps(sizes)[-1][1:]) if self.code == "map" else sizes.z
+    def positions(self, sizes: Sizes) -> tuple[int, int]:
+        """Height and width of the smallest feature map."""
+        return self.maps(sizes)[-1][1:]
 
     def between(self, channels: int) -> list[nn.Module]:
         """Normalisation and activation between two convolutions."""
@@ -176,7 +159,7 @@ class CodeMapEncoder(nn.Module):
         maps = config.maps(sizes)
         self.image = maps[0]
         self.body = config.down(maps)
-        _check_map(config, sizes, maps[-1])
+        config.check_code(sizes)
         positions = prod(sizes.z[1:])
         self.head = nn.Conv2d(maps[-1][0] + sizes.context, features // positions, 1)
 
@@ -194,7 +177,7 @@ class CodeMapDecoder(nn.Module):
     def __init__(self, config: MapNetwork, sizes: Sizes, channels: int) -> None:
         super().__init__()
         maps = config.maps(sizes)[::-1]
-        _check_map(config, sizes, maps[0])
+        config.check_code(sizes)
         self.shape = (channels, *sizes.x)
         first = nn.Conv2d(sizes.z[0] + sizes.context, maps[0][0], 1)
         self.start = nn.ModuleList([first, nn.Sequential(*config.between(maps[0][0]))])
@@ -226,15 +209,6 @@ def _append_context(h: Tensor, context: Tensor | None) -> Tensor:
     if context is None:
         return h
     return torch.cat([h, context.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
-
-
-def _check_map(config: MapNetwork, sizes: Sizes, smallest: Map) -> None:
-    if sizes.z[1:] != smallest[1:]:
-        raise RecipeError(
-            f"A {config.name} network gives codes with {smallest[1]}×{smallest[2]} positions for "
-            f"these images, and sizes.z is {sizes.z}",
-            "Use `sizes_for` of models.build, which computes the shape.",
-        )
 
 
 def downsampling(above: Map, below: Map, bias: bool = True) -> nn.Conv2d:

@@ -8,16 +8,10 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from autoencode.contract import Width, Within
+from autoencode.parts.networks.images import CodeShape, Map
 from autoencode.parts.networks.layers import ACTIVATIONS, Activation, Norm
 from autoencode.parts.networks.linear import Linear
-from autoencode.parts.networks.maps import (
-    CodeShape,
-    Map,
-    MapNetwork,
-    Stages,
-    downsampling,
-    upsampling,
-)
+from autoencode.parts.networks.maps import MapNetwork, Stages, downsampling, upsampling
 
 Blocks = Annotated[int, Within(1, 64)]
 

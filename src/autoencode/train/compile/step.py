@@ -41,7 +41,11 @@ STEPS_RECORDED = 4
 LARGE = {"mm", "addmm", "bmm", "baddbmm"}
 # Where these are left on a processor, and maps do not have their channels last, all others take
 # little time, and nothing is saved.
-LARGEST = {"convolution", "convolution_backward"}
+LARGEST = {
+    "convolution",
+    "convolution_backward",
+    "_scaled_dot_product_flash_attention_for_cpu",
+}
 
 CAST, COPY = torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default
 SELECT, SQUEEZE = torch.ops.aten.index_select.default, torch.ops.aten.squeeze.dim
