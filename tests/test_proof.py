@@ -53,7 +53,7 @@ def test_a_proof_is_printed_and_stored(tmp_path):
     "row",
     [
         "vae", "iwae", "vamp-vae", "flow-vae", "ladder-vae", "mog-vae", "m2", "m1-m2", "rae-l2",
-        "conv-denoising-ae", "cvae", "sparse-top-k",
+        "conv-denoising-ae", "masked-ae", "cvae", "sparse-top-k",
     ],
 )  # fmt: skip
 def test_every_proof_runs(row, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from autoencode.models.inference import seeded
 from proofs.claim import Claim
 from proofs.runner import ProofRunner, TrainCommand, TrainedRun
 
-STEPS = 6_000
+STEPS = 4_000
 # Images on which the filter, which takes 0.1 s for each, is compared.
 FILTERED_IMAGES = 1_000
 
