@@ -1,6 +1,7 @@
 """Squared error of an image recipe beside that of PCA with as many dimensions.
 
     .venv/bin/python benchmarks/colour.py DATA [--latent 2 16 64 128] [--minutes 15] [--seeds 3]
+        [--precision auto]
 
 DATA is a name, folder or archive of images, as `autoencode train --data` takes it. Each training
 has the default settings of the recipe and as many steps as this machine makes in the given time,
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--steps", type=int, help="steps of each training, instead of its minutes")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", choices=["auto", "float32", "bf16"], default="auto")
     given = parser.parse_args()
     data = ae.load_data(given.data)
     print(f"{data.name}, {len(data.train):,} training images {data.shape}; {machine()}")
@@ -45,11 +47,12 @@ def main() -> None:
         recipe = ae.RECIPES[given.recipe].but(latent=latent)
         for change in given.set:
             recipe = recipe.set(*assignment(change))
-        steps = given.steps or steps_in(recipe, data, 60 * given.minutes, PROBE_STEPS)
+        settings = {"precision": given.precision}
+        steps = given.steps or steps_in(recipe, data, 60 * given.minutes, PROBE_STEPS, **settings)
         errors, of_pca = [], 0.0
         began = time.perf_counter()
         for seed in range(given.seeds):
-            fitted = ae.fit(recipe, data, steps=steps, seed=seed, progress=False)
+            fitted = ae.fit(recipe, data, steps=steps, seed=seed, progress=False, **settings)
             found = ae.evaluate(fitted.model, data, ["reconstruction", "pca"])
             errors.append(found["squared_error"])
             of_pca = found["squared_error_of_pca"]
