@@ -5,6 +5,7 @@ import torch
 
 import autoencode as ae
 from autoencode import RECIPES, Spec
+from autoencode.cli.main import main
 from autoencode.errors import RecipeError
 from autoencode.models.build import build, sizes_for
 from autoencode.models.objective import Objective
@@ -168,3 +169,76 @@ def test_it_restores_hidden_patches_that_follow_from_the_others():
     assert found["restored_squared_error"] < 0.1 * found["corrupted_squared_error"]
     assert found["restored_squared_error"] < 0.2 * found["squared_error_of_mean"]
     assert found["squared_error"] < 0.2 * found["squared_error_of_mean"]
+
+
+@pytest.mark.parametrize("x", SHAPES)
+def test_restored_images_keep_what_is_known_and_do_not_depend_on_the_rest(x):
+    m = model(x)
+    torch.manual_seed(0)
+    images, others = torch.rand(5, *x), torch.rand(5, *x)
+    hidden = torch.zeros(5, *x[-2:], dtype=torch.bool)
+    for i in range(5):  # each image has another number of hidden patches, the first has none
+        hidden[i, : 2 * i, 1:5] = True
+    where = hidden if len(x) == 2 else hidden[:, None].expand(-1, x[0], -1, -1)
+    restored = m.restore(images, hidden)
+    assert restored.shape == images.shape
+    assert torch.equal(restored[~where], images[~where])
+    assert torch.equal(restored[0], images[0])
+    changed = torch.where(where, others, images)
+    torch.testing.assert_close(m.restore(changed, hidden)[where], restored[where])
+    # One at a time, and with a mask for all images alike.
+    for i in range(5):
+        alone = m.restore(images[i : i + 1], hidden[i])
+        torch.testing.assert_close(alone[0], restored[i], atol=1e-5, rtol=1e-5)
+
+
+def test_restored_pixels_are_those_of_the_training_pass():
+    m = model()
+    torch.manual_seed(2)
+    images = torch.rand(4, 3, 16, 16)
+    hidden = m.corruption.hidden(images)
+    pixels = m.corruption.cover(torch.ones(4, 16, 16), hidden) == 0
+    m.corruption.hidden = lambda x: hidden
+    with torch.no_grad():
+        expected = m.forward_pass(images).px.mean
+    where = pixels[:, None].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(m.restore(images, pixels)[where], expected[where])
+
+
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        (torch.ones(16, 16, dtype=torch.bool), "nothing of it is known"),
+        (torch.zeros(16, 16), "float32"),
+        (torch.zeros(3, 16, 16, dtype=torch.bool), r"\(4, 16, 16\)"),
+        (torch.zeros(4, 8, 16, dtype=torch.bool), r"\(4, 8, 16\)"),
+        ("all", "booleans"),
+        (None, "booleans"),
+    ],
+)
+def test_what_is_no_mask_is_refused(hidden, said):
+    with pytest.raises(ae.AutoencodeError, match=said):
+        model().restore(torch.rand(4, 3, 16, 16), hidden)
+
+
+def test_a_mask_may_be_an_array_or_lists_and_images_bytes():
+    m = model((8, 8))
+    mask = [[row < 4] * 8 for row in range(8)]
+    images = torch.randint(0, 256, (2, 8, 8), dtype=torch.uint8)
+    restored = m.restore(images, mask)
+    torch.testing.assert_close(restored[:, 4:], images[:, 4:] / 255)
+    torch.testing.assert_close(restored, m.restore(images / 255, torch.tensor(mask).numpy()))
+
+
+def test_denoise_refuses_what_is_to_be_told_the_mask(tmp_path, capsys):
+    data = ae.load_data("digits")
+    fitted = ae.fit(recipe(), data, steps=2, out=tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"model\.restore"):
+        ae.denoise(fitted.model, data)
+    with pytest.raises(SystemExit, match="2"):
+        main(["denoise", str(tmp_path / "run"), "--out", str(tmp_path / "a.png")])
+    assert "model.restore" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[:4] = True
+    assert fitted.model.restore(data.test.x[:3], mask).shape == (3, 8, 8)

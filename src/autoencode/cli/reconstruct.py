@@ -112,6 +112,10 @@ def write_parts(
 
 
 def _check_denoises(run: Run, verb: str) -> None:
+    from autoencode.use.reconstructions import check_finds_noise
+
+    if verb == "denoised":
+        check_finds_noise(run.recipe)
     if verb == "denoised" and run.recipe.corruption is None:
         print_notes(
             [f"{run.folder} was not trained to remove noise: its recipe has no corruption."]

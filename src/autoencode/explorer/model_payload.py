@@ -25,6 +25,7 @@ from autoencode.explorer.sprite_sheet import add_sprite_sheet
 from autoencode.models.build import Model
 from autoencode.models.describe import formula
 from autoencode.models.inference import measuring
+from autoencode.models.masked import needs_mask
 from autoencode.models.module_run import ModuleRun
 from autoencode.models.run import Run
 from autoencode.parts.bottlenecks.quantised import Quantised
@@ -54,7 +55,8 @@ def model_payload(
     recipe, test = run.recipe, data.test
     y = None if test.y is None else test.y[rows]
     view = View.of(model, test.x[rows], y, data.classes, context)
-    plane, corruption = view.plane, recipe.corruption
+    # A masked autoencoder removes no noise that the page could add.
+    plane, corruption = view.plane, None if needs_mask(recipe) else recipe.corruption
     quantised = _quantised(model)
     found: dict[str, Any] = {
         "name": run.name,

@@ -177,8 +177,7 @@ class MaskedPatches(Corruption):
 
     def shown(self, hidden: Tensor) -> Tensor:
         """Indices of the patches that are not hidden, [B, n], in their order."""
-        order = hidden.to(torch.uint8).argsort(stable=True, dim=1)
-        return order[:, : hidden.shape[1] - self.hidden_patches]
+        return indices_shown(hidden, hidden.shape[1] - self.hidden_patches)
 
     def cover(self, x: Tensor, hidden: Tensor) -> Tensor:
         """Sets the hidden patches, [B, h · w], of examples [B, *X] to 0."""
@@ -190,6 +189,11 @@ class MaskedPatches(Corruption):
     def forward(self, x: Tensor) -> Tensor:
         """Corrupts examples [B, *X] to [B, *X]."""
         return self.cover(x, self.hidden(x))
+
+
+def indices_shown(hidden: Tensor, n: int) -> Tensor:
+    """Indices of the n positions of each row that are False, [B, n], of [B, N]; in their order."""
+    return hidden.to(torch.uint8).argsort(stable=True, dim=1)[:, :n]
 
 
 def _check_image(sizes: Sizes, name: str) -> tuple[int, int, int]:

@@ -13,6 +13,8 @@ from torch import Tensor
 from autoencode.data import Data, Preprocessing, scaled
 from autoencode.errors import RecipeError
 from autoencode.models.foreign import as_autoencoder
+from autoencode.models.masked import needs_mask
+from autoencode.models.recipe import Recipe
 from autoencode.use.chunks import Chunks, joined, measured, names_of
 from autoencode.use.examples import Formats, add_images, by_column, check_kind, in_units
 from autoencode.use.files import TABLES, array_to, folder_to, refuse_existing, rows_to
@@ -91,7 +93,7 @@ def denoise(model: Any, data: Any, **options: Any) -> Tensor:
 
     Raises:
         DataError: the data do not fit the model.
-        RecipeError: the model was not trained to remove noise.
+        RecipeError: the model was not trained to remove noise, or is a masked autoencoder.
 
     >>> import autoencode as ae
     >>> data = ae.load_data("digits")
@@ -105,8 +107,22 @@ def denoise(model: Any, data: Any, **options: Any) -> Tensor:
             "This model was not trained to remove noise: its recipe has no corruption",
             'Train one: ae.fit("denoising-ae", data), or use ae.reconstruct.',
         )
+    check_finds_noise(model.recipe)
     done = _Reconstructed(model, Chunks(model, data, **options))
     return torch.cat([y for _, _, y in done.each()])
+
+
+def check_finds_noise(recipe: Recipe) -> None:
+    """Checks that a model needs not be told what of an image is wrong.
+
+    Raises:
+        RecipeError: it is a masked autoencoder.
+    """
+    if needs_mask(recipe):
+        raise RecipeError(
+            "A masked autoencoder does not find out what of an image is missing",
+            "Tell it the hidden pixels, in Python: model.restore(images, hidden).",
+        )
 
 
 class _Reconstructed:
