@@ -113,7 +113,7 @@ def denoise(model: Any, data: Any, **options: Any) -> Tensor:
 
 
 def check_finds_noise(recipe: Recipe) -> None:
-    """Checks that a model needs not be told what of an image is wrong.
+    """Checks that a model finds by itself what of an image is wrong.
 
     Raises:
         RecipeError: it is a masked autoencoder.
