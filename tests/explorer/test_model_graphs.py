@@ -21,7 +21,9 @@ PATHS = {
     .set("network.linear", "pca")
     for name in ("ae", "conv-ae", "resnet-vae")
 }
-PATHS["vae with a transformer"] = RECIPES["vae"].set("network", "transformer")
+PATHS["vae with a transformer"] = (
+    RECIPES["vae"].set("network", "transformer").set("network.patch", 16)
+)
 PATHS["vae of series"] = RECIPES["vae"].set("network", "conv1d").set("network.width", 4)
 QUICK = [*((name, GREY) for name in KINDS.split()), ("conv-ae", COLOUR), ("iaf-vae", VECTOR)]
 QUICK += [("masked-ae", GREY), ("vae with a transformer", COLOUR)]

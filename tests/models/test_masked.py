@@ -163,7 +163,7 @@ def test_it_restores_hidden_patches_that_follow_from_the_others():
     images = level * torch.where(upright, wave[None, :], wave[:, None])
     data = ae.load_data(images.numpy())
     fitted = ae.fit(
-        recipe().but(corruption=Spec("masked-patches")), data, steps=600, batch_size=64, seed=0
+        recipe().but(corruption=Spec("masked-patches")), data, steps=1500, batch_size=64, seed=0
     )
     found = ae.evaluate(fitted.model, data, ["reconstruction", "objective"])
     assert found["restored_squared_error"] < 0.1 * found["corrupted_squared_error"]

@@ -58,7 +58,6 @@ def test_a_block_is_that_of_torch(width, heads, ratio):
     ).eval()  # fmt: skip
     pairs = {
         theirs.self_attn.in_proj_weight: block.project.weight,
-        theirs.self_attn.in_proj_bias: block.project.bias,
         theirs.self_attn.out_proj.weight: block.out.weight,
         theirs.self_attn.out_proj.bias: block.out.bias,
         theirs.linear1.weight: block.dense[0].weight,
@@ -69,6 +68,9 @@ def test_a_block_is_that_of_torch(width, heads, ratio):
     with torch.no_grad():
         for theirs_, ours in pairs.items():
             theirs_.copy_(ours)
+        block.query_bias.normal_()
+        theirs.self_attn.in_proj_bias.zero_()
+        theirs.self_attn.in_proj_bias[:width] = block.query_bias
     h = torch.randn(3, 7, width)
     torch.testing.assert_close(block(h), theirs(h), atol=1e-5, rtol=1e-5)
 

@@ -43,6 +43,9 @@ CHANGES = {
     "conv-vq-vae": {"bottleneck.codes": 8},
     "pq-vae": {"bottleneck.codes": 8},
     "rq-vae": {"bottleneck.codes": 4, "bottleneck.depth": 2},
+    # Sixteen patches: of four, one would be shown, whose attention to itself is 1, and the gradient
+    # of its query is rounding.
+    "masked-ae": {"network.patch": 2, "corruption.patch": 2, "network.width": 16},
     "vae-gan": {"terms.image-critic.width": 4},
     "vq-gan": {"bottleneck.codes": 8, "terms.patch-critic.width": 4},
     # Every example has its label.

@@ -97,7 +97,10 @@ class Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.project = nn.Linear(width, 3 * width)
+        # A bias of the keys would change no output, and one of the values is that of `out`: their
+        # gradients are 0 but for rounding, which Adam would scale to full steps.
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.query_bias = nn.Parameter(torch.zeros(width))
         self.out = nn.Linear(width, width)
         self.dense = nn.Sequential(
             nn.Linear(width, ratio * width), nn.GELU(), nn.Linear(ratio * width, width)
@@ -111,8 +114,11 @@ class Block(nn.Module):
 
     def attention(self, h: Tensor) -> Tensor:
         """Scaled dot-product attention of all tokens, [B, N, width] to the same shape."""
-        heads = self.project(h).unflatten(-1, (3, self.heads, -1))
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        projected = self.project(h).chunk(3, -1)
+        query, key, value = (
+            each.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for each in (projected[0] + self.query_bias, *projected[1:])
+        )
         # On processors, PyTorch's gradient of attention in bfloat16 takes 15 times as long.
         with torch.autocast(h.device.type, enabled=h.device.type != "cpu"):
             if h.device.type == "cpu":
