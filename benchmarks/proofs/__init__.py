@@ -42,7 +42,11 @@ PROOFS = {
             fitted_mixtures,
         ),
         Proof("conv-denoising-ae", "Denoising is better than with classical filters.", denoising),
-        Proof("masked-ae", "An image follows from a quarter of its patches.", masked),
+        Proof(
+            "masked-ae",
+            "Hidden patches are restored better than by inpainting, and codes classify better.",
+            masked,
+        ),
         Proof("cvae", "Generated digits are of the given class.", conditional),
         Proof("contractive-ae", "Codes change less when pixels change.", contractive),
         Proof("sparse-top-k", "Twenty-five of a thousand dimensions are active.", top_k),

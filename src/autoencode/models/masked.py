@@ -113,7 +113,7 @@ class MaskedAutoencoder(SlotAutoencoder):
 
 
 def needs_mask(recipe: Recipe) -> bool:
-    """Whether a recipe's model restores only pixels of which it is told that they are hidden."""
+    """Whether a recipe's model restores images only with a mask of their hidden pixels."""
     return recipe.model.kind == "masked"
 
 
@@ -146,7 +146,7 @@ def masked(recipe: Recipe, sizes: Sizes) -> MaskedAutoencoder:
     codes of the other patches from these patches only. The decoder, another transformer, receives
     them with one learned code in place of each hidden patch, and gives the complete image.
     Outside training nothing is hidden, and the model is an autoencoder whose codes are feature maps
-    [D, h, w]; `restore` fills in pixels of which it is told that they are hidden.
+    [D, h, w]; `restore` fills in the pixels that a mask marks as hidden.
     Source: [he2022]. In the paper, the loss covers the hidden patches only, and the decoder is not
     used after training; here it covers all patches, so that the model reconstructs complete images
     too.

@@ -121,7 +121,7 @@ def check_finds_noise(recipe: Recipe) -> None:
     if needs_mask(recipe):
         raise RecipeError(
             "A masked autoencoder does not find out what of an image is missing",
-            "Tell it the hidden pixels, in Python: model.restore(images, hidden).",
+            "Give it a mask of the hidden pixels, in Python: model.restore(images, hidden).",
         )
 
 
